@@ -1,0 +1,142 @@
+# The steps of a run, one target each; each is a thin call of the script in tools/ with the same name.
+#
+#   make demo                               everything on a drawn shop          make test      the tests
+#   make reproduce DATA=DIR                 everything on a real dataset        make setup     only the environment
+#   make prototxt SCHEME=smoothed C=2.0     nets with other weights             make train SCHEME=smoothed C=2.0
+#   make lmdb train-multilabel train-multitask train-multiweight train-multiweight-third features evaluate report
+#
+# Settings are variables on the command line, or lines `NAME = value` in one file a run: make reproduce SETTINGS=my.mk
+
+SETTINGS ?=
+ifneq ($(SETTINGS),)
+include $(SETTINGS)
+endif
+
+# --- where ---
+PYTHON  ?= python3
+VENV    ?= .venv
+RUNS    ?= runs
+DATA    ?= $(RUNS)/sample-shop/shop
+DATASET ?= $(if $(findstring sample-shop,$(DATA)),sample-shop,$(notdir $(abspath $(DATA))))
+# --- with what: auto, caffe (the original) or torch; a GPU's number or none (default: a GPU where there is one) ---
+ENGINE  ?= auto
+GPU     ?=
+# --- the net: the small AlexNet for CPUs; the paper's is SIZE=256 WIDTH=1 BATCH=256 ITERATIONS=450000 ---
+SIZE    ?= 128
+WIDTH   ?= 0.5
+BATCH   ?= 64
+ITERATIONS ?= 2000
+LR      ?=
+LOSS    ?= python
+SEED    ?= 1
+NET     ?=
+# --- gamma: SCHEME is ones, proportion, smoothed, inverse_smoothed, a CSV of group,gamma, or module:function ---
+SCHEME  ?=
+C       ?=
+RESCALE ?=
+# --- the sample shop ---
+PRODUCTS ?= 1600
+WRONG   ?= 0.05
+MISSING ?= 0.1
+# --- retrieval ---
+METRIC  ?= cosine
+DENOMINATOR ?= retrieved
+MAX_BAD ?= 0.01
+
+METHODS := multi_label multi_task multi_weight multi_weight_third
+PY := $(VENV)/bin/python
+READY := $(VENV)/.ready
+# The original has its own interpreter, in its container, with what the tools need: no environment to make.
+ifeq ($(ENGINE),caffe)
+PY := $(PYTHON)
+READY :=
+endif
+export ENGINE
+
+RUN := --dataset $(DATASET) --runs $(RUNS)
+VARIANTS = $(foreach v,$(METHODS),--variant $(v))
+WEIGHTING = $(if $(SCHEME),--scheme $(SCHEME)) $(if $(C),--c $(C)) $(if $(RESCALE),--rescale)
+NETS = $(PY) tools/make_prototxt.py $(RUN) --size $(SIZE) --width $(WIDTH) --batch-size $(BATCH) --iterations $(ITERATIONS) \
+       --loss $(LOSS) --seed $(SEED) $(if $(LR),--base-lr $(LR)) $(NET)
+TRAIN = $(PY) tools/train.py $(RUN) $(if $(GPU),--gpu $(GPU))
+
+.PHONY: setup demo reproduce shop records split lmdb prototxt train features evaluate report test lint proto clean \
+        train-multilabel train-multitask train-multiweight train-multiweight-third committed-prototxt
+.DELETE_ON_ERROR:
+
+setup: $(VENV)/.ready
+
+# An environment that no longer runs (moved, or its Python gone) is made anew.
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@$(PY) -c "" 2>/dev/null || { rm -rf $(VENV); echo "making $(VENV) (some minutes)"; $(PYTHON) -m venv $(VENV); } || \
+	  { echo "error: no virtual environment: on Debian and Ubuntu, apt-get install python3-venv" >&2; exit 2; }
+	$(VENV)/bin/python -m pip install -q -c constraints.txt -e ".[torch,report,dev]"
+	@touch $@
+
+demo: $(READY)
+	@$(MAKE) --no-print-directory shop
+	@$(MAKE) --no-print-directory reproduce DATA=$(RUNS)/sample-shop/shop DATASET=sample-shop WIDTH=0.5 BATCH=32 ITERATIONS=$(DEMO_ITERATIONS) SIZE=$(DEMO_SIZE)
+
+DEMO_ITERATIONS ?= 700
+DEMO_SIZE ?= 128
+
+shop: $(READY)
+	$(PY) tools/make_sample_shop.py $(RUNS)/sample-shop/shop --products $(PRODUCTS) --wrong $(WRONG) --missing $(MISSING)
+
+reproduce: $(READY)
+	@$(MAKE) --no-print-directory lmdb
+	@for v in $(METHODS); do $(NETS) --variant $$v || exit; done
+	$(TRAIN) $(VARIANTS)
+	@$(MAKE) --no-print-directory features
+	@$(MAKE) --no-print-directory evaluate
+	@$(MAKE) --no-print-directory report
+
+records: $(READY)
+	$(PY) tools/import_dataset.py $(DATA) $(RUN) --max-bad $(MAX_BAD)
+
+split: records
+	$(PY) tools/split.py $(RUN) --seed $(SEED)
+
+lmdb: split
+	$(PY) tools/build_lmdb.py $(RUN) --size $(SIZE) --seed $(SEED) --max-bad $(MAX_BAD)
+	$(PY) tools/verify_lmdb.py $(RUN)
+
+prototxt: $(READY)
+	$(if $(SCHEME),$(NETS) $(WEIGHTING),@for v in $(METHODS); do $(NETS) --variant $$v || exit; done)
+
+train: $(READY)
+	$(if $(SCHEME),,$(error make train needs SCHEME=...; the paper's methods are train-multilabel, train-multitask, train-multiweight, train-multiweight-third))
+	$(NETS) $(WEIGHTING)
+	$(TRAIN) --variant $$($(PY) tools/make_prototxt.py $(RUN) $(WEIGHTING) --name)
+
+train-multilabel train-multitask train-multiweight train-multiweight-third: $(READY)
+	$(NETS) --variant $(VARIANT)
+	$(TRAIN) --variant $(VARIANT)
+train-multilabel: VARIANT = multi_label
+train-multitask: VARIANT = multi_task
+train-multiweight: VARIANT = multi_weight
+train-multiweight-third: VARIANT = multi_weight_third
+
+features: $(READY)
+	$(PY) tools/extract_features.py $(RUN) --all --untrained $(if $(GPU),--gpu $(GPU))
+
+evaluate: $(READY)
+	$(PY) tools/evaluate.py $(RUN) --all --random --metric $(METRIC) --denominator $(DENOMINATOR)
+
+report: $(READY)
+	$(PY) tools/report.py $(RUN)
+
+test: $(VENV)/.ready
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/python -m pytest
+
+# Regenerate what is committed: the paper's nets, and the schema's Python form.
+committed-prototxt: $(READY)
+	$(PY) tools/make_prototxt.py --committed
+
+proto:
+	$(PYTHON) -m grpc_tools.protoc -Ipython/caffe_torch/proto --python_out=python/caffe_torch/proto caffe.proto
+
+clean:
+	rm -rf $(VENV) build

@@ -1,0 +1,208 @@
+"""Blob: an N-d float32 array with its gradient, as NumPy arrays to the user and as PyTorch tensors to the layers."""
+
+from __future__ import annotations
+
+from typing import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from caffe_torch import device
+from caffe_torch.errors import CaffeError
+
+
+class _Array:
+    """One array that lives on the host, on the device, or on both; copied only when the other side asks.
+
+    The host side is a C-contiguous NumPy array whose memory a torch tensor shares. Once the user has been given that
+    NumPy array, later results on the CPU are written into it, so that it stays a live view, as in pycaffe; until then
+    results are taken over without a copy, in whatever memory format the layer produced.
+    """
+
+    def __init__(self, shape: tuple[int, ...]):
+        self.shape = shape
+        self._host: Tensor | None = None
+        self._device: Tensor | None = None
+        self._newest_on_host = True
+        self._exposed = False
+
+    def numpy(self) -> np.ndarray:
+        """The writable NumPy view; what is written there is what the layers read next."""
+        host = self._to_host()
+        if not host.is_contiguous():
+            host = self._host = host.contiguous()
+        self._exposed = True
+        # The caller may write: from here on the host's copy is the one that counts.
+        self._device, self._newest_on_host = None, True
+        return host.numpy()
+
+    def get(self) -> Tensor:
+        """The tensor on the current device, in the array's shape."""
+        where = device.current()
+        if where.type == "cpu":
+            host = self._to_host()
+            self._device, self._newest_on_host = None, True
+            return host
+        if self._device is None or self._device.device != where:
+            self._device = self._to_host().to(where, non_blocking=True)
+        return self._device
+
+    def set(self, value: Tensor) -> None:
+        """Take over ``value``, a tensor on any device, as the array's new content."""
+        value = value.detach()
+        if tuple(value.shape) != self.shape:
+            value = value.reshape(self.shape)
+        if value.device.type != "cpu":
+            self._device, self._newest_on_host = value, False
+        else:
+            self._device, self._newest_on_host = None, True
+            if self._exposed and self._host is not None:
+                if value.data_ptr() != self._host.data_ptr() or value.stride() != self._host.stride():
+                    self._host.copy_(value)
+            else:
+                self._host = value
+
+    @property
+    def is_zero(self) -> bool:
+        """Whether the array is known to be all zeros, without a look at it."""
+        return self._host is None and self._device is None
+
+    def clear(self) -> None:
+        """Fill with zeros; without memory traffic where no NumPy view has been given out."""
+        self._device, self._newest_on_host = None, True
+        if self._exposed and self._host is not None:
+            self._host.zero_()
+        else:
+            self._host = None
+
+    def change(self, operation: Callable[[Tensor], Tensor]) -> None:
+        """Apply an in-place ``operation`` to the tensor on the current device."""
+        tensor = self.get()
+        operation(tensor)
+        if tensor.device.type != "cpu":
+            self._device, self._newest_on_host = tensor, False
+
+    def reshape(self, shape: tuple[int, ...]) -> None:
+        """Give the array another shape; the first elements stay, as far as they fit."""
+        if shape == self.shape:
+            return
+        old, size = (self.numpy().reshape(-1) if self._host is not None or self._device is not None else None), _count(shape)
+        self.shape = shape
+        self._host = self._device = None
+        self._newest_on_host = True
+        self._exposed = False
+        if old is not None:
+            if old.size == size:
+                self._host = torch.from_numpy(old).reshape(shape)
+                self._exposed = True
+            else:
+                self._host = torch.zeros(shape)
+                kept = min(old.size, size)
+                self._host.reshape(-1)[:kept] = torch.from_numpy(old[:kept])
+
+    def _to_host(self) -> Tensor:
+        if not self._newest_on_host and self._device is not None:
+            if self._host is not None and self._exposed:
+                self._host.copy_(self._device)
+            else:
+                self._host = self._device.cpu()
+            self._newest_on_host = True
+        if self._host is None:
+            self._host = torch.zeros(self.shape)
+        return self._host
+
+
+def _count(shape: tuple[int, ...]) -> int:
+    return int(np.prod(shape, dtype=np.int64))
+
+
+class Blob:
+    """pycaffe's Blob: ``data`` and ``diff`` (float32, C order), their ``shape``, and ``reshape``.
+
+    ``data`` and ``diff`` are writable NumPy arrays that live on after the net is gone.
+    """
+
+    def __init__(self, *shape: int):
+        self._data = _Array(tuple(int(n) for n in shape))
+        self._diff = _Array(self._data.shape)
+
+    # --- what pycaffe shows ---
+
+    @property
+    def data(self) -> np.ndarray:
+        return self._data.numpy()
+
+    @property
+    def diff(self) -> np.ndarray:
+        return self._diff.numpy()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._data.shape
+
+    @property
+    def count(self) -> int:
+        return _count(self.shape)
+
+    def reshape(self, *shape: int) -> None:
+        """Give the blob another shape, e.g. ``blob.reshape(1, 3, 227, 227)``; nets follow on their next forward."""
+        new = tuple(int(n) for n in shape)
+        if any(n < 0 for n in new):
+            raise CaffeError(f"blob shape {new}: every axis must be 0 or more")
+        self._data.reshape(new)
+        self._diff.reshape(new)
+
+    num = property(lambda self: self._legacy(0), doc="Axis 0 of the four-axis view.")
+    channels = property(lambda self: self._legacy(1), doc="Axis 1 of the four-axis view.")
+    height = property(lambda self: self._legacy(2), doc="Axis 2 of the four-axis view.")
+    width = property(lambda self: self._legacy(3), doc="Axis 3 of the four-axis view.")
+
+    def _legacy(self, axis: int) -> int:
+        if len(self.shape) > 4:
+            raise CaffeError(f"blob of shape {self.shape}: num, channels, height and width need at most 4 axes")
+        return self.shape[axis] if axis < len(self.shape) else 1
+
+    # --- what layers, nets and solvers use ---
+
+    def tensor(self) -> Tensor:
+        """The data on the current device."""
+        return self._data.get()
+
+    def assign(self, value: Tensor) -> None:
+        self._data.set(value)
+
+    def diff_tensor(self) -> Tensor:
+        """The gradient on the current device."""
+        return self._diff.get()
+
+    def assign_diff(self, value: Tensor) -> None:
+        self._diff.set(value)
+
+    def accumulate_diff(self, value: Tensor) -> None:
+        """Add to the gradient: parameters gather theirs until the solver clears them."""
+        value = value.reshape(self.shape)
+        if self._diff.is_zero:
+            self._diff.set(value)
+        else:
+            self._diff.change(lambda diff: diff.add_(value))
+
+    def clear_diff(self) -> None:
+        """Set the gradient to zero."""
+        self._diff.clear()
+
+    def change(self, operation: Callable[[Tensor], Tensor]) -> None:
+        """Change the data in place: ``operation`` gets the tensor on the current device."""
+        self._data.change(operation)
+
+    def share_data(self, other: Blob) -> None:
+        """Use ``other``'s data as this blob's own, from now on."""
+        self._data = other._data
+
+    def share_diff(self, other: Blob) -> None:
+        self._diff = other._diff
+
+    def adopt_shape(self, shape: tuple[int, ...]) -> None:
+        """Like ``reshape``, for a layer's tops: cheap where nothing changes."""
+        if shape != self._data.shape or shape != self._diff.shape:
+            self.reshape(*shape)

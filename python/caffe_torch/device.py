@@ -1,0 +1,42 @@
+"""Where blobs are computed: the mode and the device of this process, as caffe.set_mode_* and caffe.set_device set them."""
+
+from __future__ import annotations
+
+import torch
+
+from caffe_torch.errors import CaffeError
+
+_device = torch.device("cpu")
+_gpu_number = 0
+
+
+def current() -> torch.device:
+    return _device
+
+
+def set_mode_cpu() -> None:
+    """Compute on the CPU (the default)."""
+    global _device
+    _device = torch.device("cpu")
+
+
+def set_mode_gpu() -> None:
+    """Compute on the GPU of ``set_device`` (0 by default); CaffeError where PyTorch finds none."""
+    global _device
+    if _gpu_number >= torch.cuda.device_count():
+        raise CaffeError(f"GPU {_gpu_number} was asked for, but PyTorch finds {torch.cuda.device_count()} GPU(s) here")
+    _device = torch.device("cuda", _gpu_number)
+
+
+def set_device(number: int) -> None:
+    """Choose the GPU that ``set_mode_gpu`` means; takes effect at once when already in GPU mode."""
+    global _gpu_number
+    _gpu_number = int(number)
+    if _device.type == "cuda":
+        set_mode_gpu()
+
+
+def synchronize() -> None:
+    """Wait until the device has done what was asked of it (for timings)."""
+    if _device.type == "cuda":
+        torch.cuda.synchronize(_device)

@@ -1,0 +1,154 @@
+"""What a layer is to a net: set up once, reshape, forward, backward on blobs; and the registry of layer types."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from caffe_torch.blob import Blob
+from caffe_torch.errors import CaffeError
+
+REGISTRY: dict[str, type[Layer]] = {}
+
+
+def register(*types: str) -> Callable[[type[Layer]], type[Layer]]:
+    """Class decorator: make a layer known under its prototxt ``type``(s)."""
+
+    def add(cls: type[Layer]) -> type[Layer]:
+        for name in types:
+            REGISTRY[name] = cls
+        return cls
+
+    return add
+
+
+def create(param: Any, phase: int) -> Layer:
+    """The layer of a LayerParameter; an unknown type raises CaffeError that names it and the known ones."""
+    try:
+        cls = REGISTRY[param.type]
+    except KeyError:
+        known = ", ".join(sorted(REGISTRY))
+        raise CaffeError(f"layer {param.name!r}: unknown layer type: {param.type!r} (known types: {known})") from None
+    return cls(param, phase)
+
+
+class Layer:
+    """Base of every built-in layer; ``blobs`` are its parameters, ``param`` its LayerParameter.
+
+    The net calls ``setup`` and ``reshape`` once, ``reshape`` again before every forward, then ``forward`` and
+    ``backward``. Blobs are read by ``blob.tensor()`` and written by ``blob.assign(tensor)``; gradients likewise by
+    ``diff_tensor``, ``assign_diff`` and, for parameters, which accumulate as in Caffe, ``accumulate_diff``.
+    """
+
+    #: (least, most) numbers of bottoms and tops; None means no limit.
+    bottoms: tuple[int, int | None] = (1, 1)
+    tops: tuple[int, int | None] = (1, 1)
+    #: Loss layers put loss_weight 1 on their first top by themselves.
+    is_loss = False
+    #: Bottoms that never receive a gradient (labels).
+    no_gradient: tuple[int, ...] = ()
+
+    def __init__(self, param: Any, phase: int):
+        self.param = param
+        self.phase = phase
+        self.blobs: list[Blob] = []
+        #: One flag a parameter, set by the net: False where lr_mult is 0.
+        self.param_propagate_down: list[bool] = []
+
+    @property
+    def name(self) -> str:
+        return self.param.name
+
+    @property
+    def type(self) -> str:
+        return self.param.type
+
+    def fail(self, message: str) -> CaffeError:
+        """An error that names this layer: ``raise self.fail("...")``."""
+        return CaffeError(f"layer {self.name!r} ({self.type}): {message}")
+
+    def check_counts(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        for what, blobs, (least, most) in (("bottom", bottom, self.bottoms), ("top", top, self.tops)):
+            if len(blobs) < least or (most is not None and len(blobs) > most):
+                wanted = str(least) if least == most else f"{least} to {most}" if most is not None else f"at least {least}"
+                raise self.fail(f"expected {wanted} {what} blob(s), found {len(blobs)}")
+
+    def setup(self, bottom: list[Blob], top: list[Blob]) -> None:
+        """Read the parameters of the layer, check them, create and fill ``self.blobs`` (if they are empty)."""
+
+    def reshape(self, bottom: list[Blob], top: list[Blob]) -> None:
+        """Give every top its shape."""
+        raise NotImplementedError
+
+    def forward(self, bottom: list[Blob], top: list[Blob]) -> None:
+        raise NotImplementedError
+
+    def backward(self, top: list[Blob], propagate_down: list[bool], bottom: list[Blob]) -> None:
+        raise NotImplementedError
+
+    def new_blob(self, *shape: int) -> Blob:
+        """Append a parameter blob of zeros."""
+        blob = Blob(*shape)
+        self.blobs.append(blob)
+        return blob
+
+
+class FunctionLayer(Layer):
+    """A layer that is a differentiable PyTorch function of its bottoms and parameters.
+
+    Subclasses give ``compute``; gradients come from autograd over this one layer, so every intermediate blob has its
+    diff, as in Caffe.
+    """
+
+    def __init__(self, param: Any, phase: int):
+        super().__init__(param, phase)
+        self._inputs: list[Tensor] = []
+        self._params: list[Tensor] = []
+        self._outputs: list[Tensor] = []
+
+    def compute(self, inputs: list[Tensor], params: list[Tensor]) -> Sequence[Tensor]:
+        """The tops' tensors from the bottoms' and the parameters'; shapes as ``reshape`` promised."""
+        raise NotImplementedError
+
+    def forward(self, bottom: list[Blob], top: list[Blob]) -> None:
+        self._outputs = []  # frees the last iteration's graph before this one is built
+        # .data, not .detach(): pycaffe may change weights between forward and backward, which is its user's business.
+        self._inputs = [
+            b.tensor().data.requires_grad_(i not in self.no_gradient) for i, b in enumerate(bottom)
+        ]
+        self._params = [p.tensor().data.requires_grad_(True) for p in self.blobs]
+        with torch.enable_grad():
+            self._outputs = list(self.compute(self._inputs, self._params))
+        for blob, value in zip(top, self._outputs):
+            blob.assign(value.detach())
+
+    def backward(self, top: list[Blob], propagate_down: list[bool], bottom: list[Blob]) -> None:
+        wanted = [(b, x) for i, (b, x) in enumerate(zip(bottom, self._inputs))
+                  if propagate_down[i] and i not in self.no_gradient]
+        flags = self.param_propagate_down or [True] * len(self.blobs)
+        learned = [(b, p) for b, p, flag in zip(self.blobs, self._params, flags) if flag]
+        sources = [x for _, x in wanted] + [p for _, p in learned]
+        if not sources:
+            return
+        pairs = [(y, t.diff_tensor().reshape(y.shape)) for y, t in zip(self._outputs, top) if y.requires_grad]
+        if not pairs:
+            gradients: Sequence[Tensor | None] = [None] * len(sources)
+        else:
+            gradients = torch.autograd.grad(
+                [y for y, _ in pairs], sources, [g for _, g in pairs], retain_graph=True, allow_unused=True
+            )
+        # Autograd may return a top's own gradient, or one tensor for two bottoms; every diff has its own memory.
+        taken = {g.untyped_storage().data_ptr() for _, g in pairs}
+        for i, (blob, source) in enumerate([*wanted, *learned]):
+            gradient = gradients[i]
+            if gradient is not None and gradient.untyped_storage().data_ptr() in taken:
+                gradient = gradient.clone()
+            if gradient is not None:
+                taken.add(gradient.untyped_storage().data_ptr())
+            if i >= len(wanted):
+                if gradient is not None:
+                    blob.accumulate_diff(gradient)
+            else:
+                blob.assign_diff(gradient if gradient is not None else torch.zeros_like(source))

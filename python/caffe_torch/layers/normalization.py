@@ -1,0 +1,103 @@
+"""BatchNorm and MVN: zero mean and unit variance, over the batch or within each image."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from caffe_torch.blob import Blob
+from caffe_torch.layers.base import register
+from caffe_torch.layers.elementwise import ElementwiseLayer
+
+
+@register("BatchNorm")
+class BatchNorm(ElementwiseLayer):
+    """(x - mean) / sqrt(variance + eps) a channel, without scale or bias, which Caffe leaves to a Scale layer.
+
+    Blobs: decayed sums of means and of variances (unbiased), and of the weights they are to be divided by. TRAIN uses
+    the batch's own statistics and adds them to the sums; TEST (or use_global_stats) uses the sums. No solver touches
+    them.
+    """
+
+    def setup(self, bottom: list[Blob], top: list[Blob]) -> None:
+        param = self.param.batch_norm_param
+        self.global_stats = param.use_global_stats if param.HasField("use_global_stats") else self.phase == 1
+        self.channels = bottom[0].shape[1] if len(bottom[0].shape) > 1 else 1
+        if not self.blobs:
+            for size in (self.channels, self.channels, 1):
+                self.new_blob(size)
+        for spec in self.param.param:
+            if spec.HasField("lr_mult") and spec.lr_mult != 0:
+                raise self.fail("its blobs are statistics, no weights: lr_mult must be 0 or left out")
+        while len(self.param.param) < 3:
+            self.param.param.add()
+        for spec in self.param.param:
+            spec.lr_mult = 0
+
+    def reshape(self, bottom: list[Blob], top: list[Blob]) -> None:
+        shape = bottom[0].shape
+        if len(shape) > 1 and shape[1] != self.channels:
+            raise self.fail(f"was set up for {self.channels} channels, found a blob of shape {shape}")
+        super().reshape(bottom, top)
+
+    def function(self, x: Tensor, params: list[Tensor]) -> Tensor:
+        param = self.param.batch_norm_param
+        shape = x.shape
+        x = x.reshape(shape[0], self.channels, *shape[2:]) if len(shape) > 1 else x.reshape(-1, 1)
+        if self.global_stats:
+            weight = params[2].detach()
+            factor = torch.where(weight == 0, 0.0, 1 / weight)
+            mean, variance = params[0].detach() * factor, params[1].detach() * factor
+            return F.batch_norm(x, mean, variance, training=False, eps=param.eps).reshape(shape)
+        with torch.no_grad():
+            variance, mean = torch.var_mean(x, dim=[0, *range(2, x.dim())], correction=0)
+            samples = x.numel() // self.channels
+            unbiased = variance * (samples / (samples - 1) if samples > 1 else 1.0)
+            for blob, new in zip(self.blobs, (mean, unbiased, torch.ones(1, device=x.device))):
+                blob.assign(blob.tensor() * param.moving_average_fraction + new)
+        if samples == 1:  # PyTorch refuses; the variance is 0
+            return ((x - x.detach()) * 0).reshape(shape)
+        return F.batch_norm(x, None, None, training=True, eps=param.eps).reshape(shape)
+
+
+class _Standardise(torch.autograd.Function):
+    """Rows with mean 0 and, if wanted, deviation 1; the gradient treats eps as Caffe does, as part of the deviation."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, variance: bool, eps: float) -> Tensor:
+        y = x - x.mean(dim=1, keepdim=True)
+        deviation = torch.ones(1, device=x.device)
+        if variance:
+            deviation = y.square().mean(dim=1, keepdim=True).sqrt_().add_(eps)
+            y = y / deviation
+        ctx.save_for_backward(y if variance else None, deviation)
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        y, deviation = ctx.saved_tensors
+        dx = gradients[0] - gradients[0].mean(dim=1, keepdim=True)
+        if y is not None:
+            dx = (dx - y * (gradients[0] * y).mean(dim=1, keepdim=True)) / deviation
+        return dx, None, None
+
+
+@register("MVN")
+class MVN(ElementwiseLayer):
+    """Subtracts each image's mean, a channel or, ``across_channels``, of all; then divides by the deviation + eps."""
+
+    def reshape(self, bottom: list[Blob], top: list[Blob]) -> None:
+        shape = bottom[0].shape
+        if len(shape) > 4:
+            raise self.fail(f"needs a blob of at most 4 axes, found shape {shape}")
+        super().reshape(bottom, top)
+        top[0].adopt_shape((*shape, *(1,) * (4 - len(shape))))  # Caffe always makes it four axes
+
+    def function(self, x: Tensor, params: list[Tensor]) -> Tensor:
+        param = self.param.mvn_param
+        shape = (*x.shape, *(1,) * (4 - x.dim()))
+        rows = shape[0] if param.across_channels else shape[0] * shape[1]
+        return _Standardise.apply(x.reshape(rows, -1), param.normalize_variance, param.eps).reshape(shape)

@@ -1,0 +1,60 @@
+"""Python: a layer that the user wrote against caffe.Layer."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from typing import Any
+
+from caffe_torch import pylayer
+from caffe_torch.blob import Blob
+from caffe_torch.layers.base import Layer, register
+
+#: Set by CAFFE_TORCH_FORBID_PYTHON=1: a .prototxt names modules to import, so it is code; this flag refuses that.
+_FORBID = "CAFFE_TORCH_FORBID_PYTHON"
+
+
+@register("Python")
+class PythonLayer(Layer):
+    """Imports ``python_param.module`` and runs its class ``python_param.layer``."""
+
+    bottoms = (0, None)
+    tops = (0, None)
+
+    def __init__(self, param: Any, phase: int):
+        super().__init__(param, phase)
+        self.user = self._load()
+        self.user.param_str = param.python_param.param_str
+        self.user.phase = phase
+        self.blobs = self.user.blobs
+
+    def _load(self) -> pylayer.Layer:
+        module_name, class_name = self.param.python_param.module, self.param.python_param.layer
+        if os.environ.get(_FORBID, "0") not in ("", "0"):
+            raise self.fail(f"Python layers are forbidden here ({_FORBID}); it asks for {module_name}.{class_name}")
+        try:
+            module = importlib.import_module(module_name)
+        except ImportError as error:
+            raise self.fail(
+                f"module {module_name!r} cannot be imported ({error}); put its folder on PYTHONPATH or install it"
+            ) from error
+        cls = getattr(module, class_name, None)
+        if not isinstance(cls, type) or not issubclass(cls, pylayer.Layer):
+            classes = [n for n, c in vars(module).items() if isinstance(c, type) and issubclass(c, pylayer.Layer)]
+            raise self.fail(
+                f"module {module_name!r} ({module.__file__}) has no caffe.Layer class {class_name!r}; "
+                f"it has {', '.join(classes) or 'none'}"
+            )
+        return cls()
+
+    def setup(self, bottom: list[Blob], top: list[Blob]) -> None:
+        self.user.setup(bottom, top)
+
+    def reshape(self, bottom: list[Blob], top: list[Blob]) -> None:
+        self.user.reshape(bottom, top)
+
+    def forward(self, bottom: list[Blob], top: list[Blob]) -> None:
+        self.user.forward(bottom, top)
+
+    def backward(self, top: list[Blob], propagate_down: list[bool], bottom: list[Blob]) -> None:
+        self.user.backward(top, propagate_down, bottom)

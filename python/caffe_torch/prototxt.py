@@ -1,0 +1,71 @@
+"""Read and write Caffe's messages as text (.prototxt) and as bytes, with errors that name file, line and field."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from pathlib import Path
+from typing import Any
+
+from google.protobuf import text_format
+from google.protobuf.message import DecodeError
+
+from caffe_torch.errors import CaffeError
+from caffe_torch.proto import caffe_pb2
+
+
+def read_net(path: str | Path) -> Any:
+    """The NetParameter of a .prototxt; old formats are upgraded."""
+    from caffe_torch.upgrade import upgrade_net
+
+    return upgrade_net(parse(_read(path), caffe_pb2.NetParameter(), str(path)), str(path))
+
+
+def read_solver(path: str | Path) -> Any:
+    """The SolverParameter of a solver .prototxt; the old ``solver_type`` is upgraded to ``type``."""
+    from caffe_torch.upgrade import upgrade_solver
+
+    return upgrade_solver(parse(_read(path), caffe_pb2.SolverParameter(), str(path)))
+
+
+def parse(text: str, message: Any, source: str = "prototxt") -> Any:
+    """Fill ``message`` from prototxt ``text``; CaffeError with line, column and known fields on a mistake."""
+    try:
+        return text_format.Parse(text, message)
+    except text_format.ParseError as error:
+        raise CaffeError(f"{source}:{error}{_hint(str(error), message)}") from None
+
+
+def _hint(error: str, message: Any) -> str:
+    match = re.search(r'Message type "caffe\.([\w.]+)" has no field named "(\w+)"', error)
+    if not match:
+        return ""
+    descriptor = caffe_pb2
+    for part in match.group(1).split("."):
+        descriptor = getattr(descriptor, part, descriptor)
+    fields = sorted(descriptor.DESCRIPTOR.fields_by_name)
+    close = difflib.get_close_matches(match.group(2), fields, 1)
+    meant = f" Did you mean {close[0]!r}?" if close else ""
+    return f"{meant} Known fields: {', '.join(fields)}."
+
+
+def _read(path: str | Path) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise CaffeError(f"{path}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        raise CaffeError(f"{path}: is no text file ({error.reason} at byte {error.start}); a .prototxt is expected") from None
+
+
+def read_message(path: str | Path, message: Any) -> Any:
+    """Fill ``message`` from the bytes of a file such as ``mean.binaryproto``."""
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise CaffeError(f"{path}: cannot be read ({error.strerror})") from None
+    try:
+        message.ParseFromString(data)
+    except DecodeError as error:
+        raise CaffeError(f"{path}: is no {message.DESCRIPTOR.name} or cut short ({error})") from None
+    return message

@@ -1,0 +1,88 @@
+"""The arithmetic of Caffe's solvers: learning-rate policies and, for each solver type, how history becomes an update.
+
+Caffe keeps the learning rate inside the history, unlike PyTorch: history = momentum * history + rate * gradient, and
+the weights lose the history. Each rule is ``rule(param, iteration, rate, gradient, history) -> update``; ``history`` is
+the parameter's list of tensors, changed in place; its length is ``HISTORIES[type]``.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Callable
+
+from torch import Tensor
+
+from caffe_torch.errors import CaffeError
+
+Rule = Callable[[Any, int, float, Tensor, list[Tensor]], Tensor]
+
+
+def learning_rate(param: Any, iteration: int, step: int) -> tuple[float, int]:
+    """(rate, current step) of a SolverParameter at ``iteration``; ``step`` is the last call's, for multistep."""
+    policy, base, gamma = param.lr_policy, param.base_lr, param.gamma
+    if policy == "fixed":
+        return base, step
+    if policy == "step":
+        step = iteration // param.stepsize
+        return base * gamma**step, step
+    if policy == "exp":
+        return base * gamma**iteration, step
+    if policy == "inv":
+        return base * (1 + gamma * iteration) ** -param.power, step
+    if policy == "multistep":
+        while step < len(param.stepvalue) and iteration >= param.stepvalue[step]:
+            step += 1
+        return base * gamma**step, step
+    if policy == "poly":
+        return base * (1 - iteration / param.max_iter) ** param.power, step
+    if policy == "sigmoid":
+        return base / (1 + math.exp(-gamma * (iteration - param.stepsize))), step
+    raise CaffeError(f"solver: lr_policy {policy!r} is unknown (known: fixed, step, exp, inv, multistep, poly, sigmoid)")
+
+
+def _sgd(param: Any, iteration: int, rate: float, gradient: Tensor, history: list[Tensor]) -> Tensor:
+    return history[0].mul_(param.momentum).add_(gradient, alpha=rate)
+
+
+def _nesterov(param: Any, iteration: int, rate: float, gradient: Tensor, history: list[Tensor]) -> Tensor:
+    before = history[0].clone()
+    history[0].mul_(param.momentum).add_(gradient, alpha=rate)
+    return history[0] * (1 + param.momentum) - before * param.momentum
+
+
+def _adagrad(param: Any, iteration: int, rate: float, gradient: Tensor, history: list[Tensor]) -> Tensor:
+    history[0].addcmul_(gradient, gradient)
+    return gradient * rate / (history[0].sqrt() + param.delta)
+
+
+def _rmsprop(param: Any, iteration: int, rate: float, gradient: Tensor, history: list[Tensor]) -> Tensor:
+    history[0].mul_(param.rms_decay).addcmul_(gradient, gradient, value=1 - param.rms_decay)
+    return gradient * rate / (history[0].sqrt() + param.delta)
+
+
+def _adadelta(param: Any, iteration: int, rate: float, gradient: Tensor, history: list[Tensor]) -> Tensor:
+    squares, updates = history
+    squares.mul_(param.momentum).addcmul_(gradient, gradient, value=1 - param.momentum)
+    update = gradient * ((updates + param.delta) / (squares + param.delta)).sqrt()
+    updates.mul_(param.momentum).addcmul_(update, update, value=1 - param.momentum)
+    return update * rate
+
+
+def _adam(param: Any, iteration: int, rate: float, gradient: Tensor, history: list[Tensor]) -> Tensor:
+    first, second = history
+    first.mul_(param.momentum).add_(gradient, alpha=1 - param.momentum)
+    second.mul_(param.momentum2).addcmul_(gradient, gradient, value=1 - param.momentum2)
+    t = iteration + 1
+    correction = math.sqrt(1 - param.momentum2**t) / (1 - param.momentum**t)
+    return first * (rate * correction) / (second.sqrt() + param.delta)
+
+
+RULES: dict[str, Rule] = {
+    "SGD": _sgd,
+    "Nesterov": _nesterov,
+    "AdaGrad": _adagrad,
+    "RMSProp": _rmsprop,
+    "AdaDelta": _adadelta,
+    "Adam": _adam,
+}
+HISTORIES = {name: 2 if name in ("AdaDelta", "Adam") else 1 for name in RULES}

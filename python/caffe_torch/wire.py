@@ -1,0 +1,208 @@
+"""Weights on disk: .caffemodel and .solverstate bytes, written and read without going through Python floats.
+
+Protocol buffers are concatenations of tagged fields, so a message is streamed here as its small fields, made by the
+schema, followed by each blob's floats as one packed field straight from the array's memory. Files are larger than the
+2 GiB that protobuf's own parser takes are read and written alike.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, BinaryIO, Callable, Iterator
+
+import numpy as np
+from google.protobuf.message import DecodeError
+
+from caffe_torch.errors import CaffeError
+from caffe_torch.proto import caffe_pb2
+
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+
+
+def write_atomically(path: str | Path, write: Callable[[BinaryIO], None]) -> None:
+    """Let ``write`` fill a file that appears under ``path`` whole or not at all, also when the process is killed."""
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with open(partial, "wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise CaffeError(f"{path}: cannot be written ({error.strerror})") from error
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def _varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def _header(field: int, length: int) -> bytes:
+    return _varint(field << 3 | _BYTES) + _varint(length)
+
+
+def blob_parts(array: np.ndarray) -> list[bytes | memoryview]:
+    """A BlobProto of ``array`` (any shape, stored as float32) in pieces ready to be written."""
+    array = np.ascontiguousarray(array, dtype="<f4")
+    shape = caffe_pb2.BlobProto(shape=caffe_pb2.BlobShape(dim=array.shape)).SerializeToString()
+    if array.size == 0:
+        return [shape]
+    return [shape, _header(caffe_pb2.BlobProto.DATA_FIELD_NUMBER, array.nbytes), memoryview(array.reshape(-1)).cast("B")]
+
+
+def nested(field: int, parts: list[bytes | memoryview]) -> list[bytes | memoryview]:
+    """``parts`` as one embedded message under ``field``."""
+    return [_header(field, sum(len(p) for p in parts)), *parts]
+
+
+def fields(data: memoryview, source: str) -> Iterator[tuple[int, int, Any]]:
+    """(field number, wire type, value) of a message: integers, or memoryviews of bytes; CaffeError when cut short."""
+    at, end = 0, len(data)
+
+    def varint() -> int:
+        nonlocal at
+        value = shift = 0
+        while True:
+            if at >= end or shift > 63:
+                raise CaffeError(f"{source}: cut short or not a Caffe binary file (at byte {at} of {end})")
+            byte = data[at]
+            at += 1
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                return value
+            shift += 7
+
+    while at < end:
+        key = varint()
+        field, kind = key >> 3, key & 7
+        if field == 0 or kind not in (_VARINT, _FIXED64, _BYTES, _FIXED32):
+            raise CaffeError(f"{source}: not a Caffe binary file (unexpected tag {key} before byte {at} of {end})")
+        if kind == _VARINT:
+            yield field, kind, varint()
+            continue
+        length = varint() if kind == _BYTES else 8 if kind == _FIXED64 else 4
+        if at + length > end:
+            raise CaffeError(f"{source}: cut short: {length} bytes are announced at byte {at}, {end - at} are left")
+        yield field, kind, data[at : at + length]
+        at += length
+
+
+def read_blob(data: memoryview, source: str) -> np.ndarray:
+    """The array of a serialized BlobProto: float32, in its shape (the old four-axis form included)."""
+    packed: list[memoryview] = []
+    rest = bytearray()
+    for field, kind, value in fields(data, source):
+        if field == caffe_pb2.BlobProto.DATA_FIELD_NUMBER and kind == _BYTES:
+            packed.append(value)
+        elif field == caffe_pb2.BlobProto.DIFF_FIELD_NUMBER:
+            continue
+        elif kind == _VARINT:
+            rest += _varint(field << 3 | kind) + _varint(value)
+        else:
+            rest += _varint(field << 3 | kind) + (_varint(len(value)) if kind == _BYTES else b"") + bytes(value)
+    proto = caffe_pb2.BlobProto()
+    try:
+        proto.ParseFromString(bytes(rest))
+    except DecodeError as error:
+        raise CaffeError(f"{source}: holds a broken blob ({error})") from None
+    if packed:
+        if any(len(p) % 4 for p in packed):
+            raise CaffeError(f"{source}: holds a blob whose data is no whole number of floats")
+        values = np.concatenate([np.frombuffer(p, dtype="<f4") for p in packed])
+    else:
+        values = np.array(proto.double_data or proto.data, dtype=np.float32)
+    if proto.HasField("shape"):
+        shape = tuple(proto.shape.dim)
+    elif any(proto.HasField(n) for n in ("num", "channels", "height", "width")):
+        shape = (proto.num, proto.channels, proto.height, proto.width)
+    else:
+        shape = (values.size,)
+    if int(np.prod(shape, dtype=np.int64)) != values.size:
+        raise CaffeError(f"{source}: a blob of shape {shape} holds {values.size} values")
+    return values.reshape(shape)
+
+
+def write_net(file: BinaryIO, name: str, layers: list[tuple[Any, list[np.ndarray]]]) -> None:
+    """A .caffemodel: per layer its LayerParameter (without blobs) and the arrays of its parameters."""
+    file.write(caffe_pb2.NetParameter(name=name).SerializeToString())
+    for param, arrays in layers:
+        parts: list[bytes | memoryview] = [param.SerializeToString()]
+        for array in arrays:
+            parts += nested(caffe_pb2.LayerParameter.BLOBS_FIELD_NUMBER, blob_parts(array))
+        for piece in nested(caffe_pb2.NetParameter.LAYER_FIELD_NUMBER, parts):
+            file.write(piece)
+
+
+def read_net(path: str | Path) -> dict[str, list[np.ndarray]]:
+    """Layer name -> arrays of its parameters, of a .caffemodel (today's format and V1's)."""
+    data = memoryview(read_bytes(path))
+    found: dict[str, list[np.ndarray]] = {}
+    v1 = caffe_pb2.NetParameter.LAYERS_FIELD_NUMBER
+    today = caffe_pb2.NetParameter.LAYER_FIELD_NUMBER
+    places = {
+        today: (caffe_pb2.LayerParameter.NAME_FIELD_NUMBER, caffe_pb2.LayerParameter.BLOBS_FIELD_NUMBER),
+        v1: (caffe_pb2.V1LayerParameter.NAME_FIELD_NUMBER, caffe_pb2.V1LayerParameter.BLOBS_FIELD_NUMBER),
+    }
+    for field, kind, value in fields(data, str(path)):
+        if field not in places or kind != _BYTES:
+            continue
+        name_field, blobs_field = places[field]
+        name, arrays = "", []
+        for inner, inner_kind, item in fields(value, str(path)):
+            if inner == name_field and inner_kind == _BYTES:
+                name = bytes(item).decode("utf-8", "replace")
+            elif inner == blobs_field and inner_kind == _BYTES:
+                arrays.append(read_blob(item, f"{path}: layer {name!r}"))
+        if arrays:
+            found[name] = arrays
+    if not found:
+        raise CaffeError(f"{path}: holds no layer with parameters: is it a .caffemodel?")
+    return found
+
+
+def write_state(file: BinaryIO, iteration: int, learned_net: str, history: list[np.ndarray], current_step: int) -> None:
+    """A .solverstate."""
+    state = caffe_pb2.SolverState(iter=iteration, learned_net=learned_net, current_step=current_step)
+    file.write(state.SerializeToString())
+    for array in history:
+        for piece in nested(caffe_pb2.SolverState.HISTORY_FIELD_NUMBER, blob_parts(array)):
+            file.write(piece)
+
+
+def read_state(path: str | Path) -> tuple[Any, list[np.ndarray]]:
+    """The SolverState without its history, and the history's arrays."""
+    history: list[np.ndarray] = []
+    rest = bytearray()
+    for field, kind, value in fields(memoryview(read_bytes(path)), str(path)):
+        if field == caffe_pb2.SolverState.HISTORY_FIELD_NUMBER and kind == _BYTES:
+            history.append(read_blob(value, f"{path}: history {len(history)}"))
+        elif kind == _VARINT:
+            rest += _varint(field << 3 | kind) + _varint(value)
+        elif kind == _BYTES:
+            rest += _header(field, len(value)) + bytes(value)
+    state = caffe_pb2.SolverState()
+    try:
+        state.ParseFromString(bytes(rest))
+    except DecodeError as error:
+        raise CaffeError(f"{path}: is no .solverstate ({error})") from None
+    if not state.HasField("iter") or not state.HasField("learned_net"):
+        raise CaffeError(f"{path}: is no .solverstate (it names no iteration or no .caffemodel)")
+    return state, history
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """The file's content; CaffeError where it cannot be read."""
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise CaffeError(f"{path}: cannot be read ({error.strerror})") from None

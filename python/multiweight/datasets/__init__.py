@@ -1,0 +1,98 @@
+"""Sources of records: one module each, registered by its name; and the import that every source shares.
+
+A source module has NAME, LAYOUT (one line: which files make up its folder), ``detect(folder) -> bool`` and
+``load(folder, min_products) -> Loaded``. To add one, write the module and name it in ``SOURCES``.
+
+- ``records_folder.py``: any shop's records.csv and catalog.yaml; what the sample shop writes
+- ``fashion_product_images.py``: Kaggle's Fashion Product Images, small or full
+- ``sample_shop.py``: the drawn shop, what it sells in ``sample_catalog.py``, drawn by ``sample_garments.py`` with
+  ``sample_shapes.py``, photographed by ``sample_photos.py``
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Callable
+
+from multiweight import bad_images, records, steps
+from multiweight.bad_images import BadImage
+from multiweight.datasets import fashion_product_images, records_folder
+from multiweight.errors import UserError
+from multiweight.images import ImageFolder
+from multiweight.progress import bar
+from multiweight.runs import Dataset
+
+SOURCES: dict[str, ModuleType] = {module.NAME: module for module in (records_folder, fashion_product_images)}
+MARK = "import.json"
+
+
+def source(folder: str | Path, name: str | None = None) -> ModuleType:
+    """The source called ``name``, or the one whose files lie in ``folder``; UserError names the known ones."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such directory: expected a dataset's folder (data/README.md lists the layouts)")
+    if name is not None and name not in SOURCES:
+        raise UserError(f"source {name!r} is unknown: expected one of {', '.join(SOURCES)}")
+    if name is not None:
+        return SOURCES[name]
+    found = [module for module in SOURCES.values() if module.detect(folder)]
+    layouts = "; ".join(f"{module.NAME}: {module.LAYOUT}" for module in SOURCES.values())
+    if not found:
+        raise UserError(f"{folder}: no known layout: expected one of {layouts}")
+    if len(found) > 1:
+        raise UserError(f"{folder}: fits {' and '.join(module.NAME for module in found)}: choose one with --source")
+    return found[0]
+
+
+def import_dataset(
+    dataset: Dataset,
+    folder: str | Path,
+    source_name: str | None = None,
+    min_products: int = 2,
+    max_bad: float = bad_images.DEFAULT_MAX_BAD,
+    overwrite: bool = False,
+    progress: Callable[..., Iterable[Any]] = bar,
+) -> tuple[dict[str, Any], bool]:
+    """Turn a source's files into ``catalog.yaml`` and ``records.csv`` of ``dataset``.
+
+    Missing images and rows that cannot be used go to ``bad_images.csv``; UserError when their share exceeds
+    ``max_bad``. ``min_products``: a source that makes its own catalog leaves out labels of fewer products. Returns
+    the contents of ``import.json`` and whether anything was done: a finished import is left as it is.
+    """
+    module = source(folder, source_name)
+    folder = Path(folder).resolve()
+    settings = {"source": module.NAME, "folder": str(folder), "min_products": min_products}
+    found = steps.finished(dataset.data / MARK, settings, overwrite)
+    if found is not None:
+        return found, False
+    loaded = module.load(folder, min_products)
+    bad: list[BadImage] = list(loaded.bad)
+    kept = []
+    with ImageFolder(folder) as images:
+        for record in progress(loaded.records, desc="looking for the images", unit=" images"):
+            reason = images.missing(record.image)
+            if reason:
+                bad.append(BadImage(record.image, record.product, "import", reason))
+            else:
+                kept.append(record)
+    dataset.data.mkdir(parents=True, exist_ok=True)
+    (dataset.data / MARK).unlink(missing_ok=True)
+    bad_images.write(dataset.bad_images, bad)
+    total = len(loaded.records) + len(loaded.bad)
+    bad_images.check_share(bad, total, max_bad, dataset.bad_images)
+    if not kept:
+        raise UserError(f"{folder}: no image is left: {dataset.bad_images} says why")
+    loaded.catalog.save(dataset.catalog)
+    records.write(dataset.records, kept)
+    result = {
+        "images": len(kept),
+        "products": len({record.product for record in kept}),
+        "groups": len(loaded.catalog.groups),
+        "labels": loaded.catalog.size,
+        "bad": len(bad),
+        "notes": loaded.notes,
+    }
+    steps.write(dataset.data / MARK, settings, result)
+    return steps.read(dataset.data / MARK), True

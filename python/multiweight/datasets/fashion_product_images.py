@@ -1,0 +1,125 @@
+"""Kaggle's Fashion Product Images (Param Aggarwal), small or full: ``styles.csv`` and ``images/`` or ``images.zip``.
+
+One image a product; the columns id, gender, masterCategory, subCategory, articleType, baseColour, season, year,
+usage, productDisplayName (year may be absent). The full set has rows whose title holds a comma without quotes.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections import Counter
+from pathlib import Path
+
+from multiweight.bad_images import BadImage
+from multiweight.catalog import Catalog
+from multiweight.datasets.loaded import Loaded
+from multiweight.errors import UserError
+from multiweight.records import MEMBER, Record, table
+
+NAME = "fashion_product_images"
+LAYOUT = "styles.csv with images.zip or images/"
+COLUMNS = ("gender", "season", "usage", "baseColour")
+EMPTY = {"", "NA", "N/A", "NaN", "nan", "null"}
+
+
+def detect(folder: Path) -> bool:
+    """Whether the folder has this source's files."""
+    return (folder / "styles.csv").is_file()
+
+
+def load(folder: Path, min_products: int = 2) -> Loaded:
+    """Catalog and records of the set.
+
+    Groups: the columns gender, season, usage and baseColour, and one group of kind ``type`` for each subCategory that
+    holds at least two article types, so that the groups' proportions differ widely. An empty or NA value is no label;
+    a label of fewer than ``min_products`` products is left out, and named in the notes: with one product it could
+    stand on one side of the split alone. Groups and labels are in a fixed order: columns as above, the rest by name.
+    Rows with a wrong number of fields, without an id or with a second use of one are listed as bad, with their line.
+    """
+    path = folder / "styles.csv"
+    rows, bad = _rows(path)
+    if not rows:
+        raise UserError(f"{path}: no usable row below the header")
+    images = _images(folder)
+    counts: dict[str, Counter[str]] = {column: Counter() for column in COLUMNS}
+    types: dict[str, Counter[str]] = {}
+    for row in rows:
+        for column in COLUMNS:
+            if row[column] not in EMPTY:
+                counts[column][row[column]] += 1
+        if row["subCategory"] not in EMPTY and row["articleType"] not in EMPTY:
+            types.setdefault(row["subCategory"], Counter())[row["articleType"]] += 1
+
+    notes = []
+    groups: dict[str, dict[str, object]] = {}
+    for name, counter in [*counts.items(), *sorted(types.items())]:
+        labels = sorted(label for label, count in counter.items() if count >= min_products)
+        rare = sorted(set(counter) - set(labels))
+        if name in types and len(labels) < 2:
+            continue
+        if rare:
+            notes.append(f"{name}: left out {', '.join(rare)}: on fewer than {min_products} products")
+        if labels:
+            groups[name] = {"kind": "type" if name in types else "attribute", "labels": labels}
+    single = sorted(set(types) - set(groups))
+    if single:
+        notes.append(f"no group for subCategory {', '.join(single)}: fewer than two article types")
+    catalog = Catalog.from_dict(groups)
+    known = {(group.name, label) for group in catalog.groups for label in group.labels}
+
+    records = []
+    for row in rows:
+        pairs = [(column, row[column]) for column in COLUMNS] + [(row["subCategory"], row["articleType"])]
+        # A product without a file keeps the name it should have, so that the list of bad images can say it.
+        reference = images.get(row["id"], f"images/{row['id']}.jpg")
+        records.append(Record(reference, row["id"], tuple(pair for pair in pairs if pair in known)))
+    return Loaded(catalog, records, bad, notes)
+
+
+def _rows(path: Path) -> tuple[list[dict[str, str]], list[BadImage]]:
+    lines = table(path)
+    number, header = next(lines, (1, []))
+    header = [name.strip() for name in header]
+    missing = [name for name in ("id", "subCategory", "articleType", *COLUMNS) if name not in header]
+    if missing:
+        raise UserError(f"{path}:{number}: no column {missing[0]!r}: found {', '.join(header) or 'nothing'}")
+    rows, bad = [], []
+    seen: dict[str, int] = {}
+    for number, fields in lines:
+        row = {name: field.strip() for name, field in zip(header, fields)}
+        key = row.get("id", "")
+        reason = ""
+        if len(fields) != len(header):
+            reason = f"{len(fields)} fields, expected {len(header)}: an unquoted comma?"
+        elif key in EMPTY or not all(c.isalnum() or c in "-_" for c in key):
+            reason = f"id {key!r}: expected letters, digits, - and _"
+        elif key in seen:
+            reason = f"id {key} stands twice, first on line {seen[key]}"
+        if reason:
+            bad.append(BadImage(f"{path.name}:{number}", key, "import", reason))
+        else:
+            seen[key] = number
+            rows.append(row)
+    return rows, bad
+
+
+def _images(folder: Path) -> dict[str, str]:
+    """id -> image reference, of what is there: the directory ``images`` before ``images.zip``."""
+    directory, archive = folder / "images", folder / "images.zip"
+    if directory.is_dir():
+        names = [f"images/{name}" for name in sorted(os.listdir(directory))]
+    elif archive.is_file():
+        try:
+            with zipfile.ZipFile(archive) as file:
+                names = [f"images.zip{MEMBER}{name}" for name in sorted(file.namelist())]
+        except (OSError, zipfile.BadZipFile) as error:
+            raise UserError(f"{archive}: cannot be read as a zip archive ({error}): download it again") from None
+    else:
+        raise UserError(f"{folder}: neither images/ nor images.zip: expected the set's photos beside styles.csv")
+    found: dict[str, str] = {}
+    for name in names:
+        stem, extension = os.path.splitext(name.replace(MEMBER, "/").rsplit("/", 1)[-1])
+        if extension.lower() in (".jpg", ".jpeg", ".png"):
+            found.setdefault(stem, name)
+    return found

@@ -1,0 +1,30 @@
+"""Any shop's own records: ``records.csv`` and ``catalog.yaml`` in one folder with the images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from multiweight import records
+from multiweight.catalog import Catalog
+from multiweight.datasets.loaded import Loaded
+from multiweight.errors import UserError
+
+NAME = "records"
+LAYOUT = "records.csv, catalog.yaml, and the images or zip archives that records.csv names"
+
+
+def detect(folder: Path) -> bool:
+    """Whether the folder has this source's files."""
+    return (folder / "records.csv").is_file() and (folder / "catalog.yaml").is_file()
+
+
+def load(folder: Path, min_products: int = 2) -> Loaded:
+    """The catalog and the records as they are written; a label unknown to the catalog is a UserError with its line.
+
+    ``min_products`` is not applied: the catalog is the person's own.
+    """
+    catalog = Catalog.load(folder / "catalog.yaml")
+    loaded = records.read(folder / "records.csv", catalog)
+    if not loaded:
+        raise UserError(f"{folder / 'records.csv'}: no records below the header")
+    return Loaded(catalog, loaded, [], [])

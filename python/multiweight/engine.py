@@ -1,0 +1,91 @@
+"""Which Caffe: the original where this interpreter has it, else caffe_torch. The choice is made here and nowhere else."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+from types import ModuleType
+
+from multiweight.errors import UserError
+
+CHOICES = ("auto", "caffe", "torch")
+
+
+def select(name: str | None = None) -> ModuleType:
+    """The module with pycaffe's API.
+
+    ``name`` is ``auto``, ``caffe`` (the original) or ``torch`` (caffe_torch); None reads the environment variable
+    ``ENGINE``, else ``auto``: the original where it can be imported, else caffe_torch. The two never share a process.
+    Raises UserError when the engine asked for cannot be imported here, saying what to install.
+    """
+    name = name or os.environ.get("ENGINE") or "auto"
+    if name not in CHOICES:
+        raise UserError(f"engine {name!r} is unknown: expected one of {', '.join(CHOICES)}")
+    loaded = sys.modules.get("caffe")
+    if loaded is not None and not _is_ours(loaded):
+        if name == "torch":
+            raise UserError("ENGINE=torch, but this process has already loaded the original Caffe: start a new one")
+        return loaded
+    if "caffe_torch" in sys.modules:
+        if name == "caffe":
+            raise UserError("ENGINE=caffe, but this process has already loaded caffe_torch: start a new one")
+        return sys.modules["caffe_torch"]
+    if name == "caffe" or (name == "auto" and importlib.util.find_spec("caffe") is not None):
+        os.environ.setdefault("GLOG_minloglevel", "1")
+        try:
+            return importlib.import_module("caffe")
+        except ImportError as error:
+            raise UserError(
+                f"ENGINE=caffe, but pycaffe cannot be imported ({error}): use its container, or ENGINE=torch"
+            ) from error
+    try:
+        return importlib.import_module("caffe_torch")
+    except ImportError as error:
+        raise UserError(f"caffe_torch cannot be imported ({error}): run `make setup`, or pip install '.[torch]'") from error
+
+
+def _is_ours(module: ModuleType) -> bool:
+    return module.__name__ == "caffe_torch"
+
+
+def schema(caffe: ModuleType) -> ModuleType:
+    """The engine's ``caffe_pb2``."""
+    return importlib.import_module(caffe.__name__ + ".proto.caffe_pb2")
+
+
+def describe(caffe: ModuleType) -> str:
+    """One line for logs and results: engine, its version, and what computes."""
+    if _is_ours(caffe):
+        torch = importlib.import_module("torch")
+        return f"caffe_torch {caffe.__version__} (PyTorch {torch.__version__})"
+    return f"caffe {caffe.__version__} (the original)"
+
+
+def use_device(caffe: ModuleType, gpu: str | None) -> str:
+    """Choose where the engine computes, and say it: ``cpu`` or ``gpu N``.
+
+    ``gpu`` is ``none``, a GPU's number, or None or an empty string for a GPU where there is one.
+    """
+    if gpu in (None, "", "auto"):
+        gpu = "0" if gpus(caffe) else "none"
+    if gpu == "none":
+        caffe.set_mode_cpu()
+        return "cpu"
+    try:
+        number = int(gpu)
+    except ValueError:
+        raise UserError(f"GPU={gpu}: expected one GPU's number here, or none") from None
+    if _is_ours(caffe) and number >= gpus(caffe):
+        raise UserError(f"GPU={gpu}: this machine has {gpus(caffe)} GPU(s) that PyTorch can use; GPU=none computes on the CPU")
+    caffe.set_device(number)
+    caffe.set_mode_gpu()
+    return f"gpu {number}"
+
+
+def gpus(caffe: ModuleType) -> int:
+    """How many GPUs the engine can use (the original does not tell: counted by the device files of the driver)."""
+    if _is_ours(caffe):
+        return importlib.import_module("torch").cuda.device_count()
+    return sum(os.path.exists(f"/dev/nvidia{n}") for n in range(16)) if hasattr(caffe, "has_nccl") and caffe.has_nccl() else 0

@@ -1,0 +1,142 @@
+"""The figures of a report: mAP of each group by method (Fig. 2), and the training curves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib import ticker
+
+from multiweight import results
+from multiweight.results import Result
+from multiweight.runs import METHODS, RANDOM, UNTRAINED
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt  # noqa: E402  # the backend is chosen first: servers have no display
+
+# Okabe and Ito's colours, which people with colour-blindness tell apart; the paper's methods always have the same.
+_FIXED = dict(zip(METHODS, ("#0072B2", "#E69F00", "#009E73", "#D55E00")))
+_MORE = ("#CC79A7", "#56B4E9", "#7A5195", "#8C6D31", "#636363", "#B8B03A")
+_MARKERS = {UNTRAINED: ("#000000", "untrained net"), RANDOM: ("#8A8A8A", "random ranking")}
+_DPI = 150
+
+
+def histogram(path: Path, found: Sequence[Result]) -> None:
+    """Fig. 2: for each group one bar a trained method, groups by falling proportion; the reference rows as dashes."""
+    trained = [r for r in found if r.trained]
+    groups = results.groups(found)
+    colours = _colours(trained)
+    places = np.arange(len(groups))
+    width = 0.84 / max(1, len(trained))
+    inches = min(24.0, max(7.0, 2.0 + len(groups) * (0.22 + 0.13 * max(1, len(trained)))))
+    figure, axes = plt.subplots(figsize=(inches, 4.6))
+    for number, r in enumerate(trained):
+        offset = (number - (len(trained) - 1) / 2) * width
+        axes.bar(places + offset, _percents(r, groups), width * 0.94, color=colours[r.variant], label=r.name, zorder=2)
+    for r in found:
+        if not r.trained:
+            colour, label = _MARKERS[r.variant]
+            heights = _percents(r, groups)
+            axes.hlines(heights, places - 0.45, places + 0.45, color=colour, linewidth=1.8, label=label, zorder=3)
+    proportions = [found[0].evaluation["groups"][group]["proportion"] for group in groups]
+    axes.set_xticks(places)
+    labels = [f"{group}\n{_short(r)}" for group, r in zip(groups, proportions)]
+    axes.set_xticklabels(labels, rotation=45, ha="right", rotation_mode="anchor", fontsize=8)
+    axes.set_xlim(-0.6, len(groups) - 0.4)
+    axes.set_ylim(0, 100)
+    axes.set_ylabel(f"mAP@{found[0].evaluation['k']} (%)")
+    axes.set_xlabel("group, and its proportion of the training images")
+    axes.grid(axis="y", color="#DDDDDD", linewidth=0.7, zorder=0)
+    _finish(axes)
+    axes.legend(ncol=len(found), loc="lower left", bbox_to_anchor=(0, 1.01), frameon=False, fontsize=9, borderaxespad=0)
+    _save(figure, path)
+
+
+def curves(path: Path, found: Sequence[Result]) -> bool:
+    """Training losses by iteration; False, and no file, where no variant has a log.
+
+    Left: sum_t J_t without weights, the same quantity for every method (dots: test phase). Right, where a method
+    weighs its groups: the objective sum_t gamma_t J_t that it minimised. Values are an image's mean loss, smoothed by
+    a running mean over a fiftieth of the points; the values themselves are drawn faintly.
+    """
+    logged = [r for r in found if r.log.iterations]
+    if not logged:
+        return False
+    colours = _colours([r for r in found if r.trained])
+    weighted = [r for r in logged if not r.log.total or any(value != 1 for value in r.gamma.values())]
+    totals = [r for r in logged if r.log.total]
+    panels: list[tuple[str, list[tuple[Result, list[float]]]]] = []
+    if totals:
+        panels.append(("Loss without weights, $\\Sigma_t\\,J_t$", [(r, r.log.total) for r in totals]))
+    if weighted:
+        panels.append(("Objective, $\\Sigma_t\\,\\gamma_t J_t$", [(r, r.log.objective) for r in logged]))
+    figure, grid = plt.subplots(1, len(panels), figsize=(6.2 * len(panels), 4.2), squeeze=False)
+    for number, (axes, (title, lines)) in enumerate(zip(grid[0], panels)):
+        drawn: list[float] = []
+        for r, values in lines:
+            colour, smooth = colours[r.variant], smoothed(values)
+            axes.plot(r.log.iterations, values, color=colour, linewidth=0.6, alpha=0.25)
+            axes.plot(r.log.iterations, smooth, color=colour, linewidth=1.6, label=r.name)
+            drawn += [value for value in smooth if math.isfinite(value)]
+            if totals and number == 0 and r.log.test:
+                points = np.array(r.log.test)
+                axes.plot(*points.T, "o", color=colour, markersize=4, markeredgecolor="white", markeredgewidth=0.6)
+        if drawn and min(drawn) > 0 and max(drawn) / min(drawn) > 8:
+            axes.set_yscale("log")
+            # 4, 6, 10, 20 rather than powers of ten.
+            axes.yaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
+            axes.yaxis.set_minor_formatter(ticker.LogFormatter(labelOnlyBase=False, minor_thresholds=(2, 0.6)))
+        axes.set_title(title, fontsize=10, loc="left")
+        axes.set_xlabel("iteration")
+        axes.grid(color="#E4E4E4", linewidth=0.6)
+        _finish(axes)
+    grid[0][0].set_ylabel("loss of an image")
+    if totals and any(r.log.test for r in totals):
+        grid[0][0].plot([], [], "o", color="#555555", markersize=4, label="test images")
+    grid[0][0].legend(frameon=False, fontsize=9)
+    _save(figure, path)
+    return True
+
+
+def smoothed(values: Sequence[float]) -> np.ndarray:
+    """Centred running mean over a fiftieth of the points, narrower at the ends; NaN counts as missing."""
+    x = np.asarray(values, dtype=np.float64)
+    half = len(x) // 100
+    finite = np.isfinite(x)
+    sums = np.concatenate([[0.0], np.cumsum(np.where(finite, x, 0.0))])
+    counts = np.concatenate([[0], np.cumsum(finite)])
+    place = np.arange(len(x))
+    reach = np.minimum(half, np.minimum(place, len(x) - 1 - place))
+    low, high = place - reach, place + reach + 1
+    total = counts[high] - counts[low]
+    return np.divide(sums[high] - sums[low], total, out=np.full(len(x), np.nan), where=total > 0)
+
+
+def _colours(trained: Sequence[Result]) -> dict[str, str]:
+    others = [r.variant for r in trained if r.variant not in _FIXED]
+    return {**_FIXED, **{name: _MORE[n % len(_MORE)] for n, name in enumerate(others)}}
+
+
+def _percents(r: Result, groups: Sequence[str]) -> np.ndarray:
+    return np.array([math.nan if (value := r.map(group)) is None else 100 * value for group in groups])
+
+
+def _short(proportion: float) -> str:
+    return f"{proportion:.2f}" if proportion >= 0.1 else f"{proportion:.2g}"
+
+
+def _finish(axes: Any) -> None:
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    axes.tick_params(which="both", labelsize=8)
+
+
+def _save(figure: Any, path: Path) -> None:
+    # No date or version inside, so that equal results give equal files.
+    figure.savefig(str(path), dpi=_DPI, bbox_inches="tight", metadata={"Software": None})
+    plt.close(figure)

@@ -1,0 +1,141 @@
+# ruff: noqa: UP030, UP032, B904
+# The original's GPU image holds Python 2.7: this file keeps to what 2.7 and 3.13 both read, and to NumPy and caffe.
+"""The multi-weight loss as a pycaffe layer: J = sum_t gamma_t J_t, Eq. (1) to (5)."""
+
+import json
+
+import caffe
+import numpy as np
+
+
+class MultiWeightLossLayer(caffe.Layer):
+    """Weighted sum of one sigmoid cross-entropy a group of labels.
+
+    Bottoms: one score blob a group, N x M_t (more axes of size 1 are allowed), then one label blob, N x L with
+    L = sum(M_t): the groups' labels in the same order, values 0 to 1.
+    Tops: the total J; optionally one top a group, J_t before weighting, for the log. The prototxt needs a loss_weight
+    for every top: 1 for the total, 0 for a top that only reports (Caffe gives a Python layer none by itself).
+    param_str: JSON, {"groups": [name, ...], "gamma": [weight, ...]}, one entry a score blob.
+
+    Sums over labels, means over images (Eq. 1), which is SigmoidCrossEntropyLoss's default too. The gradient at a score
+    is gamma_t (p^ - p) / N, times the diff of the total's top, plus (p^ - p) / N times the diff of the group's own top.
+    Raises ValueError naming the group for shapes that do not fit, and for labels outside 0 to 1.
+    """
+
+    def setup(self, bottom, top):
+        self.groups, self.gamma = _parse(self.param_str)
+        tasks = len(self.groups)
+        if len(bottom) != tasks + 1:
+            raise ValueError(
+                "MultiWeightLoss: {0} bottoms for {1} groups: expected scores for each of {2}, then labels".format(
+                    len(bottom), tasks, ", ".join(self.groups)
+                )
+            )
+        if len(top) not in (1, tasks + 1):
+            raise ValueError(
+                "MultiWeightLoss: {0} tops for {1} groups: expected the total, or it and one top a group".format(
+                    len(top), tasks
+                )
+            )
+        self._check_shapes(bottom)
+
+    def reshape(self, bottom, top):
+        sizes = self._check_shapes(bottom)
+        self.starts = np.cumsum([0] + sizes)
+        shape = (bottom[len(sizes)].shape[0], sum(sizes))
+        if getattr(self, "scores", None) is None or self.scores.shape != shape:
+            self.scores = np.empty(shape, bottom[0].data.dtype)
+            self.error = np.empty_like(self.scores)
+        for index in range(len(top)):
+            top[index].reshape(1)
+
+    def forward(self, bottom, top):
+        tasks, starts = len(self.groups), self.starts
+        images = self.scores.shape[0]
+        for t in range(tasks):
+            self.scores[:, starts[t] : starts[t + 1]] = bottom[t].data.reshape(images, -1)
+        x, p = self.scores, bottom[tasks].data.reshape(images, -1)
+        self._check_labels(p)
+        # exp sees no positive number, so that scores of +-1000 neither overflow nor lose the loss.
+        small = np.exp(-np.abs(x))
+        cell = np.maximum(x, 0) - x * p + np.log1p(small)
+        # One column a label is summed in double: float32 over 256 images and 830 labels would cost digits.
+        column = cell.sum(axis=0, dtype=np.float64)
+        loss = np.add.reduceat(column, starts[:-1]) / images
+        np.subtract(np.where(x >= 0, 1, small) / (1 + small), p, out=self.error)
+        top[0].data[...] = np.dot(self.gamma, loss)
+        for index in range(1, len(top)):
+            top[index].data[...] = loss[index - 1]
+
+    def backward(self, top, propagate_down, bottom):
+        tasks, starts = len(self.groups), self.starts
+        if propagate_down[tasks]:
+            raise ValueError("MultiWeightLoss: the labels have no gradient: nothing below them can be trained")
+        images = float(self.error.shape[0])
+        total = float(np.ravel(top[0].diff)[0])
+        for t in range(tasks):
+            if not propagate_down[t]:
+                continue
+            factor = total * self.gamma[t]
+            if len(top) > 1:
+                factor += float(np.ravel(top[t + 1].diff)[0])
+            error = self.error[:, starts[t] : starts[t + 1]]
+            bottom[t].diff[...] = (error * (factor / images)).reshape(bottom[t].diff.shape)
+
+    def _check_shapes(self, bottom):
+        tasks = len(self.groups)
+        labels = _shape(bottom[tasks])
+        sizes = []
+        for t in range(tasks):
+            shape = _shape(bottom[t])
+            if len(shape) < 2 or shape[0] != labels[0]:
+                raise ValueError(
+                    "MultiWeightLoss: group {0}: scores of shape {1}: expected {2} images x labels, as many as in the "
+                    "label blob".format(self.groups[t], shape, labels[0])
+                )
+            sizes.append(int(np.prod(shape[1:])))
+            if sizes[t] < 1:
+                raise ValueError("MultiWeightLoss: group {0} has no scores (shape {1})".format(self.groups[t], shape))
+        width = int(np.prod(labels[1:]))
+        if sum(sizes) != width:
+            listed = ", ".join("{0} {1}".format(name, size) for name, size in zip(self.groups, sizes))
+            raise ValueError(
+                "MultiWeightLoss: {0} scores for {1} labels an image (scores: {2}): net and label LMDB come from "
+                "different catalogs".format(sum(sizes), width, listed)
+            )
+        return sizes
+
+    def _check_labels(self, p):
+        if p.size and (p.min() < 0 or p.max() > 1):
+            column = int(np.argmax(np.logical_or(p < 0, p > 1).any(axis=0)))
+            group = self.groups[int(np.searchsorted(self.starts, column, side="right")) - 1]
+            raise ValueError(
+                "MultiWeightLoss: group {0}: labels from {1} to {2}: expected 0 to 1 (no `scale` on the label Data "
+                "layer, and Datum bytes of 0 and 1, not 255)".format(group, p[:, column].min(), p[:, column].max())
+            )
+
+
+def _shape(blob):
+    return [int(size) for size in blob.shape]
+
+
+def _parse(param_str):
+    try:
+        values = json.loads(param_str)
+        groups, gamma = [name for name in values["groups"]], np.array(values["gamma"], np.float64)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            'MultiWeightLoss: param_str {0!r}: expected JSON {{"groups": [...], "gamma": [...]}} ({1})'.format(
+                param_str, error
+            )
+        )
+    if not groups or gamma.shape != (len(groups),):
+        raise ValueError(
+            "MultiWeightLoss: {0} groups and {1} weights: expected one weight a group".format(len(groups), gamma.size)
+        )
+    for name, weight in zip(groups, gamma):
+        if not np.isfinite(weight) or weight < 0:
+            raise ValueError(
+                "MultiWeightLoss: group {0}: gamma {1}: expected a finite number, 0 or above".format(name, weight)
+            )
+    return groups, gamma

@@ -1,0 +1,190 @@
+"""A variant's recipe: net, solver and gamma, from a packed dataset and the user's choices, or as the paper has them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable
+
+from multiweight import eclothing, solvers, steps, weights
+from multiweight.catalog import Catalog
+from multiweight.errors import UserError
+from multiweight.net_settings import RETRIEVAL_BLOB, DataPaths, NetSettings
+from multiweight.runs import REPOSITORY, Dataset
+from multiweight.solvers import SolverSettings
+from multiweight.weights import Gamma
+
+# variant -> head, scheme, c of the paper's methods.
+METHODS: dict[str, tuple[str, str, float]] = {
+    "multi_label": ("multi_label", "ones", 3.0),
+    "multi_task": ("multi_task", "ones", 3.0),
+    "multi_weight": ("multi_weight", "proportion", 3.0),
+    "multi_weight_third": ("multi_weight", "smoothed", 3.0),
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that decides the three prototxt of a variant; ``counted`` says which images the proportions come from."""
+
+    variant: str
+    net: NetSettings
+    solver: SolverSettings
+    gamma: Gamma
+    catalog: Catalog
+    paths: DataPaths
+    net_path: str
+    snapshot_prefix: str
+    counted: str
+
+
+def variant_name(scheme: str, c: float, rescale: bool = False) -> str:
+    """The name of a variant that is none of the paper's: ``smoothed-c2``, ``proportion-rescaled``, a CSV's stem."""
+    base = scheme
+    if scheme.endswith(".csv"):
+        base = Path(scheme).stem
+    elif ":" in scheme:
+        base = scheme.rpartition(":")[2]
+    elif scheme not in weights.SCHEMES:
+        known = ", ".join(weights.SCHEMES)
+        raise UserError(
+            f"weight scheme {scheme!r} is unknown: expected {known}, a file ending in .csv, or module:function"
+        )
+    elif weights.SCHEMES[scheme].uses_c:
+        base += f"-c{c:g}"
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", base).strip("-.")
+    return name + ("-rescaled" if rescale else "")
+
+
+def choose(
+    variant: str | None, scheme: str | None, c: float | None, rescale: bool = False
+) -> tuple[str, str, str, float]:
+    """(variant, head, scheme, c) as chosen; UserError for a variant of the paper with another gamma."""
+    if variant in METHODS:
+        head, own_scheme, own_c = METHODS[variant]
+        if scheme not in (None, own_scheme) or c not in (None, own_c) or rescale:
+            raise UserError(
+                f"variant {variant} is the paper's, with scheme {own_scheme}, c = {own_c:g} and no rescaling: "
+                "leave --variant out, or give it another name"
+            )
+        return variant, head, own_scheme, own_c
+    if scheme is None:
+        known = ", ".join(METHODS)
+        raise UserError(f"variant {variant!r} needs a --scheme (the paper's {known} have their own)")
+    chosen = 3.0 if c is None else c
+    return variant or variant_name(scheme, chosen, rescale), "multi_weight", scheme, chosen
+
+
+def as_written(path: Path) -> str:
+    """A path as a prototxt of a run holds it: relative to the repository where it lies inside, else absolute."""
+    full = path.resolve()
+    return full.relative_to(REPOSITORY).as_posix() if full.is_relative_to(REPOSITORY) else full.as_posix()
+
+
+def _paths(dataset: Dataset, write: Callable[[Path], str]) -> DataPaths:
+    return DataPaths(
+        train_images=write(dataset.images("train")),
+        train_labels=write(dataset.labels("train")),
+        test_images=write(dataset.images("test")),
+        test_labels=write(dataset.labels("test")),
+        mean=write(dataset.mean),
+    )
+
+
+def for_dataset(
+    dataset: Dataset,
+    variant: str | None = None,
+    *,
+    scheme: str | None = None,
+    c: float | None = None,
+    rescale: bool = False,
+    net: dict[str, Any] | None = None,
+    solver: dict[str, Any] | None = None,
+) -> Recipe:
+    """The recipe of a run on packed data: sizes, counts and labels come from ``dataset.json`` and ``catalog.yaml``.
+
+    ``net`` and ``solver`` override fields of NetSettings and SolverSettings (None: the default). The crop's default is
+    7/8 of the image's side: 224 of 256.
+    """
+    catalog = Catalog.load(dataset.catalog)
+    info = _info(dataset, catalog)
+    name, head, used, chosen_c = choose(variant, scheme, c, rescale)
+    counts = {group: int(info["group_images"][group]) for group in catalog.names}
+    gamma = weights.compute(used, weights.proportions(counts), c=chosen_c, rescale=rescale, counts=counts)
+    size = int(info["size"])
+    chosen = {key: value for key, value in (net or {}).items() if value is not None}
+    settings = NetSettings(**{"size": size, "crop": size * 7 // 8, **chosen}).for_head(head)
+    if settings.size != size:
+        raise UserError(
+            f"image size {settings.size}, but {dataset.info} says {size}: pack the images again, or leave it out"
+        )
+    given = dict(solver or {})
+    iterations = given.pop("iterations", None) or solvers.PAPER_ITERATIONS_OTHERS
+    run = dataset.run(name)
+    paths = _paths(dataset, as_written)
+    return Recipe(
+        name,
+        settings,
+        solvers.for_run(catalog.size, iterations, int(info["counts"]["test"]), settings.test_batch_size, **given),
+        gamma,
+        catalog,
+        paths,
+        as_written(run.train_val),
+        as_written(run.snapshot_prefix),
+        f"{int(info['counts']['train'])} training images of {dataset.name}; the test split takes no part",
+    )
+
+
+def _info(dataset: Dataset, catalog: Catalog) -> dict[str, Any]:
+    info = steps.read(dataset.info)
+    for key in ("group_images", "size", "counts", "labels"):
+        if key not in info:
+            raise UserError(f"{dataset.info}: key {key!r} is missing: pack the data again")
+    if info["labels"] != catalog.size or set(info["group_images"]) != set(catalog.names):
+        raise UserError(
+            f"{dataset.info}: the data was packed with another catalog than {dataset.catalog}: pack it again"
+        )
+    return info
+
+
+def settings_of(recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
+    """What ``settings.json`` holds: every value that decides the run, for the next tools and for the results."""
+    gamma = recipe.gamma
+    return {
+        "dataset": dataset.name,
+        "variant": recipe.variant,
+        "scheme": gamma.scheme,
+        "c": gamma.c,
+        "rescale": gamma.rescale,
+        "gamma_source": gamma.source,
+        "gamma": gamma.values,
+        "proportions": gamma.proportions,
+        "proportions_from": recipe.counted,
+        "net": recipe.net.as_dict(),
+        "solver": recipe.solver.as_dict(),
+        "labels": recipe.catalog.size,
+        "catalog_sha256": steps.sha256(dataset.catalog),
+        "retrieval_blob": RETRIEVAL_BLOB,
+    }
+
+
+def of_paper() -> list[Recipe]:
+    """The recipes of the committed nets: 24 published groups, placeholder labels, paths from the repository's root."""
+    catalog, published = eclothing.placeholder_catalog(), eclothing.proportions()
+    dataset = Dataset("eclothing", "runs")
+    paths = _paths(dataset, Path.as_posix)
+    return [
+        Recipe(
+            variant,
+            NetSettings().for_head(head),
+            solvers.for_paper(variant, catalog.size),
+            weights.compute(scheme, published, c=c),
+            catalog,
+            paths,
+            f"prototxt/{variant}/train_val.prototxt",
+            dataset.run(variant).snapshot_prefix.as_posix(),
+            "as published (Table II); group sizes and labels are placeholders, the paper gives none",
+        )
+        for variant, (head, scheme, c) in METHODS.items()
+    ]

@@ -1,0 +1,143 @@
+import os
+import zipfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from multiweight import bad_images, datasets, records
+from multiweight.catalog import Catalog
+from multiweight.datasets import fashion_product_images as fashion
+from multiweight.errors import UserError
+from multiweight.progress import quiet
+from multiweight.runs import REPOSITORY, Dataset
+from small_shop import drawn
+
+HEADER = "id,gender,masterCategory,subCategory,articleType,baseColour,season,year,usage,productDisplayName\n"
+ROWS = [
+    "1,Men,Apparel,Topwear,Shirts,Navy Blue,Fall,2011.0,Casual,Turtle Check Men Navy Blue Shirt",
+    "2,Men,Apparel,Topwear,Shirts,Blue,Summer,2012.0,,Peter England Men Party Blue",
+    "3,Women,Apparel,Topwear,Tops,Blue,Summer,2012.0,NA,Top",
+    '4,Women,Apparel,Topwear,Tops,NA,Fall,,Casual,"Women\'s 3.5"" Top, striped"',
+    "5,Women,Accessories,Watches,Watches,Silver,Winter,2016.0,Casual,Titan Women Silver Watch",
+    "6,Women,Accessories,Watches,Watches,Navy Blue,Winter,2016.0,Casual,Titan",
+    "7,Men,Apparel,Bottomwear,Jeans,Blue,Summer,2012.0,Casual,Jeans",
+    "8,Men,Apparel,Bottomwear,Shorts,Blue,Summer,2012.0,Casual,Shorts",
+]
+JPEG = cv2.imencode(".jpg", np.full((80, 60, 3), 99, np.uint8))[1].tobytes()
+
+
+def kaggle(folder: Path, rows=ROWS, zipped=False, leave_out=()) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "styles.csv").write_text(HEADER + "\n".join(rows) + "\n", encoding="utf-8")
+    names = [f"images/{n}.jpg" for n in range(1, 13) if n not in leave_out]
+    if zipped:
+        with zipfile.ZipFile(folder / "images.zip", "w") as archive:
+            for name in names:
+                archive.writestr(name, JPEG)
+    else:
+        (folder / "images").mkdir(exist_ok=True)
+        for name in names:
+            (folder / name).write_bytes(JPEG)
+    return folder
+
+
+def test_groups_and_labels(tmp_path):
+    loaded = fashion.load(kaggle(tmp_path))
+    catalog = loaded.catalog
+    # Silver is on one product; Watches has one article type; each type of Bottomwear is on one product.
+    assert {group.name: group.labels for group in catalog.groups} == {
+        "gender": ("Men", "Women"),
+        "season": ("Fall", "Summer", "Winter"),
+        "usage": ("Casual",),
+        "baseColour": ("Blue", "Navy Blue"),
+        "Topwear": ("Shirts", "Tops"),
+    }
+    assert [group.kind for group in catalog.groups] == ["attribute"] * 4 + ["type"]
+    assert "left out Silver" in loaded.notes[0]
+    assert "Bottomwear, Watches" in loaded.notes[-1]
+    first, second = loaded.records[0], loaded.records[1]
+    assert first.image == "images/1.jpg" and first.product == "1"
+    assert dict(first.labels) == {
+        "gender": "Men",
+        "season": "Fall",
+        "usage": "Casual",
+        "baseColour": "Navy Blue",
+        "Topwear": "Shirts",
+    }
+    assert "usage" not in dict(second.labels) and "baseColour" not in dict(loaded.records[3].labels)
+    assert len(fashion.load(tmp_path, min_products=1).catalog.groups) == 6
+
+
+def test_zip_is_read_in_place(tmp_path):
+    loaded = fashion.load(kaggle(tmp_path, zipped=True))
+    assert loaded.records[0].image == "images.zip::images/1.jpg"
+    assert not (tmp_path / "images").exists()
+
+
+def test_nothing_is_left_out_silently(tmp_path):
+    rows = [*ROWS, "9,Men,Apparel,Topwear,Shirts,Blue,Fall,2012.0,Casual,A shirt, unquoted", "10,Men,Apparel"]
+    rows += ["1,Men,Apparel,Topwear,Shirts,Blue,Fall,2012.0,Casual,again", "../x" + ROWS[0][1:]]
+    folder = kaggle(tmp_path / "data", rows, leave_out=(3,))
+    dataset = Dataset("shop", tmp_path / "runs")
+    with pytest.raises(UserError, match=r"5 of 12 images cannot be used \(41.67%, allowed 1.00%\).*--max-bad"):
+        datasets.import_dataset(dataset, folder, progress=quiet)
+    assert not dataset.records.exists()
+    found, _ = datasets.import_dataset(dataset, folder, max_bad=0.5, progress=quiet)
+    assert (found["images"], found["bad"]) == (7, 5)
+    assert [(bad.image, bad.reason) for bad in bad_images.read(dataset.bad_images)] == [
+        ("styles.csv:10", "11 fields, expected 10: an unquoted comma?"),
+        ("styles.csv:11", "3 fields, expected 10: an unquoted comma?"),
+        ("styles.csv:12", "id 1 stands twice, first on line 2"),
+        ("styles.csv:13", "id '../x': expected letters, digits, - and _"),
+        ("images/3.jpg", "no such file"),
+    ]
+    assert len(records.read(dataset.records, Catalog.load(dataset.catalog))) == 7
+
+
+def test_mistakes(tmp_path):
+    with pytest.raises(UserError, match="no such directory"):
+        datasets.source(tmp_path / "nowhere")
+    with pytest.raises(UserError, match="no known layout.*records.csv, catalog.yaml.*styles.csv"):
+        datasets.source(tmp_path)
+    (tmp_path / "styles.csv").write_text("id,gender\n1,Men\n")
+    with pytest.raises(UserError, match=r"styles.csv:1: no column 'subCategory': found id, gender"):
+        fashion.load(tmp_path)
+    (tmp_path / "styles.csv").write_text(HEADER + ROWS[0] + "\n")
+    with pytest.raises(UserError, match="neither images/ nor images.zip"):
+        fashion.load(tmp_path)
+    (tmp_path / "images.zip").write_bytes(b"half a download")
+    with pytest.raises(UserError, match="images.zip: cannot be read as a zip archive"):
+        fashion.load(tmp_path)
+
+
+def test_sources_are_told_apart(tmp_path):
+    shop = drawn(tmp_path)
+    assert datasets.source(shop).NAME == "records"
+    assert datasets.source(kaggle(tmp_path / "kaggle")).NAME == "fashion_product_images"
+    kaggle(shop)
+    with pytest.raises(UserError, match="fits records and fashion_product_images: choose one with --source"):
+        datasets.source(shop)
+    assert datasets.source(shop, "records").NAME == "records"
+    with pytest.raises(UserError, match="source 'zara' is unknown: expected one of records, fashion_product_images"):
+        datasets.source(shop, "zara")
+
+
+def test_unknown_label_in_a_shops_records_names_the_line(tmp_path):
+    shop = drawn(tmp_path)
+    text = (shop / "records.csv").read_text().replace("Garment=dress", "Garment=gown", 1)
+    line = next(n for n, row in enumerate(text.splitlines(), 1) if "gown" in row)
+    (shop / "records.csv").write_text(text)
+    with pytest.raises(UserError, match=rf"records.csv:{line}: label 'gown' is not in group 'Garment'.*dress"):
+        datasets.import_dataset(Dataset("shop", tmp_path / "runs"), shop, progress=quiet)
+
+
+def test_the_real_set():
+    shared = Path(os.environ.get("MULTIWEIGHT_DATASETS", REPOSITORY.parent / "shared" / "datasets"))
+    folder = shared / "fashion-product-images-small"
+    if not folder.is_dir():
+        pytest.skip(f"the real photos are not at {folder}: set MULTIWEIGHT_DATASETS to try the importer on them")
+    loaded = fashion.load(folder)
+    assert len(loaded.records) == 35588 and not loaded.bad
+    assert loaded.catalog.names[:4] == ("gender", "season", "usage", "baseColour")
+    assert len(loaded.catalog.groups) == 16

@@ -1,0 +1,140 @@
+import struct
+import zipfile
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+from multiweight import images
+from multiweight.image_header import header
+from multiweight.images import ImageFolder, UnreadableImage, decode, resize
+
+RNG = np.random.RandomState(0)
+PICTURE = cv2.resize(RNG.randint(0, 256, (6, 8, 3)).astype(np.uint8), (80, 60))
+
+
+def encoded(extension, image=PICTURE, *options):
+    return cv2.imencode(extension, image, list(options))[1].tobytes()
+
+
+def with_orientation(jpeg, value):
+    """Insert an EXIF segment whose one entry is the orientation (tag 0x0112)."""
+    tiff = b"II*\0" + struct.pack("<IHHHIHHI", 8, 1, 0x0112, 3, 1, value, 0, 0)
+    body = b"Exif\0\0" + tiff
+    return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + jpeg[2:]
+
+
+def huge_png(width, height):
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    start = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + start + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("extension", [".jpg", ".png", ".bmp", ".webp", ".tiff"])
+def test_formats_decode_to_bgr(extension):
+    data = encoded(extension)
+    image = decode(data)
+    assert image.shape == (60, 80, 3) and image.dtype == np.uint8
+    assert np.abs(image.astype(int) - PICTURE).mean() < 6
+    if extension != ".tiff":
+        assert header(data)[1:3] == (80, 60)
+
+
+def test_lossless_webp_header():
+    assert header(encoded(".webp", PICTURE, cv2.IMWRITE_WEBP_QUALITY, 101))[1:3] == (80, 60)
+
+
+def test_grey_becomes_three_channels_and_sixteen_bits_eight():
+    grey = decode(encoded(".png", PICTURE[:, :, 0]))
+    assert np.array_equal(grey, np.repeat(PICTURE[:, :, :1], 3, axis=2))
+    deep = decode(encoded(".png", PICTURE.astype(np.uint16) * 257))
+    assert np.array_equal(deep, PICTURE)
+
+
+def test_transparent_pixels_lie_on_white():
+    alpha = np.dstack([PICTURE, np.full((60, 80), 255, np.uint8)])
+    alpha[:30, :, 3] = 0
+    image = decode(encoded(".png", alpha))
+    assert (image[:30] == 255).all() and np.array_equal(image[30:], PICTURE[30:])
+    half = decode(encoded(".png", np.full((4, 4, 4), (0, 100, 200, 51), np.uint8)))
+    assert half[0, 0].tolist() == [204, 224, 244]
+    deep = decode(encoded(".png", alpha.astype(np.uint16) * 257))
+    assert np.array_equal(deep, image)
+
+
+def test_exif_orientation_is_applied():
+    jpeg = encoded(".jpg")
+    turned = decode(with_orientation(jpeg, 6))
+    assert turned.shape == (80, 60, 3)
+    assert np.array_equal(turned, np.rot90(decode(jpeg), -1))
+
+
+@pytest.mark.parametrize(
+    "data, reason",
+    [
+        (b"", "empty file"),
+        (b"hello, world", "not an image"),
+        (encoded(".jpg")[:-200], "truncated JPEG"),
+        (with_orientation(encoded(".jpg"), 1)[:40], "truncated"),
+        (encoded(".png")[:-200], "truncated PNG"),
+        (encoded(".webp")[:-50], "truncated WebP"),
+        (huge_png(30000, 30000), "30000x30000 pixels"),
+        (huge_png(10, 10), "broken PNG"),
+    ],
+)
+def test_unreadable(data, reason):
+    with pytest.raises(UnreadableImage, match=reason):
+        decode(data)
+
+
+def test_pixel_limit():
+    assert decode(encoded(".jpg"), 4800).shape == (60, 80, 3)
+    for extension in (".jpg", ".tiff"):
+        with pytest.raises(UnreadableImage, match="80x60 pixels, allowed 4799"):
+            decode(encoded(extension), 4799)
+
+
+def test_wrong_extension_is_no_matter(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(encoded(".png"))
+    with ImageFolder(tmp_path) as folder:
+        assert np.array_equal(folder.read("a.jpg"), PICTURE)
+
+
+def test_folder_files_archives_and_what_is_missing(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(encoded(".jpg"))
+    with zipfile.ZipFile(tmp_path / "b.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("in/衣 服.jpg", encoded(".jpg"))
+    (tmp_path / "c.zip").write_bytes(b"no archive")
+    with ImageFolder(tmp_path) as folder:
+        assert np.array_equal(folder.read("a.jpg"), folder.read("b.zip::in/衣 服.jpg"))
+        for reference in ("a.jpg", "b.zip::in/衣 服.jpg"):
+            assert folder.missing(reference) == ""
+        for reference, reason in [
+            ("x.jpg", "no such file"),
+            ("b.zip::x.jpg", "not in b.zip"),
+            ("x.zip::a.jpg", "no such archive"),
+            ("c.zip::a.jpg", "the archive cannot be read"),
+            ("../a.jpg", "leads out"),
+        ]:
+            assert reason in folder.missing(reference)
+            with pytest.raises(UnreadableImage, match=reason):
+                folder.read(reference)
+
+
+def test_a_link_out_of_the_folder_is_refused(tmp_path):
+    (tmp_path / "secret.jpg").write_bytes(encoded(".jpg"))
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "link.jpg").symlink_to(tmp_path / "secret.jpg")
+    with ImageFolder(tmp_path / "data") as folder:
+        assert "link" in folder.missing("link.jpg")
+        with pytest.raises(UnreadableImage, match="link that leads out"):
+            folder.read("link.jpg")
+
+
+def test_resize_warps():
+    assert resize(PICTURE, 32).shape == (32, 32, 3)
+    square = np.ascontiguousarray(PICTURE[:, :60])
+    assert resize(square, 60) is square
+    assert images.MAX_PIXELS < 30000 * 30000

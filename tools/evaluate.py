@@ -1,0 +1,69 @@
+#!/usr/bin/env python3
+"""Score the retrieval of test images by their features: mAP@50 for each group, to evaluation.json and retrieval.h5."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
+
+from multiweight import evaluation, retrieval, steps  # noqa: E402
+from multiweight.errors import UserError, run_tool  # noqa: E402
+from multiweight.runs import RANDOM, UNTRAINED, Dataset, Run  # noqa: E402
+
+
+def parser() -> argparse.ArgumentParser:
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    p.add_argument("--dataset", required=True, help="name of the packed dataset, a folder under --runs")
+    p.add_argument("--runs", default="runs", help="folder of all runs")
+    p.add_argument("--variant", action="append", help="a run with features.h5; may be given several times")
+    p.add_argument("--all", action="store_true", help="every run of the dataset that has features.h5")
+    p.add_argument("--random", action="store_true", help="a random ranking, as variant random")
+    p.add_argument("--k", type=int, default=retrieval.DEFAULT_K, help="length of a result list, images (R of Eq. 10)")
+    p.add_argument("--metric", choices=retrieval.METRICS, default="cosine", help="similarity of two features")
+    p.add_argument(
+        "--denominator",
+        choices=retrieval.DENOMINATORS,
+        default="retrieved",
+        help="M of Eq. (10): relevant images in the list (the paper), in the test set, or the smaller of that and k",
+    )
+    p.add_argument("--seed", type=int, default=1, help="seed of the random ranking")
+    return p
+
+
+def main() -> int:
+    args = parser().parse_args()
+    variants = [*(args.variant or []), *([RANDOM] if args.random else [])]
+    dataset = Dataset(args.dataset, args.runs)
+    if args.all:
+        found = [v for v in (*dataset.variants(), UNTRAINED) if dataset.run(v).features.exists()]
+        variants = [*dict.fromkeys(v for v in found if v not in variants), *variants]
+    if not variants:
+        raise UserError("give --variant, --all or --random")
+    for variant in variants:
+        run = dataset.run(variant)
+        options = dict(metric=args.metric, denominator=args.denominator, k=args.k, seed=args.seed, show=True)
+        if not evaluation.evaluate(run, **options):
+            print(f"{variant}: skipped, {run.evaluation} is of these features and options already")
+        show(run)
+    return 0
+
+
+def show(run: Run) -> None:
+    found = steps.read(run.evaluation)
+    width = max(len(name) for name in found["groups"])
+    print(f"{run.variant}: mAP@{found['k']} in percent ({found['metric']}, denominator {found['denominator']})")
+    for name, values in found["groups"].items():
+        figure = "no queries" if values["map"] is None else f"{100 * values['map']:6.2f}  {values['queries']} queries"
+        print(f"  {name:{width}}  {values['proportion']:.4f}  {figure}")
+    mean = found["mean_map"]
+    print(f"  {'mean':{width}}  {'':6}  {'-' if mean is None else f'{100 * mean:6.2f}'}")
+    zero = found["features"].get("zero_features")
+    if zero:
+        print(f"{run.variant}: warning: {zero} image(s) have features of zeros alone", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    run_tool(main)

@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+"""Write the features of the test images: one row of a blob (fc7) an image, to features.h5."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
+
+from multiweight import engine, features  # noqa: E402
+from multiweight.errors import UserError, run_tool  # noqa: E402
+from multiweight.runs import UNTRAINED, Dataset  # noqa: E402
+
+
+def parser() -> argparse.ArgumentParser:
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    p.add_argument("--dataset", help="name of the packed dataset, a folder under --runs")
+    p.add_argument("--runs", default="runs", help="folder of all runs")
+    p.add_argument("--variant", action="append", help="a trained run; may be given several times")
+    p.add_argument("--all", action="store_true", help="every run of the dataset that has a snapshot")
+    p.add_argument("--untrained", action="store_true", help="the multi-label net before training, as variant untrained")
+    p.add_argument("--iteration", type=int, help="take the snapshot of this iteration (default: the last)")
+    p.add_argument("--blob", help="blob to store (default: the one settings.json names, else fc7)")
+    p.add_argument("--batch", type=int, default=50, help="images a forward pass")
+    p.add_argument("--seed", type=int, default=1, help="seed of the initial weights of --untrained")
+    p.add_argument("--gpu", default=None, help="number of the GPU, or none (default: a GPU where there is one)")
+    p.add_argument("--engine", default=None, choices=engine.CHOICES, help="which Caffe (default: $ENGINE, else auto)")
+    o = p.add_argument_group("any net and LMDB, without a run")
+    o.add_argument("--deploy", type=Path, help="deploy prototxt with an input called data")
+    o.add_argument("--weights", type=Path, help=".caffemodel")
+    o.add_argument("--images", type=Path, help="image LMDB")
+    o.add_argument("--mean", type=Path, help="mean.binaryproto (default: none)")
+    o.add_argument("--output", type=Path, help="HDF5 file to write")
+    return p
+
+
+def main() -> int:
+    args = parser().parse_args()
+    if args.batch < 1:
+        raise UserError(f"--batch {args.batch}: expected 1 or more")
+    variants = [*(args.variant or []), *([UNTRAINED] if args.untrained else [])]
+    free = (args.deploy, args.weights, args.images, args.output)
+    if args.all and args.dataset:
+        dataset = Dataset(args.dataset, args.runs)
+        trained = [v for v in dataset.variants() if dataset.run(v).last_snapshot() is not None]
+        variants = [*(v for v in trained if v not in variants), *variants]
+    if not (args.dataset and variants) and not all(free):
+        raise UserError("give --dataset and --variant (or --all, --untrained); or --deploy, --weights, --images and --output")
+    caffe = engine.select(args.engine)
+    print(f"{engine.describe(caffe)} on {engine.use_device(caffe, args.gpu)}")
+    common = dict(batch=args.batch, seed=args.seed, show=True)
+    if all(free):
+        done = features.extract(
+            caffe,
+            args.deploy,
+            args.images,
+            args.output,
+            weights=args.weights,
+            mean=args.mean,
+            blob=args.blob or features.DEFAULT_BLOB,
+            **common,
+        )
+        say(args.output, args.output, done)
+        return 0
+    dataset = Dataset(args.dataset, args.runs)
+    for variant in variants:
+        run = dataset.run(variant)
+        done = features.extract_run(caffe, run, blob=args.blob, iteration=args.iteration, **common)
+        say(variant, run.features, done)
+    return 0
+
+
+def say(name: object, path: Path, done: bool) -> None:
+    if not done:
+        print(f"{name}: skipped, {path} holds the features of these weights already")
+        return
+    found = features.load(path)
+    print(f"{name}: wrote {path}, {found.values.shape[0]} images x {found.values.shape[1]} values")
+    zero = features.zero_keys(found)
+    if zero:
+        named = ", ".join(zero[:5])
+        print(f"{name}: warning: {len(zero)} image(s) have features of zeros alone: {named}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    run_tool(main)

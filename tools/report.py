@@ -1,0 +1,44 @@
+#!/usr/bin/env python3
+"""Write the report of a dataset: tables, figures and a check that training was worth it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
+
+from multiweight import report, results  # noqa: E402
+from multiweight.errors import run_tool  # noqa: E402
+from multiweight.runs import Dataset  # noqa: E402
+
+
+def parser() -> argparse.ArgumentParser:
+    p = argparse.ArgumentParser(
+        description=__doc__,
+        epilog="Exit status 1 unless every trained method's mean mAP beats the untrained net and a random ranking.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    p.add_argument("--dataset", required=True, help="name of the packed dataset, a folder under --runs")
+    p.add_argument("--runs", default="runs", help="folder of all runs")
+    p.add_argument("--no-check", action="store_true", help="exit status 0 whichever method wins")
+    return p
+
+
+def main() -> int:
+    args = parser().parse_args()
+    outcome = report.write(Dataset(args.dataset, args.runs))
+    for r in outcome.found:
+        print(f"{r.name:20} mean mAP {results.percent(r.mean):>6}")
+    if outcome.missing:
+        absent = " and ".join(outcome.missing)
+        print(f"check failed: nothing to compare with: {absent} not evaluated (or use --no-check)", file=sys.stderr)
+    for problem in outcome.problems:
+        print(f"check failed: {problem}", file=sys.stderr)
+    print(f"the report lies in {outcome.folder / 'report.md'}")
+    return 0 if args.no_check or outcome.verdict == "passed" else 1
+
+
+if __name__ == "__main__":
+    run_tool(main)

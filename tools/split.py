@@ -1,0 +1,48 @@
+#!/usr/bin/env python3
+"""Split a dataset's records into train and test: by product, each group's share kept."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
+
+from multiweight import split  # noqa: E402
+from multiweight.errors import run_tool  # noqa: E402
+from multiweight.runs import Dataset  # noqa: E402
+
+
+def parser() -> argparse.ArgumentParser:
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    p.add_argument("--dataset", required=True, help="name of the imported dataset, a folder below --runs")
+    p.add_argument("--runs", default="runs", help="folder of all runs")
+    share = split.TEST_FRACTION
+    p.add_argument("--test-fraction", type=float, default=share, help="share of images, 0 to 1, for the test part")
+    p.add_argument("--seed", type=int, default=1, help="seed of the random order of products")
+    p.add_argument("--overwrite", action="store_true", help="split again with other settings")
+    return p
+
+
+def main() -> int:
+    args = parser().parse_args()
+    dataset = Dataset(args.dataset, args.runs)
+    print(f"split {dataset.records} by product, {args.test_fraction:.1%} of the images for test, seed {args.seed}")
+    found, done = split.split_dataset(dataset, args.test_fraction, args.seed, args.overwrite)
+    images, products = found["images"], found["products"]
+    print(
+        f"{'split' if done else 'skipped, already split:'} train {images['train']} images "
+        f"of {products['train']} products, "
+        f"test {images['test']} of {products['test']} ({found['test_fraction']:.2%} of the images)"
+    )
+    for kind, worst in found["largest_deviation"].items():
+        share = f"{worst['test_share']:.2%} of its {worst['images']} images in test"
+        print(f"  largest deviation of a {kind}: {worst['name']}, {share}")
+    if found["one_sided"]:
+        print(f"  on one side alone, though of two products or more: {', '.join(found['one_sided'])}")
+    return 0
+
+
+if __name__ == "__main__":
+    run_tool(main)

@@ -1,0 +1,47 @@
+#!/usr/bin/env python3
+"""Train runs whose nets are written: snapshots, log.csv and train.json; goes on from the last snapshot."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
+
+from multiweight import engine, training  # noqa: E402
+from multiweight.errors import run_tool  # noqa: E402
+from multiweight.runs import Dataset  # noqa: E402
+
+
+def parser() -> argparse.ArgumentParser:
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    p.add_argument("--dataset", required=True, help="name of the packed dataset, a folder under --runs")
+    p.add_argument("--runs", default="runs", help="folder of all runs")
+    p.add_argument("--variant", action="append", required=True, help="a run; may be given several times")
+    p.add_argument("--weights", type=Path, help=".caffemodel to start from, e.g. one pre-trained on ImageNet")
+    p.add_argument("--gpu", default=None, help="number of the GPU, or none (default: a GPU where there is one)")
+    p.add_argument("--engine", default=None, choices=engine.CHOICES, help="which Caffe (default: $ENGINE, else auto)")
+    return p
+
+
+def main() -> int:
+    args = parser().parse_args()
+    # The net's own lines (one a layer in the original) would drown the progress bar.
+    os.environ.setdefault("GLOG_minloglevel", "1")
+    caffe = engine.select(args.engine)
+    device = engine.use_device(caffe, args.gpu)
+    print(f"{engine.describe(caffe)} on {device}")
+    dataset = Dataset(args.dataset, args.runs)
+    for variant in args.variant:
+        run = dataset.run(variant)
+        if training.train(caffe, run, device=device, weights=args.weights, show=True):
+            print(f"{variant}: trained; snapshots in {run.snapshots}, the log is {run.log}")
+        else:
+            print(f"{variant}: skipped, trained to its last iteration already")
+    return 0
+
+
+if __name__ == "__main__":
+    run_tool(main)
