@@ -47,7 +47,9 @@ def main() -> int:
         trained = [v for v in dataset.variants() if dataset.run(v).last_snapshot() is not None]
         variants = [*(v for v in trained if v not in variants), *variants]
     if not (args.dataset and variants) and not all(free):
-        raise UserError("give --dataset and --variant (or --all, --untrained); or --deploy, --weights, --images and --output")
+        raise UserError(
+            "give --dataset and --variant (or --all, --untrained); or --deploy, --weights, --images and --output"
+        )
     caffe = engine.select(args.engine)
     print(f"{engine.describe(caffe)} on {engine.use_device(caffe, args.gpu)}")
     common = dict(batch=args.batch, seed=args.seed, show=True)

@@ -6,8 +6,8 @@ import importlib
 import importlib.abc
 import importlib.machinery
 import sys
+from collections.abc import Sequence
 from types import ModuleType
-from typing import Sequence
 
 _PACKAGE = __package__ or "caffe_torch"
 

@@ -76,7 +76,7 @@ class _Array:
         else:
             self._host = None
 
-    def change(self, operation: Callable[[Tensor], Tensor]) -> None:
+    def change(self, operation: Callable[[Tensor], object]) -> None:
         """Apply an in-place ``operation`` to the tensor on the current device."""
         tensor = self.get()
         operation(tensor)
@@ -87,7 +87,8 @@ class _Array:
         """Give the array another shape; the first elements stay, as far as they fit."""
         if shape == self.shape:
             return
-        old, size = (self.numpy().reshape(-1) if self._host is not None or self._device is not None else None), _count(shape)
+        old = None if self.is_zero else self.numpy().reshape(-1)
+        size = _count(shape)
         self.shape = shape
         self._host = self._device = None
         self._newest_on_host = True
@@ -191,7 +192,7 @@ class Blob:
         """Set the gradient to zero."""
         self._diff.clear()
 
-    def change(self, operation: Callable[[Tensor], Tensor]) -> None:
+    def change(self, operation: Callable[[Tensor], object]) -> None:
         """Change the data in place: ``operation`` gets the tensor on the current device."""
         self._data.change(operation)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Callable, Iterable, Sequence
+from typing import Any, Callable
 
 import numpy as np
 
@@ -76,7 +77,7 @@ class Net:
         self._learnable: list[Parameter] = []
         blob_needs: dict[str, bool] = {}
         available: dict[str, None] = {}
-        inputs = []
+        inputs: list[str] = []
         for layer_param in param.layer:
             if not layer_param.HasField("phase"):
                 layer_param.phase = state.phase

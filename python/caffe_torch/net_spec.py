@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Any, Iterator, Union
+from collections.abc import Iterator
+from typing import Any, Union
 
 from google.protobuf.message import Message
 
@@ -152,6 +153,8 @@ class Function:
 
 class NetSpec:
     """A net under construction: assigning a Top to an attribute (or key) names its blob and its layer."""
+
+    tops: OrderedDict[str, Top]
 
     def __init__(self) -> None:
         super().__setattr__("tops", OrderedDict())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterable
+from collections.abc import Iterable
+from typing import Any
 
 from caffe_torch.errors import CaffeError
 from caffe_torch.proto import caffe_pb2

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable
 
@@ -94,6 +96,12 @@ class Solver:
             for _, on_gradients_ready in self._callbacks:
                 if on_gradients_ready:
                     on_gradients_ready()
+            if not math.isfinite(loss):
+                # The original trains on, and writes the NaN into its next snapshot.
+                raise CaffeError(
+                    f"iteration {self.iter}: the loss is {loss}: training has diverged; the snapshots before it are "
+                    f"kept; try a base_lr below {param.base_lr:g}"
+                )
             self.apply_update()
             self.iter += 1
             if param.snapshot and self.iter % param.snapshot == 0:
@@ -139,7 +147,7 @@ class Solver:
                     if history[i].device != where:
                         history[i] = history[i].to(where)
                 update = RULES[self.type](param, self.iter, rate, gradient, [h[i] for h in self._history])
-                parameter.blob.change(lambda w, update=update: w.sub_(update))
+                parameter.blob.change(partial(_subtract, update))
                 # As in the original, the diff holds the update afterwards; a copy, since the history goes on changing.
                 gradient.copy_(update)
                 parameter.blob.assign_diff(gradient)
@@ -235,6 +243,10 @@ def _train_net(param: Any, source: str) -> tuple[Any, Any]:
     value = getattr(param, fields[0])
     net = prototxt.read_net(value) if isinstance(value, str) else value
     return net, net.state
+
+
+def _subtract(update: Tensor, weights: Tensor) -> None:
+    weights.sub_(update)
 
 
 def _decay(param: Any, multiplier: float, weights: Tensor, gradient: Tensor) -> None:

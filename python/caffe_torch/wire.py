@@ -8,8 +8,9 @@ schema, followed by each blob's floats as one packed field straight from the arr
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, Callable, Iterator
+from typing import Any, BinaryIO, Callable
 
 import numpy as np
 from google.protobuf.message import DecodeError
@@ -57,7 +58,7 @@ def blob_parts(array: np.ndarray) -> list[bytes | memoryview]:
     shape = caffe_pb2.BlobProto(shape=caffe_pb2.BlobShape(dim=array.shape)).SerializeToString()
     if array.size == 0:
         return [shape]
-    return [shape, _header(caffe_pb2.BlobProto.DATA_FIELD_NUMBER, array.nbytes), memoryview(array.reshape(-1)).cast("B")]
+    return [shape, _header(caffe_pb2.BlobProto.DATA_FIELD_NUMBER, array.nbytes), array.reshape(-1).view(np.uint8).data]
 
 
 def nested(field: int, parts: list[bytes | memoryview]) -> list[bytes | memoryview]:

@@ -73,6 +73,8 @@ def use_device(caffe: ModuleType, gpu: str | None) -> str:
     if gpu == "none":
         caffe.set_mode_cpu()
         return "cpu"
+    if gpu == "all" or "," in gpu:
+        raise UserError(f"GPU={gpu}: training on several GPUs is not there yet: expected one GPU's number, or none")
     try:
         number = int(gpu)
     except ValueError:
@@ -85,7 +87,7 @@ def use_device(caffe: ModuleType, gpu: str | None) -> str:
 
 
 def gpus(caffe: ModuleType) -> int:
-    """How many GPUs the engine can use (the original does not tell: counted by the device files of the driver)."""
+    """How many GPUs the engine can use (the original does not tell: the driver's device files are counted)."""
     if _is_ours(caffe):
         return importlib.import_module("torch").cuda.device_count()
-    return sum(os.path.exists(f"/dev/nvidia{n}") for n in range(16)) if hasattr(caffe, "has_nccl") and caffe.has_nccl() else 0
+    return sum(os.path.exists(f"/dev/nvidia{n}") for n in range(16))

@@ -40,7 +40,7 @@ def _train(caffe: ModuleType, run: Run, device: str, weights: Path | None, show:
     last = run.last_snapshot()
     if run.training.exists() and last is not None:
         done = steps.read(run.training)
-        if done.get("identity") == identity and done["iterations"] == last == param.max_iter:
+        if done["settings"]["prototxt_sha256"] == identity and done["iterations"] == last == param.max_iter:
             return False
     run.snapshots.mkdir(parents=True, exist_ok=True)
     solver = caffe.get_solver(_own_solver(param, run, schema, device))
@@ -69,7 +69,6 @@ def _train(caffe: ModuleType, run: Run, device: str, weights: Path | None, show:
     seconds = time.time() - begun
     batch = _batch_size(solver.net)
     found = {
-        "identity": identity,
         "iterations": solver.iter,
         "seconds": seconds,
         "images_per_second": batch * (solver.iter - first) / seconds if seconds else 0.0,
@@ -80,7 +79,7 @@ def _train(caffe: ModuleType, run: Run, device: str, weights: Path | None, show:
         "device": device,
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
-    steps.write(run.training, found)
+    steps.write(run.training, {"prototxt_sha256": identity}, found)
     return True
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from multiweight import engine, nets, prototxt_text
 from multiweight.catalog import Catalog
 from multiweight.net_settings import DataPaths, NetSettings

@@ -1,6 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from multiweight.catalog import Catalog, Group
 from multiweight.errors import UserError
 

@@ -1,6 +1,7 @@
 from statistics import mean
 
 import pytest
+
 from multiweight import eclothing
 
 

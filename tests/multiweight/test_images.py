@@ -5,6 +5,7 @@ import zlib
 import cv2
 import numpy as np
 import pytest
+
 from multiweight import images
 from multiweight.image_header import header
 from multiweight.images import ImageFolder, UnreadableImage, decode, resize

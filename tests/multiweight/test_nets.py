@@ -1,7 +1,8 @@
-import caffe_torch as caffe
 import numpy as np
 import pytest
 from google.protobuf import text_format
+
+import caffe_torch as caffe
 from multiweight import nets, prototxt_text
 from multiweight.catalog import Catalog
 from multiweight.errors import UserError

@@ -1,9 +1,10 @@
 """Each method's loss on a few images falls to near zero: net, loss, data pairs and solver work together."""
 
-import caffe_torch as caffe
 import lmdb
 import numpy as np
 import pytest
+
+import caffe_torch as caffe
 from multiweight import engine, nets, prototxt_text, recipes, solvers, weights
 from multiweight.net_settings import DataPaths
 from small_nets import CATALOG, settings

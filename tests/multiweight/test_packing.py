@@ -1,6 +1,7 @@
 import cv2
 import numpy as np
 import pytest
+
 from multiweight import bad_images, engine, lmdb_pair, packing, records, steps
 from multiweight.catalog import Catalog
 from multiweight.errors import UserError

@@ -1,10 +1,11 @@
 import struct
 
 import pytest
-from caffe_torch.proto import caffe_pb2
 from google.protobuf import text_format
 from hypothesis import given
 from hypothesis import strategies as st
+
+from caffe_torch.proto import caffe_pb2
 from multiweight import prototxt_text
 
 floats = st.floats(width=32, allow_nan=False)

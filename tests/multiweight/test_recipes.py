@@ -1,8 +1,9 @@
 import json
 
-import caffe_torch as caffe
 import pytest
 from google.protobuf import text_format
+
+import caffe_torch as caffe
 from multiweight import engine, recipe_files, recipes, weights
 from multiweight.errors import UserError
 from multiweight.runs import REPOSITORY, Dataset

@@ -1,4 +1,5 @@
 import pytest
+
 from multiweight import records
 from multiweight.catalog import Catalog
 from multiweight.errors import UserError

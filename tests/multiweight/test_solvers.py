@@ -1,4 +1,5 @@
 import pytest
+
 from caffe_torch.proto import caffe_pb2
 from multiweight import solvers
 from multiweight.errors import UserError

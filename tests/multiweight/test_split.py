@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from multiweight import datasets, records, split
 from multiweight.catalog import Catalog
 from multiweight.errors import UserError

@@ -1,4 +1,5 @@
 import pytest
+
 from multiweight import steps
 from multiweight.errors import UserError
 

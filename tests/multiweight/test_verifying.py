@@ -2,6 +2,7 @@ import shutil
 
 import lmdb
 import pytest
+
 from multiweight import engine, verifying
 from multiweight.errors import UserError
 from multiweight.lmdb_pair import LmdbPair

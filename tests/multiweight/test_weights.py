@@ -3,6 +3,7 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from multiweight import eclothing, weights
 from multiweight.errors import UserError
 

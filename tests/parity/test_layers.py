@@ -6,13 +6,14 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import caffe_torch
 import numpy as np
 import original
 import pytest
 import runner
 from case import Case
 from cases import CASES
+
+import caffe_torch
 
 
 def deviation(ours: np.ndarray, theirs: np.ndarray) -> float:

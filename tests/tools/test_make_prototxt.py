@@ -3,6 +3,7 @@ import subprocess
 import sys
 
 import pytest
+
 from multiweight.catalog import Catalog
 from multiweight.runs import REPOSITORY, Dataset
 

@@ -18,8 +18,8 @@ class Dropout(Layer):
 
     def setup(self, bottom: list[Blob], top: list[Blob]) -> None:
         self.ratio = self.param.dropout_param.dropout_ratio
-        if not 0 < self.ratio < 1:
-            raise self.fail(f"dropout_ratio must lie between 0 and 1 (exclusive), found {self.ratio}")
+        if not 0 <= self.ratio < 1:
+            raise self.fail(f"dropout_ratio must be at least 0 and less than 1, found {self.ratio}")
         self.train = self.phase == caffe_pb2.TRAIN
 
     def reshape(self, bottom: list[Blob], top: list[Blob]) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+
 from multiweight import bad_images, datasets, records
 from multiweight.catalog import Catalog
 from multiweight.datasets import fashion_product_images as fashion

@@ -5,6 +5,7 @@ from collections import Counter
 import cv2
 import numpy as np
 import pytest
+
 from multiweight import records
 from multiweight.catalog import Catalog
 from multiweight.datasets import sample_catalog, sample_garments, sample_shop

@@ -7,10 +7,11 @@ import sys
 from math import log
 from pathlib import Path
 
-import caffe_torch
-import multiweight
 import numpy as np
 import pytest
+
+import caffe_torch
+import multiweight
 
 PACKAGE = Path(multiweight.__file__).parent
 FILE = PACKAGE / "layers" / "multi_weight_loss.py"

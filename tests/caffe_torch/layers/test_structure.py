@@ -1,0 +1,115 @@
+"""Split, Slice, Concat, Silence, Flatten, Reshape, Crop, Tile, BatchReindex, Filter."""
+
+import numpy as np
+import pytest
+from one_layer import OneLayer, normal
+
+from caffe_torch.errors import CaffeError
+
+
+def test_split_shares_data_and_adds_gradients() -> None:
+    it = OneLayer('type: "Split"', [[1, 2]], tops=3)
+    it.forward()
+    it.bottoms[0].data[0, 0] = 7
+    assert [blob.data[0, 0] for blob in it.tops] == [7, 7, 7]
+    np.testing.assert_array_equal(it.backward(1, 10, 100)[0], [[111, 111]])
+
+
+def test_slice_by_points_and_equally() -> None:
+    it = OneLayer('type: "Slice" slice_param { slice_point: 1 slice_point: 3 }', [[1, 2, 3, 4]], tops=3)
+    it.forward()
+    assert [blob.data.tolist() for blob in it.tops] == [[[1]], [[2, 3]], [[4]]]
+    np.testing.assert_array_equal(it.backward(1, 2, 3)[0], [[1, 2, 2, 3]])
+    assert OneLayer('type: "Slice" slice_param { axis: 0 }', np.zeros((4, 5)), tops=2).tops[1].shape == (2, 5)
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("slice_point: 2 slice_point: 1", "increase"),
+        ("slice_point: 1", "2 slice points"),
+        ("", "do not divide"),
+        ("slice_point: 1 slice_point: 4", "beyond"),
+        ("axis: 2", "out of range"),
+    ],
+)
+def test_slice_refuses(text: str, message: str) -> None:
+    with pytest.raises(CaffeError, match=message):
+        OneLayer(f'type: "Slice" slice_param {{ {text} }}', np.zeros((2, 4)), tops=3)
+
+
+def test_concat_and_its_gradient() -> None:
+    it = OneLayer('type: "Concat"', [[1, 2]], [[3]])
+    np.testing.assert_array_equal(it.forward(), [[1, 2, 3]])
+    first, second = it.backward([[4, 5, 6]])
+    np.testing.assert_array_equal(first, [[4, 5]])
+    np.testing.assert_array_equal(second, [[6]])
+    with pytest.raises(CaffeError, match="agree"):
+        OneLayer('type: "Concat"', np.zeros((1, 2)), np.zeros((2, 2)))
+
+
+def test_gradients_have_their_own_memory() -> None:
+    it = OneLayer('type: "Eltwise"', normal(2, 3), normal(2, 3), normal(2, 3))
+    it.forward()
+    diffs = it.backward(1)
+    diffs[1][...] = 5
+    assert (diffs[0] == 1).all() and (diffs[2] == 1).all() and (it.tops[0].diff == 1).all()
+
+
+def test_silence_gives_zero_gradients() -> None:
+    it = OneLayer('type: "Silence"', [[1, 2]], tops=0)
+    it.bottoms[0].diff[...] = 3
+    it.layer.forward(it.bottoms, it.tops)
+    assert not it.backward()[0].any()
+
+
+@pytest.mark.parametrize(
+    "text, shape",
+    [
+        ('type: "Flatten"', (2, 60)),
+        ('type: "Flatten" flatten_param { axis: 0 end_axis: 1 }', (6, 4, 5)),
+        ('type: "Reshape" reshape_param { shape { dim: 0 dim: -1 dim: 2 } }', (2, 30, 2)),
+        ('type: "Reshape" reshape_param { shape { dim: 2 dim: 2 } axis: 2 num_axes: 1 }', (2, 3, 2, 2, 5)),
+        ('type: "Reshape" reshape_param { shape { dim: 1 } axis: -1 num_axes: 0 }', (2, 3, 4, 5, 1)),
+    ],
+)
+def test_new_shapes_keep_the_order(text: str, shape: tuple[int, ...]) -> None:
+    x = np.arange(120).reshape(2, 3, 4, 5)
+    it = OneLayer(text, x)
+    np.testing.assert_array_equal(it.forward(), x.reshape(shape))
+    np.testing.assert_array_equal(it.backward(x.reshape(shape))[0], x)
+
+
+@pytest.mark.parametrize("dims", ["dim: 7", "dim: -1 dim: -1", "dim: 0 dim: 0 dim: 0", "dim: -1 dim: 7"])
+def test_reshape_refuses(dims: str) -> None:
+    with pytest.raises(CaffeError, match="shape"):
+        OneLayer(f'type: "Reshape" reshape_param {{ shape {{ {dims} }} }}', np.zeros((2, 3)))
+
+
+def test_crop() -> None:
+    it = OneLayer(
+        'type: "Crop" crop_param { axis: 1 offset: 1 offset: 0 }', np.arange(12).reshape(1, 3, 4), np.zeros((9, 2, 2))
+    )
+    np.testing.assert_array_equal(it.forward(), [[[4, 5], [8, 9]]])
+    with pytest.raises(CaffeError, match="beyond"):
+        OneLayer('type: "Crop" crop_param { axis: 1 offset: 2 }', np.zeros((1, 3, 4)), np.zeros((1, 2, 2)))
+
+
+def test_tile_repeats_and_sums() -> None:
+    it = OneLayer('type: "Tile" tile_param { axis: 1 tiles: 2 }', [[1, 2]])
+    np.testing.assert_array_equal(it.forward(), [[1, 2, 1, 2]])
+    np.testing.assert_array_equal(it.backward([[1, 2, 3, 4]])[0], [[4, 6]])
+
+
+def test_batch_reindex() -> None:
+    it = OneLayer('type: "BatchReindex"', [[1], [2], [3]], [2, 0, 2])
+    np.testing.assert_array_equal(it.forward(), [[3], [1], [3]])
+    np.testing.assert_array_equal(it.backward()[0], [[1], [0], [2]])
+
+
+def test_filter_keeps_selected_entries() -> None:
+    it = OneLayer('type: "Filter"', [[1], [2], [3]], [1, 0, 1])
+    np.testing.assert_array_equal(it.forward(), [[1], [3]])
+    np.testing.assert_array_equal(it.backward([[5], [6]])[0], [[5], [0], [6]])
+    it.bottoms[1].data[...] = 0
+    assert it.forward().shape == (0, 1)

@@ -1,0 +1,107 @@
+"""Solvers: Caffe's arithmetic by hand, policies, snapshots and resume."""
+
+import numpy as np
+import pytest
+
+import caffe_torch as caffe
+from caffe_torch import CaffeError
+from caffe_torch.proto import caffe_pb2
+from caffe_torch.solver_rules import learning_rate
+
+# One weight w, input 1, target 3: the loss is (w - 3)^2 / 2, its gradient w - 3.
+NET = """layer { name: "x" type: "DummyData" top: "x" top: "t"
+  dummy_data_param { shape { dim: 1 dim: 1 } data_filler { value: 1 } data_filler { value: 3 } } }
+layer { name: "fc" type: "InnerProduct" bottom: "x" top: "fc" param { lr_mult: %g decay_mult: %g }
+  inner_product_param { num_output: 1 bias_term: false weight_filler { value: 1 } } }
+layer { name: "loss" type: "EuclideanLoss" bottom: "fc" bottom: "t" top: "loss" }"""
+
+
+def solver(tmp_path, settings, lr_mult=1.0, decay_mult=1.0, net=None):
+    (tmp_path / "net.prototxt").write_text(net or NET % (lr_mult, decay_mult))
+    text = f'net: "{tmp_path}/net.prototxt" snapshot_prefix: "{tmp_path}/s" snapshot_after_train: false {settings}'
+    (tmp_path / "solver.prototxt").write_text(text)
+    return caffe.get_solver(str(tmp_path / "solver.prototxt"))
+
+
+def weight(s):
+    return float(s.net.params["fc"][0].data[0, 0])
+
+
+def test_sgd_keeps_the_rate_in_its_history(tmp_path):
+    s = solver(tmp_path, 'base_lr: 0.1 lr_policy: "step" gamma: 0.5 stepsize: 1 momentum: 0.9 weight_decay: 0.01')
+    w, history = 1.0, 0.0
+    for iteration in range(4):
+        history = 0.9 * history + 0.1 * 0.5**iteration * (w - 3 + 0.01 * w)
+        w -= history
+        s.step(1)
+        assert weight(s) == pytest.approx(w, rel=1e-6)
+
+
+def test_multipliers_scale_rate_and_decay(tmp_path):
+    s = solver(tmp_path, 'base_lr: 0.1 lr_policy: "fixed" weight_decay: 0.01', lr_mult=2, decay_mult=3)
+    s.step(1)
+    assert weight(s) == pytest.approx(1 - 0.2 * (1 - 3 + 0.03), rel=1e-6)
+
+
+def test_clipping_and_iter_size(tmp_path):
+    s = solver(tmp_path, 'base_lr: 1 lr_policy: "fixed" iter_size: 2 clip_gradients: 1')
+    s.step(1)  # two passes gather a gradient of -4, clipped to -1, then halved
+    assert weight(s) == pytest.approx(1.5)
+
+
+@pytest.mark.parametrize(
+    "settings, at, rate",
+    [
+        ('lr_policy: "fixed"', 7, 0.1),
+        ('lr_policy: "step" gamma: 0.5 stepsize: 3', 7, 0.025),
+        ('lr_policy: "exp" gamma: 0.5', 2, 0.025),
+        ('lr_policy: "inv" gamma: 1 power: 2', 1, 0.025),
+        ('lr_policy: "multistep" gamma: 0.5 stepvalue: 2 stepvalue: 6', 7, 0.025),
+        ('lr_policy: "poly" power: 2 max_iter: 10', 5, 0.025),
+        ('lr_policy: "sigmoid" gamma: 1 stepsize: 4', 4, 0.05),
+    ],
+)
+def test_policies(settings, at, rate):
+    from google.protobuf import text_format
+
+    param = text_format.Parse("base_lr: 0.1 " + settings, caffe_pb2.SolverParameter())
+    step = 0
+    for iteration in range(at + 1):
+        found, step = learning_rate(param, iteration, step)
+    assert found == pytest.approx(rate)
+
+
+@pytest.mark.parametrize("kind", ["SGD", "Nesterov", "AdaGrad", "RMSProp", "AdaDelta", "Adam"])
+def test_a_resumed_run_ends_where_an_uninterrupted_one_does(tmp_path, kind):
+    momentum = "" if kind in ("AdaGrad", "RMSProp") else "momentum: 0.9"
+    settings = f'type: "{kind}" base_lr: 0.05 lr_policy: "step" gamma: 0.5 stepsize: 3 {momentum} delta: 1e-6'
+    whole = solver(tmp_path, settings)
+    whole.step(4)
+    whole.snapshot()
+    whole.step(4)
+    assert weight(whole) != 1.0
+    resumed = solver(tmp_path, settings)
+    resumed.restore(str(tmp_path / "s_iter_4.solverstate"))
+    assert resumed.iter == 4
+    resumed.step(4)
+    assert weight(resumed) == weight(whole)
+
+
+def test_a_caffemodel_is_no_state(tmp_path):
+    s = solver(tmp_path, 'base_lr: 0.1 lr_policy: "fixed"')
+    s.snapshot()
+    with pytest.raises(CaffeError, match="a .solverstate is needed"):
+        s.restore(str(tmp_path / "s_iter_0.caffemodel"))
+
+
+def test_a_diverging_loss_stops_before_the_weights_are_spoilt(tmp_path):
+    s = solver(tmp_path, 'base_lr: 1e30 lr_policy: "fixed"')
+    with pytest.raises(CaffeError, match="iteration 1: the loss is (inf|nan)"):
+        s.step(5)
+    assert np.isfinite(weight(s))
+
+
+def test_the_test_net_follows_the_training_nets_weights(tmp_path):
+    s = solver(tmp_path, 'base_lr: 0.5 lr_policy: "fixed" test_iter: 1 test_interval: 100 test_initialization: false')
+    s.step(1)
+    assert s.test(0)["loss"] == pytest.approx((weight(s) - 3) ** 2 / 2)

@@ -1,0 +1,64 @@
+"""The whole way in small, through the tools as a user runs them: photos, LMDB, nets, training, fc7, mAP@50, report."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+METHODS = ("multi_label", "multi_task", "multi_weight", "multi_weight_third")
+
+
+def tool(name, *args, status=0):
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "tools" / f"{name}.py"), *map(str, args)], capture_output=True, text=True, cwd=ROOT
+    )
+    assert done.returncode == status, f"{name}: status {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    runs = tmp_path_factory.mktemp("runs")
+    where = ("--dataset", "tiny", "--runs", runs)
+    tool("make_sample_shop", runs / "shop", "--products", 60)
+    tool("import_dataset", runs / "shop", *where)
+    tool("split", *where)
+    tool("build_lmdb", *where, "--size", 72)
+    tool("verify_lmdb", *where)
+    net = ("--crop", 67, "--width", "0.0625", "--batch-size", 8, "--iterations", 12)
+    for variant in METHODS:
+        tool("make_prototxt", *where, "--variant", variant, *net)
+    tool("train", *where, *(f"--variant={v}" for v in METHODS), "--gpu", "none")
+    tool("extract_features", *where, "--all", "--untrained", "--gpu", "none")
+    tool("evaluate", *where, "--all", "--random")
+    tool("report", *where, "--no-check")
+    return runs
+
+
+def test_every_method_is_scored_beside_the_untrained_net_and_chance(runs):
+    for variant in (*METHODS, "untrained", "random"):
+        found = json.loads((runs / "tiny" / variant / "evaluation.json").read_text())
+        assert 0 < found["mean_map"] < 1
+    report = (runs / "tiny/report/report.md").read_text()
+    assert all(word in report for word in ("| Color |", "untrained", "random", "multi-weight 1/3"))
+    assert (runs / "tiny/report/histogram.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_a_finished_step_is_skipped_and_says_so(runs):
+    where = ("--dataset", "tiny", "--runs", runs)
+    assert "skipped" in tool("train", *where, "--variant", "multi_label", "--gpu", "none")
+    assert "skipped" in tool("extract_features", *where, "--untrained", "--gpu", "none")
+
+
+def test_a_users_mistake_is_one_line_without_a_traceback(runs):
+    where = ("--dataset", "tiny", "--runs", runs)
+    for name, args in {
+        "train": (*where, "--variant", "nonesuch"),
+        "make_prototxt": (*where, "--scheme", "nonesuch"),
+        "extract_features": ("--dataset", "absent", "--runs", runs, "--variant", "multi_label"),
+    }.items():
+        said = tool(name, *args, status=2)
+        assert "error: " in said and "Traceback" not in said
