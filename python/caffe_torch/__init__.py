@@ -33,7 +33,7 @@ def layer_type_list() -> list[str]:
 
 
 __all__ = [
-    "TEST", "TRAIN", "AdaDeltaSolver", "AdaGradSolver", "AdamSolver", "Blob", "CaffeError", "Layer", "NesterovSolver", "Net",
-    "NetSpec", "RMSPropSolver", "SGDSolver", "get_solver", "io", "layer_type_list", "layers", "params", "set_device",
-    "set_mode_cpu", "set_mode_gpu", "set_random_seed", "to_proto",
+    "TEST", "TRAIN", "AdaDeltaSolver", "AdaGradSolver", "AdamSolver", "Blob", "CaffeError", "Layer", "NesterovSolver",
+    "Net", "NetSpec", "RMSPropSolver", "SGDSolver", "get_solver", "io", "layer_type_list", "layers", "params",
+    "set_device", "set_mode_cpu", "set_mode_gpu", "set_random_seed", "to_proto",
 ]  # fmt: skip

@@ -26,7 +26,9 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         try:
             module = importlib.import_module(_PACKAGE + spec.name[len("caffe") :])
         except ModuleNotFoundError:
-            raise ModuleNotFoundError(f"No module named {spec.name!r} (caffe is caffe_torch here)", name=spec.name) from None
+            raise ModuleNotFoundError(
+                f"No module named {spec.name!r} (caffe is caffe_torch here)", name=spec.name
+            ) from None
         self._spec = module.__spec__
         return module
 

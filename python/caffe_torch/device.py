@@ -1,4 +1,4 @@
-"""Where blobs are computed: the mode and the device of this process, as caffe.set_mode_* and caffe.set_device set them."""
+"""Where blobs are computed: this process's mode and device, as caffe.set_mode_* and caffe.set_device set them."""
 
 from __future__ import annotations
 

@@ -40,7 +40,9 @@ class Net:
         if args_left:
             phase = args_left.pop(0)
         if args_left or phase is None:
-            raise TypeError("Net(file, phase) or Net(file, weights, phase): a phase (caffe.TRAIN or caffe.TEST) is needed")
+            raise TypeError(
+                "Net(file, phase) or Net(file, weights, phase): a phase (caffe.TRAIN or caffe.TEST) is needed"
+            )
         if isinstance(network_file, (str, Path)):
             net = prototxt.read_net(network_file)
         else:
@@ -239,7 +241,9 @@ class Net:
                 raise CaffeError(f"forward: arrays were given for {sorted(kwargs)}, the net's inputs are {self.inputs}")
             for name, array in kwargs.items():
                 if array.shape[0] != self.blobs[name].shape[0]:
-                    raise CaffeError(f"forward: {name} has {array.shape[0]} items, its blob {self.blobs[name].shape[0]}")
+                    raise CaffeError(
+                        f"forward: {name} has {array.shape[0]} items, its blob {self.blobs[name].shape[0]}"
+                    )
                 self.blobs[name].data[...] = array
         self._forward(first, last)
         return {name: self.blobs[name].data for name in wanted}
@@ -247,7 +251,7 @@ class Net:
     def backward(
         self, diffs: Iterable[str] | None = None, start: str | None = None, end: str | None = None, **kwargs: np.ndarray
     ) -> dict[str, np.ndarray]:
-        """Run back from layer ``start`` (the last) to ``end`` (the first); returns the inputs' and ``diffs``' gradients.
+        """Run back from layer ``start`` (the last) to ``end`` (the first); returns inputs' and ``diffs``' gradients.
 
         Keyword arguments are gradients of the net's outputs.
         """
@@ -310,7 +314,9 @@ class Net:
                 continue
             blobs = self.params[name]
             if len(blobs) != len(arrays):
-                raise CaffeError(f"{where}: layer {name!r} has {len(arrays)} parameter blob(s), this net's has {len(blobs)}")
+                raise CaffeError(
+                    f"{where}: layer {name!r} has {len(arrays)} parameter blob(s), this net's has {len(blobs)}"
+                )
             for j, (blob, array) in enumerate(zip(blobs, arrays)):
                 if blob.shape != array.shape and not _same_legacy_shape(blob.shape, array.shape):
                     raise CaffeError(
@@ -325,13 +331,15 @@ class Net:
             if name in other.params:
                 for mine, theirs in zip(blobs, other.params[name]):
                     if mine.shape != theirs.shape:
-                        raise CaffeError(f"layer {name!r}: cannot share weights of shape {theirs.shape} with {mine.shape}")
+                        raise CaffeError(
+                            f"layer {name!r}: cannot share weights of shape {theirs.shape} with {mine.shape}"
+                        )
                     mine.share_data(theirs)
 
     def save(self, filename: str | Path) -> None:
         """Write a .caffemodel, which appears whole or not at all."""
         layers = []
-        for name, layer in self._named_layers():
+        for layer in self.layers:
             param = type(layer.param)()
             param.CopyFrom(layer.param)
             param.ClearField("blobs")
@@ -342,5 +350,3 @@ class Net:
 def _same_legacy_shape(shape: tuple[int, ...], found: tuple[int, ...]) -> bool:
     """Old files hold four axes always: (1, 1, 1, n) for a bias of (n,)."""
     return len(found) == 4 and len(shape) < 4 and (1,) * (4 - len(shape)) + shape == found
-
-

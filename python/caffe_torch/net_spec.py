@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from typing import Any, Union
+from typing import Any
 
 from google.protobuf.message import Message
 
@@ -44,7 +44,9 @@ def assign_proto(proto: Message, name: str, value: Value) -> None:
     """
     fields = proto.DESCRIPTOR.fields_by_name
     if name not in fields:
-        raise AttributeError(f"{proto.DESCRIPTOR.name} has no field {name!r}: known fields are {', '.join(sorted(fields))}")
+        raise AttributeError(
+            f"{proto.DESCRIPTOR.name} has no field {name!r}: known fields are {', '.join(sorted(fields))}"
+        )
     repeated = hasattr(getattr(proto, name), "extend") and not isinstance(getattr(proto, name), (str, bytes))
     if repeated and not isinstance(value, (list, tuple)):
         value = [value]
@@ -210,7 +212,7 @@ class Layers:
         if name.startswith("__"):
             raise AttributeError(name)
 
-        def layer(*inputs: Top, **params: Value) -> Union[Top, tuple[Top, ...], Function]:
+        def layer(*inputs: Top, **params: Value) -> Top | tuple[Top, ...] | Function:
             fn = Function(name, inputs, params)
             if fn.ntop == 0:
                 return fn

@@ -49,7 +49,9 @@ def insert_splits(net: Any) -> Any:
         for j, name in enumerate(layer.bottom):
             if name not in last:
                 known = ", ".join(sorted(last)) or "none so far"
-                raise CaffeError(f"layer {layer.name!r}: unknown bottom blob {name!r} (bottom {j}); blobs above it: {known}")
+                raise CaffeError(
+                    f"layer {layer.name!r}: unknown bottom blob {name!r} (bottom {j}); blobs above it: {known}"
+                )
             source[i, j] = last[name]
             uses[last[name]] = uses.get(last[name], 0) + 1
         for j, name in enumerate(layer.top):

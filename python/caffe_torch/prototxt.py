@@ -55,7 +55,9 @@ def _read(path: str | Path) -> str:
     except OSError as error:
         raise CaffeError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError as error:
-        raise CaffeError(f"{path}: is no text file ({error.reason} at byte {error.start}); a .prototxt is expected") from None
+        raise CaffeError(
+            f"{path}: is no text file ({error.reason} at byte {error.start}); a .prototxt is expected"
+        ) from None
 
 
 def read_message(path: str | Path, message: Any) -> Any:

@@ -39,9 +39,7 @@ class Solver:
         self._losses: list[float] = []
         self._smoothed = 0.0
         self._callbacks: list[tuple[Callable[[], None] | None, Callable[[], None] | None]] = []
-        self._history = [
-            [torch.zeros(p.blob.shape) for p in self.net._learnable] for _ in range(HISTORIES[self.type])
-        ]
+        self._history = [[torch.zeros(p.blob.shape) for p in self.net._learnable] for _ in range(HISTORIES[self.type])]
 
     def _make_net(self, param: Any, own: Any, extra: Any, least: Any) -> Net:
         state = caffe_pb2.NetState()
@@ -79,7 +77,11 @@ class Solver:
         self._losses, self._smoothed = [], 0.0
         while self.iter < stop:
             self.net.clear_param_diffs()
-            if param.test_interval and self.iter % param.test_interval == 0 and (self.iter or param.test_initialization):
+            if (
+                param.test_interval
+                and self.iter % param.test_interval == 0
+                and (self.iter or param.test_initialization)
+            ):
                 self._test_all()
             for on_start, _ in self._callbacks:
                 if on_start:
@@ -117,7 +119,9 @@ class Solver:
         if self.param.test_interval and self.iter % self.param.test_interval == 0:
             self._test_all()
 
-    def add_callback(self, on_start: Callable[[], None] | None, on_gradients_ready: Callable[[], None] | None = None) -> None:
+    def add_callback(
+        self, on_start: Callable[[], None] | None, on_gradients_ready: Callable[[], None] | None = None
+    ) -> None:
         """Call ``on_start`` before each iteration's forward, ``on_gradients_ready`` before its update."""
         self._callbacks.append((on_start, on_gradients_ready))
 
@@ -217,7 +221,8 @@ class Solver:
         for (target, i), array in zip(flat, history):
             if tuple(target[i].shape) != array.shape:
                 raise CaffeError(
-                    f"{state_file}: a history blob has shape {array.shape}, parameter {i} of this net {tuple(target[i].shape)}"
+                    f"{state_file}: a history blob has shape {array.shape}, "
+                    f"parameter {i} of this net {tuple(target[i].shape)}"
                 )
         weights = state.learned_net
         beside = os.path.join(os.path.dirname(str(state_file)), os.path.basename(weights))

@@ -37,7 +37,9 @@ def learning_rate(param: Any, iteration: int, step: int) -> tuple[float, int]:
         return base * (1 - iteration / param.max_iter) ** param.power, step
     if policy == "sigmoid":
         return base / (1 + math.exp(-gamma * (iteration - param.stepsize))), step
-    raise CaffeError(f"solver: lr_policy {policy!r} is unknown (known: fixed, step, exp, inv, multistep, poly, sigmoid)")
+    raise CaffeError(
+        f"solver: lr_policy {policy!r} is unknown (known: fixed, step, exp, inv, multistep, poly, sigmoid)"
+    )
 
 
 def _sgd(param: Any, iteration: int, rate: float, gradient: Tensor, history: list[Tensor]) -> Tensor:

@@ -16,7 +16,13 @@ TRAIN = 0
 def datum_array(datum: Any, where: str, param: Any) -> np.ndarray:
     """The datum as (channels, height, width), uint8 or float32; encoded ones are decoded to BGR."""
     if datum.encoded:
-        flag = cv2.IMREAD_GRAYSCALE if param.force_gray else cv2.IMREAD_COLOR if param.force_color else cv2.IMREAD_UNCHANGED
+        flag = (
+            cv2.IMREAD_GRAYSCALE
+            if param.force_gray
+            else cv2.IMREAD_COLOR
+            if param.force_color
+            else cv2.IMREAD_UNCHANGED
+        )
         image = cv2.imdecode(np.frombuffer(datum.data, np.uint8), flag)
         if image is None:
             raise CaffeError(f"{where}: its image cannot be decoded")
@@ -76,7 +82,9 @@ class Transformer:
         elif self.param.mean_value:
             values = np.array(self.param.mean_value, np.float32)
             if len(values) not in (1, channels):
-                raise CaffeError(f"transform_param: {len(values)} mean_value for {channels} channels: give 1 or {channels}")
+                raise CaffeError(
+                    f"transform_param: {len(values)} mean_value for {channels} channels: give 1 or {channels}"
+                )
             np.subtract(part, values.reshape(-1, 1, 1), out=target)
         else:
             target[...] = part

@@ -1,4 +1,4 @@
-"""Which Caffe: the original where this interpreter has it, else caffe_torch. The choice is made here and nowhere else."""
+"""Which Caffe: the original where this interpreter has it, else caffe_torch. The choice is made here alone."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ def select(name: str | None = None) -> ModuleType:
     try:
         return importlib.import_module("caffe_torch")
     except ImportError as error:
-        raise UserError(f"caffe_torch cannot be imported ({error}): run `make setup`, or pip install '.[torch]'") from error
+        raise UserError(
+            f"caffe_torch cannot be imported ({error}): run `make setup`, or pip install '.[torch]'"
+        ) from error
 
 
 def _is_ours(module: ModuleType) -> bool:
@@ -80,7 +82,9 @@ def use_device(caffe: ModuleType, gpu: str | None) -> str:
     except ValueError:
         raise UserError(f"GPU={gpu}: expected one GPU's number here, or none") from None
     if _is_ours(caffe) and number >= gpus(caffe):
-        raise UserError(f"GPU={gpu}: this machine has {gpus(caffe)} GPU(s) that PyTorch can use; GPU=none computes on the CPU")
+        raise UserError(
+            f"GPU={gpu}: this machine has {gpus(caffe)} GPU(s) that PyTorch can use; GPU=none computes on the CPU"
+        )
     caffe.set_device(number)
     caffe.set_mode_gpu()
     return f"gpu {number}"

@@ -16,8 +16,8 @@ class UserError(Exception):
 def run_tool(main: Callable[[], int | None]) -> None:
     """Run a tool's ``main`` and end the process with its status.
 
-    A :class:`UserError`, or what caffe_torch raises where Caffe would abort, becomes one line on standard error and exit status 2; Ctrl-C becomes 130. Anything else is a
-    defect of the project and keeps its traceback.
+    A :class:`UserError`, or what caffe_torch raises where Caffe would abort, becomes one line on standard error and
+    exit status 2; Ctrl-C becomes 130. Anything else is a defect of the project and keeps its traceback.
     """
     try:
         status = main() or 0

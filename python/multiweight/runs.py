@@ -52,7 +52,9 @@ class Dataset:
         """Names of the runs that have a folder, the paper's methods first."""
         if not self.root.is_dir():
             return []
-        names = sorted(p.name for p in self.root.iterdir() if (p / "settings.json").exists() or (p / "evaluation.json").exists())
+        names = sorted(
+            p.name for p in self.root.iterdir() if (p / "settings.json").exists() or (p / "evaluation.json").exists()
+        )
         known = [*METHODS, UNTRAINED, RANDOM]
         return [n for n in known if n in names] + [n for n in names if n not in known]
 
@@ -62,7 +64,9 @@ class Run:
 
     def __init__(self, dataset: Dataset, variant: str):
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", variant) or variant in ("data", "report"):
-            raise UserError(f"variant name {variant!r}: expected letters, digits, '.', '_' and '-', neither data nor report")
+            raise UserError(
+                f"variant name {variant!r}: expected letters, digits, '.', '_' and '-', neither data nor report"
+            )
         self.dataset = dataset
         self.variant = variant
         self.root = dataset.root / variant

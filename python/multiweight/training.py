@@ -205,4 +205,8 @@ def _rows_until(path: Path, iteration: int) -> list[dict[str, str]]:
         return []
     with open(path, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    return [r for r in rows if int(r["iteration"]) < iteration or (r["phase"] == "train" and int(r["iteration"]) == iteration)]
+    return [
+        r
+        for r in rows
+        if int(r["iteration"]) < iteration or (r["phase"] == "train" and int(r["iteration"]) == iteration)
+    ]

@@ -73,7 +73,9 @@ class Layer:
     def check_counts(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         for what, blobs, (least, most) in (("bottom", bottom, self.bottoms), ("top", top, self.tops)):
             if len(blobs) < least or (most is not None and len(blobs) > most):
-                wanted = str(least) if least == most else f"{least} to {most}" if most is not None else f"at least {least}"
+                wanted = (
+                    str(least) if least == most else f"{least} to {most}" if most is not None else f"at least {least}"
+                )
                 raise self.fail(f"expected {wanted} {what} blob(s), found {len(blobs)}")
 
     def setup(self, bottom: list[Blob], top: list[Blob]) -> None:
@@ -116,9 +118,7 @@ class FunctionLayer(Layer):
     def forward(self, bottom: list[Blob], top: list[Blob]) -> None:
         self._outputs = []  # frees the last iteration's graph before this one is built
         # .data, not .detach(): pycaffe may change weights between forward and backward, which is its user's business.
-        self._inputs = [
-            b.tensor().data.requires_grad_(i not in self.no_gradient) for i, b in enumerate(bottom)
-        ]
+        self._inputs = [b.tensor().data.requires_grad_(i not in self.no_gradient) for i, b in enumerate(bottom)]
         self._params = [p.tensor().data.requires_grad_(True) for p in self.blobs]
         with torch.enable_grad():
             self._outputs = list(self.compute(self._inputs, self._params))
@@ -126,8 +126,11 @@ class FunctionLayer(Layer):
             blob.assign(value.detach())
 
     def backward(self, top: list[Blob], propagate_down: list[bool], bottom: list[Blob]) -> None:
-        wanted = [(b, x) for i, (b, x) in enumerate(zip(bottom, self._inputs))
-                  if propagate_down[i] and i not in self.no_gradient]
+        wanted = [
+            (b, x)
+            for i, (b, x) in enumerate(zip(bottom, self._inputs))
+            if propagate_down[i] and i not in self.no_gradient
+        ]
         flags = self.param_propagate_down or [True] * len(self.blobs)
         learned = [(b, p) for b, p, flag in zip(self.blobs, self._params, flags) if flag]
         sources = [x for _, x in wanted] + [p for _, p in learned]

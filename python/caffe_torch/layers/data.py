@@ -61,7 +61,9 @@ class DataLayer(Layer):
             raise self.fail("data_param.batch_size must be at least 1")
         self.source = open_source(data.source)
         key, value = next(self.source.records())
-        first = datum_array(parse(key, value, data.source), f"{data.source}: record {key!r}", self.param.transform_param)
+        first = datum_array(
+            parse(key, value, data.source), f"{data.source}: record {key!r}", self.param.transform_param
+        )
         self.shape = first.shape
         generator = rng.spawn()
         transform = Transformer(self.param.transform_param, self.phase, generator)
