@@ -60,6 +60,10 @@ NETS = $(PY) tools/make_prototxt.py $(RUN) --size $(SIZE) --width $(WIDTH) --bat
        --loss $(LOSS) --seed $(SEED) $(if $(LR),--base-lr $(LR)) $(NET)
 TRAIN = $(PY) tools/train.py $(RUN) $(if $(GPU),--gpu $(GPU))
 
+comma := ,
+# Training may use several GPUs; extraction takes the first of them.
+ONE_GPU = $(patsubst all,0,$(firstword $(subst $(comma), ,$(GPU))))
+
 .PHONY: setup demo reproduce shop records split lmdb prototxt train features evaluate report test lint proto clean \
         train-multilabel train-multitask train-multiweight train-multiweight-third committed-prototxt
 .DELETE_ON_ERROR:
@@ -118,7 +122,7 @@ train-multiweight: VARIANT = multi_weight
 train-multiweight-third: VARIANT = multi_weight_third
 
 features: $(READY)
-	$(PY) tools/extract_features.py $(RUN) --all --untrained $(if $(GPU),--gpu $(GPU))
+	$(PY) tools/extract_features.py $(RUN) --all --untrained $(if $(GPU),--gpu $(ONE_GPU))
 
 evaluate: $(READY)
 	$(PY) tools/evaluate.py $(RUN) --all --random --metric $(METRIC) --denominator $(DENOMINATOR)

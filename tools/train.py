@@ -5,13 +5,15 @@ from __future__ import annotations
 
 import argparse
 import os
+import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
 from multiweight import engine, training  # noqa: E402
-from multiweight.errors import run_tool  # noqa: E402
+from multiweight.errors import UserError, run_tool  # noqa: E402
 from multiweight.runs import Dataset  # noqa: E402
 
 
@@ -21,7 +23,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--runs", default="runs", help="folder of all runs")
     p.add_argument("--variant", action="append", required=True, help="a run; may be given several times")
     p.add_argument("--weights", type=Path, help=".caffemodel to start from, e.g. one pre-trained on ImageNet")
-    p.add_argument("--gpu", default=None, help="number of the GPU, or none (default: a GPU where there is one)")
+    p.add_argument(
+        "--gpu", default=None, help="0, or 0,1 or all for several, or none (default: a GPU where there is one)"
+    )
     p.add_argument("--engine", default=None, choices=engine.CHOICES, help="which Caffe (default: $ENGINE, else auto)")
     return p
 
@@ -31,6 +35,8 @@ def main() -> int:
     # The net's own lines (one a layer in the original) would drown the progress bar.
     os.environ.setdefault("GLOG_minloglevel", "1")
     caffe = engine.select(args.engine)
+    if args.gpu and args.gpu != "none" and engine.processes() == 1 and len(engine.gpu_list(caffe, args.gpu)) > 1:
+        return start_processes(caffe, args.gpu)
     device = engine.use_device(caffe, args.gpu)
     print(f"{engine.describe(caffe)} on {device}")
     dataset = Dataset(args.dataset, args.runs)
@@ -41,6 +47,19 @@ def main() -> int:
         else:
             print(f"{variant}: skipped, trained to its last iteration already")
     return 0
+
+
+def start_processes(caffe: ModuleType, gpu: str) -> int:
+    """Run this very command once a GPU, under torchrun."""
+    wanted = engine.gpu_list(caffe, gpu)
+    if caffe.__name__ != "caffe_torch":
+        raise UserError(
+            f"GPU={gpu}: the original trains on several GPUs by `caffe train --gpu {gpu}` (--loss builtin nets)"
+        )
+    if len(wanted) > engine.gpus(caffe):
+        raise UserError(f"GPU={gpu}: this machine has {engine.gpus(caffe)} GPU(s) that PyTorch can use")
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={len(wanted)}"]
+    return subprocess.run([*launcher, *sys.argv]).returncode
 
 
 if __name__ == "__main__":

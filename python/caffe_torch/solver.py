@@ -11,7 +11,7 @@ from typing import Any, Callable
 import torch
 from torch import Tensor
 
-from caffe_torch import device, log, netparam, prototxt, rng, wire
+from caffe_torch import device, distributed, log, netparam, prototxt, rng, wire
 from caffe_torch.errors import CaffeError
 from caffe_torch.net import Net
 from caffe_torch.proto import caffe_pb2
@@ -30,9 +30,12 @@ class Solver:
         if self.type not in RULES:
             raise CaffeError(f"{solver_file}: solver type {self.type!r} is unknown (known: {', '.join(RULES)})")
         if self.param.random_seed >= 0:
-            rng.seed(self.param.random_seed)
+            # Processes draw other crops and dropout masks each; the weights are process 0's.
+            rng.seed(self.param.random_seed + distributed.rank())
         self.net = self._make_net(*_train_net(self.param, str(solver_file)), self.param.train_state, netparam.state(0))
         self.test_nets = self._make_test_nets(str(solver_file))
+        distributed.join()
+        self._broadcast()
         self.iter = 0
         self.lr = 0.0
         self._current_step = 0
@@ -68,6 +71,10 @@ class Solver:
             nets.append(made)
         return nets
 
+    def _broadcast(self) -> None:
+        for parameter in self.net._learnable:
+            parameter.blob.change(lambda weights: distributed.broadcast([weights]))
+
     # --- training ---
 
     def step(self, iterations: int) -> None:
@@ -90,7 +97,7 @@ class Solver:
             for _ in range(param.iter_size):
                 loss += self.net._forward(0, len(self.net.layers) - 1)
                 self.net._backward(len(self.net.layers) - 1, 0)
-            loss /= param.iter_size
+            loss = distributed.mean(loss / param.iter_size)
             self._smooth(loss)
             if param.display and self.iter % param.display == 0:
                 log.info(f"Iteration {self.iter}, loss = {self._smoothed:g}")
@@ -136,6 +143,7 @@ class Solver:
         self.lr, self._current_step = learning_rate(param, self.iter, self._current_step)
         if param.display and self.iter % param.display == 0:
             log.info(f"Iteration {self.iter}, lr = {self.lr:g}")
+        distributed.average(p.blob.diff_tensor() for p in self.net._learnable)
         scale = self._clip_scale()
         where = device.current()
         with torch.no_grad():
@@ -200,7 +208,11 @@ class Solver:
             raise CaffeError("solver: snapshot_format HDF5 is not supported; use BINARYPROTO")
         if not self.param.snapshot_prefix:
             raise CaffeError("solver: a snapshot needs snapshot_prefix")
-        base = f"{self.param.snapshot_prefix}_iter_{self.iter}"
+        if distributed.rank() == 0:
+            self._write_snapshot(f"{self.param.snapshot_prefix}_iter_{self.iter}")
+        distributed.barrier()
+
+    def _write_snapshot(self, base: str) -> None:
         Path(base).parent.mkdir(parents=True, exist_ok=True)
         log.info(f"Snapshotting to binary proto file {base}.caffemodel")
         self.net.save(f"{base}.caffemodel")

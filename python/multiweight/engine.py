@@ -75,10 +75,11 @@ def use_device(caffe: ModuleType, gpu: str | None) -> str:
     if gpu == "none":
         caffe.set_mode_cpu()
         return "cpu"
-    if gpu == "all" or "," in gpu:
-        raise UserError(f"GPU={gpu}: training on several GPUs is not there yet: expected one GPU's number, or none")
+    chosen = gpu_list(caffe, gpu)
+    if len(chosen) > 1 and processes() != len(chosen):
+        raise UserError(f"GPU={gpu}: expected one GPU's number here, or none; only training uses several")
     try:
-        number = int(gpu)
+        number = int(chosen[process() if len(chosen) > 1 else 0])
     except ValueError:
         raise UserError(f"GPU={gpu}: expected one GPU's number here, or none") from None
     if _is_ours(caffe) and number >= gpus(caffe):
@@ -88,6 +89,21 @@ def use_device(caffe: ModuleType, gpu: str | None) -> str:
     caffe.set_device(number)
     caffe.set_mode_gpu()
     return f"gpu {number}"
+
+
+def gpu_list(caffe: ModuleType, gpu: str) -> list[str]:
+    """The GPUs that ``0``, ``0,1`` or ``all`` mean, as written."""
+    return [str(n) for n in range(gpus(caffe))] or ["0"] if gpu == "all" else gpu.split(",")
+
+
+def process() -> int:
+    """The number of this process among those that train together (0 for a single one); torchrun sets it."""
+    return int(os.environ.get("RANK", "0"))
+
+
+def processes() -> int:
+    """How many processes train together."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def gpus(caffe: ModuleType) -> int:

@@ -52,10 +52,16 @@ def _train(caffe: ModuleType, run: Run, device: str, weights: Path | None, show:
         if not weights.exists():
             raise UserError(f"{weights}: no such file: --weights takes a .caffemodel to start from")
         solver.net.copy_from(str(weights))
-    log = _Log(run.log, solver.net, last or 0)
+    leader = engine.process() == 0
+    log = _Log(run.log if leader else Path(os.devnull), solver.net, last or 0)
     solver.add_callback(lambda: None, lambda: log.gather(solver, param))
     begun, first = time.time(), solver.iter
-    with progress.bar(total=param.max_iter, initial=first, unit="it", desc=run.variant, disable=not show) as bar, log:
+    with (
+        progress.bar(
+            total=param.max_iter, initial=first, unit="it", desc=run.variant, disable=not (show and leader)
+        ) as bar,
+        log,
+    ):
         while solver.iter < param.max_iter:
             if param.test_interval and solver.iter % param.test_interval == 0:
                 log.test(solver.iter, tests.losses())
@@ -64,10 +70,12 @@ def _train(caffe: ModuleType, run: Run, device: str, weights: Path | None, show:
             if solver.iter % max(param.display, 1) == 0 or solver.iter == param.max_iter:
                 log.write(solver.iter, solver.lr)
         log.test(solver.iter, tests.losses())
-    if run.last_snapshot() != solver.iter:
+    if not (param.snapshot and solver.iter % param.snapshot == 0):
         solver.snapshot()
+    if not leader:
+        return True
     seconds = time.time() - begun
-    batch = _batch_size(solver.net)
+    batch = _batch_size(solver.net) * engine.processes()
     found = {
         "iterations": solver.iter,
         "seconds": seconds,
@@ -107,7 +115,7 @@ def _own_solver(param: Any, run: Run, schema: ModuleType, device: str) -> str:
     if device.startswith("gpu"):
         own.solver_mode = schema.SolverParameter.GPU
         own.device_id = int(device.split()[1])
-    path = run.root / "solver_of_this_process.prototxt"
+    path = run.root / f"solver_of_process_{engine.process()}.prototxt"
     path.write_text("# Written by tools/train.py from solver.prototxt.\n" + text_format.MessageToString(own))
     return str(path)
 

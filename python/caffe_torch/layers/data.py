@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import torch
 
-from caffe_torch import rng
+from caffe_torch import distributed, rng
 from caffe_torch.blob import Blob
 from caffe_torch.errors import CaffeError
 from caffe_torch.layers.base import Layer, register
@@ -22,7 +23,8 @@ class _Batches:
 
     def __init__(self, source: Source, param: Any, transform: Transformer, shape: tuple[int, ...], start: int):
         self.source, self.param, self.transform, self.shape = source, param, transform, shape
-        self.records = source.records(start)
+        # Of N processes, each takes every N-th record.
+        self.records = islice(source.records(start), distributed.rank(), None, distributed.world_size())
 
     def __call__(self) -> tuple[np.ndarray, np.ndarray]:
         size = self.param.data_param.batch_size
