@@ -21,12 +21,16 @@ DATASET ?= $(if $(findstring sample-shop,$(DATA)),sample-shop,$(notdir $(abspath
 # --- with what: auto, caffe (the original) or torch; a GPU's number or none (default: a GPU where there is one) ---
 ENGINE  ?= auto
 GPU     ?=
-# --- the net: the small AlexNet for CPUs; the paper's is SIZE=256 WIDTH=1 BATCH=256 ITERATIONS=450000 ---
-SIZE    ?= 128
+# --- the net: the small AlexNet for CPUs; the paper's is SIZE=256 WIDTH=1 BATCH=256 ITERATIONS=450000
+#     with LR= left empty, which takes the rule for full-size nets (prototxt/README.md) ---
+SIZE    ?= 96
 WIDTH   ?= 0.5
-BATCH   ?= 64
-ITERATIONS ?= 2000
-LR      ?=
+BATCH   ?= 32
+ITERATIONS ?= 1000
+# One rate for every method; the small nets stay on the plateau of constant outputs for long with less.
+LR      ?= 0.003
+# The rate drops by 10 here: after four fifths.
+STEPSIZE ?= $(shell expr $(ITERATIONS) \* 4 / 5)
 LOSS    ?= python
 SEED    ?= 1
 NET     ?=
@@ -57,7 +61,7 @@ RUN := --dataset $(DATASET) --runs $(RUNS)
 VARIANTS = $(foreach v,$(METHODS),--variant $(v))
 WEIGHTING = $(if $(SCHEME),--scheme $(SCHEME)) $(if $(C),--c $(C)) $(if $(RESCALE),--rescale)
 NETS = $(PY) tools/make_prototxt.py $(RUN) --size $(SIZE) --width $(WIDTH) --batch-size $(BATCH) --iterations $(ITERATIONS) \
-       --loss $(LOSS) --seed $(SEED) $(if $(LR),--base-lr $(LR)) $(NET)
+       --loss $(LOSS) --seed $(SEED) $(if $(LR),--base-lr $(LR)) --stepsize $(STEPSIZE) $(NET)
 TRAIN = $(PY) tools/train.py $(RUN) $(if $(GPU),--gpu $(GPU))
 
 comma := ,
@@ -79,10 +83,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 
 demo: $(READY)
 	@$(MAKE) --no-print-directory shop
-	@$(MAKE) --no-print-directory reproduce DATA=$(RUNS)/sample-shop/shop DATASET=sample-shop WIDTH=0.5 BATCH=32 ITERATIONS=$(DEMO_ITERATIONS) SIZE=$(DEMO_SIZE)
-
-DEMO_ITERATIONS ?= 700
-DEMO_SIZE ?= 128
+	@$(MAKE) --no-print-directory reproduce DATA=$(RUNS)/sample-shop/shop DATASET=sample-shop
 
 shop: $(READY)
 	$(PY) tools/make_sample_shop.py $(RUNS)/sample-shop/shop --products $(PRODUCTS) --wrong $(WRONG) --missing $(MISSING)
