@@ -21,22 +21,32 @@ from caffe_torch.proto import caffe_pb2
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
-def write_atomically(path: str | Path, write: Callable[[BinaryIO], None]) -> None:
-    """Let ``write`` fill a file that appears under ``path`` whole or not at all, also when the process is killed."""
+def stage(path: str | Path, write: Callable[[BinaryIO], None]) -> Path:
+    """Let ``write`` fill a file beside ``path``, whole and on the disk, and return its name: ``os.replace`` shows it."""
     path = Path(path)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        with open(partial, "wb") as file:
+        with open(partial, "w+b") as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise CaffeError(f"{path}: cannot be written ({error.strerror or error})") from error
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    return partial
+
+
+def write_atomically(path: str | Path, write: Callable[[BinaryIO], None]) -> None:
+    """Let ``write`` fill a file that appears under ``path`` whole or not at all, also when the process is killed."""
+    partial = stage(path, write)
+    try:
         os.replace(partial, path)
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise CaffeError(f"{path}: cannot be written ({error.strerror})") from error
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
 
 
 def _varint(value: int) -> bytes:
