@@ -22,10 +22,10 @@ def read_net(path: str | Path) -> Any:
 
 
 def read_solver(path: str | Path) -> Any:
-    """The SolverParameter of a solver .prototxt; the old ``solver_type`` is upgraded to ``type``."""
+    """The SolverParameter of a solver .prototxt; old fields are upgraded, ``snapshot_prefix`` is always set."""
     from caffe_torch.upgrade import upgrade_solver
 
-    return upgrade_solver(parse(_read(path), caffe_pb2.SolverParameter(), str(path)))
+    return upgrade_solver(parse(_read(path), caffe_pb2.SolverParameter(), str(path)), str(path))
 
 
 def parse(text: str, message: Any, source: str = "prototxt") -> Any:

@@ -155,30 +155,38 @@ def write_net(file: BinaryIO, name: str, layers: list[tuple[Any, list[np.ndarray
 
 
 def read_net(path: str | Path) -> dict[str, list[np.ndarray]]:
-    """Layer name -> arrays of its parameters, of a .caffemodel (today's format and V1's)."""
-    data = memoryview(read_bytes(path))
+    """Layer name -> arrays of its parameters (none for most types), of a .caffemodel (today's format, V1's and V0's)."""
+    layer, v1, v0 = caffe_pb2.LayerParameter, caffe_pb2.V1LayerParameter, caffe_pb2.V0LayerParameter
+    today = (layer.NAME_FIELD_NUMBER, layer.BLOBS_FIELD_NUMBER)
+    old = (v1.NAME_FIELD_NUMBER, v1.BLOBS_FIELD_NUMBER)
+    oldest = (v0.NAME_FIELD_NUMBER, v0.BLOBS_FIELD_NUMBER)
     found: dict[str, list[np.ndarray]] = {}
-    v1 = caffe_pb2.NetParameter.LAYERS_FIELD_NUMBER
-    today = caffe_pb2.NetParameter.LAYER_FIELD_NUMBER
-    places = {
-        today: (caffe_pb2.LayerParameter.NAME_FIELD_NUMBER, caffe_pb2.LayerParameter.BLOBS_FIELD_NUMBER),
-        v1: (caffe_pb2.V1LayerParameter.NAME_FIELD_NUMBER, caffe_pb2.V1LayerParameter.BLOBS_FIELD_NUMBER),
-    }
-    for field, kind, value in fields(data, str(path)):
-        if field not in places or kind != _BYTES:
+    for field, kind, value in fields(memoryview(read_bytes(path)), str(path)):
+        if kind != _BYTES:
             continue
-        name_field, blobs_field = places[field]
-        name, arrays = "", []
-        for inner, inner_kind, item in fields(value, str(path)):
-            if inner == name_field and inner_kind == _BYTES:
-                name = bytes(item).decode("utf-8", "replace")
-            elif inner == blobs_field and inner_kind == _BYTES:
-                arrays.append(read_blob(item, f"{path}: layer {name!r}"))
-        if arrays:
-            found[name] = arrays
-    if not found:
+        if field == caffe_pb2.NetParameter.LAYER_FIELD_NUMBER:
+            name, arrays = _read_layer(value, today, str(path))
+        elif field == caffe_pb2.NetParameter.LAYERS_FIELD_NUMBER:
+            name, arrays = _read_layer(value, old, str(path))
+            for inner, inner_kind, item in fields(value, str(path)):
+                if inner == v1.LAYER_FIELD_NUMBER and inner_kind == _BYTES:
+                    name, arrays = _read_layer(item, oldest, str(path))
+        else:
+            continue
+        found.setdefault(name, arrays)
+    if not any(found.values()):
         raise CaffeError(f"{path}: holds no layer with parameters: is it a .caffemodel?")
     return found
+
+
+def _read_layer(data: memoryview, places: tuple[int, int], source: str) -> tuple[str, list[np.ndarray]]:
+    name, arrays = "", []
+    for field, kind, value in fields(data, source):
+        if kind == _BYTES and field == places[0]:
+            name = bytes(value).decode("utf-8", "replace")
+        elif kind == _BYTES and field == places[1]:
+            arrays.append(read_blob(value, f"{source}: layer {name!r}"))
+    return name, arrays
 
 
 def write_state(file: BinaryIO, iteration: int, learned_net: str, history: list[np.ndarray], current_step: int) -> None:
