@@ -91,6 +91,16 @@ class Layer:
     def backward(self, top: list[Blob], propagate_down: list[bool], bottom: list[Blob]) -> None:
         raise NotImplementedError
 
+    def memory(self) -> dict[str, Any]:
+        """What the layer carries from one forward to the next beside its blobs: numbers and NumPy arrays by name.
+
+        A snapshot keeps it, so that a resumed training goes on where it was: positions in the data, hidden states.
+        """
+        return {}
+
+    def recall(self, memory: dict[str, Any]) -> None:
+        """Take over what ``memory`` gave."""
+
     def new_blob(self, *shape: int) -> Blob:
         """Append a parameter blob of zeros."""
         blob = Blob(*shape)
