@@ -16,7 +16,7 @@ from caffe_torch.errors import CaffeError
 from caffe_torch.nccl import NCCL
 from caffe_torch.net import Net
 from caffe_torch.proto import caffe_pb2
-from caffe_torch.solver_rules import HISTORIES, RULES, learning_rate
+from caffe_torch.solver_rules import HISTORIES, RULES, in_step, learning_rate
 
 
 class Solver:
@@ -160,27 +160,33 @@ class Solver:
         where = device.current()
         with torch.no_grad():
             for i, parameter in enumerate(self.net._learnable):
-                rate = lr * parameter.lr_mult
-                gradient = parameter.blob.diff_tensor()
-                if scale != 1:
-                    gradient = gradient.mul_(scale)
-                if param.iter_size > 1:
-                    gradient = gradient.div_(param.iter_size)
-                _decay(param, parameter.decay_mult, parameter.blob.tensor(), gradient)
                 for history in self._history:
                     if history[i].device != where:
                         history[i] = history[i].to(where)
-                update = RULES[self.type](param, self.iter, rate, gradient, [h[i] for h in self._history])
-                parameter.blob.change(partial(_subtract, update))
-                # As in the original, the diff holds the update afterwards; a copy, since the history goes on changing.
-                gradient.copy_(update)
+                gradient = parameter.blob.diff_tensor()
+                parameter.blob.change(partial(self._update, i, lr * parameter.lr_mult, scale, gradient))
                 parameter.blob.assign_diff(gradient)
+
+    def _update(self, i: int, rate: float, scale: float, gradient: Tensor, weights: Tensor) -> None:
+        """Change the ``weights`` of parameter ``i``; as in the original, the gradient holds the update afterwards."""
+        param, rule = self.param, RULES[self.type]
+        multiplier = self.net._learnable[i].decay_mult
+        for w, g, *history in in_step(weights, gradient, *(h[i] for h in self._history)):
+            if scale != 1:
+                g.mul_(scale)
+            if param.iter_size > 1:
+                g.div_(param.iter_size)
+            _decay(param, multiplier, w, g)
+            update = rule(param, self.iter, rate, g, history)
+            w.sub_(update)
+            g.copy_(update)
 
     def _clip_scale(self) -> float:
         limit = self.param.clip_gradients
         if limit < 0:
             return 1.0
-        norm = sum(float(p.blob.diff_tensor().double().square().sum()) for p in self.net._learnable) ** 0.5
+        squares = [p.blob.diff_tensor().double().square().sum() for p in self.net._learnable]
+        norm = float(torch.stack(squares).sum()) ** 0.5 if squares else 0.0
         return limit / norm if norm > limit else 1.0
 
     # --- testing ---
@@ -272,10 +278,6 @@ def _train_net(param: Any, source: str) -> tuple[Any, Any]:
     value = getattr(param, fields[0])
     net = prototxt.read_net(value) if isinstance(value, str) else value
     return net, net.state
-
-
-def _subtract(update: Tensor, weights: Tensor) -> None:
-    weights.sub_(update)
 
 
 def _decay(param: Any, multiplier: float, weights: Tensor, gradient: Tensor) -> None:
