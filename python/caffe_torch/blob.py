@@ -246,9 +246,13 @@ class Blob:
         """Change the data in place: ``operation`` gets the tensor on the current device."""
         self._data.change(operation)
 
-    def room(self, like: Tensor) -> Tensor:
+    def room(self, like: Tensor, where: torch.device | None = None) -> Tensor:
         """Memory for data that ``assign`` gets next, laid out like ``like``; the data until now are lost."""
-        return self._data.room(like)
+        return self._data.room(like, where)
+
+    def release(self) -> None:
+        """Say that new data will be assigned and those until now are no longer needed."""
+        self._data.release()
 
     def diff_room(self, like: Tensor) -> Tensor:
         """Memory for a gradient that ``assign_diff`` gets next, laid out like ``like``; the one until now is lost."""

@@ -59,15 +59,18 @@ class _Convolution(Layer):
         for b, t in zip(bottom, top):
             x = self._images(b.tensor().data, self.channels)
             way = self._fourier(x)
-            y = way.forward(x, weight, bias) if way else self._direct(x, weight, bias)
-            t.assign(y.reshape(t.shape))
+            if way:
+                y = t.room(torch.empty(t.shape, device="meta", memory_format=torch.channels_last), x.device)
+                way.forward(x, weight, bias, y)
+            else:
+                t.release()
+                y = self._direct(x, weight, bias).reshape(t.shape)
+            t.assign(y)
 
     def backward(self, top: list[Blob], propagate_down: list[bool], bottom: list[Blob]) -> None:
         flags = [*(self.param_propagate_down or [True] * len(self.blobs)), False][:2]
         weight = self._weight()
         for b, t, wanted in zip(bottom, top, propagate_down):
-            if wanted:
-                b.release_diff()
             dy = self._images(t.diff_tensor().data, self.outputs)
             if flags[1]:
                 self.blobs[1].accumulate_diff(dy.sum(dim=[0, *range(2, dy.dim())]))
@@ -75,8 +78,14 @@ class _Convolution(Layer):
                 continue
             x = self._images(b.tensor().data, self.channels)
             way = self._fourier(x)
-            mask = (wanted, flags[0])
-            dx, dw = way.backward(x, weight, dy, mask) if way else self._direct_backward(x, weight, dy, mask)
+            if way:
+                dx = b.diff_room(x) if wanted else None
+                dw = torch.empty_like(weight) if flags[0] else None
+                way.backward(x, weight, dy, dx, dw)
+            else:
+                if wanted:
+                    b.release_diff()
+                dx, dw = self._direct_backward(x, weight, dy, (wanted, flags[0]))
             if dw is not None:
                 self.blobs[0].accumulate_diff(dw.contiguous())
             if dx is not None:

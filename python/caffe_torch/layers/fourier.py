@@ -8,6 +8,7 @@ as much as the direct sum in float32 does, as fewer terms are added up.
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Sequence
 
 import torch
@@ -79,76 +80,81 @@ class FourierConvolution:
         self._high, self._wide = _Axis(size[0], kernel[0], pad[0], True), _Axis(size[1], kernel[1], pad[1], False)
         self._group = group
 
-    def forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """The output for ``weight`` (outputs, channels / group, height, width)."""
-        n, outputs = x.shape[0], weight.shape[0]
-        rows, filters = _columns_in(x, self._high.image), self._filter_rows(weight)
-        result = torch.empty(self._high.bins, self._wide.outputs, n * outputs, dtype=torch.complex64)
-        product = torch.empty(self._wide.bins, n, outputs, dtype=torch.complex64)
+    def forward(self, x: Tensor, weight: Tensor, bias: Tensor | None, y: Tensor) -> None:
+        """Write into ``y`` the output for ``weight`` (outputs, channels / group, height, width)."""
+        biases = bias.chunk(self._group) if bias is not None else [None] * self._group
+        for parts in zip(x.chunk(self._group, 1), weight.chunk(self._group), biases, y.chunk(self._group, 1)):
+            self._forward(*parts)
+
+    def backward(self, x: Tensor, weight: Tensor, dy: Tensor, dx: Tensor | None, dw: Tensor | None) -> None:
+        """Write the gradients by ``x`` and by ``weight`` into ``dx`` and ``dw``, each where it is wanted."""
+        nothing = [None] * self._group
+        parts = x.chunk(self._group, 1), weight.chunk(self._group), dy.chunk(self._group, 1)
+        dxs = dx.chunk(self._group, 1) if dx is not None else nothing
+        for part in zip(*parts, dxs, dw.chunk(self._group) if dw is not None else nothing):
+            self._backward(*part)
+
+    def _forward(self, x: Tensor, weight: Tensor, bias: Tensor | None, y: Tensor) -> None:
+        n, outputs = len(x), len(weight)
+        rows, filters = _columns_in(x, self._high.image, "bottom"), self._filter_rows(weight)
+        result = _workspace("top", self._high.bins, self._wide.outputs, n * outputs)
         for row in range(self._high.bins):
             images = torch.mm(self._wide.image, rows[row]).view(self._wide.bins, n, -1)
-            kernels = self._filters(filters, row)
-            for image, kernel, out in zip(self._split(images), kernels, self._split(product)):
-                torch.bmm(image, kernel, out=out)
-            torch.mm(self._wide.output, product.view(self._wide.bins, -1), out=result[row])
-        y = _channels_last(n, outputs, self._high.outputs, self._wide.outputs)
-        return _columns_out(result, self._high.output, y, bias)
+            products = torch.bmm(images, self._filters(filters, row, outputs))
+            torch.mm(self._wide.output, products.view(self._wide.bins, -1), out=result[row])
+        _columns_out(result, self._high.output, y, bias)
 
-    def backward(self, x: Tensor, weight: Tensor, dy: Tensor, mask: tuple[bool, bool]) -> list[Tensor | None]:
-        """The gradients by ``x`` and by ``weight``, each where ``mask`` wants it."""
-        n, channels = x.shape[:2]
-        bins = self._wide.bins
-        top = _columns_in(dy, self._high.output_adjoint)
-        rows = _columns_in(x, self._high.image) if mask[1] else top.new_empty(len(top), x.shape[3], n * channels)
+    def _backward(self, x: Tensor, weight: Tensor, dy: Tensor, dx: Tensor | None, dw: Tensor | None) -> None:
+        n, outputs, bins = len(x), len(weight), self._wide.bins
+        top = _columns_in(dy, self._high.output_adjoint, "top")
+        # A row of bins of the input makes room for the same row of its gradient.
+        rows = _columns_in(x, self._high.image, "bottom")
         filters = self._filter_rows(weight)
-        filter_gradients = torch.empty_like(filters)
-        image = torch.empty(bins, n, channels, dtype=torch.complex64)
-        kernel = torch.empty(bins, self._group, filters[0, 0].numel() // self._group, dtype=torch.complex64)
         for row in range(self._high.bins):
-            gradient = torch.mm(self._wide.output_adjoint, top[row]).view(bins, n, -1)
-            if mask[1]:
-                torch.mm(self._wide.image, rows[row], out=image.view(bins, -1))
-                for i, (im, g) in enumerate(zip(self._split(image), self._split(gradient))):
-                    torch.bmm(im.mH, g, out=kernel[:, i].view(bins, im.shape[2], g.shape[2]))
-                torch.mm(self._wide.kernel_adjoint, kernel.view(bins, -1), out=filter_gradients[row])
-            if mask[0]:
-                for f, g, out in zip(self._filters(filters, row), self._split(gradient), self._split(image)):
-                    torch.bmm(g, f.mH, out=out)
-                torch.mm(self._wide.image_adjoint, image.view(bins, -1), out=rows[row])
-        dx = _columns_out(rows, self._high.image_adjoint, torch.empty_like(x), None) if mask[0] else None
-        return [dx, self._filter_gradient(filter_gradients, weight) if mask[1] else None]
-
-    def _split(self, x: Tensor) -> list[Tensor]:
-        """(bins, n, channels) as one view of (bins, n, channels / group) a group."""
-        return list(x.chunk(self._group, dim=2))
+            gradients = torch.mm(self._wide.output_adjoint, top[row]).view(bins, n, -1)
+            kernels = self._filters(filters, row, outputs) if dx is not None else None
+            if dw is not None:
+                images = torch.mm(self._wide.image, rows[row]).view(bins, n, -1)
+                products = torch.bmm(images.mH, gradients)
+                torch.mm(self._wide.kernel_adjoint, products.view(bins, -1), out=filters[row])
+            if kernels is not None:
+                products = torch.bmm(gradients, kernels.mH)
+                torch.mm(self._wide.image_adjoint, products.view(bins, -1), out=rows[row])
+        if dx is not None:
+            _columns_out(rows, self._high.image_adjoint, dx, None)
+        if dw is not None:
+            outputs, channels, height, width = dw.shape
+            real = torch.mm(self._high.kernel_adjoint, filters.view(len(filters), -1)).real
+            dw.copy_(real.view(height, width, channels, outputs).permute(3, 2, 0, 1))
 
     def _filter_rows(self, weight: Tensor) -> Tensor:
-        """The weights transformed along their height: (bins, width, group * channels * outputs)."""
-        outputs, channels, height, width = weight.shape
-        grouped = weight.reshape(self._group, outputs // self._group, channels, height, width)
-        complex_weight = grouped.permute(3, 4, 0, 2, 1).to(torch.complex64).reshape(height, -1)
-        self._filter_shape = (self._wide.bins, self._group, channels, outputs // self._group)
+        """The weights transformed along their height: (bins, width, channels * outputs)."""
+        height, width = weight.shape[2:]
+        complex_weight = weight.permute(2, 3, 1, 0).to(torch.complex64).reshape(height, -1)
         return torch.mm(self._high.kernel, complex_weight).view(self._high.bins, width, -1)
 
-    def _filters(self, rows: Tensor, row: int) -> tuple[Tensor, ...]:
-        """One row of bins of the transformed weights: a (bins, channels, outputs) a group."""
-        return torch.mm(self._wide.kernel, rows[row]).view(self._filter_shape).unbind(1)
-
-    def _filter_gradient(self, rows: Tensor, weight: Tensor) -> Tensor:
-        outputs, channels, height, width = weight.shape
-        whole = torch.mm(self._high.kernel_adjoint, rows.view(len(rows), -1)).real
-        grouped = whole.view(height, width, self._group, channels, outputs // self._group)
-        return grouped.permute(2, 4, 3, 0, 1).reshape(weight.shape)
+    def _filters(self, rows: Tensor, row: int, outputs: int) -> Tensor:
+        """One row of bins of the transformed weights: (bins, channels, outputs)."""
+        return torch.mm(self._wide.kernel, rows[row]).view(self._wide.bins, -1, outputs)
 
 
-def _channels_last(*shape: int) -> Tensor:
-    return torch.empty(shape, memory_format=torch.channels_last)
+_kept = threading.local()
 
 
-def _columns_in(x: Tensor, matrix: Tensor) -> Tensor:
+def _workspace(name: str, *shape: int) -> Tensor:
+    """Complex memory that all convolutions of a thread take in turn, so that it is got from the system once."""
+    size = math.prod(shape)
+    kept: dict[str, Tensor] = _kept.__dict__
+    if name not in kept or kept[name].numel() < size:
+        kept.pop(name, None)
+        kept[name] = torch.empty(size, dtype=torch.complex64)
+    return kept[name][:size].view(shape)
+
+
+def _columns_in(x: Tensor, matrix: Tensor, name: str) -> Tensor:
     """(n, c, h, w) transformed along h, column by column of the image: complex (bins, w, n * c)."""
     n, channels, height, width = x.shape
-    result = torch.empty(len(matrix), width, n * channels, dtype=torch.complex64)
+    result = _workspace(name, len(matrix), width, n * channels)
     column = torch.zeros(height, n * channels, dtype=torch.complex64)
     real = torch.view_as_real(column)[..., 0].view(height, n, channels)
     for i, values in enumerate(x.permute(3, 2, 0, 1)):
@@ -157,7 +163,7 @@ def _columns_in(x: Tensor, matrix: Tensor) -> Tensor:
     return result
 
 
-def _columns_out(rows: Tensor, matrix: Tensor, y: Tensor, bias: Tensor | None) -> Tensor:
+def _columns_out(rows: Tensor, matrix: Tensor, y: Tensor, bias: Tensor | None) -> None:
     """The way back: complex (bins, w, n * c) into ``y`` (n, c, h, w), plus a bias a channel."""
     n, channels, height, _ = y.shape
     column = torch.empty(height, n * channels, dtype=torch.complex64)
@@ -168,4 +174,3 @@ def _columns_out(rows: Tensor, matrix: Tensor, y: Tensor, bias: Tensor | None) -
             values.copy_(real)
         else:
             torch.add(real, bias, out=values)
-    return y

@@ -157,7 +157,9 @@ class Pooling(FunctionLayer):
         if not self._plain_max(bottom[0], top):
             super().forward(bottom, top)
             return
-        y, self._index = F.max_pool2d(_fast_format(bottom[0].tensor().data), *self._arguments(), return_indices=True)
+        top[0].release()
+        y, index = F.max_pool2d(_fast_format(bottom[0].tensor().data), *self._arguments(), return_indices=True)
+        self._index = index.to(torch.int32)  # half the memory of what PyTorch gives and takes
         top[0].assign(y)
 
     def backward(self, top: list[Blob], propagate_down: list[bool], bottom: list[Blob]) -> None:
@@ -167,7 +169,7 @@ class Pooling(FunctionLayer):
             x, dy = _fast_format(bottom[0].tensor().data), _fast_format(top[0].diff_tensor().data)
             dx = bottom[0].diff_room(x)
             torch.ops.aten.max_pool2d_with_indices_backward.grad_input(
-                dy, x, *self._arguments(), self._index, grad_input=dx
+                dy, x, *self._arguments(), self._index.long(), grad_input=dx
             )
             bottom[0].assign_diff(dx)
 
