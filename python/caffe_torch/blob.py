@@ -12,6 +12,10 @@ from caffe_torch import device
 from caffe_torch.errors import CaffeError
 
 
+#: Gives memory laid out like a tensor.
+Room = Callable[[Tensor], Tensor]
+
+
 class _Array:
     """One array that lives on the host, on the device, or on both; copied only when the other side asks.
 
@@ -28,13 +32,18 @@ class _Array:
         self._exposed = False
         #: Zeros that are still to be written: the memory holds something else.
         self._zero = False
+        #: Computes the content anew, into memory that it asks for; ``_forgotten``: the memory does not hold it now.
+        self._recipe: Callable[[Room], Tensor] | None = None
+        self._forgotten = False
+        #: Another array's recipe reads this memory: it may be replaced, but not changed.
+        self._lent = False
 
     def numpy(self) -> np.ndarray:
         """The writable NumPy view; what is written there is what the layers read next."""
         host = self._to_host()
-        if not host.is_contiguous():
-            host = self._host = host.contiguous()
-        self._exposed = True
+        if not host.is_contiguous() or (self._lent and not self._exposed):
+            host = self._host = host.clone(memory_format=torch.contiguous_format)
+        self._exposed, self._recipe = True, None
         # The caller may write: from here on the host's copy is the one that counts.
         self._device, self._newest_on_host = None, True
         return host.numpy()
@@ -42,6 +51,7 @@ class _Array:
     def get(self) -> Tensor:
         """The tensor on the current device, in the array's shape."""
         where = device.current()
+        self._recall()
         if where.type == "cpu":
             host = self._to_host()
             self._device, self._newest_on_host = None, True
@@ -55,7 +65,7 @@ class _Array:
     def set(self, value: Tensor) -> None:
         """Take over ``value``, a tensor on any device, as the array's new content."""
         value = value.detach()
-        self._zero = False
+        self._become_known()
         if tuple(value.shape) != self.shape:
             value = value.reshape(self.shape)
         if value.device.type != "cpu":
@@ -66,40 +76,66 @@ class _Array:
                 if value.data_ptr() != self._host.data_ptr() or value.stride() != self._host.stride():
                     self._host.copy_(value)
             else:
-                self._host = value
+                self._host, self._lent = value, False
 
     def room(self, like: Tensor, where: torch.device | None = None) -> Tensor:
         """Memory laid out like ``like``, on its device or ``where``, for content that ``set`` gets next.
 
         It is this array's own where that fits, so what was in the array is lost.
         """
-        where = where or like.device
+        where = where or device.current()
         own = self._host if where.type == "cpu" else self._device
-        if own is not None and own.device == where and own.shape == like.shape and own.stride() == like.stride():
+        fits = own is not None and own.device == where and own.shape == like.shape and own.stride() == like.stride()
+        if own is not None and fits and not self._lent:
             return own.data
         return torch.empty_like(like, device=where)
 
-    def _plain(self) -> Tensor:
-        """A tensor without memory, of the array's shape in C order."""
-        return torch.empty(self.shape, device="meta")
-
     def plain_room(self, where: torch.device) -> Tensor:
         """``room`` in C order."""
-        return self.room(self._plain(), where)
+        return self.room(torch.empty(self.shape, device="meta"), where)
 
     def release(self) -> None:
         """Give the memory back before new content is computed; not where a NumPy view of it has been given out."""
         if not self._exposed:
+            self._become_known()
             self._host = self._device = None
             self._zero = True
+
+    def lend(self) -> Tensor:
+        """The tensor, for a recipe of another array: nobody changes this memory from now on, unless through NumPy."""
+        tensor = self.get()
+        self._lent = not self._exposed
+        return tensor if self._lent else tensor.clone()
+
+    def defer(self, recipe: Callable[[Room], Tensor]) -> None:
+        """Say how to compute the content, which the array has now, anew: ``forget`` may then drop it."""
+        if not self._exposed:
+            self._recipe = recipe
+
+    def forget(self) -> None:
+        """Give the memory back; who asks for the content later, waits until it is computed."""
+        if self._recipe is not None:
+            self._host = self._device = None
+            self._forgotten = True
+
+    def _recall(self) -> None:
+        if self._forgotten and self._recipe is not None:
+            recipe = self._recipe
+            self.set(recipe(self.room))
+            self._recipe = recipe
+
+    def _become_known(self) -> None:
+        self._zero = self._forgotten = False
+        self._recipe = None
 
     @property
     def is_zero(self) -> bool:
         """Whether the array is known to be all zeros, without a look at it."""
-        return self._zero or (self._host is None and self._device is None)
+        return self._zero or (self._host is None and self._device is None and not self._forgotten)
 
     def clear(self) -> None:
         """Fill with zeros; without memory traffic where no NumPy view has been given out."""
+        self._become_known()
         if self._exposed and self._host is not None:
             self._device, self._newest_on_host = None, True
             self._host.zero_()
@@ -109,9 +145,10 @@ class _Array:
     def change(self, operation: Callable[[Tensor], object]) -> None:
         """Apply an in-place ``operation`` to the tensor on the current device."""
         tensor = self.get()
+        if self._lent:
+            tensor = tensor.clone()
         operation(tensor)
-        if tensor.device.type != "cpu":
-            self._device, self._newest_on_host = tensor, False
+        self.set(tensor)
 
     def reshape(self, shape: tuple[int, ...]) -> None:
         """Give the array another shape; the first elements stay, as far as they fit."""
@@ -120,10 +157,10 @@ class _Array:
         old = None if self.is_zero else self.numpy().reshape(-1)
         size = _count(shape)
         self.shape = shape
-        self._zero = False
+        self._become_known()
         self._host = self._device = None
         self._newest_on_host = True
-        self._exposed = False
+        self._exposed = self._lent = False
         if old is not None:
             if old.size == size:
                 self._host = torch.from_numpy(old).reshape(shape)
@@ -134,6 +171,7 @@ class _Array:
                 self._host.reshape(-1)[:kept] = torch.from_numpy(old[:kept])
 
     def _to_host(self) -> Tensor:
+        self._recall()
         if self._zero:
             self._zero, self._newest_on_host = False, True
             self._host = self._device = None
@@ -257,6 +295,18 @@ class Blob:
     def diff_room(self, like: Tensor) -> Tensor:
         """Memory for a gradient that ``assign_diff`` gets next, laid out like ``like``; the one until now is lost."""
         return self._diff.room(like)
+
+    def lend_diff(self) -> Tensor:
+        """The gradient for use in a recipe that ``defer_diff`` of another blob gets."""
+        return self._diff.lend()
+
+    def defer_diff(self, recipe: Callable[[Room], Tensor]) -> None:
+        """Say how to compute the gradient, assigned before, anew, in memory that ``recipe`` gets from its argument."""
+        self._diff.defer(recipe)
+
+    def forget_diff(self) -> None:
+        """Give back the memory of a gradient that can be computed anew when it is asked for."""
+        self._diff.forget()
 
     def release_diff(self) -> None:
         """Say that a new gradient will be assigned and the one until now is no longer needed."""

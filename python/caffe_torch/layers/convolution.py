@@ -33,6 +33,7 @@ class _Convolution(Layer):
             raise self.fail(f"at most 3 spatial axes are supported, found {window.axes}")
         self.channels = bottom[0].shape[window.channel_axis]
         self.outputs, self.group = param.num_output, param.group
+        self._copy: Tensor | None = None
         self._plan: tuple[torch.Size, fourier.FourierConvolution | None] | None = None
         if self.outputs < 1 or self.group < 1:
             raise self.fail(f"num_output {self.outputs} and group {self.group} must be 1 or more")
@@ -103,8 +104,16 @@ class _Convolution(Layer):
             x = x.reshape(count(leading), channels, *spatial)
         if x.dim() == 4 and (x.device.type == "cpu" or precision.current() == "bf16"):
             # Twice as fast on CPUs, and pooling, LRN and ReLU downstream keep the format.
-            x = x.contiguous(memory_format=torch.channels_last)
+            return self._channels_last(x)
         return x
+
+    def _channels_last(self, x: Tensor) -> Tensor:
+        if x.is_contiguous(memory_format=torch.channels_last):
+            return x
+        # Into the memory of the last time: forward and backward of every iteration need it.
+        if self._copy is None or self._copy.shape != x.shape or self._copy.device != x.device:
+            self._copy = torch.empty_like(x, memory_format=torch.channels_last)
+        return self._copy.copy_(x)
 
     def _arguments(self) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
         """Stride, pad and dilation, one entry an axis of ``_images``."""

@@ -95,35 +95,36 @@ class FourierConvolution:
             self._backward(*part)
 
     def _forward(self, x: Tensor, weight: Tensor, bias: Tensor | None, y: Tensor) -> None:
-        n, outputs = len(x), len(weight)
+        n, channels, outputs = len(x), x.shape[1], len(weight)
         rows, filters = _columns_in(x, self._high.image, "bottom"), self._filter_rows(weight)
         result = _workspace("top", self._high.bins, self._wide.outputs, n * outputs)
         for row in range(self._high.bins):
-            images = torch.mm(self._wide.image, rows[row]).view(self._wide.bins, n, -1)
-            products = torch.bmm(images, self._filters(filters, row, outputs))
+            images = _product("images", self._wide.image, rows[row], n, channels)
+            kernels = _product("kernels", self._wide.kernel, filters[row], channels, outputs)
+            products = torch.bmm(images, kernels, out=_workspace("products", self._wide.bins, n, outputs))
             torch.mm(self._wide.output, products.view(self._wide.bins, -1), out=result[row])
         _columns_out(result, self._high.output, y, bias)
 
     def _backward(self, x: Tensor, weight: Tensor, dy: Tensor, dx: Tensor | None, dw: Tensor | None) -> None:
-        n, outputs, bins = len(x), len(weight), self._wide.bins
+        n, channels, outputs, bins = len(x), x.shape[1], len(weight), self._wide.bins
         top = _columns_in(dy, self._high.output_adjoint, "top")
         # A row of bins of the input makes room for the same row of its gradient.
         rows = _columns_in(x, self._high.image, "bottom")
         filters = self._filter_rows(weight)
         for row in range(self._high.bins):
-            gradients = torch.mm(self._wide.output_adjoint, top[row]).view(bins, n, -1)
-            kernels = self._filters(filters, row, outputs) if dx is not None else None
-            if dw is not None:
-                images = torch.mm(self._wide.image, rows[row]).view(bins, n, -1)
-                products = torch.bmm(images.mH, gradients)
-                torch.mm(self._wide.kernel_adjoint, products.view(bins, -1), out=filters[row])
-            if kernels is not None:
-                products = torch.bmm(gradients, kernels.mH)
+            gradients = _product("gradients", self._wide.output_adjoint, top[row], n, outputs)
+            images = _product("images", self._wide.image, rows[row], n, channels) if dw is not None else None
+            if dx is not None:
+                kernels = _product("kernels", self._wide.kernel, filters[row], channels, outputs)
+                products = torch.bmm(gradients, kernels.mH, out=_workspace("products", bins, n, channels))
                 torch.mm(self._wide.image_adjoint, products.view(bins, -1), out=rows[row])
+            if images is not None:
+                products = torch.bmm(images.mH, gradients, out=_workspace("kernels", bins, channels, outputs))
+                torch.mm(self._wide.kernel_adjoint, products.view(bins, -1), out=filters[row])
         if dx is not None:
             _columns_out(rows, self._high.image_adjoint, dx, None)
         if dw is not None:
-            outputs, channels, height, width = dw.shape
+            height, width = dw.shape[2:]
             real = torch.mm(self._high.kernel_adjoint, filters.view(len(filters), -1)).real
             dw.copy_(real.view(height, width, channels, outputs).permute(3, 2, 0, 1))
 
@@ -131,11 +132,9 @@ class FourierConvolution:
         """The weights transformed along their height: (bins, width, channels * outputs)."""
         height, width = weight.shape[2:]
         complex_weight = weight.permute(2, 3, 1, 0).to(torch.complex64).reshape(height, -1)
-        return torch.mm(self._high.kernel, complex_weight).view(self._high.bins, width, -1)
-
-    def _filters(self, rows: Tensor, row: int, outputs: int) -> Tensor:
-        """One row of bins of the transformed weights: (bins, channels, outputs)."""
-        return torch.mm(self._wide.kernel, rows[row]).view(self._wide.bins, -1, outputs)
+        rows = _workspace("filters", self._high.bins, width, weight.shape[0] * weight.shape[1])
+        torch.mm(self._high.kernel, complex_weight, out=rows.view(len(rows), -1))
+        return rows
 
 
 _kept = threading.local()
@@ -151,11 +150,17 @@ def _workspace(name: str, *shape: int) -> Tensor:
     return kept[name][:size].view(shape)
 
 
+def _product(name: str, matrix: Tensor, row: Tensor, *shape: int) -> Tensor:
+    """``matrix`` times a row of bins, as (bins, *shape)."""
+    product = _workspace(name, len(matrix), row.shape[1])
+    return torch.mm(matrix, row, out=product).view(len(matrix), *shape)
+
+
 def _columns_in(x: Tensor, matrix: Tensor, name: str) -> Tensor:
     """(n, c, h, w) transformed along h, column by column of the image: complex (bins, w, n * c)."""
     n, channels, height, width = x.shape
     result = _workspace(name, len(matrix), width, n * channels)
-    column = torch.zeros(height, n * channels, dtype=torch.complex64)
+    column = _workspace("column", height, n * channels).zero_()
     real = torch.view_as_real(column)[..., 0].view(height, n, channels)
     for i, values in enumerate(x.permute(3, 2, 0, 1)):
         real.copy_(values)
@@ -166,7 +171,7 @@ def _columns_in(x: Tensor, matrix: Tensor, name: str) -> Tensor:
 def _columns_out(rows: Tensor, matrix: Tensor, y: Tensor, bias: Tensor | None) -> None:
     """The way back: complex (bins, w, n * c) into ``y`` (n, c, h, w), plus a bias a channel."""
     n, channels, height, _ = y.shape
-    column = torch.empty(height, n * channels, dtype=torch.complex64)
+    column = _workspace("column", height, n * channels)
     real = torch.view_as_real(column)[..., 0].view(height, n, channels)
     for i, values in enumerate(y.permute(3, 2, 0, 1)):
         torch.mm(matrix, rows[:, i], out=column)

@@ -143,6 +143,7 @@ class LRN(FunctionLayer):
             _window_sum(terms, param.local_size // 2, scale, power)
             ds.addcmul_(scale, xs, value=-2.0 * param.alpha * param.beta / param.local_size)
         bottom[0].assign_diff(dx)
+        top[0].forget_diff()
 
     def _input(self, blob: Blob) -> Tensor:
         x = blob.tensor().data

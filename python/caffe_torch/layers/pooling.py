@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Callable
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +16,9 @@ from caffe_torch.blob import Blob
 from caffe_torch.layers.base import FunctionLayer, Layer, register
 
 Pair = tuple[int, int]
+
+#: Elements that a thread pools at a time on a CPU.
+_PART = 1 << 19
 
 
 @dataclass(frozen=True)
@@ -128,6 +132,21 @@ def _fast_format(x: Tensor) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last) if x.device.type == "cpu" else x
 
 
+def _like(x: Tensor, shape: Sequence[int]) -> Tensor:
+    """A float32 tensor without memory in ``x``'s memory format, of the given shape."""
+    last = not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
+    return torch.empty(*shape, device="meta", memory_format=torch.channels_last if last else torch.contiguous_format)
+
+
+def _parts(x: Tensor) -> list[slice]:
+    """A batch in parts whose positions, 8 bytes each in PyTorch's hands, stay in a CPU's caches; whole on a GPU."""
+    if x.device.type != "cpu":
+        return [slice(0, len(x))]
+    # The gradient shares out images among the threads.
+    step = torch.get_num_threads() * max(1, _PART * len(x) // max(x.numel(), 1))
+    return [slice(i, i + step) for i in range(0, len(x), step)]
+
+
 @register("Pooling")
 class Pooling(FunctionLayer):
     """MAX, AVE or STOCHASTIC pooling; MAX gives the positions of its maxima as a second top, where one is named."""
@@ -157,21 +176,31 @@ class Pooling(FunctionLayer):
         if not self._plain_max(bottom[0], top):
             super().forward(bottom, top)
             return
-        top[0].release()
-        y, index = F.max_pool2d(_fast_format(bottom[0].tensor().data), *self._arguments(), return_indices=True)
-        self._index = index.to(torch.int32)  # half the memory of what PyTorch gives and takes
+        x = _fast_format(bottom[0].tensor().data)
+        y = top[0].room(_like(x, top[0].shape), x.device)
+        self._index = torch.empty_like(y, dtype=torch.int32)  # half the memory of what PyTorch gives and takes
+        for part in _parts(x):
+            index = torch.empty_like(y[part], dtype=torch.int64)
+            torch.ops.aten.max_pool2d_with_indices.out(x[part], *self._arguments(), out=y[part], indices=index)
+            self._index[part] = index
         top[0].assign(y)
 
     def backward(self, top: list[Blob], propagate_down: list[bool], bottom: list[Blob]) -> None:
         if self._index is None:
             super().backward(top, propagate_down, bottom)
         elif propagate_down[0]:
-            x, dy = _fast_format(bottom[0].tensor().data), _fast_format(top[0].diff_tensor().data)
-            dx = bottom[0].diff_room(x)
+            recipe = partial(self._gradient, _like(self._index, bottom[0].shape), top[0].lend_diff(), self._index)
+            bottom[0].assign_diff(recipe(bottom[0].diff_room))
+            bottom[0].defer_diff(recipe)
+
+    def _gradient(self, like: Tensor, dy: Tensor, index: Tensor, room: Callable[[Tensor], Tensor]) -> Tensor:
+        """The gradient by a bottom laid out like ``like``, in memory that ``room`` gives."""
+        dy, dx = _fast_format(dy), room(like)
+        for part in _parts(dy):
             torch.ops.aten.max_pool2d_with_indices_backward.grad_input(
-                dy, x, *self._arguments(), self._index.long(), grad_input=dx
+                dy[part], dx[part], *self._arguments(), index[part].long(), grad_input=dx[part]
             )
-            bottom[0].assign_diff(dx)
+        return dx
 
     def _plain_max(self, bottom: Blob, top: list[Blob]) -> bool:
         """Whether PyTorch's max pooling does all, in which case its own gradient spares autograd's detours."""
