@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Callable
 
 import numpy as np
@@ -11,9 +12,8 @@ from torch import Tensor
 from caffe_torch import device
 from caffe_torch.errors import CaffeError
 
-
-#: Gives memory laid out like a tensor.
-Room = Callable[[Tensor], Tensor]
+#: Writes some images of an array, ``slice``, into a tensor of their shape.
+Recipe = Callable[[slice, Tensor], None]
 
 
 class _Array:
@@ -32,18 +32,21 @@ class _Array:
         self._exposed = False
         #: Zeros that are still to be written: the memory holds something else.
         self._zero = False
-        #: Computes the content anew, into memory that it asks for; ``_forgotten``: the memory does not hold it now.
-        self._recipe: Callable[[Room], Tensor] | None = None
-        self._forgotten = False
+        #: (how to compute the content, a tensor without memory of its layout), where that is still to be done.
+        self._promise: tuple[Recipe, Tensor] | None = None
+        #: Arrays whose promises read this one.
+        self._readers: weakref.WeakSet[_Array] = weakref.WeakSet()
         #: Another array's recipe reads this memory: it may be replaced, but not changed.
         self._lent = False
 
     def numpy(self) -> np.ndarray:
         """The writable NumPy view; what is written there is what the layers read next."""
+        for reader in self._readers:
+            reader.keep_promise()  # before the caller changes what it reads
         host = self._to_host()
         if not host.is_contiguous() or (self._lent and not self._exposed):
             host = self._host = host.clone(memory_format=torch.contiguous_format)
-        self._exposed, self._recipe = True, None
+        self._exposed = True
         # The caller may write: from here on the host's copy is the one that counts.
         self._device, self._newest_on_host = None, True
         return host.numpy()
@@ -51,7 +54,7 @@ class _Array:
     def get(self) -> Tensor:
         """The tensor on the current device, in the array's shape."""
         where = device.current()
-        self._recall()
+        self.keep_promise()
         if where.type == "cpu":
             host = self._to_host()
             self._device, self._newest_on_host = None, True
@@ -107,31 +110,37 @@ class _Array:
         self._lent = not self._exposed
         return tensor if self._lent else tensor.clone()
 
-    def defer(self, recipe: Callable[[Room], Tensor]) -> None:
-        """Say how to compute the content, which the array has now, anew: ``forget`` may then drop it."""
-        if not self._exposed:
-            self._recipe = recipe
+    def promise(self, recipe: Recipe, like: Tensor, source: _Array | None = None) -> None:
+        """Take as new content what ``recipe`` computes, laid out like ``like``, when it is asked for.
 
-    def forget(self) -> None:
-        """Give the memory back; who asks for the content later, waits until it is computed."""
-        if self._recipe is not None:
-            self._host = self._device = None
-            self._forgotten = True
+        ``source`` is an array that the recipe reads and that the user may change.
+        """
+        self._become_known()
+        self._promise = recipe, like
+        if source is not None:
+            source._readers.add(self)
+        if self._exposed:
+            self.keep_promise()
 
-    def _recall(self) -> None:
-        if self._forgotten and self._recipe is not None:
-            recipe = self._recipe
-            self.set(recipe(self.room))
-            self._recipe = recipe
+    def keep_promise(self) -> None:
+        """Compute what was promised."""
+        if self._promise is not None:
+            recipe, like = self._promise
+            value = self.room(like)
+            recipe(slice(0, len(value)), value)
+            self.set(value)
+
+    def promised(self) -> Recipe | None:
+        """The recipe, where the content is still to be computed: who needs it once can have it part by part."""
+        return self._promise[0] if self._promise else None
 
     def _become_known(self) -> None:
-        self._zero = self._forgotten = False
-        self._recipe = None
+        self._zero, self._promise = False, None
 
     @property
     def is_zero(self) -> bool:
         """Whether the array is known to be all zeros, without a look at it."""
-        return self._zero or (self._host is None and self._device is None and not self._forgotten)
+        return self._zero or (self._host is None and self._device is None and self._promise is None)
 
     def clear(self) -> None:
         """Fill with zeros; without memory traffic where no NumPy view has been given out."""
@@ -171,7 +180,7 @@ class _Array:
                 self._host.reshape(-1)[:kept] = torch.from_numpy(old[:kept])
 
     def _to_host(self) -> Tensor:
-        self._recall()
+        self.keep_promise()
         if self._zero:
             self._zero, self._newest_on_host = False, True
             self._host = self._device = None
@@ -296,17 +305,25 @@ class Blob:
         """Memory for a gradient that ``assign_diff`` gets next, laid out like ``like``; the one until now is lost."""
         return self._diff.room(like)
 
+    def promise(self, recipe: Recipe, like: Tensor, source: Blob) -> None:
+        """Take as data what ``recipe`` makes of the data of ``source``, when somebody asks for it."""
+        self._data.promise(recipe, like, source._data)
+
+    def promised(self) -> Recipe | None:
+        """The recipe of data that are still to be computed."""
+        return self._data.promised()
+
     def lend_diff(self) -> Tensor:
-        """The gradient for use in a recipe that ``defer_diff`` of another blob gets."""
+        """The gradient for use in a recipe that ``promise_diff`` of another blob gets."""
         return self._diff.lend()
 
-    def defer_diff(self, recipe: Callable[[Room], Tensor]) -> None:
-        """Say how to compute the gradient, assigned before, anew, in memory that ``recipe`` gets from its argument."""
-        self._diff.defer(recipe)
+    def promise_diff(self, recipe: Recipe, like: Tensor) -> None:
+        """Take as gradient what ``recipe`` computes, when somebody asks for it."""
+        self._diff.promise(recipe, like)
 
-    def forget_diff(self) -> None:
-        """Give back the memory of a gradient that can be computed anew when it is asked for."""
-        self._diff.forget()
+    def promised_diff(self) -> Recipe | None:
+        """The recipe of a gradient that is still to be computed."""
+        return self._diff.promised()
 
     def release_diff(self) -> None:
         """Say that a new gradient will be assigned and the one until now is no longer needed."""

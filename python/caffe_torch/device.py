@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import torch
 
+from caffe_torch import allocator
 from caffe_torch.errors import CaffeError
+
+allocator.use_large_pages()
 
 _device = torch.device("cpu")
 _gpu_number = 0

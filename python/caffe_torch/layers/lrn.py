@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -11,34 +11,15 @@ from torch import Tensor
 
 from caffe_torch.blob import Blob
 from caffe_torch.layers.base import FunctionLayer, register
-
-#: Elements worked on at a time on a CPU: a few buffers of this size stay in its caches.
-_BLOCK = 1 << 18
+from caffe_torch.layers.images import Images, parts
 
 
-class _Rows:
-    """Tensors of one layout, cut into the same blocks of rows; channels last as (rows, channels), else (n, c, rest)."""
-
-    def __init__(self, like: Tensor):
-        n, c = like.shape[:2]
-        self._last = not like.is_contiguous() and like.is_contiguous(memory_format=torch.channels_last)
-        rows = like.numel() // max(c, 1) if self._last else n
-        step = max(1, _BLOCK * rows // max(like.numel(), 1)) if like.device.type == "cpu" else max(rows, 1)
-        self._blocks = [slice(i, i + step) for i in range(0, rows, step)]
-        first = self.view(like)[self._blocks[0]] if self._blocks else like
-        #: Memory for three intermediate results of one block.
-        self._scratch = [torch.empty_like(first, memory_format=torch.contiguous_format) for _ in range(3)]
-
-    def view(self, x: Tensor) -> Tensor:
-        n, c = x.shape[:2]
-        return x.permute(0, 2, 3, 1).reshape(-1, c) if self._last else x.reshape(n, c, -1)
-
-    def blocks(self, *tensors: Tensor) -> Iterator[tuple[list[Tensor], list[Tensor]]]:
-        """(the block of each tensor, three scratch tensors of its shape), block after block."""
-        views = [self.view(x) for x in tensors]
-        for block in self._blocks:
-            parts = [v[block] for v in views]
-            yield parts, [s[: parts[0].shape[0]] for s in self._scratch]
+def _rows(x: Tensor) -> Tensor:
+    """``x`` as (rows, channels) where it is channels last, else as (n, channels, rest): channels are axis 1 in both."""
+    n, c = x.shape[:2]
+    if not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last):
+        return x.permute(0, 2, 3, 1).reshape(-1, c)
+    return x.reshape(n, c, -1)
 
 
 def _window_sum(x: Tensor, half: int, out: Tensor, spare: Tensor) -> None:
@@ -101,7 +82,6 @@ class LRN(FunctionLayer):
         if param.local_size % 2 != 1:
             raise self.fail(f"local_size must be odd, found {param.local_size}")
         self._across = param.norm_region == param.ACROSS_CHANNELS
-        self._rows: tuple[Any, _Rows] | None = None
 
     def reshape(self, bottom: list[Blob], top: list[Blob]) -> None:
         if len(bottom[0].shape) != 4:
@@ -114,50 +94,60 @@ class LRN(FunctionLayer):
         return [x * (1 + param.alpha * mean).pow(-param.beta)]
 
     def forward(self, bottom: list[Blob], top: list[Blob]) -> None:
-        if not self._across:
+        if self._across:
+            # Max pooling, which follows mostly, takes it part by part.
+            top[0].promise(partial(self._output, bottom[0]), self._like(bottom[0]), bottom[0])
+        else:
             super().forward(bottom, top)
-            return
-        x = self._input(bottom[0])
-        y = top[0].room(x)
-        for (xs, ys), (squares, scale, power) in self._blocks(x, y):
-            self._scale(xs, squares, scale, power)
-            torch.mul(xs, power, out=ys)
-        top[0].assign(y)
 
     def backward(self, top: list[Blob], propagate_down: list[bool], bottom: list[Blob]) -> None:
         if not self._across:
             super().backward(top, propagate_down, bottom)
-            return
-        if not propagate_down[0]:
-            return
+        elif propagate_down[0]:
+            x, dx = bottom[0].tensor().data, bottom[0].diff_room(self._like(bottom[0]))
+            gradients = Images(top[0].promised_diff(), top[0].shape, top[0].diff_tensor)
+            for part, dy in gradients.parts():
+                self._gradient(x[part], dy, dx[part])
+            bottom[0].assign_diff(dx)
+
+    def _like(self, blob: Blob) -> Tensor:
+        """A tensor without memory, laid out as the output and the gradient are."""
+        x = blob.tensor()
+        last = not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
+        layout = torch.channels_last if last else torch.contiguous_format
+        return torch.empty(x.shape, device="meta", memory_format=layout)
+
+    def _output(self, bottom: Blob, images: slice, y: Tensor) -> None:
+        """Write the output for some images into ``y``."""
+        x = bottom.tensor().data[images]
+        for part in parts(y.shape, y.device):
+            xs, out = _rows(x[part]), _rows(y[part])
+            _, power = self._scale(xs)
+            torch.mul(xs, power, out=out)
+
+    def _gradient(self, x: Tensor, dy: Tensor, dx: Tensor) -> None:
+        """Write the gradient by the images ``x`` into ``dx``."""
         param = self.param.lrn_param
-        x, dy = self._input(bottom[0]), top[0].diff_tensor().data
-        if dy.stride() != x.stride():
-            dy = torch.empty_like(x).copy_(dy)
-        dx = bottom[0].diff_room(x)
-        for (xs, gs, ds), (terms, scale, power) in self._blocks(x, dy, dx):
-            # The scale is computed again, which costs less than the memory that would keep it.
-            self._scale(xs, terms, scale, power)
-            torch.mul(gs, power, out=ds)
-            torch.mul(ds, xs, out=terms).mul_(scale)
-            _window_sum(terms, param.local_size // 2, scale, power)
-            ds.addcmul_(scale, xs, value=-2.0 * param.alpha * param.beta / param.local_size)
-        bottom[0].assign_diff(dx)
-        top[0].forget_diff()
+        # The scale is computed again, which costs less than the memory that would keep it.
+        xs, gradients, out = _rows(x), _rows(_in_layout_of(dy, dx)), _rows(dx)
+        scale, power = self._scale(xs)
+        torch.mul(gradients, power, out=out)
+        terms = torch.mul(out, xs).mul_(scale)
+        _window_sum(terms, param.local_size // 2, scale, power)
+        out.addcmul_(scale, xs, value=-2.0 * param.alpha * param.beta / param.local_size)
 
-    def _input(self, blob: Blob) -> Tensor:
-        x = blob.tensor().data
-        return x if x.is_contiguous(memory_format=torch.channels_last) else x.contiguous()
-
-    def _blocks(self, x: Tensor, *more: Tensor) -> Iterator[tuple[list[Tensor], list[Tensor]]]:
-        layout = (x.shape, x.stride(), x.device)
-        if self._rows is None or self._rows[0] != layout:
-            self._rows = layout, _Rows(x)
-        return self._rows[1].blocks(x, *more)
-
-    def _scale(self, x: Tensor, squares: Tensor, scale: Tensor, power: Tensor) -> None:
-        """1 / s into ``scale``, s ** -beta into ``power``."""
+    def _scale(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """1 / s and s ** -beta."""
         param = self.param.lrn_param
-        torch.square(x, out=squares).mul_(param.alpha / param.local_size)
+        squares, scale, power = torch.square(x).mul_(param.alpha / param.local_size), _empty(x), _empty(x)
         _window_sum(squares, param.local_size // 2, scale, power)
         _invert(scale.add_(param.k), param.beta, power)
+        return scale, power
+
+
+def _empty(x: Tensor) -> Tensor:
+    return torch.empty_like(x, memory_format=torch.contiguous_format)
+
+
+def _in_layout_of(x: Tensor, like: Tensor) -> Tensor:
+    return x if x.stride() == like.stride() else torch.empty_like(like).copy_(x)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -14,11 +14,9 @@ from torch import Tensor
 
 from caffe_torch.blob import Blob
 from caffe_torch.layers.base import FunctionLayer, Layer, register
+from caffe_torch.layers.images import Images, parts
 
 Pair = tuple[int, int]
-
-#: Elements that a thread pools at a time on a CPU.
-_PART = 1 << 19
 
 
 @dataclass(frozen=True)
@@ -138,15 +136,6 @@ def _like(x: Tensor, shape: Sequence[int]) -> Tensor:
     return torch.empty(*shape, device="meta", memory_format=torch.channels_last if last else torch.contiguous_format)
 
 
-def _parts(x: Tensor) -> list[slice]:
-    """A batch in parts whose positions, 8 bytes each in PyTorch's hands, stay in a CPU's caches; whole on a GPU."""
-    if x.device.type != "cpu":
-        return [slice(0, len(x))]
-    # The gradient shares out images among the threads.
-    step = torch.get_num_threads() * max(1, _PART * len(x) // max(x.numel(), 1))
-    return [slice(i, i + step) for i in range(0, len(x), step)]
-
-
 @register("Pooling")
 class Pooling(FunctionLayer):
     """MAX, AVE or STOCHASTIC pooling; MAX gives the positions of its maxima as a second top, where one is named."""
@@ -176,12 +165,15 @@ class Pooling(FunctionLayer):
         if not self._plain_max(bottom[0], top):
             super().forward(bottom, top)
             return
-        x = _fast_format(bottom[0].tensor().data)
-        y = top[0].room(_like(x, top[0].shape), x.device)
-        self._index = torch.empty_like(y, dtype=torch.int32)  # half the memory of what PyTorch gives and takes
-        for part in _parts(x):
+        images = Images(bottom[0].promised(), bottom[0].shape, bottom[0].tensor)
+        y: Tensor | None = None
+        for part, x in images.parts():
+            x = _fast_format(x)
+            if y is None:
+                y = top[0].room(_like(x, top[0].shape), x.device)
+                self._index = torch.empty_like(y, dtype=torch.int32)  # half the memory of what PyTorch gives and takes
             index = torch.empty_like(y[part], dtype=torch.int64)
-            torch.ops.aten.max_pool2d_with_indices.out(x[part], *self._arguments(), out=y[part], indices=index)
+            torch.ops.aten.max_pool2d_with_indices.out(x, *self._arguments(), out=y[part], indices=index)
             self._index[part] = index
         top[0].assign(y)
 
@@ -189,18 +181,16 @@ class Pooling(FunctionLayer):
         if self._index is None:
             super().backward(top, propagate_down, bottom)
         elif propagate_down[0]:
-            recipe = partial(self._gradient, _like(self._index, bottom[0].shape), top[0].lend_diff(), self._index)
-            bottom[0].assign_diff(recipe(bottom[0].diff_room))
-            bottom[0].defer_diff(recipe)
+            recipe = partial(self._gradient, _fast_format(top[0].lend_diff().data), self._index)
+            bottom[0].promise_diff(recipe, _like(self._index, bottom[0].shape))
 
-    def _gradient(self, like: Tensor, dy: Tensor, index: Tensor, room: Callable[[Tensor], Tensor]) -> Tensor:
-        """The gradient by a bottom laid out like ``like``, in memory that ``room`` gives."""
-        dy, dx = _fast_format(dy), room(like)
-        for part in _parts(dy):
+    def _gradient(self, dy: Tensor, index: Tensor, images: slice, dx: Tensor) -> None:
+        """Write the gradient by some images of the bottom into ``dx``."""
+        dy, index = dy[images], index[images]
+        for part in parts(dx.shape, dx.device):
             torch.ops.aten.max_pool2d_with_indices_backward.grad_input(
                 dy[part], dx[part], *self._arguments(), index[part].long(), grad_input=dx[part]
             )
-        return dx
 
     def _plain_max(self, bottom: Blob, top: list[Blob]) -> bool:
         """Whether PyTorch's max pooling does all, in which case its own gradient spares autograd's detours."""
