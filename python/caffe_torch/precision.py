@@ -37,17 +37,15 @@ def current() -> str:
     return _current
 
 
-def factors(*tensors: Tensor | None) -> list[Tensor | None]:
+def factors(*tensors: Tensor) -> list[Tensor]:
     """The tensors as factors of a product: themselves, or bf16 copies; the product is then taken ``.float()``."""
-    if current() != "bf16":
-        return list(tensors)
-    return [None if t is None else t.to(torch.bfloat16) for t in tensors]
+    return list(tensors) if current() != "bf16" else [t.to(torch.bfloat16) for t in tensors]
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x (rows, inputs) times weight (outputs, inputs) transposed, plus bias: (rows, outputs)."""
-    x, weight, bias = factors(x, weight, bias)  # type: ignore[assignment]
+    x, weight = factors(x, weight)
     if x.device.type == "cpu" and x.dtype == torch.float32 and torch.backends.mkldnn.is_available():
         # oneDNN takes a third less time than PyTorch's own choice, MKL, for the few rows of a batch.
         return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
-    return torch.nn.functional.linear(x, weight, bias).float()
+    return torch.nn.functional.linear(x, weight, None if bias is None else bias.to(x.dtype)).float()

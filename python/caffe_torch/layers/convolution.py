@@ -137,8 +137,8 @@ class _Convolution(Layer):
 
     def _direct(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         stride, pad, dilation = self._arguments()
-        x, weight, bias = precision.factors(x, weight, bias)  # type: ignore[assignment]
-        nothing = [0] * len(stride)
+        x, weight = precision.factors(x, weight)
+        bias, nothing = None if bias is None else bias.to(x.dtype), [0] * len(stride)
         return torch.convolution(x, weight, bias, stride, pad, dilation, self.transposed, nothing, self.group).float()
 
     def _direct_backward(

@@ -37,6 +37,12 @@ class Images:
         # On a GPU the memory of one part is that of all.
         self._whole = tensor().data if recipe is None or self._where.type != "cpu" else None
 
+    def like(self) -> Tensor:
+        """A tensor with the memory format of the images."""
+        if self._whole is not None:
+            return self._whole
+        return torch.empty(self._shape, device="meta", memory_format=torch.channels_last)
+
     def parts(self) -> Iterator[tuple[slice, Tensor]]:
         """(which images, they themselves); the next part may overwrite the last."""
         scratch: Tensor | None = None

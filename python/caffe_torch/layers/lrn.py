@@ -121,7 +121,7 @@ class LRN(FunctionLayer):
         """Write the output for some images into ``y``."""
         x = bottom.tensor().data[images]
         for part in parts(y.shape, y.device):
-            xs, out = _rows(x[part]), _rows(y[part])
+            xs, out = _rows(_in_layout_of(x[part], y[part])), _rows(y[part])
             _, power = self._scale(xs)
             torch.mul(xs, power, out=out)
 
@@ -129,7 +129,7 @@ class LRN(FunctionLayer):
         """Write the gradient by the images ``x`` into ``dx``."""
         param = self.param.lrn_param
         # The scale is computed again, which costs less than the memory that would keep it.
-        xs, gradients, out = _rows(x), _rows(_in_layout_of(dy, dx)), _rows(dx)
+        xs, gradients, out = _rows(_in_layout_of(x, dx)), _rows(_in_layout_of(dy, dx)), _rows(dx)
         scale, power = self._scale(xs)
         torch.mul(gradients, power, out=out)
         terms = torch.mul(out, xs).mul_(scale)

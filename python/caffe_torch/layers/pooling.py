@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from caffe_torch import device
 from caffe_torch.blob import Blob
 from caffe_torch.layers.base import FunctionLayer, Layer, register
 from caffe_torch.layers.images import Images, parts
@@ -131,8 +132,9 @@ def _fast_format(x: Tensor) -> Tensor:
 
 
 def _like(x: Tensor, shape: Sequence[int]) -> Tensor:
-    """A float32 tensor without memory in ``x``'s memory format, of the given shape."""
+    """A float32 tensor without memory of the given shape, in ``x``'s memory format, or a CPU's faster one."""
     last = not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
+    last = last or device.current().type == "cpu"
     return torch.empty(*shape, device="meta", memory_format=torch.channels_last if last else torch.contiguous_format)
 
 
@@ -166,15 +168,14 @@ class Pooling(FunctionLayer):
             super().forward(bottom, top)
             return
         images = Images(bottom[0].promised(), bottom[0].shape, bottom[0].tensor)
-        y: Tensor | None = None
+        like = _like(images.like(), top[0].shape)
+        y, positions = top[0].room(like), torch.empty_like(like, dtype=torch.int32, device=device.current())
         for part, x in images.parts():
-            x = _fast_format(x)
-            if y is None:
-                y = top[0].room(_like(x, top[0].shape), x.device)
-                self._index = torch.empty_like(y, dtype=torch.int32)  # half the memory of what PyTorch gives and takes
             index = torch.empty_like(y[part], dtype=torch.int64)
-            torch.ops.aten.max_pool2d_with_indices.out(x, *self._arguments(), out=y[part], indices=index)
-            self._index[part] = index
+            arguments = self._arguments()
+            torch.ops.aten.max_pool2d_with_indices.out(_fast_format(x), *arguments, out=y[part], indices=index)
+            positions[part] = index  # half the memory of what PyTorch gives and takes
+        self._index = positions
         top[0].assign(y)
 
     def backward(self, top: list[Blob], propagate_down: list[bool], bottom: list[Blob]) -> None:
