@@ -45,9 +45,8 @@ def write_databases(folder: Path, records: int) -> dict[str, float]:
         raw = caffe_pb2.Datum(channels=3, height=256, width=256, data=image.transpose(2, 0, 1).tobytes())
         encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
         jpeg = caffe_pb2.Datum(channels=3, height=256, width=256, data=encoded, encoded=True)
-        label = caffe_pb2.Datum(
-            channels=LABELS, height=1, width=1, data=random.integers(0, 2, LABELS, np.uint8).tobytes()
-        )
+        vector = random.integers(0, 2, LABELS, np.uint8).tobytes()
+        label = caffe_pb2.Datum(channels=LABELS, height=1, width=1, data=vector)
         for name, datum in (("raw", raw), ("jpeg", jpeg), ("label", label)):
             datums[name].append(datum.SerializeToString())
     for name, values in datums.items():
