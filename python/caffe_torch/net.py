@@ -10,12 +10,14 @@ from typing import Any, Callable
 import caffe_torch.layers  # noqa: F401  (fills the registry)
 from caffe_torch import log, netparam, prototxt
 from caffe_torch.blob import Blob
-from caffe_torch.errors import CaffeError
 from caffe_torch.layers.base import Layer, create
 from caffe_torch.net_api import NetApi
 from caffe_torch.net_weights import NetWeights
 from caffe_torch.params import Parameter, share_parameters
 from caffe_torch.upgrade import upgrade_net
+
+#: Caffe's name of a top that a loss layer has without the prototxt naming it.
+_AUTOMATIC = "(automatic)"
 
 
 class Net(NetApi, NetWeights):
@@ -104,8 +106,6 @@ class Net(NetApi, NetWeights):
         return list(zip(self._layer_names, self._layers))
 
     def _append(self, layer: Layer, param: Any, available: dict[str, None], inputs: list[str]) -> None:
-        if param.name in self._layer_names:
-            raise CaffeError(f"layer {param.name!r}: the net has another layer of this name")
         bottoms = [self.blobs[name] for name in param.bottom]
         tops = []
         for j, name in enumerate(param.top):
@@ -124,6 +124,10 @@ class Net(NetApi, NetWeights):
             available.pop(name, None)
         for name in param.top:
             available[name] = None
+        if layer.is_loss:  # a loss that names no top still counts, and is no output
+            while len(tops) < layer.tops[0]:
+                self.blobs[_AUTOMATIC] = Blob()
+                tops.append(self.blobs[_AUTOMATIC])
         layer.check_counts(bottoms, tops)
         layer.setup(bottoms, tops)
         layer.reshape(bottoms, tops)
@@ -132,7 +136,7 @@ class Net(NetApi, NetWeights):
         self._bottoms.append(bottoms)
         self._tops.append(tops)
         self.bottom_names[param.name] = list(param.bottom)
-        self.top_names[param.name] = list(param.top)
+        self.top_names[param.name] = _top_names(param, tops)
         self._set_loss_weights(layer, param, tops)
 
     def _set_loss_weights(self, layer: Layer, param: Any, tops: list[Blob]) -> None:
@@ -160,7 +164,7 @@ class Net(NetApi, NetWeights):
         rates = [param.param[j].lr_mult if j < len(param.param) else 1.0 for j in range(len(layer.blobs))]
         layer.param_propagate_down = [rate != 0 for rate in rates]
         need = any(bottom_needs) or any(layer.param_propagate_down)
-        for name in param.top:
+        for name in _top_names(param, self._tops[-1]):
             needs[name] = need
         self._need_backward.append(need)
         self._bottom_need_backward.append(bottom_needs)
@@ -171,8 +175,9 @@ class Net(NetApi, NetWeights):
         for i in reversed(range(len(self._layers))):
             layer_param = param.layer[i]
             weights = self._loss_weights[i]
-            contributes = any(w or t in under_loss for w, t in zip(weights, layer_param.top))
-            skip = all(t in skipped for t in layer_param.top)
+            tops = _top_names(layer_param, self._tops[i])
+            contributes = any(w or t in under_loss for w, t in zip(weights, tops))
+            skip = all(t in skipped for t in tops)
             if self._need_backward[i] and skip:
                 self._need_backward[i] = False
                 self._bottom_need_backward[i] = [False] * len(layer_param.bottom)
@@ -229,3 +234,7 @@ class Net(NetApi, NetWeights):
         bottoms, tops = ([copies[id(blob)] for blob in blobs] for blobs in (self._bottoms[i], self._tops[i]))
         self._layers[i].reshape(bottoms, tops)
         self._layers[i].forward(bottoms, tops)
+
+
+def _top_names(param: Any, tops: list[Blob]) -> list[str]:
+    return [*param.top, *[_AUTOMATIC] * (len(tops) - len(param.top))]

@@ -194,8 +194,9 @@ class NetApi:
     def blob_loss_weights(self) -> OrderedDict[str, float]:
         """Blob name -> its weight in the loss, 0 for most."""
         weights = OrderedDict((name, 0.0) for name in self.blobs)
-        for name, values in zip(self._layer_names, self._loss_weights):
-            weights.update((top, w) for top, w in zip(self.top_names[name], values) if w)
+        by_blob = {id(blob): name for name, blob in self.blobs.items()}
+        for tops, values in zip(self._tops, self._loss_weights):
+            weights.update((by_blob[id(top)], w) for top, w in zip(tops, values) if w)
         return weights
 
     @property
@@ -219,10 +220,10 @@ class NetApi:
         return [self._blob_names.index(name) for name in self.outputs]
 
     def _bottom_ids(self, layer: int) -> list[int]:
-        return [self._blob_names.index(name) for name in self.bottom_names[self._layer_names[layer]]]
+        return [self._blobs.index(blob) for blob in self._bottoms[layer]]
 
     def _top_ids(self, layer: int) -> list[int]:
-        return [self._blob_names.index(name) for name in self.top_names[self._layer_names[layer]]]
+        return [self._blobs.index(blob) for blob in self._tops[layer]]
 
 
 def _length(arrays: Arrays) -> int:
