@@ -95,6 +95,8 @@ def test_two_processes_of_a_program_learn_what_one_does_with_twice_the_batch(tmp
     assert np.abs(apart - other).max() > 1e-3
 
 
-def test_names_of_multi_gpu_programs(tmp_path):
-    assert caffe.has_nccl() and isinstance(caffe.NCCL.new_uid(), bytes)
+def test_names_of_multi_gpu_programs():
+    uid = caffe.NCCL.new_uid()
+    assert caffe.has_nccl() and isinstance(uid, bytes)
+    os.unlink(uid.decode().removeprefix("file://"))
     assert (caffe.solver_rank(), caffe.solver_count()) == (0, 1)

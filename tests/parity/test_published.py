@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +17,8 @@ import caffe_torch
 TOLERANCE = 1e-4
 
 
-def _source() -> Path:
-    found = published.source()
-    if isinstance(found, str):
-        warnings.warn(f"PUBLISHED NETS NOT CHECKED: {found}", stacklevel=1)
-        pytest.skip(f"PUBLISHED NETS NOT CHECKED: {found}")
-    return found
-
-
-def test_no_published_net_is_forgotten() -> None:
+def test_no_published_net_is_forgotten(source: Path) -> None:
     """Every net in models/ and examples/ has its case; solvers, and the one with a Python layer, aside."""
-    source = _source()
     files = {
         str(path.relative_to(source))
         for folder in ("models", "examples")
@@ -39,13 +29,13 @@ def test_no_published_net_is_forgotten() -> None:
 
 
 @pytest.mark.parametrize("net", published.NETS, ids=lambda net: net.name)
-def test_published_net(net: published.Published, tmp_path: Path, record_property: Any) -> None:
+def test_published_net(net: published.Published, source: Path, tmp_path: Path, record_property: Any) -> None:
     """Forward from the same inputs and weights; then gradients at the original's activations.
 
     A max pooling whose two largest values differ in the last bit goes one way in each engine, and all gradients below
     with it (GoogLeNet has two million windows an image): at the same activations it cannot.
     """
-    case = net.as_json(_source())
+    case = net.as_json(source)
     original.need()
     (tmp_path / "case.json").write_text(json.dumps(case))
     done = original.run_in(tmp_path, [published_runner.__file__], "published_runner.py", "case.json", "theirs.npz")
