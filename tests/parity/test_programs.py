@@ -14,8 +14,8 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PROGRAMS = sorted((REPOSITORY / "tests/caffe_torch/programs").glob("*.py"))
-#: A chain of trainings drifts apart further than one forward.
-TOLERANCE = {"learn": 5e-4}
+#: Six steps of ascent, each divided by the mean of its gradient, drift apart further than one forward.
+TOLERANCE = {"ascent": 5e-4}
 
 
 def run_here(program: Path, folder: Path, *arguments: str) -> None:
