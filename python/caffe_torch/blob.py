@@ -188,6 +188,12 @@ class Blob:
         else:
             self._diff.change(lambda diff: diff.add_(value))
 
+    def copy(self) -> Blob:
+        """A blob of the same shape and data, with memory and a gradient of its own."""
+        blob = Blob(*self.shape)
+        blob.assign(self.tensor().clone())
+        return blob
+
     def clear_diff(self) -> None:
         """Set the gradient to zero."""
         self._diff.clear()

@@ -6,8 +6,21 @@ import os
 import sys
 import threading
 import time
+from types import ModuleType
 
 _NAMES = "IWEF"
+
+#: The least level that is written, set by ``init_log``; None means GLOG_minloglevel's.
+_least: int | None = None
+
+
+def init_log(level: int | None = None, stderr: bool = True) -> None:
+    """``caffe.init_log``: write lines of ``level`` (0 information, 1 warnings, ...) and above.
+
+    ``stderr`` is taken for compatibility: this engine always writes to standard error, the original else to files.
+    """
+    global _least
+    _least = level
 
 
 def info(message: str) -> None:
@@ -21,7 +34,7 @@ def warning(message: str) -> None:
 def _write(level: int, message: str) -> None:
     """GLOG_minloglevel=1 silences information, 2 warnings too."""
     try:
-        least = int(os.environ.get("GLOG_minloglevel", "0"))
+        least = int(os.environ.get("GLOG_minloglevel", "0")) if _least is None else _least
     except ValueError:
         least = 0
     if level < least:
@@ -31,3 +44,14 @@ def _write(level: int, message: str) -> None:
     frame = sys._getframe(2)
     place = f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
     print(f"{_NAMES[level]}{stamp} {threading.get_native_id():5d} {place}] {message}", file=sys.stderr)
+
+
+class _CallableModule(ModuleType):
+    """``caffe.log(message)`` is a function in pycaffe, and this module has the same name."""
+
+    def __call__(self, message: str) -> None:
+        """Write one line of information."""
+        _write(0, message)
+
+
+sys.modules[__name__].__class__ = _CallableModule

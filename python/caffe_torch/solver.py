@@ -13,6 +13,7 @@ from torch import Tensor
 
 from caffe_torch import device, distributed, log, netparam, prototxt, rng, wire
 from caffe_torch.errors import CaffeError
+from caffe_torch.nccl import NCCL
 from caffe_torch.net import Net
 from caffe_torch.proto import caffe_pb2
 from caffe_torch.solver_rules import HISTORIES, RULES, learning_rate
@@ -37,11 +38,10 @@ class Solver:
         distributed.join()
         self._broadcast()
         self.iter = 0
-        self.lr = 0.0
         self._current_step = 0
         self._losses: list[float] = []
         self._smoothed = 0.0
-        self._callbacks: list[tuple[Callable[[], None] | None, Callable[[], None] | None]] = []
+        self._callbacks: list[tuple[Callable[[], Any] | None, Callable[[], Any] | None]] = []
         self._history = [[torch.zeros(p.blob.shape) for p in self.net._learnable] for _ in range(HISTORIES[self.type])]
 
     def _make_net(self, param: Any, own: Any, extra: Any, least: Any) -> Net:
@@ -127,28 +127,40 @@ class Solver:
             self._test_all()
 
     def add_callback(
-        self, on_start: Callable[[], None] | None, on_gradients_ready: Callable[[], None] | None = None
+        self, on_start: Callable[[], Any] | NCCL | None, on_gradients_ready: Callable[[], Any] | None = None
     ) -> None:
-        """Call ``on_start`` before each iteration's forward, ``on_gradients_ready`` before its update."""
-        self._callbacks.append((on_start, on_gradients_ready))
+        """Call ``on_start`` before each iteration's forward, ``on_gradients_ready`` before its update.
+
+        An NCCL object alone averages the gradients.
+        """
+        if isinstance(on_start, NCCL):
+            self._callbacks.append((on_start.on_start, on_start.on_gradients_ready))
+        else:
+            self._callbacks.append((on_start, on_gradients_ready))
 
     def _smooth(self, loss: float) -> None:
         self._losses.append(loss)
         del self._losses[: -max(self.param.average_loss, 1)]
         self._smoothed = sum(self._losses) / len(self._losses)
 
+    @property
+    def lr(self) -> float:
+        """The learning rate of the next update."""
+        return learning_rate(self.param, self.iter, self._current_step)[0]
+
     def apply_update(self) -> None:
         """Change the weights by the gathered gradients: clip, normalise, decay, then the solver's rule."""
         param = self.param
-        self.lr, self._current_step = learning_rate(param, self.iter, self._current_step)
+        lr, self._current_step = learning_rate(param, self.iter, self._current_step)
         if param.display and self.iter % param.display == 0:
-            log.info(f"Iteration {self.iter}, lr = {self.lr:g}")
-        distributed.average(p.blob.diff_tensor() for p in self.net._learnable)
+            log.info(f"Iteration {self.iter}, lr = {lr:g}")
+        if distributed.averages_updates():
+            distributed.average(p.blob.diff_tensor() for p in self.net._learnable)
         scale = self._clip_scale()
         where = device.current()
         with torch.no_grad():
             for i, parameter in enumerate(self.net._learnable):
-                rate = self.lr * parameter.lr_mult
+                rate = lr * parameter.lr_mult
                 gradient = parameter.blob.diff_tensor()
                 if scale != 1:
                     gradient = gradient.mul_(scale)

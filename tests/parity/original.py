@@ -7,9 +7,12 @@ import os
 import shutil
 import subprocess
 import tempfile
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 RUNNER = Path(__file__).with_name("runner.py")
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -56,5 +59,41 @@ def run(cases: Sequence[dict[str, Any]], results: Path) -> str:
         for file in (shared / "out").glob("*.npz"):
             shutil.copy(file, results / file.name)
         return f"exit status {done.returncode}\n{done.stdout[-2000:]}"
+    finally:
+        shutil.rmtree(shared, ignore_errors=True)
+
+
+def need() -> None:
+    """Skip the test, loudly, where there is no original."""
+    reason = find()
+    if isinstance(reason, str):
+        warnings.warn(f"PARITY NOT CHECKED: {reason}", stacklevel=2)
+        pytest.skip(f"PARITY NOT CHECKED: {reason}")
+
+
+def run_in(folder: Path, files: Sequence[str | Path], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """``python3 ARGUMENTS`` of the original, in a copy of ``folder`` with ``files`` beside; what it wrote comes back.
+
+    Call after ``need``. Files of other paths are not seen by it.
+    """
+    found = find()
+    if isinstance(found, str):
+        raise RuntimeError(found)
+    command, root = found
+    shared = Path(tempfile.mkdtemp(prefix="parity-", dir=root / "tmp"))
+    try:
+        work = shared / "work"
+        shutil.copytree(folder, work)
+        for file in files:
+            shutil.copy(file, work)
+        inside = Path("/") / work.relative_to(root)
+        # The folder is entered behind chroot, not before it.
+        done = subprocess.run(
+            [*command[:-1], "env", "-C", str(inside), command[-1], *arguments],
+            env={**os.environ, "GLOG_minloglevel": "2", "OMP_NUM_THREADS": "1", "PYTHONPATH": ""},
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600,
+        )  # fmt: skip
+        shutil.copytree(work, folder, dirs_exist_ok=True)
+        return done
     finally:
         shutil.rmtree(shared, ignore_errors=True)
