@@ -45,13 +45,17 @@ class Pair:
     """
 
     def __init__(self) -> None:
-        self.original = original.find()
-        self.folder = Path(tempfile.mkdtemp(prefix="parity-", dir=self.original.root / "tmp"))
+        original.need()
+        found = original.find()
+        assert not isinstance(found, str)
+        self._python, self._root = found
+        self.folder = Path(tempfile.mkdtemp(prefix="parity-", dir=self._root / "tmp"))
         self.files = self.folder / "files"
         for name in ("files", "python/multiweight/layers", *ENGINES):
             (self.folder / name).mkdir(parents=True)
         # The layers' very file, without the rest of the package, for which the original's Python may be too old.
-        for name in ("multiweight/__init__.py", "multiweight/layers/__init__.py", "multiweight/layers/multi_weight_loss.py"):
+        for name in ("__init__.py", "layers/__init__.py", "layers/multi_weight_loss.py"):
+            name = f"multiweight/{name}"
             shutil.copy(original.REPOSITORY / "python" / name, self.folder / "python" / name)
         for name in ("runner.py", "probes.py", "pylayers.py"):
             shutil.copy(HERE / name, self.folder / "python" / name)
@@ -71,8 +75,8 @@ class Pair:
 
     def _command(self, engine: str) -> list[str]:
         if engine == "original":
-            inside = str(Path("/") / self.folder.relative_to(self.original.root))
-            return [*self.original.command, f"{inside}/python/runner.py", inside, engine, "caffe"]
+            inside = str(Path("/") / self.folder.relative_to(self._root))
+            return [*self._python, f"{inside}/python/runner.py", inside, engine, "caffe"]
         script = [str(HERE / "planted.py")] if os.environ.get(FAULT) else [str(self.folder / "python/runner.py")]
         return [sys.executable, *script, str(self.folder), engine, "caffe_torch"]
 
@@ -89,9 +93,10 @@ class Pair:
             if done.returncode == 0:
                 break
             begun = [int(line) for line in done.stdout.split("\n") if line.isdigit()]
+            said = "\n".join(line for line in done.stdout.split("\n") if not line.isdigit())[-2000:]
             if not begun:
-                raise AssertionError(f"{engine}: no job began\n{done.stdout[-2000:]}\n{self._read(engine, 'import.log')}")
-            died[begun[-1]] = f"{engine}: the process ended with status {done.returncode}\n{done.stdout[-1000:]}"
+                raise AssertionError(f"{engine}: no job began\n{said}\n{self._read(engine, 'import.log')}")
+            died[begun[-1]] = f"{engine}: the process ended with status {done.returncode}\n{said}"
             first = begun[-1] + 1
         return {job["name"]: self._result(engine, job["name"], died.get(i)) for i, job in enumerate(jobs)}
 

@@ -23,6 +23,7 @@ import zlib
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"
 os.environ["GLOG_minloglevel"] = "0"
+os.environ["GLOG_logtostderr"] = "1"
 
 import numpy as np  # noqa: E402
 
@@ -159,6 +160,7 @@ def main(folder, engine, module, first="0"):
     with open(os.path.join(folder, "jobs-" + engine + ".json")) as file:
         jobs = json.load(file)
     sys.path.insert(0, os.path.join(folder, "python"))
+    os.environ["PYTHONPATH"] = sys.path[0]  # for the programs that a job starts
     os.chdir(os.path.join(folder, engine))
     with standard_error("import.log"):
         caffe = importlib.import_module(module)
