@@ -93,6 +93,15 @@ def mean(value: float) -> float:
     return float(tensor)
 
 
+def largest(value: int) -> int:
+    """The largest of the processes' small numbers; this process's own where they are not averaged by themselves."""
+    if not joined() or not averages_updates():
+        return value
+    tensor = torch.tensor([value], dtype=torch.int32, device=device.current())
+    dist.all_reduce(tensor, dist.ReduceOp.MAX)
+    return int(tensor)
+
+
 def barrier() -> None:
     """Wait for the other processes."""
     if joined() and averages_updates():

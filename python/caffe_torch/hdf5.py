@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import h5py
 import numpy as np
 
 from caffe_torch import wire
-from caffe_torch.errors import CaffeError
+from caffe_torch.errors import CaffeError, wrong_count, wrong_shape
 
 if TYPE_CHECKING:
-    from caffe_torch.net import Net
+    from caffe_torch.net_weights import NetWeights
 
 
 def is_hdf5(path: str | Path) -> bool:
@@ -26,18 +26,18 @@ def is_hdf5(path: str | Path) -> bool:
     return bool(h5py.is_hdf5(str(path)))
 
 
-def save_net(path: str | Path, net: Net, write_diff: bool = False) -> None:
+def save_net(path: str | Path, net: NetWeights, write_diff: bool = False) -> None:
     """Write the net's parameters, and their diffs if wanted; the file appears whole or not at all."""
     wire.write_atomically(path, lambda file: write_net(file, net, write_diff))
 
 
-def write_net(file: BinaryIO, net: Net, write_diff: bool = False) -> None:
+def write_net(file: BinaryIO, net: NetWeights, write_diff: bool = False) -> None:
     """``save_net`` into an open file."""
     owners = {id(parameter.blob) for parameter in net._learnable}
     with h5py.File(file, "w") as store:
         data = store.create_group("data")
         diff = store.create_group("diff") if write_diff else None
-        for name, layer in net._named_layers():
+        for name, layer in zip(net._layer_names, net._layers):
             group = data.require_group(name)
             for i, blob in enumerate(layer.blobs):
                 if id(blob) in owners:
@@ -46,7 +46,7 @@ def write_net(file: BinaryIO, net: Net, write_diff: bool = False) -> None:
                     diff.require_group(name).create_dataset(str(i), data=blob.diff, dtype="<f4")
 
 
-def load_net(path: str | Path, net: Net) -> None:
+def load_net(path: str | Path, net: NetWeights) -> None:
     """Take over the parameters of the layers that the file has by the same name; other layers keep theirs.
 
     CaffeError names file, layer and both shapes where they differ.
@@ -55,31 +55,32 @@ def load_net(path: str | Path, net: Net) -> None:
     with _opened(path) as store:
         if not isinstance(store.get("data"), h5py.Group):
             raise CaffeError(f"{path}: holds no weights: an HDF5 .caffemodel has a group 'data'")
-        for name, layer in net._named_layers():
-            group = store["data"].get(name)
-            if not isinstance(group, h5py.Group):
+        for name, group in _layer_groups(store["data"]):
+            blobs = net._blobs_of(name)
+            if blobs is None:
                 continue
-            stored = {key: item for key, item in group.items() if isinstance(item, h5py.Dataset)}
-            if len(stored) > len(layer.blobs):
-                raise _count(path, name, len(stored), len(layer.blobs))
-            for i, blob in enumerate(layer.blobs):
-                if str(i) in stored:
-                    _copy(path, name, i, stored[str(i)], blob)
-                elif id(blob) in owners:
-                    raise _count(path, name, len(stored), len(layer.blobs))
+            if len(group) > len(blobs):
+                raise wrong_count(str(path), name, len(group), len(blobs))
+            for i, blob in enumerate(blobs):
+                stored = group.get(str(i))
+                if stored is not None:
+                    if stored.shape != blob.shape:
+                        raise wrong_shape(str(path), name, i, stored.shape, blob.shape)
+                    blob.data[...] = _values(path, stored)
+                elif id(blob) in owners:  # a shared one comes with its owner
+                    raise wrong_count(str(path), name, len(group), len(blobs))
 
 
-def _count(path: str | Path, name: str, found: int, wanted: int) -> CaffeError:
-    return CaffeError(f"{path}: layer {name!r} has {found} parameter blob(s), this net's has {wanted}")
+def _layer_groups(data: h5py.Group) -> list[tuple[str, h5py.Group]]:
+    """(layer name, group) of every group that holds arrays, or nothing; a layer name may have slashes."""
+    found: list[tuple[str, h5py.Group]] = []
 
+    def visit(name: str, item: h5py.Group | h5py.Dataset) -> None:
+        if isinstance(item, h5py.Group) and not any(isinstance(child, h5py.Group) for child in item.values()):
+            found.append((name, item))
 
-def _copy(path: str | Path, name: str, index: int, stored: h5py.Dataset, blob: Any) -> None:
-    if stored.shape != blob.shape:
-        raise CaffeError(
-            f"{path}: cannot copy parameter {index} of layer {name!r}: its shape there is {stored.shape}, here "
-            f"{blob.shape}; to train it from scratch, rename the layer"
-        )
-    blob.data[...] = _values(path, stored)
+    data.visititems(visit)
+    return found
 
 
 def write_state(file: BinaryIO, iteration: int, learned_net: str, history: list[np.ndarray], current_step: int) -> None:

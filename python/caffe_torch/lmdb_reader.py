@@ -84,7 +84,8 @@ class Source:
                     seen[cursor.key()] = None
                     cursor.prev()
                 for key in seen:
-                    yield key, transaction.get(key)
+                    cursor.set_key(key)
+                    yield key, cursor.value()
         except lmdb.Error as error:
             raise CaffeError(f"{self.path}: is damaged ({error}): build it anew") from None
 

@@ -10,12 +10,16 @@ from typing import Any, Callable
 import caffe_torch.layers  # noqa: F401  (fills the registry)
 from caffe_torch import log, netparam, prototxt
 from caffe_torch.blob import Blob
+from caffe_torch.debug import DebugInfo
 from caffe_torch.errors import CaffeError
 from caffe_torch.layers.base import Layer, create
 from caffe_torch.net_api import NetApi
 from caffe_torch.net_weights import NetWeights
 from caffe_torch.params import Parameter, share_parameters
 from caffe_torch.upgrade import upgrade_net
+
+#: The name of every top that a loss layer leaves unnamed.
+AUTOMATIC = "(automatic)"
 
 
 class Net(NetApi, NetWeights):
@@ -89,7 +93,7 @@ class Net(NetApi, NetWeights):
             self._append(layer, layer_param, available, inputs)
             self._decide_backward(layer, layer_param, blob_needs)
         self.inputs = inputs
-        self.outputs = list(available)
+        self.outputs = sorted(available)
         self._skip_what_no_loss_needs(param)
         if param.force_backward:
             self._force_backward(param)
@@ -99,6 +103,8 @@ class Net(NetApi, NetWeights):
         )
         self.layers = [getattr(layer, "user", layer) for layer in self._layers]
         self.layer_dict = OrderedDict(zip(self._layer_names, self.layers))
+        if param.debug_info:
+            DebugInfo(self)
 
     def _named_layers(self) -> list[tuple[str, Layer]]:
         return list(zip(self._layer_names, self._layers))
@@ -124,6 +130,12 @@ class Net(NetApi, NetWeights):
             available.pop(name, None)
         for name in param.top:
             available[name] = None
+        top_names = list(param.top)
+        while layer.is_loss and len(tops) < layer.tops[0]:
+            # As in Caffe, a loss may leave its top unnamed: it counts, but nothing can use it.
+            top_names.append(AUTOMATIC)
+            tops.append(Blob())
+            self.blobs[AUTOMATIC] = tops[-1]
         layer.check_counts(bottoms, tops)
         layer.setup(bottoms, tops)
         layer.reshape(bottoms, tops)
@@ -132,7 +144,7 @@ class Net(NetApi, NetWeights):
         self._bottoms.append(bottoms)
         self._tops.append(tops)
         self.bottom_names[param.name] = list(param.bottom)
-        self.top_names[param.name] = list(param.top)
+        self.top_names[param.name] = top_names
         self._set_loss_weights(layer, param, tops)
 
     def _set_loss_weights(self, layer: Layer, param: Any, tops: list[Blob]) -> None:
@@ -171,8 +183,9 @@ class Net(NetApi, NetWeights):
         for i in reversed(range(len(self._layers))):
             layer_param = param.layer[i]
             weights = self._loss_weights[i]
-            contributes = any(w or t in under_loss for w, t in zip(weights, layer_param.top))
-            skip = all(t in skipped for t in layer_param.top)
+            tops = self.top_names[layer_param.name]
+            contributes = any(w or t in under_loss for w, t in zip(weights, tops))
+            skip = all(t in skipped for t in tops)
             if self._need_backward[i] and skip:
                 self._need_backward[i] = False
                 self._bottom_need_backward[i] = [False] * len(layer_param.bottom)
