@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import re
 import sys
 from collections.abc import Sequence
 
@@ -44,8 +45,6 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="refuse Python layers: a .prototxt names modules to import, so one from a stranger is code from a stranger",
     )
-    for name in ("logtostderr", "alsologtostderr"):
-        p.add_argument(f"-{name}", f"--{name}", nargs="?", const="1", help="taken for compatibility: it always does")
     return p
 
 
@@ -55,7 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     What the original aborts on becomes one line on standard error and status 1.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    args = parser().parse_args(words)
+    # The log always goes to standard error.
+    args = parser().parse_args([word for word in words if not re.match(r"--?(also)?logtostderr(=|$)", word)])
     if args.forbid_python:
         os.environ["CAFFE_TORCH_FORBID_PYTHON"] = "1"
     if args.minloglevel is not None:

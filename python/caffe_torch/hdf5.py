@@ -38,12 +38,12 @@ def write_net(file: BinaryIO, net: NetWeights, write_diff: bool = False) -> None
         data = store.create_group("data")
         diff = store.create_group("diff") if write_diff else None
         for name, layer in zip(net._layer_names, net._layers):
-            group = data.require_group(name)
+            groups = (data.require_group(name), diff.require_group(name) if diff is not None else None)
             for i, blob in enumerate(layer.blobs):
                 if id(blob) in owners:
-                    group.create_dataset(str(i), data=blob.data, dtype="<f4")
-                if diff is not None:
-                    diff.require_group(name).create_dataset(str(i), data=blob.diff, dtype="<f4")
+                    groups[0].create_dataset(str(i), data=blob.data, dtype="<f4")
+                if groups[1] is not None:
+                    groups[1].create_dataset(str(i), data=blob.diff, dtype="<f4")
 
 
 def load_net(path: str | Path, net: NetWeights) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 import caffe_torch.layers  # noqa: F401  (fills the registry)
-from caffe_torch import log, netparam, prototxt
+from caffe_torch import log, net_log, netparam, prototxt
 from caffe_torch.blob import Blob
 from caffe_torch.debug import DebugInfo
 from caffe_torch.errors import CaffeError
@@ -95,6 +95,7 @@ class Net(NetApi, NetWeights):
         self.inputs = inputs
         self.outputs = sorted(available)
         self._skip_what_no_loss_needs(param)
+        net_log.describe(self)
         if param.force_backward:
             self._force_backward(param)
         self._learnable = share_parameters(self._named_layers())

@@ -189,7 +189,7 @@ def _mean(transform: Any, channels: int, crop: int) -> np.ndarray | None:
             raise CaffeError(f"{transform.mean_file}: its mean has shape {mean.shape}, an image is expected")
         mean = mean.reshape(mean.shape[-3:])
         # One offset for both axes, from the width, as in Caffe.
-        offset = (mean.shape[-1] - crop) // 2
+        offset = (len(mean[0, 0]) - crop) // 2
         middle = mean[:, offset : offset + crop, offset : offset + crop] if offset >= 0 else mean[:0]
         if middle.shape != (channels, crop, crop):
             raise CaffeError(f"{transform.mean_file}: its mean {mean.shape} does not hold a crop of {crop}")
