@@ -43,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--forbid-python",
         action="store_true",
-        help="refuse Python layers: a .prototxt names modules to import, so one from a stranger is code from a stranger",
+        help="refuse Python layers: a .prototxt names modules to import, so a stranger's is a stranger's code",
     )
     return p
 

@@ -25,7 +25,7 @@ class DebugInfo:
             return
         name, layer = self._net._named_layers()[index]
         where = f"    [Forward] Layer {name}"
-        for top, blob in zip(self._net.top_names[name], self._net._tops[index]):
+        for top, blob in zip(self._net._top_names[index], self._net._tops[index]):
             log.info(f"{where}, top blob {top} data: {_mean(blob.tensor()):g}")
         for i, blob in enumerate(layer.blobs):
             shared = layer.param.param[i].name if i < len(layer.param.param) else ""
@@ -39,7 +39,7 @@ class DebugInfo:
         where = f"    [Backward] Layer {name}"
         if net._need_backward[index]:
             wanted = net._bottom_need_backward[index]
-            for bottom, blob, flag in zip(net.bottom_names[name], net._bottoms[index], wanted):
+            for bottom, blob, flag in zip(net._bottom_names[index], net._bottoms[index], wanted):
                 if flag:
                     log.info(f"{where}, bottom blob {bottom} diff: {_mean(blob.diff_tensor()):g}")
             for i, blob in enumerate(layer.blobs):

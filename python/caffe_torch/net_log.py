@@ -16,7 +16,7 @@ def describe(net: Net) -> None:
     """Write it, layer by layer, into the log."""
     count = 0
     for i, (name, _) in enumerate(net._named_layers()):
-        bottoms, tops = net.bottom_names[name], net.top_names[name]
+        bottoms, tops = net._bottom_names[i], net._top_names[i]
         log.info(f"Creating Layer {name}")
         for bottom in bottoms:
             log.info(f"{name} <- {bottom}")

@@ -10,11 +10,11 @@ if TYPE_CHECKING:
 
 def first(net: Net) -> str:
     """A few words on the first non-finite values of the net's last forward, to go into a message; or ``""``."""
-    for (name, layer), tops in zip(net._named_layers(), net._tops):
+    for (name, layer), names, tops in zip(net._named_layers(), net._top_names, net._tops):
         for i, blob in enumerate(layer.blobs):
             if not blob.tensor().isfinite().all():
                 return f"parameter {i} of layer {name!r} holds NaN or infinity"
-        for top, blob in zip(net.top_names[name], tops):
+        for top, blob in zip(names, tops):
             if not blob.tensor().isfinite().all():
                 what = (
                     "its data is bad"

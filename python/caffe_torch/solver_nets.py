@@ -6,6 +6,7 @@ from typing import Any
 
 from caffe_torch import log, netparam, prototxt
 from caffe_torch.errors import CaffeError
+from caffe_torch.layers.data import warn_of_unequal
 from caffe_torch.net import Net
 from caffe_torch.proto import caffe_pb2
 
@@ -60,7 +61,9 @@ def _make(param: Any, extra: Any, state: Any) -> Net:
     state.phase = phase
     copy = caffe_pb2.NetParameter()
     copy.CopyFrom(param)
-    return Net._from_state(copy, state)
+    net = Net._from_state(copy, state)
+    warn_of_unequal(layer for _, layer in net._named_layers())
+    return net
 
 
 def _load(net: Net, param: Any) -> None:

@@ -30,7 +30,8 @@ layer { name: "all" type: "Concat" bottom: "flat" bottom: "row" bottom: "drawn" 
 layer { name: "fc1" type: "InnerProduct" bottom: "all" top: "fc1"
   inner_product_param { num_output: 400 weight_filler { type: "xavier" } } }
 layer { name: "drop" type: "Dropout" bottom: "fc1" top: "fc1" }
-layer { name: "sequence" type: "Reshape" bottom: "fc1" top: "sequence" reshape_param { shape { dim: 2 dim: 2 dim: -1 } } }
+layer { name: "sequence" type: "Reshape" bottom: "fc1" top: "sequence"
+  reshape_param { shape { dim: 2 dim: 2 dim: -1 } } }
 layer { name: "cont" type: "DummyData" top: "cont"
   dummy_data_param { shape { dim: 2 dim: 2 } data_filler { value: 1 } } }
 layer { name: "lstm" type: "LSTM" bottom: "sequence" bottom: "cont" top: "lstm"
@@ -76,7 +77,8 @@ def write(folder: Path, solver: str) -> Path:
     (folder / "drawing_layer.py").write_text(DRAWING)
     (folder / "net.prototxt").write_text(NET)
     (folder / "solver.prototxt").write_text(
-        f'net: "net.prototxt" snapshot_prefix: "s" base_lr: 0.01 lr_policy: "fixed" momentum: 0.9 random_seed: 3 {solver}'
+        'net: "net.prototxt" snapshot_prefix: "s" base_lr: 0.01 lr_policy: "fixed" momentum: 0.9 random_seed: 3 '
+        + solver
     )
     return folder
 

@@ -34,7 +34,7 @@ def told(log: str) -> list[str]:
         text = re.sub(r"\([^ ]* iter/s, [^ ]*s/(\d+) iters\)", r"(\1 iters)", text)
         if re.match(
             r"Iteration|    T|Test|MultiStep|Snapshotting|Solving|Learning Rate|Optimiz|Starting|Batch|Loss|accuracy|"
-            r"loss|Running|Gradient|    \[|Finetuning|Resuming|Use CPU|Solver scaff|Creating Layer|Setting up|Top shape|"
+            r"loss|Running|Gradient|    \[|Finetuning|Resuming|Use CPU|Solver scaff|Creating Layer|Setting up|Top sh|"
             r"Memory|\S+ <- |\S+ -> |.* backward comp|This network|Network init|    with",
             text,
         ):
@@ -94,7 +94,8 @@ def test_time() -> None:
         for log in (ours(shop.path, *flags), theirs(shop, *flags)):
             lines = [_PREFIX.sub("", line) for line in log.splitlines() if _PREFIX.match(line)]
             begin = lines.index("Performing Forward")
-            logs.append([_NUMBER.sub("#", line) for line in lines[begin:] if "Initial loss" not in line and line not in _READING])
+            kept = [line for line in lines[begin:] if "Initial loss" not in line and line not in _READING]
+            logs.append([_NUMBER.sub("#", line) for line in kept])
         assert logs[0] == logs[1]
         assert sum("\tforward: # ms." in line for line in logs[0]) == 9
 

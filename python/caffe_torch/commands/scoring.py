@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
-from caffe_torch import log
+from caffe_torch import log, nonfinite
 from caffe_torch.commands import devices
 from caffe_torch.errors import CaffeError
 from caffe_torch.net import Net
@@ -34,6 +35,8 @@ def run(args: argparse.Namespace, argv: Sequence[str]) -> int:
     sums: dict[str, np.ndarray] = {}
     for i in range(args.iterations):
         loss += net._forward(0, last)
+        if not math.isfinite(loss):
+            raise CaffeError(f"batch {i}: the loss is {loss}: {nonfinite.first(net) or 'no single blob is at fault'}")
         for name in net.outputs:
             scores = np.ravel(net.blobs[name].data)
             for score in scores:
