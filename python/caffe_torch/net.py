@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Callable
 
+import torch
+
 import caffe_torch.layers  # noqa: F401  (fills the registry)
 from caffe_torch import log, net_log, netparam, prototxt
 from caffe_torch.blob import Blob
@@ -208,7 +210,7 @@ class Net(NetApi, NetWeights):
     # --- running ---
 
     def _forward(self, start: int, end: int) -> float:
-        loss = 0.0
+        losses = []
         for i in range(start, end + 1):
             for callback in self._before["forward"]:
                 callback(i)
@@ -218,10 +220,11 @@ class Net(NetApi, NetWeights):
             self._ran[i] = True
             for weight, top in zip(self._loss_weights[i], tops):
                 if weight:
-                    loss += float((top.tensor() * top.diff_tensor()).sum())
+                    losses.append((top.tensor() * top.diff_tensor()).sum(dtype=torch.float64))
             for callback in self._after["forward"]:
                 callback(i)
-        return loss
+        # Asked for once, as a GPU has to be waited for.
+        return float(torch.stack(losses).sum()) if losses else 0.0
 
     def _backward(self, start: int, end: int) -> None:
         for i in range(start, end - 1, -1):

@@ -11,7 +11,7 @@ from torch import Tensor
 from caffe_torch import device, log
 from caffe_torch.errors import CaffeError
 from caffe_torch.params import Parameter
-from caffe_torch.solver_rules import HISTORIES, RULES
+from caffe_torch.solver_rules import HISTORIES, RULES, in_step
 
 
 class Updates:
@@ -27,36 +27,40 @@ class Updates:
         where = device.current()
         with torch.no_grad():
             for i, parameter in enumerate(self._parameters):
-                gradient = parameter.blob.diff_tensor()
-                if scale != 1:
-                    gradient = gradient.mul_(scale)
-                if self._param.iter_size > 1:
-                    gradient = gradient.div_(self._param.iter_size)
-                _decay(self._param, parameter.decay_mult, parameter.blob.tensor(), gradient)
                 for history in self.history:
                     if history[i].device != where:
                         history[i] = history[i].to(where)
-                own = [h[i] for h in self.history]
-                update = self._rule(self._param, iteration, rate * parameter.lr_mult, gradient, own)
-                parameter.blob.change(partial(_subtract, update))
-                gradient.copy_(update)  # a copy, since the history goes on changing
+                gradient = parameter.blob.diff_tensor()
+                change = partial(self._change, i, iteration, rate * parameter.lr_mult, scale, gradient)
+                parameter.blob.change(change)
                 parameter.blob.assign_diff(gradient)
+
+    def _change(self, i: int, iteration: int, rate: float, scale: float, gradient: Tensor, weights: Tensor) -> None:
+        """Change the ``weights`` of parameter ``i``, its gradient and history."""
+        param, decay = self._param, self._parameters[i].decay_mult
+        for w, g, *history in in_step(weights, gradient, *(h[i] for h in self.history)):
+            if scale != 1:
+                g.mul_(scale)
+            if param.iter_size > 1:
+                g.div_(param.iter_size)
+            _decay(param, decay, w, g)
+            update = self._rule(param, iteration, rate, g, history)
+            w.sub_(update)
+            g.copy_(update)
 
     def _clip_scale(self) -> float:
         limit = self._param.clip_gradients
         if limit < 0:
             return 1.0
-        norm = sum(float(p.blob.diff_tensor().double().square().sum()) for p in self._parameters) ** 0.5
+        squares = [p.blob.diff_tensor().double().square().sum() for p in self._parameters]
+        norm = float(torch.stack(squares).sum()) ** 0.5 if squares else 0.0
         if norm <= limit:
             return 1.0
         log.info(
-            f"Gradient clipping: scaling down gradients (L2 norm {norm:g} > {limit:g}) by scale factor {limit / norm:g}"
+            f"Gradient clipping: scaling down gradients (L2 norm {norm:g} > {limit:g}) "
+            f"by scale factor {limit / norm:g}"
         )
         return limit / norm
-
-
-def _subtract(update: Tensor, weights: Tensor) -> None:
-    weights.sub_(update)
 
 
 def _decay(param: Any, multiplier: float, weights: Tensor, gradient: Tensor) -> None:
