@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import tempfile
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -18,15 +17,17 @@ import pytest
 class Workshop:
     """``with Workshop() as shop``: ``shop.path`` is the folder here, ``shop.inside`` its name for the original.
 
-    Where there is no original, the test that opens one is skipped, and says so.
+    Where there is no original, the test that opens one is skipped, or fails where the environment requires one.
     """
 
     def __init__(self) -> None:
-        found = original.find()
-        if isinstance(found, str):
-            warnings.warn(f"PARITY NOT CHECKED: {found}", stacklevel=2)
-            pytest.skip(f"PARITY NOT CHECKED: {found}")
-        self._python, root = found
+        try:
+            found = original.find()
+        except original.NoOriginal as reason:
+            if original.required():
+                pytest.fail(f"{original.REQUIRED} is set, but there is no original Caffe: {reason}", pytrace=False)
+            pytest.skip(f"no original Caffe: {reason}")
+        self._python, root = found.command, found.root
         self.path = Path(tempfile.mkdtemp(prefix="parity-", dir=root / "tmp"))
         self.inside = Path("/") / self.path.relative_to(root)
 

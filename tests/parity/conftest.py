@@ -1,0 +1,79 @@
+"""Both engines for the tests here, the table at the end, and a loud word where the original is missing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import deviations
+import files
+import original
+import pair as pairs
+import pytest
+import torch
+
+#: The file that the table is written to, if any.
+TABLE = "MULTIWEIGHT_PARITY_TABLE"
+TABLE_COMMAND = "make parity-table"
+_table = deviations.Table()
+_versions: list[str] = []
+
+
+@pytest.fixture(scope="session")
+def table() -> deviations.Table:
+    return _table
+
+
+@pytest.fixture(scope="session")
+def pair() -> Iterator[pairs.Pair]:
+    """Both engines and a folder with small LMDBs; skips, or fails where one is required, without an original."""
+    try:
+        made = pairs.Pair()
+    except original.NoOriginal as reason:
+        if original.required():
+            pytest.fail(f"{original.REQUIRED} is set, but there is no original Caffe: {reason}", pytrace=False)
+        pytest.skip(f"no original Caffe: {reason}")
+    _versions.append(f"BVLC Caffe {made.original.version}; caffe_torch on PyTorch {torch.__version__}")
+    try:
+        files.write(made.files)
+        yield made
+    finally:
+        made.close()
+
+
+def _here(reports: list[Any]) -> list[Any]:
+    return [report for report in reports if "tests/parity/" in report.nodeid]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if original.required() and not _table.cases and not session.config.option.collectonly:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    skipped = _here(terminalreporter.stats.get("skipped", []))
+    if skipped:
+        try:
+            reason = f"the original is {original.find().command}, yet they were skipped"
+        except original.NoOriginal as found:
+            reason = str(found)
+        terminalreporter.section("PARITY WITH THE ORIGINAL CAFFE WAS NOT CHECKED", sep="!", red=True, bold=True)
+        terminalreporter.write_line(f"{len(skipped)} parity tests were not run: {reason}.", red=True, bold=True)
+    if original.required() and not _table.cases:
+        terminalreporter.write_line(f"{original.REQUIRED} is set, and no parity case was compared.", red=True, bold=True)
+    if not _table.cases:
+        return
+    terminalreporter.section(f"worst deviation from the original, {_table.cases} cases")
+    terminalreporter.write_line(_versions[0])
+    terminalreporter.write_line(_table.render())
+    path = os.environ.get(TABLE)
+    if path and not any(terminalreporter.stats.get(kind) for kind in ("failed", "error", "skipped")):
+        head = (
+            f"<!-- Written by `{TABLE_COMMAND}`; not by hand. -->\n\n# Worst deviation from the original\n\n"
+            f"max|a - b| / max|b| of a blob, the worst of all blobs of all cases: `{TABLE_COMMAND}`, one thread, CPU.\n"
+            f"{_versions[0]}. The suite allows {deviations.TOLERANCE:g}.\n\n"
+        )
+        Path(path).write_text(head + _table.render().rstrip() + "\n", encoding="utf-8")
+        terminalreporter.write_line(f"written to {path}")
