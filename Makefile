@@ -3,6 +3,7 @@
 #   make demo                               everything on a drawn shop          make test      the tests
 #   make reproduce DATA=DIR                 everything on a real dataset        make setup     only the environment
 #   make prototxt SCHEME=smoothed C=2.0     nets with other weights             make train SCHEME=smoothed C=2.0
+#   make original-root test-parity          the tests against the original      make parity-table  docs/PARITY_TABLE.md
 #   make lmdb train-multilabel train-multitask train-multiweight train-multiweight-third features evaluate report
 #
 # Settings are variables on the command line, or lines `NAME = value` in one file a run: make reproduce SETTINGS=my.mk
@@ -75,7 +76,8 @@ ONE_GPU = $(patsubst all,0,$(firstword $(subst $(comma), ,$(GPU))))
 
 .PHONY: setup demo reproduce shop records split lmdb prototxt train features evaluate report test lint proto clean \
         train-multilabel train-multitask train-multiweight train-multiweight-third committed-prototxt \
-        docker-cpu docker-gpu docker-run docker-train-multiweight docker-check original-root original-run
+        docker-cpu docker-gpu docker-run docker-train-multiweight docker-check original-root original-run \
+        test-parity parity-table
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.ready
@@ -141,6 +143,15 @@ test: $(VENV)/.ready
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/python -m pytest
+
+# Against the original alone: make original-root, or MULTIWEIGHT_ORIGINAL_ROOT or MULTIWEIGHT_ORIGINAL_PYTHON (tests/parity).
+test-parity: $(VENV)/.ready
+	$(VENV)/bin/python -m pytest tests/parity
+
+# The same, and the worst deviations it sees written into docs/.
+parity-table: export MULTIWEIGHT_PARITY_TABLE = docs/PARITY_TABLE.md
+parity-table: export MULTIWEIGHT_REQUIRE_ORIGINAL = 1
+parity-table: test-parity
 
 # The original stack (docker/README.md): images, a command in them, the same in a folder for machines without Docker.
 DOCKER_BUILD = @command -v $(DOCKER) >/dev/null || \

@@ -14,7 +14,7 @@ _OUTPUT = re.compile(r"\] +(Train|Test) net output #\d+: (\S+) = (\S+)")
 
 
 def parse(text: str) -> dict[str, np.ndarray]:
-    """"loss", "rate", "test/BLOB" and "train/BLOB" -> rows (iteration, value), in the order of the log."""
+    """ "loss", "rate", "test/BLOB" and "train/BLOB" -> rows (iteration, value), in the order of the log."""
     rows: dict[str, list[tuple[int, float]]] = {}
     iteration = 0
     for line in text.splitlines():

@@ -76,7 +76,8 @@ class Case:
     def as_job(self) -> dict[str, Any]:
         """What runner.py takes."""
         return {
-            "kind": "net", "name": self.name, "prototxt": self.prototxt(), "fills": self.fills, "inputs": list(self.bottoms),
+            "kind": "net", "name": self.name,
+            "prototxt": self.prototxt(), "fills": self.fills, "inputs": list(self.bottoms),
             "tops": list(self.tops), "loss": self.loss, "backward": self.backward, "phase": self.phase,
             "forwards": self.forwards, "seed": self.seed,
             "gradients": [n for n in self.bottoms if n not in self.frozen] if self.backward else [],

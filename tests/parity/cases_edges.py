@@ -27,7 +27,7 @@ def _convolution() -> list[Case]:
             Case(f"convolution_{suffix}", f'type: "Convolution" convolution_param {{ {text} }}', {"data": shape})
         )
     for suffix, text, shape in [
-        ("upsample", 'num_output: 4 kernel_size: 4 stride: 2 pad: 1 group: 4 bias_term: false', (2, 4, 3, 5)),
+        ("upsample", "num_output: 4 kernel_size: 4 stride: 2 pad: 1 group: 4 bias_term: false", (2, 4, 3, 5)),
         ("stride_over_kernel", "num_output: 2 kernel_size: 2 stride: 3", (1, 3, 3, 4)),
         ("whole", "num_output: 3 kernel_size: 5", (2, 4, 1, 1)),
     ]:
@@ -151,7 +151,8 @@ def _pointwise() -> list[Case]:
 
 def _shapes() -> list[Case]:
     return [
-        Case("reshape_copy", 'type: "Reshape" reshape_param { shape { dim: 0 dim: -1 dim: 0 } axis: 0 num_axes: 3 }', ODD),
+        Case("reshape_copy", 'type: "Reshape" reshape_param { shape { dim: 0 dim: -1 dim: 0 } axis: 0 num_axes: 3 }',
+             ODD),
         Case("reshape_flat", 'type: "Reshape" reshape_param { shape { dim: -1 } }', ODD),
         Case("flatten_negative", 'type: "Flatten" flatten_param { axis: -3 end_axis: -1 }', ODD),
         Case("flatten_vector", 'type: "Flatten" flatten_param { axis: 0 }', {"data": (5,)}),
@@ -167,7 +168,8 @@ def _shapes() -> list[Case]:
              {"index": ["values", [1, 1, 0, 1, 1]]}, frozen=("index",)),
         Case("filter_all", 'type: "Filter"', {"a": (4, 3), "selector": (4,)}, {"selector": ["values", [1]]},
              frozen=("selector",)),
-        Case("filter_last", 'type: "Filter"', {"a": (4, 3, 2), "selector": (4, 1)}, {"selector": ["values", [0, 0, 0, 1]]},
+        Case("filter_last", 'type: "Filter"',
+             {"a": (4, 3, 2), "selector": (4, 1)}, {"selector": ["values", [0, 0, 0, 1]]},
              frozen=("selector",)),
         Case("split_in_a_net", "", {"data": (2, 3)}, tops=("a", "b", "c"), of="Split", net="""
 layer { name: "a" type: "Power" bottom: "data" top: "a" power_param { scale: 2 } }
@@ -224,7 +226,8 @@ def _losses() -> list[Case]:
         Case("weighted_blob", "", {"data": (3, 4)}, tops=("top",), loss=True, of="InnerProduct",
              net='layer { name: "top" type: "InnerProduct" bottom: "data" top: "top" loss_weight: 0.4 '
                  "inner_product_param { num_output: 2 } }"),
-        Case("accuracy_axis", 'type: "Accuracy" accuracy_param { axis: 2 top_k: 2 }', {"data": (3, 2, 6), "label": (3, 2)},
+        Case("accuracy_axis", 'type: "Accuracy" accuracy_param { axis: 2 top_k: 2 }',
+             {"data": (3, 2, 6), "label": (3, 2)},
              {"label": ["int", 6]}, backward=False),
         Case("argmax_negative_axis", 'type: "ArgMax" argmax_param { axis: -2 top_k: 2 out_max_val: true }', ODD,
              backward=False),

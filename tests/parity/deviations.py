@@ -55,7 +55,9 @@ class Table:
         wrong = []
         for name, expected in theirs.items():
             found = ours[name]
-            assert found.shape == expected.shape, f"{case}: {name}: shape {found.shape}, the original's {expected.shape}"
+            assert found.shape == expected.shape, (
+                f"{case}: {name}: shape {found.shape}, the original's {expected.shape}"
+            )
             worst = deviation(found, expected)
             if worst <= tolerance:
                 self.add(section, row, columns[name.partition("/")[0]], case, worst)
@@ -68,12 +70,21 @@ class Table:
         lines = []
         for section, rows in self._worst.items():
             columns = list(dict.fromkeys(column for cells in rows.values() for column in cells))
-            lines += [f"## {section}", "", f"| | cases | {' | '.join(columns)} |", f"|---|---:|{'---:|' * len(columns)}"]
+            lines += [
+                f"## {section}",
+                "",
+                f"| | cases | {' | '.join(columns)} |",
+                f"|---|---:|{'---:|' * len(columns)}",
+            ]
             for row in sorted(rows):
-                cells = [f"{rows[row][column]:.1e}" if column in rows[row] else "" for column in columns]
+                cells = [_number(rows[row].get(column)) for column in columns]
                 lines.append(f"| {row} | {len(self._cases[section, row])} | {' | '.join(cells)} |")
             lines.append("")
         return "\n".join(lines)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.1e}" if value else "0"
 
 
 def _shown(array: np.ndarray) -> str:

@@ -25,7 +25,7 @@ def write_lmdb(path: Path, datums: Iterable[Any]) -> None:
 
 
 def picture(random: np.random.RandomState, shape: tuple[int, int, int], label: int = 0) -> np.ndarray:
-    """uint8 (channels, height, width): noise with a slope that depends on the label, so that there is something to learn."""
+    """uint8 (channels, height, width): noise with a slope that depends on the label, which can be learned."""
     channels, height, width = shape
     slope = np.linspace(-60, 60, width)[None, None] * (label - 1) + np.linspace(-40, 40, height)[None, :, None]
     return np.clip(128 + slope + random.normal(0, 40, (channels, height, width)), 0, 255).astype(np.uint8)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import caffe_torch
 import numpy as np
 from files import picture, vector, write_lmdb
 
+import caffe_torch
 from caffe_torch import io, prototxt
 from caffe_torch.proto import caffe_pb2
 from multiweight import nets, prototxt_text, recipes, solvers, weights
@@ -60,7 +60,7 @@ def fills(net: Any) -> dict[str, list[Any]]:
 
 
 def committed(method: str, prefix: str, batch: int) -> Any:
-    """prototxt/METHOD/train_val.prototxt as it is, but with other LMDBs, mean file and batch size in its Data layers."""
+    """prototxt/METHOD/train_val.prototxt with other LMDBs, mean file and batch size in its Data layers."""
     net = prototxt.read_net(str(REPOSITORY / "prototxt" / method / "train_val.prototxt"))
     here = paths(prefix)
     for layer in net.layer:

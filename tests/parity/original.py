@@ -17,8 +17,10 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 PYTHON, ROOT, REQUIRED = "MULTIWEIGHT_ORIGINAL_PYTHON", "MULTIWEIGHT_ORIGINAL_ROOT", "MULTIWEIGHT_REQUIRE_ORIGINAL"
 WAYS = (
     f"run `make original-root` as root, or give {ROOT}=FOLDER (a Debian 11 root with python3-caffe-cpu), or "
-    f"{PYTHON}=COMMAND (a Python that imports caffe and sees this machine's /tmp; a `docker run -v /tmp:/tmp` may be one)"
+    f"{PYTHON}=COMMAND (a Python that imports caffe and sees this machine's /tmp, as by `docker run -v /tmp:/tmp`)"
 )
+#: How the reason of a skipped parity test begins.
+UNCHECKED = "PARITY NOT CHECKED"
 _QUIET = {"GLOG_minloglevel": "2", "OMP_NUM_THREADS": "1", "PYTHONPATH": ""}
 
 
@@ -62,7 +64,7 @@ def need() -> None:
     if isinstance(reason, str):
         if required():
             pytest.fail(f"{REQUIRED} is set: {reason}", pytrace=False)
-        pytest.skip(f"PARITY NOT CHECKED: {reason}")
+        pytest.skip(f"{UNCHECKED}: {reason}")
 
 
 def run_in(folder: Path, files: Sequence[str | Path], *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -107,13 +109,13 @@ def _trouble(command: tuple[str, ...], name: str) -> str:
     return f"{name} cannot import caffe ({last}); {WAYS}"
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _ask(command: tuple[str, ...]) -> tuple[int, str]:
     """(0, caffe's version), or (exit status, what was said)."""
     try:
         done = subprocess.run(
             [*command, "-c", "import caffe; print(caffe.__version__)"],
-            env={**os.environ, **_QUIET}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120,
+            env={**os.environ, **_QUIET}, capture_output=True, text=True, timeout=120,
         )  # fmt: skip
     except OSError as error:
         return 126, error.strerror or str(error)

@@ -38,7 +38,7 @@ class Result(NamedTuple):
 
 
 class Pair:
-    """A folder with ``files`` (made by the tests), ``python`` (on the path of both) and one working directory an engine.
+    """A folder with ``files`` (made by the tests), ``python`` (on both engines' path) and a working directory for each.
 
     A job is a dict with ``name`` and ``kind`` (see runner.py). Its paths are relative to the engine's directory:
     ``../files/x``, or ``../original/x`` for what the original has written.

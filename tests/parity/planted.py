@@ -1,4 +1,4 @@
-"""caffe_torch with a fault planted in it, under runner.py: the suite must turn red. Used by test_planted_faults.py alone.
+"""caffe_torch with a fault planted in it, under runner.py: the suite must turn red (test_planted_faults.py).
 
     python planted.py FOLDER ENGINE MODULE FIRST
 

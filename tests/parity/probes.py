@@ -6,6 +6,7 @@ test_differences.py says what each is for. NumPy and a caffe only.
 from __future__ import annotations
 
 import os
+import shutil
 
 import numpy as np
 
@@ -16,7 +17,7 @@ def net_of(caffe, text, inputs=None, phase=None, force=False):
     """A net with the arrays ``inputs`` as its Input layers, filled."""
     head = "force_backward: true\n" if force else ""
     for name, array in (inputs or {}).items():
-        head += INPUT.format(name, " ".join("dim: {0}".format(n) for n in array.shape))
+        head += INPUT.format(name, " ".join(f"dim: {n}" for n in array.shape))
     with open("probe.prototxt", "w") as file:
         file.write(head + text)
     net = caffe.Net("probe.prototxt", caffe.TRAIN if phase is None else phase)
@@ -35,7 +36,7 @@ def solver_of(caffe, net, settings, prefix="probe"):
     with open("probe_net.prototxt", "w") as file:
         file.write(net)
     with open("probe_solver.prototxt", "w") as file:
-        file.write('net: "probe_net.prototxt" lr_policy: "fixed" snapshot_prefix: "{0}" {1}'.format(prefix, settings))
+        file.write(f'net: "probe_net.prototxt" lr_policy: "fixed" snapshot_prefix: "{prefix}" {settings}')
     return caffe.get_solver("probe_solver.prototxt")
 
 
@@ -64,11 +65,12 @@ def fillers(caffe):
     for name, settings in kinds.items():
         kind = name if name == "positive_unitball" else name.partition("_")[0]
         text += (
-            'layer {{ name: "{0}" type: "InnerProduct" bottom: "data" top: "{0}" inner_product_param {{ num_output: 400 '
-            'bias_term: false weight_filler {{ type: "{1}" {2} }} }} }}\n'.format(name, kind, settings)
+            f'layer {{ name: "{name}" type: "InnerProduct" bottom: "data" top: "{name}" inner_product_param {{ '
+            f'num_output: 400 bias_term: false weight_filler {{ type: "{kind}" {settings} }} }} }}\n'
         )
-    text += """layer { name: "up" type: "Deconvolution" bottom: "image" top: "up" convolution_param { num_output: 2 group: 2
-    kernel_size: 5 stride: 3 bias_term: false weight_filler { type: "bilinear" } } }"""
+    text += """
+layer { name: "up" type: "Deconvolution" bottom: "image" top: "up" convolution_param { num_output: 2 group: 2
+        kernel_size: 5 stride: 3 bias_term: false weight_filler { type: "bilinear" } } }"""
     net = net_of(caffe, text, {"data": np.zeros((1, 100)), "image": np.zeros((1, 2, 3, 3))})
     return {name: net.params[name][0].data.copy() for name in net.params}
 
@@ -83,8 +85,8 @@ def dropout(caffe):
         net.forward()
         net.blobs["top"].diff[...] = 1
         net.backward()
-        results["top/{0}".format(ratio)] = net.blobs["top"].data.copy()
-        results["diff/{0}".format(ratio)] = net.blobs["x"].diff.copy()
+        results[f"top/{ratio}"] = net.blobs["top"].data.copy()
+        results[f"diff/{ratio}"] = net.blobs["x"].diff.copy()
     return results
 
 
@@ -155,6 +157,20 @@ def snapshot_folder(caffe):
     return {"exists": np.array(os.path.exists("no/such/folder/probe_iter_1.caffemodel"))}
 
 
+def lock(caffe):
+    """Whether reading an LMDB writes its lock file."""
+    os.makedirs("fresh_lmdb")
+    shutil.copy("../files/raw_lmdb/data.mdb", "fresh_lmdb/data.mdb")
+    outputs(net_of(caffe, DATA.replace("../files/raw_lmdb", "fresh_lmdb")))
+    return {"locked": np.array(os.path.exists("fresh_lmdb/lock.mdb"))}
+
+
+def leveldb(caffe):
+    """A Data layer that names LevelDB, or names no backend, which means LevelDB."""
+    net_of(caffe, DATA.replace("backend: LMDB", ""))
+    return {}
+
+
 def resized(caffe):
     """caffe.io.resize_image of a sharp edge, larger and smaller, and of a smooth slope."""
     edge = np.zeros((8, 8, 3), np.float32)
@@ -173,7 +189,6 @@ def resized(caffe):
 def unknown_layer(caffe):
     net_of(caffe, 'layer { name: "x" type: "NoSuchLayer" top: "x" }')
     return {}
-
 
 
 def wrong_shape(caffe):
@@ -209,7 +224,6 @@ def label_out_of_range(caffe):
 def softmax_two_tops(caffe):
     text = 'layer { name: "loss" type: "SoftmaxWithLoss" bottom: "x" bottom: "y" top: "loss" top: "p" }'
     return outputs(net_of(caffe, text, {"x": np.zeros((2, 3)), "y": np.array([2.0, 0])}))
-
 
 
 def accuracy_ties(caffe):

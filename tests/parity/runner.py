@@ -128,7 +128,7 @@ def run_tool(caffe, job):
     """A program of the original, as a user runs it; what it says is the log."""
     done = subprocess.run(job["arguments"], stdout=sys.stderr, stderr=sys.stderr, check=False)
     if done.returncode:
-        raise RuntimeError("{0} ended with status {1}".format(job["arguments"][0], done.returncode))
+        raise RuntimeError(job["arguments"][0] + " ended with status " + str(done.returncode))
     return {}
 
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import caffe_torch
 import numpy as np
 import pytest
 from cases_nets import CASES
 from deviations import Table
 from pair import ENGINES, Pair, Result
 
+import caffe_torch
 from caffe_torch import wire
 from caffe_torch.proto import caffe_pb2
 from multiweight import datasets, packing, records, split
@@ -116,7 +116,12 @@ def batches(pair: Pair, packs: dict[str, Dataset]) -> dict[str, dict[str, Result
                 tool("convert_raw", "convert_imageset", *size, *photos, "raw_lmdb"),
                 tool("convert_jpg", "convert_imageset", *size, "--encoded", "--encode_type=jpg", *photos, "jpg_lmdb"),
                 *(
-                    tool(f"mean_{e}", "compute_image_mean", f"../files/runs/{e}/data/train_images_lmdb", f"{e}.binaryproto")
+                    tool(
+                        f"mean_{e}",
+                        "compute_image_mean",
+                        f"../files/runs/{e}/data/train_images_lmdb",
+                        f"{e}.binaryproto",
+                    )
                     for e in ENCODINGS
                 ),
             ]
@@ -164,4 +169,6 @@ def test_packing_gives_the_pixels_of_convert_imageset(
     pixels = [every[i % len(every)] for i in range(BATCH, 2 * BATCH)]
     theirs = {"top/pixels": batches["torch"]["plain_raw"].values()["top/data"]}
     ours = {"top/pixels": np.array(pixels, np.float32)}
-    table.compare(SECTION, "pixels packed, resized by the toolkit and by convert_imageset", "raw", ours, theirs, FORWARD)
+    table.compare(
+        SECTION, "pixels packed, resized by the toolkit and by convert_imageset", "raw", ours, theirs, FORWARD
+    )

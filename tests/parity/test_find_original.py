@@ -12,7 +12,8 @@ from pathlib import Path
 import original
 import pytest
 
-HERE = Path(__file__).resolve().parent
+LAYERS = Path(__file__).resolve().with_name("test_layers.py")
+PYTEST = [sys.executable, "-m", "pytest", str(LAYERS), "-q", "-p", "no:cacheprovider"]
 
 
 @pytest.fixture(autouse=True)
@@ -73,7 +74,7 @@ def test_another_architecture(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 def test_the_end_of_a_run_says_so(required: str, tmp_path: Path) -> None:
     """Not run: how many, and what to do. With MULTIWEIGHT_REQUIRE_ORIGINAL=1 that is a failure."""
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", str(HERE / "test_layers.py"), "-q", "-k", "pooling_max_3s2", "-p", "no:cacheprovider"],
+        [*PYTEST, "-k", "pooling_max_3s2"],
         env={**os.environ, original.ROOT: str(tmp_path / "nowhere"), original.REQUIRED: required},
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
@@ -88,7 +89,7 @@ def test_the_end_of_a_run_says_so(required: str, tmp_path: Path) -> None:
 
 def test_no_case_is_a_failure_where_one_is_required() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", str(HERE / "test_layers.py"), "-q", "-k", "unique", "-p", "no:cacheprovider"],
+        [*PYTEST, "-k", "unique"],
         env={**os.environ, original.REQUIRED: "1"}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     assert done.returncode == pytest.ExitCode.TESTS_FAILED and "no parity case was compared" in done.stdout

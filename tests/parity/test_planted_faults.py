@@ -49,7 +49,7 @@ def test_turns_the_suite_red(fault: str) -> None:
     original.need()
     file, chosen, red, green = EXPECTED[fault]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", str(HERE / file), "-k", chosen, "-rA", "-q", "--tb=no", "-p", "no:cacheprovider"],
+        [sys.executable, "-m", "pytest", str(HERE / file), "-k", chosen, *"-rA -q --tb=no -p no:cacheprovider".split()],
         env={**os.environ, pair.FAULT: fault}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 import sources_runner
 from cases_sources import SOURCES, Source
+from deviations import Table, deviation
 from workshop import Workshop
 
 import caffe_torch
@@ -48,13 +50,15 @@ def _prepare(case: Source, root: Path, seen: Path) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("case", SOURCES, ids=lambda case: case.name)
-def test_tops(case: Source, both: tuple[dict[str, np.ndarray], dict[str, np.ndarray], Path]) -> None:
+def test_tops(case: Source, both: tuple[dict[str, np.ndarray], dict[str, np.ndarray], Path], table: Table) -> None:
     ours, theirs, _ = both
     for i in range(case.forwards):
         for top in case.tops:
             name = f"{case.name}/{i}/{top}"
             assert ours[name].shape == theirs[name].shape, name
             np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-5, atol=case.tolerance, err_msg=name)
+            row = re.findall(r'type: "(\w+)"', case.net)[0]
+            table.add("Layers that read files", row, "forward", case.name, deviation(ours[name], theirs[name]))
 
 
 def test_what_hdf5_output_writes(both: tuple[dict[str, np.ndarray], dict[str, np.ndarray], Path]) -> None:

@@ -1,7 +1,7 @@
 """A multi_weight training begun in one engine, stopped, and continued in the other, as if it had never stopped.
 
-Fixed crops, no mirrors, no dropout. Caffe keeps no position in the data: a continued training begins at the LMDB's first
-record, so the stop is where an epoch ends. The original is `caffe train` itself.
+Fixed crops, no mirrors, no dropout. Caffe keeps no position in the data: a continued training begins at the LMDB's
+first record, so the stop is where an epoch ends. The original is `caffe train` itself.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from multiweight import prototxt_text
 
 STOP, END = 4 * generated.EPOCH, 8 * generated.EPOCH
 TOLERANCE = 1e-3
+SECTION = f"multi_weight, stopped and continued ({TOLERANCE:g} allowed)"
 COLUMNS = {"weights": "weights"}
 OTHER = dict(zip(ENGINES, reversed(ENGINES)))
 
@@ -69,16 +70,18 @@ def weights(pair: Pair, engine: str, name: str) -> dict[str, np.ndarray]:
 def test_ends_where_the_uninterrupted_original_does(
     engine: str, name: str, logs: dict[str, str], pair: Pair, table: Table
 ) -> None:
-    row = {"whole": "caffe_torch throughout"}.get(name, f"{OTHER[engine]}, then {engine}".replace("torch", "caffe_torch"))
+    row = {"whole": "caffe_torch throughout"}.get(
+        name, f"{OTHER[engine]}, then {engine}".replace("torch", "caffe_torch")
+    )
     whole = weights(pair, "original", "whole")
-    table.compare("Stop and continue", row, row, weights(pair, engine, name), whole, COLUMNS, TOLERANCE)
+    table.compare(SECTION, row, row, weights(pair, engine, name), whole, COLUMNS, TOLERANCE)
     # The lines from the stop on are those of the training that did not stop.
     expected, found = (caffe_log.parse(logs[log]) for log in ("original/whole", f"{engine}/{name}"))
     for series in ("loss", "rate", "test/loss"):
         late = {"x": expected[series][expected[series][:, 0] > STOP]}
         worst = caffe_log.relative({"x": found[series][found[series][:, 0] > STOP]}, late)["x"]
         assert len(late["x"]) and worst <= TOLERANCE, f"{series}: {worst}"
-        table.add("Stop and continue", row, f"logged {series}", row, worst)
+        table.add(SECTION, row, f"logged {series}", row, worst)
 
 
 def test_a_training_that_starts_anew_ends_elsewhere(logs: dict[str, str], pair: Pair) -> None:
