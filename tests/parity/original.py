@@ -7,8 +7,12 @@ import os
 import shlex
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PYTHON, ROOT, REQUIRED = "MULTIWEIGHT_ORIGINAL_PYTHON", "MULTIWEIGHT_ORIGINAL_ROOT", "MULTIWEIGHT_REQUIRE_ORIGINAL"
@@ -71,3 +75,38 @@ def _version(command: tuple[str, ...], name: str) -> str:
     if "Exec format error" in said:
         raise NoOriginal(f"{name} is made for another architecture than this machine's ({last}): make it here; {WAYS}")
     raise NoOriginal(f"{name} cannot import caffe ({last}); {WAYS}")
+
+
+def need() -> Original:
+    """The original; without one the test is skipped, or fails where the environment requires one."""
+    try:
+        return find()
+    except NoOriginal as reason:
+        if required():
+            pytest.fail(f"{REQUIRED} is set, but there is no original Caffe: {reason}", pytrace=False)
+        pytest.skip(f"no original Caffe: {reason}")
+
+
+def run_in(folder: Path, files: Sequence[str | Path], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """``python3 ARGUMENTS`` of the original, in a copy of ``folder`` with ``files`` beside; what it wrote comes back.
+
+    Files of other paths are not seen by it.
+    """
+    command, root, _ = need()
+    shared = Path(tempfile.mkdtemp(prefix="parity-", dir=root / "tmp"))
+    try:
+        work = shared / "work"
+        shutil.copytree(folder, work)
+        for file in files:
+            shutil.copy(file, work)
+        inside = Path("/") / work.relative_to(root)
+        # The folder is entered behind chroot, not before it.
+        done = subprocess.run(
+            [*command[:-1], "env", "-C", str(inside), command[-1], *arguments],
+            env={**os.environ, "GLOG_minloglevel": "2", "OMP_NUM_THREADS": "1", "PYTHONPATH": ""},
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600, check=False,
+        )  # fmt: skip
+        shutil.copytree(work, folder, dirs_exist_ok=True)
+        return done
+    finally:
+        shutil.rmtree(shared, ignore_errors=True)

@@ -11,7 +11,6 @@ from pathlib import Path
 from types import TracebackType
 
 import original
-import pytest
 
 
 class Workshop:
@@ -21,13 +20,7 @@ class Workshop:
     """
 
     def __init__(self) -> None:
-        try:
-            found = original.find()
-        except original.NoOriginal as reason:
-            if original.required():
-                pytest.fail(f"{original.REQUIRED} is set, but there is no original Caffe: {reason}", pytrace=False)
-            pytest.skip(f"no original Caffe: {reason}")
-        self._python, root = found.command, found.root
+        self._python, root, _ = original.need()
         self.path = Path(tempfile.mkdtemp(prefix="parity-", dir=root / "tmp"))
         self.inside = Path("/") / self.path.relative_to(root)
 
