@@ -6,6 +6,7 @@ Weights: ``data/<layer>/<i>`` for parameters that own themselves (a shared one i
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,7 +55,7 @@ def load_net(path: str | Path, net: NetWeights) -> None:
     owners = {id(parameter.blob) for parameter in net._learnable}
     with _opened(path) as store:
         if not isinstance(store.get("data"), h5py.Group):
-            raise CaffeError(f"{path}: holds no weights: an HDF5 .caffemodel has a group 'data'")
+            raise CaffeError(f"{path}: has no group `data`: is it a .caffemodel.h5?")
         for name, group in _layer_groups(store["data"]):
             blobs = net._blobs_of(name)
             if blobs is None:
@@ -130,10 +131,12 @@ def _values(path: str | Path, dataset: h5py.Dataset) -> np.ndarray:
 
 @contextmanager
 def _opened(path: str | Path) -> Iterator[h5py.File]:
+    if not os.path.isfile(path):
+        raise CaffeError(f"{path}: cannot be read (no such file)")
     try:
         store = h5py.File(str(path), "r")
     except OSError as error:
-        raise CaffeError(f"{path}: cannot be read as HDF5, or is cut short ({error})") from None
+        raise CaffeError(f"{path}: is no HDF5 file or cut short ({error})") from None
     with store:
         try:
             yield store

@@ -13,7 +13,6 @@ import caffe_torch.layers  # noqa: F401  (fills the registry)
 from caffe_torch import log, net_log, netparam, prototxt
 from caffe_torch.blob import Blob
 from caffe_torch.debug import DebugInfo
-from caffe_torch.errors import CaffeError
 from caffe_torch.layers.base import Layer, create
 from caffe_torch.net_api import NetApi
 from caffe_torch.net_weights import NetWeights

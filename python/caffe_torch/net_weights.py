@@ -56,8 +56,8 @@ class NetWeights:
 
     def _blobs_of(self, name: str) -> Sequence[Blob] | None:
         """The parameters of the layer of this name, None (and a line in the log) where the net has no such layer."""
-        if name in self._layer_names:
-            return self.params.get(name, [])
+        if name in self._layer_names:  # of several layers of one name, the first, as in Caffe
+            return self._layers[self._layer_names.index(name)].blobs
         log.info(f"Ignoring source layer {name}")
         return None
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -31,6 +32,7 @@ def write(file: BinaryIO, solver: Solver) -> None:
         "format": _FORMAT,
         "iter": solver.iter,
         "processes": distributed.world_size(),
+        "weights_crc32": _checksum(solver),
         "random": _plain(rng.state()),
         "nets": [[[name, _plain(layer.memory())] for name, layer in net._named_layers()] for net in _nets(solver)],
     }
@@ -66,10 +68,21 @@ def _unfit(content: dict[str, Any], nets: list[list[tuple[str, Any]]], solver: S
         return f"belongs to iteration {content['iter']}, the .solverstate to {solver.iter}"
     if content["processes"] != distributed.world_size():
         return f"was written by {content['processes']} processes, {distributed.world_size()} train now"
+    if content["weights_crc32"] != _checksum(solver):
+        return "belongs to other weights than the .solverstate does"
     names = [[name for name, _ in net._named_layers()] for net in _nets(solver)]
     if names != [[name for name, _ in net] for net in nets]:
         return "was written for nets of other layers"
     return ""
+
+
+def _checksum(solver: Solver) -> int:
+    """Of the weights in training; what does not learn (BatchNorm's sums) may differ between processes."""
+    value = 0
+    for parameter in solver.net._learnable:
+        if parameter.lr_mult:
+            value = zlib.crc32(np.ascontiguousarray(parameter.blob.data), value)
+    return value
 
 
 def _nets(solver: Solver) -> list[Any]:

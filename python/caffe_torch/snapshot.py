@@ -36,17 +36,24 @@ def check_prefix(param: Any, source: str) -> None:
     """CaffeError now, not hours into training, where ``snapshot_prefix`` cannot be written to."""
     if not param.snapshot or distributed.rank() != 0:
         return
-    folder = Path(param.snapshot_prefix).absolute().parent
-    while not folder.exists():
-        folder = folder.parent
-    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-        raise CaffeError(f"{source}: snapshot_prefix {param.snapshot_prefix!r} cannot be written: {folder} forbids it")
+    probe = Path(f"{param.snapshot_prefix}_iter_0.{os.getpid()}.tempfile")
+    try:
+        probe.parent.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise CaffeError(
+            f"{source}: snapshot_prefix {param.snapshot_prefix!r} cannot be written to ({error.strerror})"
+        ) from None
 
 
 def write(solver: Solver) -> None:
     """``<snapshot_prefix>_iter_N``: .caffemodel, .solverstate (with .h5 in HDF5), and each process's resume file."""
     base = f"{solver.param.snapshot_prefix}_iter_{solver.iter}"
-    Path(base).parent.mkdir(parents=True, exist_ok=True)
+    try:
+        Path(base).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CaffeError(f"{base}: its folder cannot be made ({error.strerror})") from None
     own = _File(resume.path(base, distributed.rank()), lambda file: resume.write(file, solver))
     if distributed.rank() != 0:
         _show([own])

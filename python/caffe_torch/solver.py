@@ -65,7 +65,7 @@ class Solver:
         """Train for ``iterations`` more, or until a signal asks to stop."""
         param = self.param
         stop = self.iter + iterations
-        self._losses, self._displayed = [], (self._displayed[0], time.monotonic())
+        self._losses, self._displayed = [], (self.iter, time.monotonic())
         while self.iter < stop:
             self.net.clear_param_diffs()
             testing = param.test_interval and self.iter % param.test_interval == 0

@@ -57,8 +57,7 @@ class Updates:
         if norm <= limit:
             return 1.0
         log.info(
-            f"Gradient clipping: scaling down gradients (L2 norm {norm:g} > {limit:g}) "
-            f"by scale factor {limit / norm:g}"
+            f"Gradient clipping: scaling down gradients (L2 norm {norm:g} > {limit:g}) by scale factor {limit / norm:g}"
         )
         return limit / norm
 

@@ -46,7 +46,9 @@ def _train(caffe: ModuleType, run: Run, device: str, weights: Path | None, show:
     solver = caffe.get_solver(_own_solver(param, run, schema, device))
     tests = _TestNet(caffe, run, param, solver)
     if last is not None:
-        print(f"{run.variant}: goes on from iteration {last}; the data begins at its first record again")
+        kept = any(run.snapshots.glob(f"*_iter_{last}.resume.*.json"))
+        how = "with its data and random streams" if kept else "the data begins at its first record again"
+        print(f"{run.variant}: goes on from iteration {last}, {how}")
         solver.restore(str(run.snapshot(last, "solverstate")))
     elif weights is not None:
         if not weights.exists():

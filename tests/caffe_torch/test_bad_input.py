@@ -1,4 +1,4 @@
-"""Broken files of every kind: one clear error each, which names the file and the place; never a crash or a traceback."""
+"""Broken files of every kind: one clear error each, which names the file and the place; no crash, no traceback."""
 
 import os
 import subprocess

@@ -77,7 +77,7 @@ def test_one_process_a_gpu_stops_and_snapshots_together(endless):
 
 
 def test_a_failure_of_one_process_ends_all(tmp_path):
-    folder = write(tmp_path / "t", "max_iter: 5 type: \"Unheard\"")
+    folder = write(tmp_path / "t", 'max_iter: 5 type: "Unheard"')
     run = "import sys; from caffe_torch.commands import processes; sys.exit(processes.run(sys.argv[1:], 2))"
     said = Command(folder, *TRAIN, launch=("-c", run)).end(1)
     assert "error: solver: solver type 'Unheard' is unknown" in said

@@ -8,7 +8,8 @@ import time
 import pytest
 from commands import Command, write
 
-from caffe_torch import wire
+import caffe_torch as caffe
+from caffe_torch import CaffeError, wire
 
 LAST = 40
 
@@ -52,23 +53,64 @@ def test_killed_at_random_points(tmp_path, every):
     assert not list(killed.glob(".*.partial")) or every > 1  # what a killed process left is tidied up by the next
 
 
-def test_without_its_file_a_resume_is_caffes(tmp_path):
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """The folder of a training, to run in this process."""
     folder = write(tmp_path / "t", "max_iter: 8 snapshot: 4")
-    Command(folder, "train", "--solver=solver.prototxt").end()
-    straight = (folder / "s_iter_8.caffemodel").read_bytes()
-    (folder / "s_iter_4.resume.0.json").unlink()
-    said = Command(folder, "train", "--solver=solver.prototxt", "-snapshot=s_iter_4.solverstate").end()
-    assert "s_iter_4.resume.0.json: is not there: the data begins at its first record" in said
-    assert (folder / "s_iter_8.caffemodel").read_bytes() != straight
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(str(folder))
+    return folder
 
 
-def test_a_damaged_file_is_one_clear_error(tmp_path):
-    folder = write(tmp_path / "t", "max_iter: 2 snapshot: 2")
-    Command(folder, "train", "--solver=solver.prototxt").end()
-    whole = (folder / "s_iter_2.resume.0.json").read_text()
-    (folder / "s_iter_2.resume.0.json").write_text(whole[: len(whole) // 2])
-    said = Command(folder, "train", "--solver=solver.prototxt", "-snapshot=s_iter_2.solverstate").end(1)
-    assert "error: s_iter_2.resume.0.json: is damaged" in said and "Traceback" not in said
+def resume(state="s_iter_4.solverstate"):
+    solver = caffe.get_solver("solver.prototxt")
+    solver.restore(state)
+    solver.step(4)
+    return [p.data.copy() for blobs in solver.net.params.values() for p in blobs]
+
+
+def test_without_its_file_a_resume_is_caffes(here, capsys):
+    solver = caffe.get_solver("solver.prototxt")
+    solver.step(8)
+    straight = [p.data.copy() for blobs in solver.net.params.values() for p in blobs]
+    assert all((a == b).all() for a, b in zip(resume(), straight))
+    (here / "s_iter_4.resume.0.json").unlink()
+    assert not all((a == b).all() for a, b in zip(resume(), straight))
+    assert "s_iter_4.resume.0.json: is not there: the data begins at its first record" in capsys.readouterr().err
+
+
+def test_a_file_that_does_not_belong_is_said_and_left_alone(here, capsys):
+    solver = caffe.get_solver("solver.prototxt")
+    solver.step(4)
+    content = json.loads((here / "s_iter_4.resume.0.json").read_text())
+    for field, value, words in (
+        ("weights_crc32", 1, "belongs to other weights"),
+        ("iter", 5, "belongs to iteration 5"),
+        ("processes", 2, "was written by 2 processes"),
+        ("format", 9, "has format 9"),
+        ("nets", [[["other", {}]]], "nets of other layers"),
+    ):
+        (here / "s_iter_4.resume.0.json").write_text(json.dumps({**content, field: value}))
+        resume()
+        assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("change", [lambda text: text[: len(text) // 2], lambda text: "[]", lambda text: "{}"])
+def test_a_damaged_file_is_one_clear_error(here, change):
+    caffe.get_solver("solver.prototxt").step(4)
+    path = here / "s_iter_4.resume.0.json"
+    path.write_text(change(path.read_text()))
+    with pytest.raises(CaffeError, match="s_iter_4.resume.0.json: is damaged"):
+        resume()
+
+
+def test_hdf5_snapshots_resume_without_loss_too(here):
+    text = (here / "solver.prototxt").read_text() + " snapshot_format: HDF5"
+    (here / "solver.prototxt").write_text(text)
+    solver = caffe.get_solver("solver.prototxt")
+    solver.step(8)
+    straight = [p.data.copy() for blobs in solver.net.params.values() for p in blobs]
+    assert all((a == b).all() for a, b in zip(resume("s_iter_4.solverstate.h5"), straight))
 
 
 def test_two_processes(tmp_path):

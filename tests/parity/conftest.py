@@ -30,7 +30,7 @@ def table() -> deviations.Table:
 def pair() -> Iterator[pairs.Pair]:
     """Both engines and a folder with small LMDBs; skips, or fails where one is required, without an original."""
     made = pairs.Pair()
-    _versions.append(f"BVLC Caffe {original.version()}; caffe_torch on PyTorch {torch.__version__}")
+    _versions.append(f"BVLC Caffe {made.original.version}; caffe_torch on PyTorch {torch.__version__}")
     try:
         files.write(made.files)
         yield made
@@ -51,8 +51,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     skipped = _unchecked(terminalreporter)
     if skipped:
-        found = original.find()
-        reason = found if isinstance(found, str) else "it came in the meantime"
+        try:
+            reason = f"it came in the meantime, as version {original.find().version}"
+        except original.NoOriginal as found:
+            reason = str(found)
         terminalreporter.section("PARITY WITH THE ORIGINAL CAFFE WAS NOT CHECKED", sep="!", red=True, bold=True)
         terminalreporter.write_line(f"{len(skipped)} parity tests were not run: {reason}.", red=True, bold=True)
     if original.required() and not _table.cases:

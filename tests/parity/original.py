@@ -1,4 +1,4 @@
-"""Where the original Caffe is, or why there is none and what to do; and Python run with it."""
+"""Where the original Caffe is: the command that runs Python with it, and the root of the files which that sees."""
 
 from __future__ import annotations
 
@@ -10,18 +10,30 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PYTHON, ROOT, REQUIRED = "MULTIWEIGHT_ORIGINAL_PYTHON", "MULTIWEIGHT_ORIGINAL_ROOT", "MULTIWEIGHT_REQUIRE_ORIGINAL"
 WAYS = (
-    f"run `make original-root` as root, or give {ROOT}=FOLDER (a Debian 11 root with python3-caffe-cpu), or "
-    f"{PYTHON}=COMMAND (a Python that imports caffe and sees this machine's /tmp, as by `docker run -v /tmp:/tmp`)"
+    f"run `make original-root` as root on Debian or Ubuntu, or give {ROOT}=FOLDER (a Debian 11 root with "
+    f"python3-caffe-cpu), or {PYTHON}=COMMAND (a Python that imports caffe; it may be a `docker run -v /tmp:/tmp`)"
 )
-#: How the reason of a skipped parity test begins.
+#: How the reason of a test begins that was skipped for want of an original.
 UNCHECKED = "PARITY NOT CHECKED"
-_QUIET = {"GLOG_minloglevel": "2", "OMP_NUM_THREADS": "1", "PYTHONPATH": ""}
+
+
+class Original(NamedTuple):
+    """``command`` starts Python; ``root`` is what it sees as /; ``version`` is caffe's."""
+
+    command: tuple[str, ...]
+    root: Path
+    version: str
+
+
+class NoOriginal(Exception):
+    """Why there is none, and what to do, in one sentence."""
 
 
 def required() -> bool:
@@ -29,50 +41,60 @@ def required() -> bool:
     return os.environ.get(REQUIRED, "0") not in ("", "0")
 
 
-def find() -> tuple[list[str], Path] | str:
-    """(command that starts Python with caffe, the folder which that sees as /), or one sentence: why not, what to do.
-
-    MULTIWEIGHT_ORIGINAL_PYTHON names a command; MULTIWEIGHT_ORIGINAL_ROOT a folder with a Debian root, entered by
-    chroot; without them build/original-root of the repository is looked for.
-    """
+def find() -> Original:
+    """The original that the environment names, else build/original-root of the repository; raises NoOriginal."""
     python, given = os.environ.get(PYTHON), os.environ.get(ROOT)
     if python:
-        command = shlex.split(python)
+        command = tuple(shlex.split(python))
         if not shutil.which(command[0]):
-            return f"{PYTHON}: {command[0]} is no program; {WAYS}"
-        return _trouble(tuple(command), f"{PYTHON}={python}") or (command, Path("/"))
+            raise NoOriginal(f"{PYTHON}: {command[0]} is no program; {WAYS}")
+        return Original(command, Path("/"), _version(command, f"{PYTHON}={python}"))
     root = Path(given) if given else REPOSITORY / "build" / "original-root"
     if not root.is_dir():
-        return f"{ROOT}: {given} is no folder; {WAYS}" if given else f"the original Caffe is not installed; {WAYS}"
+        raise NoOriginal(f"{given} ({ROOT}) is no folder; {WAYS}" if given else f"none is installed here; {WAYS}")
     if not (root / "usr/bin/python3").exists():
-        return f"{root} has no usr/bin/python3: it is no root with the original; {WAYS}"
+        raise NoOriginal(f"{root} has no usr/bin/python3, so it is no root with the original; {WAYS}")
     if os.geteuid() != 0:
-        return f"{root} is entered by chroot, which needs root: run as root, or give {PYTHON}=COMMAND"
-    command = ["chroot", str(root.resolve()), "python3"]
-    return _trouble(tuple(command), str(root)) or (command, root.resolve())
+        raise NoOriginal(f"{root} is entered by chroot, which needs root: run as root, or give {PYTHON}=COMMAND")
+    command = ("chroot", str(root.resolve()), "python3")
+    return Original(command, root.resolve(), _version(command, str(root)))
 
 
-def version() -> str:
-    """The original's own version. Call after ``need``."""
-    command, _ = _found()
-    return _ask(tuple(command))[1]
+@functools.cache
+def _version(command: tuple[str, ...], name: str) -> str:
+    try:
+        done = subprocess.run(
+            [*command, "-c", "import caffe; print(caffe.__version__)"],
+            env={**os.environ, "GLOG_minloglevel": "2", "PYTHONPATH": ""},
+            capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+        status, said = done.returncode, done.stderr.strip()
+    except OSError as error:
+        status, said = 126, error.strerror or str(error)
+    if status == 0:
+        return done.stdout.strip()
+    last = said.splitlines()[-1] if said else f"exit status {status}"
+    if "Exec format error" in said:
+        raise NoOriginal(f"{name} is made for another architecture than this machine's ({last}): make it here; {WAYS}")
+    raise NoOriginal(f"{name} cannot import caffe ({last}); {WAYS}")
 
 
-def need() -> None:
-    """Skip the test where there is no original; fail it where one is required."""
-    reason = find()
-    if isinstance(reason, str):
+def need() -> Original:
+    """The original; without one the test is skipped, or fails where the environment requires one."""
+    try:
+        return find()
+    except NoOriginal as reason:
         if required():
-            pytest.fail(f"{REQUIRED} is set: {reason}", pytrace=False)
+            pytest.fail(f"{REQUIRED} is set, but there is no original Caffe: {reason}", pytrace=False)
         pytest.skip(f"{UNCHECKED}: {reason}")
 
 
 def run_in(folder: Path, files: Sequence[str | Path], *arguments: str) -> subprocess.CompletedProcess[str]:
     """``python3 ARGUMENTS`` of the original, in a copy of ``folder`` with ``files`` beside; what it wrote comes back.
 
-    Call after ``need``. Files of other paths are not seen by it.
+    Files of other paths are not seen by it.
     """
-    command, root = _found()
+    command, root, _ = need()
     shared = Path(tempfile.mkdtemp(prefix="parity-", dir=root / "tmp"))
     try:
         work = shared / "work"
@@ -83,40 +105,10 @@ def run_in(folder: Path, files: Sequence[str | Path], *arguments: str) -> subpro
         # The folder is entered behind chroot, not before it.
         done = subprocess.run(
             [*command[:-1], "env", "-C", str(inside), command[-1], *arguments],
-            env={**os.environ, **_QUIET}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600,
+            env={**os.environ, "GLOG_minloglevel": "2", "OMP_NUM_THREADS": "1", "PYTHONPATH": ""},
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600, check=False,
         )  # fmt: skip
         shutil.copytree(work, folder, dirs_exist_ok=True)
         return done
     finally:
         shutil.rmtree(shared, ignore_errors=True)
-
-
-def _found() -> tuple[list[str], Path]:
-    found = find()
-    if isinstance(found, str):
-        raise RuntimeError(found)
-    return found
-
-
-def _trouble(command: tuple[str, ...], name: str) -> str:
-    """What keeps ``command`` from importing caffe; empty if nothing does."""
-    status, said = _ask(command)
-    if status == 0:
-        return ""
-    last = said.splitlines()[-1] if said else f"exit status {status}"
-    if "Exec format error" in said:
-        return f"{name} is for another architecture than this machine's ({last}); {WAYS}"
-    return f"{name} cannot import caffe ({last}); {WAYS}"
-
-
-@functools.cache
-def _ask(command: tuple[str, ...]) -> tuple[int, str]:
-    """(0, caffe's version), or (exit status, what was said)."""
-    try:
-        done = subprocess.run(
-            [*command, "-c", "import caffe; print(caffe.__version__)"],
-            env={**os.environ, **_QUIET}, capture_output=True, text=True, timeout=120,
-        )  # fmt: skip
-    except OSError as error:
-        return 126, error.strerror or str(error)
-    return done.returncode, (done.stderr if done.returncode else done.stdout).strip()

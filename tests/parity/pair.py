@@ -45,11 +45,8 @@ class Pair:
     """
 
     def __init__(self) -> None:
-        original.need()
-        found = original.find()
-        assert not isinstance(found, str)
-        self._python, self._root = found
-        self.folder = Path(tempfile.mkdtemp(prefix="parity-", dir=self._root / "tmp"))
+        self.original = original.need()
+        self.folder = Path(tempfile.mkdtemp(prefix="parity-", dir=self.original.root / "tmp"))
         self.files = self.folder / "files"
         for name in ("files", "python/multiweight/layers", *ENGINES):
             (self.folder / name).mkdir(parents=True)
@@ -75,8 +72,8 @@ class Pair:
 
     def _command(self, engine: str) -> list[str]:
         if engine == "original":
-            inside = str(Path("/") / self.folder.relative_to(self._root))
-            return [*self._python, f"{inside}/python/runner.py", inside, engine, "caffe"]
+            inside = str(Path("/") / self.folder.relative_to(self.original.root))
+            return [*self.original.command, f"{inside}/python/runner.py", inside, engine, "caffe"]
         script = [str(HERE / "planted.py")] if os.environ.get(FAULT) else [str(self.folder / "python/runner.py")]
         return [sys.executable, *script, str(self.folder), engine, "caffe_torch"]
 

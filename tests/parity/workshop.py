@@ -20,10 +20,7 @@ class Workshop:
     """
 
     def __init__(self) -> None:
-        original.need()
-        found = original.find()
-        assert not isinstance(found, str)
-        self._python, root = found
+        self._python, root, _ = original.need()
         self.path = Path(tempfile.mkdtemp(prefix="parity-", dir=root / "tmp"))
         self.inside = Path("/") / self.path.relative_to(root)
 
