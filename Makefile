@@ -3,6 +3,7 @@
 #   make demo                               everything on a drawn shop          make test      the tests
 #   make reproduce DATA=DIR                 everything on a real dataset        make setup     only the environment
 #   make prototxt SCHEME=smoothed C=2.0     nets with other weights             make train SCHEME=smoothed C=2.0
+#   make original-root test-parity          the tests against the original      make parity-table  docs/PARITY_TABLE.md
 #   make lmdb train-multilabel train-multitask train-multiweight train-multiweight-third features evaluate report
 #
 # Settings are variables on the command line, or lines `NAME = value` in one file a run: make reproduce SETTINGS=my.mk
@@ -48,6 +49,11 @@ MISSING ?= 0.1
 METRIC  ?= cosine
 DENOMINATOR ?= retrieved
 MAX_BAD ?= 0.01
+# --- the original stack: a command to run in it, the Debian mirror to install from (default: the base image's, or this
+#     machine's), and the program that runs images ---
+CMD     ?=
+MIRROR  ?=
+DOCKER  ?= docker
 
 METHODS := multi_label multi_task multi_weight multi_weight_third
 PY := $(VENV)/bin/python
@@ -71,7 +77,9 @@ comma := ,
 ONE_GPU = $(patsubst all,0,$(firstword $(subst $(comma), ,$(GPU))))
 
 .PHONY: setup demo reproduce shop records split lmdb prototxt train features evaluate report test lint proto clean \
-        train-multilabel train-multitask train-multiweight train-multiweight-third committed-prototxt
+        train-multilabel train-multitask train-multiweight train-multiweight-third committed-prototxt \
+        docker-cpu docker-gpu docker-run docker-train-multiweight docker-check original-root original-run \
+        test-parity parity-table
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.ready
@@ -137,6 +145,41 @@ test: $(VENV)/.ready
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/python -m pytest
+
+# Against the original alone: make original-root, or MULTIWEIGHT_ORIGINAL_ROOT or MULTIWEIGHT_ORIGINAL_PYTHON (tests/parity).
+test-parity: $(VENV)/.ready
+	$(VENV)/bin/python -m pytest tests/parity
+
+# The same, and the worst deviations it sees written into docs/.
+parity-table: export MULTIWEIGHT_PARITY_TABLE = docs/PARITY_TABLE.md
+parity-table: export MULTIWEIGHT_REQUIRE_ORIGINAL = 1
+parity-table: test-parity
+
+# The original stack (docker/README.md): images, a command in them, the same in a folder for machines without Docker.
+DOCKER_BUILD = @command -v $(DOCKER) >/dev/null || \
+  { echo "error: $(DOCKER) is not installed: install Docker, or make original-root" >&2; exit 2; }; $(DOCKER) build
+docker-cpu:
+	$(DOCKER_BUILD) $(if $(MIRROR),--build-arg MIRROR=$(MIRROR)) -f docker/cpu/Dockerfile -t multiweight-cpu .
+
+docker-gpu:
+	$(DOCKER_BUILD) -f docker/gpu/Dockerfile -t multiweight-gpu .
+
+docker-run:
+	@DOCKER="$(DOCKER)" docker/run.sh multiweight-cpu "$(RUNS)" "$(DATA)" -- $(CMD)
+
+# Data and nets are written before, on the host: the image reads the same files.
+docker-train-multiweight:
+	@mkdir -p $(RUNS)
+	@DOCKER="$(DOCKER)" docker/run.sh --gpu multiweight-gpu "$(RUNS)" -- train-run $(RUNS)/$(DATASET)/multi_weight $(or $(GPU),0)
+
+docker-check: $(VENV)/.ready
+	docker/check.sh build/docker-check $(MIRROR)
+
+original-root:
+	@docker/original_root.sh build/original-root $(MIRROR)
+
+original-run:
+	@docker/run.sh build/original-root "$(RUNS)" "$(DATA)" -- $(CMD)
 
 # Regenerate what is committed: the paper's nets, and the schema's Python form.
 committed-prototxt: $(READY)

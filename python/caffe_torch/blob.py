@@ -26,6 +26,8 @@ class _Array:
         self._device: Tensor | None = None
         self._newest_on_host = True
         self._exposed = False
+        #: Zeros that are still to be written: the memory holds something else.
+        self._zero = False
 
     def numpy(self) -> np.ndarray:
         """The writable NumPy view; what is written there is what the layers read next."""
@@ -44,6 +46,8 @@ class _Array:
             host = self._to_host()
             self._device, self._newest_on_host = None, True
             return host
+        if self._zero:
+            self.set(self.plain_room(where).zero_())
         if self._device is None or self._device.device != where:
             self._device = self._to_host().to(where, non_blocking=True)
         return self._device
@@ -51,6 +55,7 @@ class _Array:
     def set(self, value: Tensor) -> None:
         """Take over ``value``, a tensor on any device, as the array's new content."""
         value = value.detach()
+        self._zero = False
         if tuple(value.shape) != self.shape:
             value = value.reshape(self.shape)
         if value.device.type != "cpu":
@@ -63,18 +68,43 @@ class _Array:
             else:
                 self._host = value
 
+    def room(self, like: Tensor, where: torch.device | None = None) -> Tensor:
+        """Memory laid out like ``like``, on its device or ``where``, for content that ``set`` gets next.
+
+        It is this array's own where that fits, so what was in the array is lost.
+        """
+        where = where or like.device
+        own = self._host if where.type == "cpu" else self._device
+        if own is not None and own.device == where and own.shape == like.shape and own.stride() == like.stride():
+            return own.data
+        return torch.empty_like(like, device=where)
+
+    def _plain(self) -> Tensor:
+        """A tensor without memory, of the array's shape in C order."""
+        return torch.empty(self.shape, device="meta")
+
+    def plain_room(self, where: torch.device) -> Tensor:
+        """``room`` in C order."""
+        return self.room(self._plain(), where)
+
+    def release(self) -> None:
+        """Give the memory back before new content is computed; not where a NumPy view of it has been given out."""
+        if not self._exposed:
+            self._host = self._device = None
+            self._zero = True
+
     @property
     def is_zero(self) -> bool:
         """Whether the array is known to be all zeros, without a look at it."""
-        return self._host is None and self._device is None
+        return self._zero or (self._host is None and self._device is None)
 
     def clear(self) -> None:
         """Fill with zeros; without memory traffic where no NumPy view has been given out."""
-        self._device, self._newest_on_host = None, True
         if self._exposed and self._host is not None:
+            self._device, self._newest_on_host = None, True
             self._host.zero_()
         else:
-            self._host = None
+            self._zero = True
 
     def change(self, operation: Callable[[Tensor], object]) -> None:
         """Apply an in-place ``operation`` to the tensor on the current device."""
@@ -90,6 +120,7 @@ class _Array:
         old = None if self.is_zero else self.numpy().reshape(-1)
         size = _count(shape)
         self.shape = shape
+        self._zero = False
         self._host = self._device = None
         self._newest_on_host = True
         self._exposed = False
@@ -103,6 +134,9 @@ class _Array:
                 self._host.reshape(-1)[:kept] = torch.from_numpy(old[:kept])
 
     def _to_host(self) -> Tensor:
+        if self._zero:
+            self._zero, self._newest_on_host = False, True
+            self._host = self._device = None
         if not self._newest_on_host and self._device is not None:
             if self._host is not None and self._exposed:
                 self._host.copy_(self._device)
@@ -194,6 +228,16 @@ class Blob:
         blob.assign(self.tensor().clone())
         return blob
 
+    def accumulate_product(self, left: Tensor, right: Tensor) -> None:
+        """Add the matrix product ``left`` ``right`` to the gradient; float32 needs no memory for the product itself."""
+        if left.dtype != torch.float32:
+            self.accumulate_diff(torch.mm(left, right).float())
+        elif self._diff.is_zero:
+            product = self._diff.plain_room(left.device).view(left.shape[0], right.shape[1])
+            self._diff.set(torch.mm(left, right, out=product))
+        else:
+            self._diff.change(lambda diff: diff.view(left.shape[0], right.shape[1]).addmm_(left, right))
+
     def clear_diff(self) -> None:
         """Set the gradient to zero."""
         self._diff.clear()
@@ -201,6 +245,22 @@ class Blob:
     def change(self, operation: Callable[[Tensor], object]) -> None:
         """Change the data in place: ``operation`` gets the tensor on the current device."""
         self._data.change(operation)
+
+    def room(self, like: Tensor, where: torch.device | None = None) -> Tensor:
+        """Memory for data that ``assign`` gets next, laid out like ``like``; the data until now are lost."""
+        return self._data.room(like, where)
+
+    def release(self) -> None:
+        """Say that new data will be assigned and those until now are no longer needed."""
+        self._data.release()
+
+    def diff_room(self, like: Tensor) -> Tensor:
+        """Memory for a gradient that ``assign_diff`` gets next, laid out like ``like``; the one until now is lost."""
+        return self._diff.room(like)
+
+    def release_diff(self) -> None:
+        """Say that a new gradient will be assigned and the one until now is no longer needed."""
+        self._diff.release()
 
     def share_data(self, other: Blob) -> None:
         """Use ``other``'s data as this blob's own, from now on."""

@@ -8,17 +8,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from caffe_torch import precision
 from caffe_torch.blob import Blob
 from caffe_torch.fillers import fill
-from caffe_torch.layers.base import FunctionLayer, register
+from caffe_torch.layers import fourier
+from caffe_torch.layers.base import FunctionLayer, Layer, register
 from caffe_torch.layers.shapes import count
 from caffe_torch.layers.window import ConvolutionWindow
 
-_FORWARD = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
-_TRANSPOSED = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
 
-
-class _Convolution(FunctionLayer):
+class _Convolution(Layer):
     """What the two directions share: blobs are weights (first axis: outputs, or inputs when transposed) and bias."""
 
     bottoms = (1, None)
@@ -34,6 +33,7 @@ class _Convolution(FunctionLayer):
             raise self.fail(f"at most 3 spatial axes are supported, found {window.axes}")
         self.channels = bottom[0].shape[window.channel_axis]
         self.outputs, self.group = param.num_output, param.group
+        self._plan: tuple[torch.Size, fourier.FourierConvolution | None] | None = None
         if self.outputs < 1 or self.group < 1:
             raise self.fail(f"num_output {self.outputs} and group {self.group} must be 1 or more")
         if self.channels % self.group or self.outputs % self.group:
@@ -54,29 +54,93 @@ class _Convolution(FunctionLayer):
             sizes = self.window.input if self.transposed else self.window.output
             t.adopt_shape((*b.shape[:axis], self.outputs, *sizes(b.shape[axis + 1 :])))
 
-    def compute(self, inputs: list[Tensor], params: list[Tensor]) -> Sequence[Tensor]:
-        return [self._apply(x, params[0], params[1] if len(params) > 1 else None) for x in inputs]
+    def forward(self, bottom: list[Blob], top: list[Blob]) -> None:
+        weight, bias = self._weight(), self.blobs[1].tensor().data if len(self.blobs) > 1 else None
+        for b, t in zip(bottom, top):
+            x = self._images(b.tensor().data, self.channels)
+            way = self._fourier(x)
+            if way:
+                y = t.room(torch.empty(t.shape, device="meta", memory_format=torch.channels_last), x.device)
+                way.forward(x, weight, bias, y)
+            else:
+                t.release()
+                y = self._direct(x, weight, bias).reshape(t.shape)
+            t.assign(y)
 
-    def _apply(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    def backward(self, top: list[Blob], propagate_down: list[bool], bottom: list[Blob]) -> None:
+        flags = [*(self.param_propagate_down or [True] * len(self.blobs)), False][:2]
+        weight = self._weight()
+        for b, t, wanted in zip(bottom, top, propagate_down):
+            dy = self._images(t.diff_tensor().data, self.outputs)
+            if flags[1]:
+                self.blobs[1].accumulate_diff(dy.sum(dim=[0, *range(2, dy.dim())]))
+            if not (wanted or flags[0]):
+                continue
+            x = self._images(b.tensor().data, self.channels)
+            way = self._fourier(x)
+            if way:
+                dx = b.diff_room(x) if wanted else None
+                dw = torch.empty_like(weight) if flags[0] else None
+                way.backward(x, weight, dy, dx, dw)
+            else:
+                if wanted:
+                    b.release_diff()
+                dx, dw = self._direct_backward(x, weight, dy, (wanted, flags[0]))
+            if dw is not None:
+                self.blobs[0].accumulate_diff(dw.contiguous())
+            if dx is not None:
+                b.assign_diff(dx.reshape(b.shape))
+
+    def _weight(self) -> Tensor:
+        weight = self.blobs[0].tensor().data
+        return weight if self.window.axes else weight.unsqueeze(-1)
+
+    def _images(self, x: Tensor, channels: int) -> Tensor:
+        """``x`` as (images, channels, spatial axes), in the memory format that computes fastest."""
         window = self.window
-        axes = max(window.axes, 1)
-        spatial = x.shape[window.channel_axis + 1 :] or (1,)
-        leading = x.shape[: window.channel_axis]
         if window.channel_axis != 1 or window.axes == 0:
-            x = x.reshape(count(leading), self.channels, *spatial)
-        if window.axes == 0:
-            weight = weight.unsqueeze(-1)
-        if axes == 2 and x.device.type == "cpu":
+            leading, spatial = x.shape[: window.channel_axis], x.shape[window.channel_axis + 1 :] or (1,)
+            x = x.reshape(count(leading), channels, *spatial)
+        if x.dim() == 4 and (x.device.type == "cpu" or precision.current() == "bf16"):
             # Twice as fast on CPUs, and pooling, LRN and ReLU downstream keep the format.
             x = x.contiguous(memory_format=torch.channels_last)
-        stride, pad, dilation = (window.stride or 1), (window.pad or 0), (window.dilation or 1)
-        if self.transposed:
-            y = _TRANSPOSED[axes](x, weight, bias, stride, pad, 0, self.group, dilation)
-        else:
-            y = _FORWARD[axes](x, weight, bias, stride, pad, dilation, self.group)
-        if window.channel_axis != 1 or window.axes == 0:
-            y = y.reshape(*leading, self.outputs, *(y.shape[2:] if window.axes else ()))
-        return y
+        return x
+
+    def _arguments(self) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+        """Stride, pad and dilation, one entry an axis of ``_images``."""
+        window = self.window
+        return window.stride or (1,), window.pad or (0,), window.dilation or (1,)
+
+    def _fourier(self, x: Tensor) -> fourier.FourierConvolution | None:
+        """The way through the Fourier transform, where it is faster."""
+        stride, pad, dilation = self._arguments()
+        fits = x.dim() == 4 and not self.transposed and stride == dilation == (1, 1)
+        if not fits or x.device.type != "cpu" or precision.current() == "bf16":
+            return None
+        if self._plan is None or self._plan[0] != x.shape:
+            shape, pads = self.blobs[0].shape, (pad[0], pad[1])
+            way = None
+            if fourier.worthwhile(x.shape, shape, pads, self.group):
+                way = fourier.FourierConvolution((x.shape[2], x.shape[3]), (shape[2], shape[3]), pads, self.group)
+            self._plan = x.shape, way
+        return self._plan[1]
+
+    def _direct(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        stride, pad, dilation = self._arguments()
+        x, weight, bias = precision.factors(x, weight, bias)  # type: ignore[assignment]
+        nothing = [0] * len(stride)
+        return torch.convolution(
+            x, weight, bias, stride, pad, dilation, self.transposed, nothing, self.group
+        ).float()
+
+    def _direct_backward(self, x: Tensor, weight: Tensor, dy: Tensor, mask: tuple[bool, bool]) -> list[Tensor | None]:
+        stride, pad, dilation = self._arguments()
+        dy, x, weight = precision.factors(dy, x, weight)  # type: ignore[assignment]
+        nothing = [0] * len(stride)
+        gradients = torch.ops.aten.convolution_backward(
+            dy, x, weight, None, stride, pad, dilation, self.transposed, nothing, self.group, [*mask, False]
+        )
+        return [g.float() if wanted else None for g, wanted in zip(gradients, mask)]
 
 
 @register("Convolution")

@@ -123,6 +123,11 @@ def read_window(layer: Layer, param: Any, spatial: Pair) -> Window:
     return Window(kernel, stride, pad, param.round_mode == param.FLOOR)
 
 
+def _fast_format(x: Tensor) -> Tensor:
+    """On a CPU channels last, in which pooling is many times faster."""
+    return x.contiguous(memory_format=torch.channels_last) if x.device.type == "cpu" else x
+
+
 @register("Pooling")
 class Pooling(FunctionLayer):
     """MAX, AVE or STOCHASTIC pooling; MAX gives the positions of its maxima as a second top, where one is named."""
@@ -147,10 +152,39 @@ class Pooling(FunctionLayer):
         for blob in top:
             blob.adopt_shape((shape[0], shape[1], *output))
 
+    def forward(self, bottom: list[Blob], top: list[Blob]) -> None:
+        self._index: Tensor | None = None
+        if not self._plain_max(bottom[0], top):
+            super().forward(bottom, top)
+            return
+        top[0].release()
+        y, index = F.max_pool2d(_fast_format(bottom[0].tensor().data), *self._arguments(), return_indices=True)
+        self._index = index.to(torch.int32)  # half the memory of what PyTorch gives and takes
+        top[0].assign(y)
+
+    def backward(self, top: list[Blob], propagate_down: list[bool], bottom: list[Blob]) -> None:
+        if self._index is None:
+            super().backward(top, propagate_down, bottom)
+        elif propagate_down[0]:
+            x, dy = _fast_format(bottom[0].tensor().data), _fast_format(top[0].diff_tensor().data)
+            dx = bottom[0].diff_room(x)
+            torch.ops.aten.max_pool2d_with_indices_backward.grad_input(
+                dy, x, *self._arguments(), self._index.long(), grad_input=dx
+            )
+            bottom[0].assign_diff(dx)
+
+    def _plain_max(self, bottom: Blob, top: list[Blob]) -> bool:
+        """Whether PyTorch's max pooling does all, in which case its own gradient spares autograd's detours."""
+        spatial = (bottom.shape[2], bottom.shape[3])
+        is_max = self.param.pooling_param.pool == self.param.pooling_param.MAX
+        return is_max and len(top) == 1 and self.window.torch_output(spatial) == self.window.output(spatial)
+
+    def _arguments(self) -> tuple[Pair, Pair, Pair, Pair, bool]:
+        """Kernel, stride, pad, dilation and rounding up."""
+        return self.window.kernel, self.window.stride, self.window.pad, (1, 1), True
+
     def compute(self, inputs: list[Tensor], params: list[Tensor]) -> Sequence[Tensor]:
-        param, x = self.param.pooling_param, inputs[0]
-        if x.device.type == "cpu":
-            x = x.contiguous(memory_format=torch.channels_last)  # many times faster there
+        param, x = self.param.pooling_param, _fast_format(inputs[0])
         if param.pool == param.MAX:
             y, index = pool_max(x, self.window)
             return [y, index.to(x.dtype)]
