@@ -165,11 +165,12 @@ docker-gpu:
 	$(DOCKER_BUILD) -f docker/gpu/Dockerfile -t multiweight-gpu .
 
 docker-run:
+	@mkdir -p "$(RUNS)"
 	@DOCKER="$(DOCKER)" docker/run.sh multiweight-cpu "$(RUNS)" "$(DATA)" -- $(CMD)
 
 # Data and nets are written before, on the host: the image reads the same files.
 docker-train-multiweight:
-	@mkdir -p $(RUNS)
+	@mkdir -p "$(RUNS)"
 	@DOCKER="$(DOCKER)" docker/run.sh --gpu multiweight-gpu "$(RUNS)" -- train-run $(RUNS)/$(DATASET)/multi_weight $(or $(GPU),0)
 
 docker-check: $(VENV)/.ready
@@ -179,6 +180,7 @@ original-root:
 	@docker/original_root.sh build/original-root $(MIRROR)
 
 original-run:
+	@[ -d "$(RUNS)" ] || install -d $(if $(SUDO_UID),-o $(SUDO_UID) -g $(SUDO_GID)) "$(RUNS)"
 	@docker/run.sh build/original-root "$(RUNS)" "$(DATA)" -- $(CMD)
 
 # Regenerate what is committed: the paper's nets, and the schema's Python form.

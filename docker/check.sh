@@ -7,13 +7,13 @@
 # who is not root; host-runs/, the same evaluated by the host's tools; figures.txt, sizes and times.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-[ $# -ge 1 ] || { echo "usage: check.sh FOLDER [MIRROR]" >&2; exit 2; }
 
 fail() {
     echo "error: $*" >&2
     exit 2
 }
 
+[ $# -ge 1 ] || fail "usage: check.sh FOLDER [MIRROR]"
 work=$(mkdir -p "$1" && cd "$1" && pwd -P) mirror=${2:-}
 user=12345:12345
 settings=(DATASET=sample-shop)
@@ -83,23 +83,27 @@ inside make train-multiweight ENGINE=caffe "${settings[@]}" 2>"$work/train.log" 
 note "make train-multiweight in the image: $((SECONDS - from)) s"
 inside make features evaluate report ENGINE=caffe "${settings[@]}"
 
-step "what the GPU image runs, on the CPU: caffe train with the loss layer, stopped and gone on with, then extract_features"
-inside make prototxt ENGINE=caffe "${settings[@]}" SCHEME=smoothed C=2.0 ITERATIONS=20
+step "docker/gpu/Dockerfile on the CPU original: caffe train with the loss layer, gone on with, then extract_features"
+inside make prototxt ENGINE=caffe "${settings[@]}" SCHEME=smoothed C=2.0 ITERATIONS=20 NET="--test-interval 20"
 run=runs/sample-shop/smoothed-c2
-inside env PYTHONPATH=/multiweight/python timeout -s INT 600 docker/gpu/train.sh "$run" none 2>"$work/caffe-train.log" ||
+store build --isolation=chroot --build-arg BASE=localhost/multiweight-cpu --file docker/gpu/Dockerfile \
+    --tag localhost/multiweight-gpu-on-cpu . >"$work/build-gpu.log" 2>&1 ||
+    { tail -n 30 "$work/build-gpu.log" >&2; fail "docker/gpu/Dockerfile does not build: see $work/build-gpu.log"; }
+container=$(store from --pull-never localhost/multiweight-gpu-on-cpu)
+inside train-run "$run" none 2>"$work/caffe-train.log" ||
     { tail -n 20 "$work/caffe-train.log" >&2; fail "caffe train failed on $run"; }
 rm "$work/$run"/snapshots/*_iter_20.*
-inside env PYTHONPATH=/multiweight/python docker/gpu/train.sh "$run" none 2>>"$work/caffe-train.log"
-grep -q "Restoring previous solver status from $run/snapshots/smoothed-c2_iter_15.solverstate" "$work/caffe-train.log" ||
+inside train-run "$run" none 2>>"$work/caffe-train.log"
+grep -q "Resuming from $run/snapshots/smoothed-c2_iter_15.solverstate" "$work/caffe-train.log" ||
     fail "caffe train did not go on from its snapshot: see $work/caffe-train.log"
 [ -e "$work/$run/snapshots/smoothed-c2_iter_20.caffemodel" ] || fail "$run has no snapshot of iteration 20"
-inside env PYTHONPATH=/multiweight/python extract_features "$run/snapshots/smoothed-c2_iter_20.caffemodel" \
+inside extract_features "$run/snapshots/smoothed-c2_iter_20.caffemodel" \
     "$run/train_val.prototxt" fc7 "$run/fc7_lmdb" 2 lmdb CPU 2>"$work/extract.log" ||
     { tail -n 20 "$work/extract.log" >&2; fail "extract_features failed on $run"; }
 
 step "the host's tools on the same snapshots"
 cp -a "$work/runs" "$work/host-runs"
-rm -rf "$work/host-runs/sample-shop/report" "$work"/host-runs/sample-shop/*/{features,retrieval}.h5 \
+rm -rf "$work/host-runs/sample-shop/report" "$work/host-$run" "$work"/host-runs/sample-shop/*/{features,retrieval}.h5 \
     "$work"/host-runs/sample-shop/*/evaluation.json
 make --no-print-directory features evaluate report ENGINE=torch "${settings[@]}" RUNS="$work/host-runs"
 python3 docker/compare_evaluations.py "$work/runs/sample-shop" "$work/host-runs/sample-shop" | tee -a "$work/figures.txt"

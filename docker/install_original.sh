@@ -37,8 +37,8 @@ apt-get update -q -o APT::Update::Error-Mode=any ||
 [ -n "$(apt-cache madison caffe)" ] ||
     fail "the mirror has no package caffe for $(dpkg --print-architecture): choose another, or an amd64 machine"
 # In the first line the original and its BLAS, in the second what the steps from photos to report import; python3-caffe
-# brings NumPy, protobuf, pandas and matplotlib.
-apt-get install -q -y --no-install-recommends \
+# brings NumPy, protobuf, pandas and matplotlib. No fsync of each file: a system that is cut off here is thrown away.
+apt-get install -q -y --no-install-recommends -o Dpkg::Options::=--force-unsafe-io \
     caffe python3-caffe libopenblas0-pthread make \
     python3-opencv python3-h5py python3-lmdb python3-yaml python3-jinja2 python3-tqdm ||
     fail "apt-get could not install the packages: see the lines above"
