@@ -81,7 +81,7 @@ def _checksum(solver: Solver) -> int:
     value = 0
     for parameter in solver.net._learnable:
         if parameter.lr_mult:
-            value = zlib.crc32(np.ascontiguousarray(parameter.blob.data), value)
+            value = zlib.crc32(np.ascontiguousarray(parameter.blob.data).data, value)
     return value
 
 

@@ -129,9 +129,7 @@ class _Convolution(Layer):
         stride, pad, dilation = self._arguments()
         x, weight, bias = precision.factors(x, weight, bias)  # type: ignore[assignment]
         nothing = [0] * len(stride)
-        return torch.convolution(
-            x, weight, bias, stride, pad, dilation, self.transposed, nothing, self.group
-        ).float()
+        return torch.convolution(x, weight, bias, stride, pad, dilation, self.transposed, nothing, self.group).float()
 
     def _direct_backward(self, x: Tensor, weight: Tensor, dy: Tensor, mask: tuple[bool, bool]) -> list[Tensor | None]:
         stride, pad, dilation = self._arguments()

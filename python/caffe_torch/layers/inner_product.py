@@ -58,6 +58,7 @@ class InnerProduct(Layer):
         if flags[0]:
             x = self._rows(bottom[0])
             left, right = precision.factors(*((x, dy) if self.transpose else (dy, x)))
+            assert left is not None and right is not None
             self.blobs[0].accumulate_product(left.t(), right)
         if len(self.blobs) > 1 and flags[1]:
             self.blobs[1].accumulate_diff(dy.sum(dim=0))
