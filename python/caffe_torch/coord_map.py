@@ -1,7 +1,7 @@
 """caffe.coord_map: how pixel coordinates of one blob of a NetSpec map to another's, and the Crop that aligns the two.
 
-A map is (axis, scale, shift): coordinate x of a layer's bottom lies at ``x * scale + shift`` of its top; axis is the last
-one before the spatial axes, None where a layer leaves coordinates alone.
+A map is (axis, scale, shift): coordinate x of a layer's bottom lies at ``x * scale + shift`` of its top; axis is the
+last one before the spatial axes, None where a layer leaves coordinates alone.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ every N-th record, gradients are averaged before each update, and process 0 alon
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Iterable
 
@@ -51,12 +52,20 @@ def join() -> None:
     """Meet the other processes that torchrun has started (once; nothing to do for a single one)."""
     if averages_updates() and world_size() > 1 and not joined():
         dist.init_process_group(_backend())
+        atexit.register(leave)
 
 
 def join_at(meeting: str) -> None:
     """Meet the other processes at ``meeting``, an address that all were given (``caffe.NCCL``)."""
     if not joined():
         dist.init_process_group(_backend(), init_method=meeting, rank=rank(), world_size=world_size())
+        atexit.register(leave)
+
+
+def leave() -> None:
+    """Part from the other processes: PyTorch's threads must end before the interpreter does."""
+    if joined():
+        dist.destroy_process_group()
 
 
 def _backend() -> str:
@@ -91,6 +100,15 @@ def mean(value: float) -> float:
     tensor = torch.tensor([value], dtype=torch.float64, device=device.current())
     average([tensor])
     return float(tensor)
+
+
+def largest(value: int) -> int:
+    """The largest of the processes' small numbers; this process's own where they are not averaged by themselves."""
+    if not joined() or not averages_updates():
+        return value
+    tensor = torch.tensor([value], dtype=torch.int32, device=device.current())
+    dist.all_reduce(tensor, dist.ReduceOp.MAX)
+    return int(tensor)
 
 
 def barrier() -> None:

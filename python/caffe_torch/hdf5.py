@@ -6,19 +6,20 @@ Weights: ``data/<layer>/<i>`` for parameters that own themselves (a shared one i
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import h5py
 import numpy as np
 
 from caffe_torch import wire
-from caffe_torch.errors import CaffeError
+from caffe_torch.errors import CaffeError, wrong_count, wrong_shape
 
 if TYPE_CHECKING:
-    from caffe_torch.net import Net
+    from caffe_torch.net_weights import NetWeights
 
 
 def is_hdf5(path: str | Path) -> bool:
@@ -26,27 +27,27 @@ def is_hdf5(path: str | Path) -> bool:
     return bool(h5py.is_hdf5(str(path)))
 
 
-def save_net(path: str | Path, net: Net, write_diff: bool = False) -> None:
+def save_net(path: str | Path, net: NetWeights, write_diff: bool = False) -> None:
     """Write the net's parameters, and their diffs if wanted; the file appears whole or not at all."""
     wire.write_atomically(path, lambda file: write_net(file, net, write_diff))
 
 
-def write_net(file: BinaryIO, net: Net, write_diff: bool = False) -> None:
+def write_net(file: BinaryIO, net: NetWeights, write_diff: bool = False) -> None:
     """``save_net`` into an open file."""
     owners = {id(parameter.blob) for parameter in net._learnable}
     with h5py.File(file, "w") as store:
         data = store.create_group("data")
         diff = store.create_group("diff") if write_diff else None
-        for name, layer in net._named_layers():
-            group = data.require_group(name)
+        for name, layer in zip(net._layer_names, net._layers):
+            groups = (data.require_group(name), diff.require_group(name) if diff is not None else None)
             for i, blob in enumerate(layer.blobs):
                 if id(blob) in owners:
-                    group.create_dataset(str(i), data=blob.data, dtype="<f4")
-                if diff is not None:
-                    diff.require_group(name).create_dataset(str(i), data=blob.diff, dtype="<f4")
+                    groups[0].create_dataset(str(i), data=blob.data, dtype="<f4")
+                if groups[1] is not None:
+                    groups[1].create_dataset(str(i), data=blob.diff, dtype="<f4")
 
 
-def load_net(path: str | Path, net: Net) -> None:
+def load_net(path: str | Path, net: NetWeights) -> None:
     """Take over the parameters of the layers that the file has by the same name; other layers keep theirs.
 
     CaffeError names file, layer and both shapes where they differ.
@@ -54,32 +55,33 @@ def load_net(path: str | Path, net: Net) -> None:
     owners = {id(parameter.blob) for parameter in net._learnable}
     with _opened(path) as store:
         if not isinstance(store.get("data"), h5py.Group):
-            raise CaffeError(f"{path}: holds no weights: an HDF5 .caffemodel has a group 'data'")
-        for name, layer in net._named_layers():
-            group = store["data"].get(name)
-            if not isinstance(group, h5py.Group):
+            raise CaffeError(f"{path}: has no group `data`: is it a .caffemodel.h5?")
+        for name, group in _layer_groups(store["data"]):
+            blobs = net._blobs_of(name)
+            if blobs is None:
                 continue
-            stored = {key: item for key, item in group.items() if isinstance(item, h5py.Dataset)}
-            if len(stored) > len(layer.blobs):
-                raise _count(path, name, len(stored), len(layer.blobs))
-            for i, blob in enumerate(layer.blobs):
-                if str(i) in stored:
-                    _copy(path, name, i, stored[str(i)], blob)
-                elif id(blob) in owners:
-                    raise _count(path, name, len(stored), len(layer.blobs))
+            if len(group) > len(blobs):
+                raise wrong_count(str(path), name, len(group), len(blobs))
+            for i, blob in enumerate(blobs):
+                stored = group.get(str(i))
+                if stored is not None:
+                    if stored.shape != blob.shape:
+                        raise wrong_shape(str(path), name, i, stored.shape, blob.shape)
+                    blob.data[...] = _values(path, stored)
+                elif id(blob) in owners:  # a shared one comes with its owner
+                    raise wrong_count(str(path), name, len(group), len(blobs))
 
 
-def _count(path: str | Path, name: str, found: int, wanted: int) -> CaffeError:
-    return CaffeError(f"{path}: layer {name!r} has {found} parameter blob(s), this net's has {wanted}")
+def _layer_groups(data: h5py.Group) -> list[tuple[str, h5py.Group]]:
+    """(layer name, group) of every group that holds arrays, or nothing; a layer name may have slashes."""
+    found: list[tuple[str, h5py.Group]] = []
 
+    def visit(name: str, item: h5py.Group | h5py.Dataset) -> None:
+        if isinstance(item, h5py.Group) and not any(isinstance(child, h5py.Group) for child in item.values()):
+            found.append((name, item))
 
-def _copy(path: str | Path, name: str, index: int, stored: h5py.Dataset, blob: Any) -> None:
-    if stored.shape != blob.shape:
-        raise CaffeError(
-            f"{path}: cannot copy parameter {index} of layer {name!r}: its shape there is {stored.shape}, here "
-            f"{blob.shape}; to train it from scratch, rename the layer"
-        )
-    blob.data[...] = _values(path, stored)
+    data.visititems(visit)
+    return found
 
 
 def write_state(file: BinaryIO, iteration: int, learned_net: str, history: list[np.ndarray], current_step: int) -> None:
@@ -129,10 +131,12 @@ def _values(path: str | Path, dataset: h5py.Dataset) -> np.ndarray:
 
 @contextmanager
 def _opened(path: str | Path) -> Iterator[h5py.File]:
+    if not os.path.isfile(path):
+        raise CaffeError(f"{path}: cannot be read (no such file)")
     try:
         store = h5py.File(str(path), "r")
     except OSError as error:
-        raise CaffeError(f"{path}: cannot be read as HDF5, or is cut short ({error})") from None
+        raise CaffeError(f"{path}: is no HDF5 file or cut short ({error})") from None
     with store:
         try:
             yield store

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import weakref
 from collections.abc import Iterator
 from typing import Any
@@ -84,17 +85,25 @@ class Source:
                     seen[cursor.key()] = None
                     cursor.prev()
                 for key in seen:
-                    yield key, transaction.get(key)
+                    cursor.set_key(key)
+                    yield key, cursor.value()
         except lmdb.Error as error:
             raise CaffeError(f"{self.path}: is damaged ({error}): build it anew") from None
 
 
 def _between(first: bytes, last: bytes) -> Iterator[bytes]:
-    """Keys at even steps from ``first`` to ``last``, taken as large numbers from where they begin to differ."""
+    """Keys at even steps from ``first`` to ``last``: by the number that both have where they begin to differ, as keys
+    mostly are counted in decimal digits; by their bytes else."""
     common = len(os.path.commonprefix([first, last]))
-    low, high = (int.from_bytes(key[common : common + 8].ljust(8, b"\0"), "big") for key in (first, last))
+    digits = [re.match(rb"\d{0,15}", key[common:]) for key in (first, last)]
+    width = min(len(match.group()) for match in digits if match)
+    if width:
+        low, high = (int(key[common : common + width]) for key in (first, last))
+    else:
+        low, high = (int.from_bytes(key[common : common + 8].ljust(8, b"\0"), "big") for key in (first, last))
     for i in range(1, _BETWEEN + 1):
-        yield first[:common] + (low + (high - low) * i // (_BETWEEN + 1)).to_bytes(8, "big")
+        number = low + (high - low) * i // (_BETWEEN + 1)
+        yield first[:common] + (b"%0*d" % (width, number) if width else number.to_bytes(8, "big"))
 
 
 def open_source(path: str) -> Source:

@@ -10,14 +10,17 @@ from typing import Any, Callable
 import torch
 
 import caffe_torch.layers  # noqa: F401  (fills the registry)
-from caffe_torch import log, netparam, prototxt
+from caffe_torch import log, net_log, netparam, prototxt
 from caffe_torch.blob import Blob
-from caffe_torch.errors import CaffeError
+from caffe_torch.debug import DebugInfo
 from caffe_torch.layers.base import Layer, create
 from caffe_torch.net_api import NetApi
 from caffe_torch.net_weights import NetWeights
 from caffe_torch.params import Parameter, share_parameters
 from caffe_torch.upgrade import upgrade_net
+
+#: The name of every top that a loss layer leaves unnamed.
+AUTOMATIC = "(automatic)"
 
 
 class Net(NetApi, NetWeights):
@@ -71,8 +74,8 @@ class Net(NetApi, NetWeights):
         self._layer_names: list[str] = []
         self._bottoms: list[list[Blob]] = []
         self._tops: list[list[Blob]] = []
-        self.bottom_names: OrderedDict[str, list[str]] = OrderedDict()
-        self.top_names: OrderedDict[str, list[str]] = OrderedDict()
+        self._bottom_names: list[list[str]] = []
+        self._top_names: list[list[str]] = []
         self.blobs: OrderedDict[str, Blob] = OrderedDict()
         self._need_backward: list[bool] = []
         self._bottom_need_backward: list[list[bool]] = []
@@ -90,9 +93,12 @@ class Net(NetApi, NetWeights):
             layer = create(layer_param, layer_param.phase)
             self._append(layer, layer_param, available, inputs)
             self._decide_backward(layer, layer_param, blob_needs)
+        self.bottom_names = OrderedDict(zip(self._layer_names, self._bottom_names))
+        self.top_names = OrderedDict(zip(self._layer_names, self._top_names))
         self.inputs = inputs
-        self.outputs = list(available)
+        self.outputs = sorted(available)
         self._skip_what_no_loss_needs(param)
+        net_log.describe(self)
         if param.force_backward:
             self._force_backward(param)
         self._learnable = share_parameters(self._named_layers())
@@ -101,13 +107,13 @@ class Net(NetApi, NetWeights):
         )
         self.layers = [getattr(layer, "user", layer) for layer in self._layers]
         self.layer_dict = OrderedDict(zip(self._layer_names, self.layers))
+        if param.debug_info:
+            DebugInfo(self)
 
     def _named_layers(self) -> list[tuple[str, Layer]]:
         return list(zip(self._layer_names, self._layers))
 
     def _append(self, layer: Layer, param: Any, available: dict[str, None], inputs: list[str]) -> None:
-        if param.name in self._layer_names:
-            raise CaffeError(f"layer {param.name!r}: the net has another layer of this name")
         bottoms = [self.blobs[name] for name in param.bottom]
         tops = []
         for j, name in enumerate(param.top):
@@ -126,6 +132,12 @@ class Net(NetApi, NetWeights):
             available.pop(name, None)
         for name in param.top:
             available[name] = None
+        top_names = list(param.top)
+        while layer.is_loss and len(tops) < layer.tops[0]:
+            # As in Caffe, a loss may leave its top unnamed: it counts, but nothing can use it.
+            top_names.append(AUTOMATIC)
+            tops.append(Blob())
+            self.blobs[AUTOMATIC] = tops[-1]
         layer.check_counts(bottoms, tops)
         layer.setup(bottoms, tops)
         layer.reshape(bottoms, tops)
@@ -133,8 +145,8 @@ class Net(NetApi, NetWeights):
         self._layer_names.append(param.name)
         self._bottoms.append(bottoms)
         self._tops.append(tops)
-        self.bottom_names[param.name] = list(param.bottom)
-        self.top_names[param.name] = list(param.top)
+        self._bottom_names.append(list(param.bottom))
+        self._top_names.append(top_names)
         self._set_loss_weights(layer, param, tops)
 
     def _set_loss_weights(self, layer: Layer, param: Any, tops: list[Blob]) -> None:
@@ -151,19 +163,16 @@ class Net(NetApi, NetWeights):
     def _decide_backward(self, layer: Layer, param: Any, needs: dict[str, bool]) -> None:
         if param.propagate_down and len(param.propagate_down) != len(param.bottom):
             raise layer.fail(f"has {len(param.propagate_down)} propagate_down for {len(param.bottom)} bottom(s)")
-        bottom_needs = []
-        for j, name in enumerate(param.bottom):
-            flag = needs[name]
-            if param.propagate_down:
-                flag = param.propagate_down[j]
-            bottom_needs.append(flag)
+        given = [needs[name] for name in param.bottom]
+        bottom_needs = list(param.propagate_down) or given
         if len(param.param) > len(layer.blobs):
             raise layer.fail(f"has {len(param.param)} `param` entries for {len(layer.blobs)} parameter blob(s)")
         rates = [param.param[j].lr_mult if j < len(param.param) else 1.0 for j in range(len(layer.blobs))]
         layer.param_propagate_down = [rate != 0 for rate in rates]
-        need = any(bottom_needs) or any(layer.param_propagate_down)
-        for name in param.top:
-            needs[name] = need
+        # propagate_down changes what goes to the bottoms, not whether the layer itself is in the way of a gradient.
+        need = any(given) or any(layer.param_propagate_down)
+        for name in self._top_names[-1]:
+            needs[name] = needs.get(name, False) or need
         self._need_backward.append(need)
         self._bottom_need_backward.append(bottom_needs)
 
@@ -173,8 +182,9 @@ class Net(NetApi, NetWeights):
         for i in reversed(range(len(self._layers))):
             layer_param = param.layer[i]
             weights = self._loss_weights[i]
-            contributes = any(w or t in under_loss for w, t in zip(weights, layer_param.top))
-            skip = all(t in skipped for t in layer_param.top)
+            tops = self._top_names[i]
+            contributes = any(w or t in under_loss for w, t in zip(weights, tops))
+            skip = all(t in skipped for t in tops)
             if self._need_backward[i] and skip:
                 self._need_backward[i] = False
                 self._bottom_need_backward[i] = [False] * len(layer_param.bottom)

@@ -29,6 +29,8 @@ class NetApi:
         layers: list[Any]
         bottom_names: OrderedDict[str, list[str]]
         top_names: OrderedDict[str, list[str]]
+        _bottom_names: list[list[str]]
+        _top_names: list[list[str]]
         _layers: list[Layer]
         _layer_names: list[str]
         _bottoms: list[list[Blob]]
@@ -194,8 +196,8 @@ class NetApi:
     def blob_loss_weights(self) -> OrderedDict[str, float]:
         """Blob name -> its weight in the loss, 0 for most."""
         weights = OrderedDict((name, 0.0) for name in self.blobs)
-        for name, values in zip(self._layer_names, self._loss_weights):
-            weights.update((top, w) for top, w in zip(self.top_names[name], values) if w)
+        for names, values in zip(self._top_names, self._loss_weights):
+            weights.update((top, w) for top, w in zip(names, values) if w)
         return weights
 
     @property
@@ -219,10 +221,10 @@ class NetApi:
         return [self._blob_names.index(name) for name in self.outputs]
 
     def _bottom_ids(self, layer: int) -> list[int]:
-        return [self._blob_names.index(name) for name in self.bottom_names[self._layer_names[layer]]]
+        return [self._blob_names.index(name) for name in self._bottom_names[layer]]
 
     def _top_ids(self, layer: int) -> list[int]:
-        return [self._blob_names.index(name) for name in self.top_names[self._layer_names[layer]]]
+        return [self._blob_names.index(name) for name in self._top_names[layer]]
 
 
 def _length(arrays: Arrays) -> int:

@@ -21,6 +21,8 @@ Rule = Callable[[Any, int, float, Tensor, list[Tensor]], Tensor]
 def learning_rate(param: Any, iteration: int, step: int) -> tuple[float, int]:
     """(rate, current step) of a SolverParameter at ``iteration``; ``step`` is the last call's, for multistep."""
     policy, base, gamma = param.lr_policy, param.base_lr, param.gamma
+    if policy in ("step", "sigmoid") and param.stepsize < 1:
+        raise CaffeError(f"solver: lr_policy {policy!r} needs a stepsize of 1 or more, found {param.stepsize}")
     if policy == "fixed":
         return base, step
     if policy == "step":

@@ -18,8 +18,8 @@ def upgrade_net(net: Any, source: str) -> Any:
     """The same net in today's format; ``source`` names it in messages."""
     if net.layers and net.layer:
         raise CaffeError(
-            f"{source}: has both `layer` and `layers` entries; today's format is `layer {{ type: \"Name\" }}` alone, the "
-            "old one `layers { type: NAME }` alone: write all of them in one"
+            f'{source}: has both `layer` and `layers` entries, of today\'s format (`type: "Name"`) and of an old one '
+            "(`type: NAME`): write all of them in one"
         )
     if any(layer.HasField("layer") for layer in net.layers):
         log.info(f"{source}: its layers are in the V0 format; upgrading them")
@@ -70,7 +70,7 @@ def _upgrade_batch_norm(net: Any) -> None:
 
 
 def upgrade_solver(solver: Any, source: str) -> Any:
-    """``type`` in place of the old ``solver_type``, and the ``snapshot_prefix`` that Caffe takes where there is none."""
+    """``type`` in place of the old ``solver_type``, and the ``snapshot_prefix`` that Caffe makes up where it must."""
     if solver.HasField("solver_type"):
         if solver.HasField("type"):
             raise CaffeError(f"{source}: has both `type` and the old `solver_type`: keep `type`")

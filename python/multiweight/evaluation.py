@@ -177,9 +177,7 @@ def versions() -> dict[str, str]:
     return loaded
 
 
-def _search(
-    found: features.Features, metric: str, k: int, show: bool, path: Path
-) -> tuple[np.ndarray, np.ndarray]:
+def _search(found: features.Features, metric: str, k: int, show: bool, path: Path) -> tuple[np.ndarray, np.ndarray]:
     zero = features.zero_keys(found)
     if len(zero) == len(found.keys):
         raise UserError(f"{path}: every feature is 0: the net has died; train again with a lower base_lr")

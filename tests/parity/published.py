@@ -1,8 +1,8 @@
 """Caffe's own published nets as parity cases: each file of models/ and examples/, in each phase and stage it has.
 
 What cannot be had is replaced, and nothing else: every data layer by Inputs of a batch of 2 (the file's crop and
-channels, labels drawn from the net's classes), Dropout by its TEST form in both engines (their random masks differ), and
-the batch of a deploy net's Input by 2. The files stay in a Caffe source tree, named by MULTIWEIGHT_CAFFE_SOURCE.
+channels, labels drawn from the net's classes), Dropout by its TEST form in both engines (their random masks differ),
+and the batch of a deploy net's Input by 2. The files stay in a Caffe source tree, named by MULTIWEIGHT_CAFFE_SOURCE.
 """
 
 from __future__ import annotations
@@ -122,7 +122,9 @@ def source() -> Path | str:
     """The Caffe source tree that MULTIWEIGHT_CAFFE_SOURCE names, or the reason why there is none."""
     given = os.environ.get("MULTIWEIGHT_CAFFE_SOURCE")
     if not given:
-        return "set MULTIWEIGHT_CAFFE_SOURCE to a checkout of BVLC Caffe's source to check its published nets and programs"
+        return (
+            "set MULTIWEIGHT_CAFFE_SOURCE to a checkout of BVLC Caffe's source to check its published nets and programs"
+        )
     if not (Path(given) / "models/bvlc_alexnet/train_val.prototxt").exists():
         return f"MULTIWEIGHT_CAFFE_SOURCE={given} has no models/bvlc_alexnet/train_val.prototxt"
     return Path(given)

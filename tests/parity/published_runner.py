@@ -39,7 +39,20 @@ def fill(net):
             blob.diff[...] = 0
 
 
-def run(caffe, case):
+def run_at(net, activations):
+    """Forward once more, each layer from the given data of its bottoms; in-place layers here bear their own results."""
+    names = list(net.blobs)
+
+    def give(layer):
+        for i in net._bottom_ids(layer):
+            net.blobs[names[i]].data[...] = activations["data/" + names[i]]
+
+    net.before_forward(give)
+    net.forward()
+
+
+def run(caffe, case, activations=None):
+    """Data of all blobs from a forward, then diffs and gradients, at ``activations`` where they are given."""
     handle, path = tempfile.mkstemp(suffix=".prototxt")
     with os.fdopen(handle, "w") as file:
         file.write(case["prototxt"])
@@ -56,6 +69,8 @@ def run(caffe, case):
             blob.data[...] = values if case["classes"] or "label" in name else 1 / (1 + np.exp(-values))
     net.forward()
     results = {"data/" + name: net.blobs[name].data.copy() for name in net.blobs}
+    if activations is not None:
+        run_at(net, activations)
     if not any(net.blob_loss_weights.values()):
         for name in net.outputs:
             net.blobs[name].diff[...] = draw("diff of " + name, net.blobs[name].diff.shape, 1.0)

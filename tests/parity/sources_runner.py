@@ -19,8 +19,7 @@ def run(caffe, cases):
         net = caffe.Net(case["prototxt"], caffe.TEST if case["phase"] == "TEST" else caffe.TRAIN)
         if case["memory"]:
             data = np.arange(np.prod(case["memory"]), dtype=np.float32).reshape(case["memory"])
-            give = getattr(net, "set_input_arrays", None) or net.layers[0].reset
-            give(data, np.arange(len(data), dtype=np.float32))
+            net.set_input_arrays(data, np.arange(len(data), dtype=np.float32))
         for i in range(case["forwards"]):
             net.forward()
             for top in case["tops"]:

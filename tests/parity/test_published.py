@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +17,8 @@ import caffe_torch
 TOLERANCE = 1e-4
 
 
-def _source() -> Path:
-    found = published.source()
-    if isinstance(found, str):
-        warnings.warn(f"PUBLISHED NETS NOT CHECKED: {found}", stacklevel=1)
-        pytest.skip(f"PUBLISHED NETS NOT CHECKED: {found}")
-    return found
-
-
-def test_no_published_net_is_forgotten() -> None:
+def test_no_published_net_is_forgotten(source: Path) -> None:
     """Every net in models/ and examples/ has its case; solvers, and the one with a Python layer, aside."""
-    source = _source()
     files = {
         str(path.relative_to(source))
         for folder in ("models", "examples")
@@ -39,27 +29,33 @@ def test_no_published_net_is_forgotten() -> None:
 
 
 @pytest.mark.parametrize("net", published.NETS, ids=lambda net: net.name)
-def test_published_net(net: published.Published, tmp_path: Path, record_property: Any) -> None:
-    case = net.as_json(_source())
-    (tmp_path / "case.json").write_text(json.dumps(case))
-    ours = published_runner.run(caffe_torch, case)
-    assert all(np.isfinite(array).all() for array in ours.values())
-    moved = [name for name in ours if name.startswith("gradient/") and ours[name].any()]
-    assert moved or not any(name.startswith("gradient/") for name in ours), "no parameter has a gradient"
+def test_published_net(net: published.Published, source: Path, tmp_path: Path, record_property: Any) -> None:
+    """Forward from the same inputs and weights; then gradients at the original's activations.
+
+    A max pooling whose two largest values differ in the last bit goes one way in each engine, and all gradients below
+    with it (GoogLeNet has two million windows an image): at the same activations it cannot.
+    """
+    case = net.as_json(source)
     original.need()
+    (tmp_path / "case.json").write_text(json.dumps(case))
     done = original.run_in(tmp_path, [published_runner.__file__], "published_runner.py", "case.json", "theirs.npz")
     assert done.returncode == 0, done.stdout[-2000:]
-    worst = {}
-    with np.load(tmp_path / "theirs.npz") as theirs:
-        assert set(ours) == set(theirs.files)
-        for name in theirs.files:
-            expected = theirs[name]
-            assert ours[name].shape == expected.shape, name
-            scale = float(np.abs(expected).max()) if expected.size else 0.0
-            difference = float(np.abs(ours[name] - expected).max()) if expected.size else 0.0
-            worst[name] = difference / (scale or 1.0)
+    with np.load(tmp_path / "theirs.npz") as file:
+        theirs = {name: file[name] for name in file.files}
     (tmp_path / "theirs.npz").unlink()
+    ours = published_runner.run(caffe_torch, case, theirs)
+    assert set(ours) == set(theirs)
+    gradients = [name for name in theirs if name.startswith("gradient/")]
+    assert any(theirs[name].any() for name in gradients) or not gradients, "no parameter has a gradient"
+    worst: dict[str, float] = {}
+    for name, expected in theirs.items():
+        assert np.isfinite(expected).all(), name
+        assert ours[name].shape == expected.shape, name
+        # A layer's gradients are measured by its largest: where two uses of a bias cancel out, only rounding is left.
+        alike = [n for n in gradients if n.rpartition("/")[0] == name.rpartition("/")[0]] or [name]
+        scale = max(float(np.abs(theirs[n]).max(initial=0)) for n in alike)
+        worst[name] = float(np.abs(ours[name] - expected).max(initial=0)) / (scale or 1.0)
     for kind in ("data", "diff", "gradient"):
-        record_property(kind, max((v for name, v in worst.items() if name.startswith(kind)), default=0.0))
+        record_property(kind, max((v for name, v in worst.items() if name.startswith(kind + "/")), default=0.0))
     too_far = {name: value for name, value in worst.items() if value > TOLERANCE}
     assert not too_far, too_far

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from caffe_torch.blob import Blob
 from caffe_torch.errors import CaffeError
+from caffe_torch.prototxt import nearest
 
 REGISTRY: dict[str, type[Layer]] = {}
 
@@ -31,7 +32,10 @@ def create(param: Any, phase: int) -> Layer:
         cls = REGISTRY[param.type]
     except KeyError:
         known = ", ".join(sorted(REGISTRY))
-        raise CaffeError(f"layer {param.name!r}: unknown layer type: {param.type!r} (known types: {known})") from None
+        raise CaffeError(
+            f"layer {param.name!r}: unknown layer type: {param.type!r}.{nearest(param.type, REGISTRY)} "
+            f"(known types: {known})"
+        ) from None
     return cls(param, phase)
 
 

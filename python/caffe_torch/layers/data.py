@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from caffe_torch import distributed
+from caffe_torch import distributed, log
 from caffe_torch.errors import CaffeError
-from caffe_torch.layers.base import register
+from caffe_torch.layers.base import Layer, register
 from caffe_torch.layers.prefetching import PrefetchingLayer, Reader, first_record
 from caffe_torch.lmdb_reader import open_source, parse
 from caffe_torch.proto import caffe_pb2
@@ -87,3 +87,18 @@ class DataLayer(PrefetchingLayer):
         if self.param.data_param.backend != caffe_pb2.DataParameter.LMDB:
             raise self.fail("backend LEVELDB is not supported; convert to LMDB and say `backend: LMDB`")
         return _Records(self.param, self.phase, seed)
+
+
+def warn_of_unequal(layers: Iterable[Layer]) -> None:
+    """A line in the log where databases that are read side by side, such as images and labels, differ in length.
+
+    From the end of the shorter one on, their records no longer belong together.
+    """
+    found = [layer for layer in layers if isinstance(layer, DataLayer)]
+    for first, second in zip(found, found[1:]):
+        counts = [len(open_source(layer.param.data_param.source)) for layer in (first, second)]
+        if counts[0] != counts[1]:
+            log.warning(
+                f"{first.param.data_param.source} has {counts[0]} records, {second.param.data_param.source} "
+                f"{counts[1]}: after the shorter one's end they no longer belong together"
+            )

@@ -122,7 +122,7 @@ def _datasets(path: str, names: list[str]) -> list[np.ndarray]:
 
 @register("HDF5Output")
 class HDF5Output(Layer):
-    """Writes its two bottoms as the datasets ``data`` and ``label`` (four axes each) of ``hdf5_output_param.file_name``.
+    """Writes its two bottoms to ``hdf5_output_param.file_name``, as the datasets ``data`` and ``label`` of four axes.
 
     Every forward appends its rows; the original can write a single batch.
     """

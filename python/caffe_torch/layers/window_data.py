@@ -127,7 +127,7 @@ class _Windows:
         images, windows = read_windows(data.source)
         self.files = [data.root_folder + name for name, _ in images]
         channels = images[-1][1]
-        self.shape = (channels, self.crop, self.crop)
+        self.shape: tuple[int, ...] = (channels, self.crop, self.crop)
         self.foreground = [w for w in windows if w.overlap >= data.fg_threshold]
         for window in self.foreground:
             if window.label < 1:
@@ -185,9 +185,11 @@ def _mean(transform: Any, channels: int, crop: int) -> np.ndarray | None:
         raise CaffeError("transform_param: has both mean_file and mean_value; use one")
     if transform.HasField("mean_file"):
         mean = wire.read_blob(memoryview(wire.read_bytes(transform.mean_file)), transform.mean_file)
+        if mean.ndim < 3:
+            raise CaffeError(f"{transform.mean_file}: its mean has shape {mean.shape}, an image is expected")
         mean = mean.reshape(mean.shape[-3:])
         # One offset for both axes, from the width, as in Caffe.
-        offset = (mean.shape[2] - crop) // 2
+        offset = (len(mean[0, 0]) - crop) // 2
         middle = mean[:, offset : offset + crop, offset : offset + crop] if offset >= 0 else mean[:0]
         if middle.shape != (channels, crop, crop):
             raise CaffeError(f"{transform.mean_file}: its mean {mean.shape} does not hold a crop of {crop}")
