@@ -1,4 +1,4 @@
-"""Old formats by hand; equality with the original's own tools is checked in tests/parity/test_upgrade.py."""
+"""Old formats by hand; equality with the original's own tools is checked in tests/parity/test_old_formats.py."""
 
 import pytest
 

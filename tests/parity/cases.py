@@ -16,7 +16,7 @@ CASES: list[Case] = [
     for case in module.CASES
 ]
 
-_SOURCES = "reads or writes files of its own kind: test_sources.py compares it"
+_SOURCES = "reads or writes files of its own kind: test_file_layers.py compares it"
 #: Layer types that have no case here, and why. Every other registered type must have one.
 WITHOUT_CASE = {
     "ImageData": _SOURCES,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from test_command import same, told
+from test_caffe_command import same, told
 from test_snapshots import ours
 from workshop import Workshop
 

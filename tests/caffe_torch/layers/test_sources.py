@@ -1,6 +1,6 @@
 """ImageData, HDF5Data, HDF5Output, MemoryData, WindowData: what they draw at random, and mistakes in their files.
 
-That every batch without a draw equals the original's is checked in tests/parity/test_sources.py.
+That every batch without a draw equals the original's is checked in tests/parity/test_file_layers.py.
 """
 
 import cv2
