@@ -77,11 +77,11 @@ def _part(
                 raise UserError(
                     f"{pair.at(1, key)}: {len(found)} labels, the catalog has {catalog.size}: pack the data again"
                 )
-            if not np.array_equal(found, record.vector(catalog)):
+            if not np.array_equal(found, record.vector(catalog, info.get("unknown", "no"))):
                 listing = f"{record.image} in {dataset.packed(part)}"
                 raise UserError(f"{pair.at(1, key)}: not the labels of {listing}: pack the data again")
             encoded += bool(image.encoded)
-            groups += [found[catalog.slices[name]].any() for name in catalog.names]
+            groups += [(found[catalog.slices[name]] == 1).any() for name in catalog.names]
         if len(pair) != len(listed) or len(pair) != info["counts"][part]:
             raise UserError(
                 f"{pair.paths[0]}: {len(pair)} images, {dataset.packed(part)} lists {len(listed)}, "
