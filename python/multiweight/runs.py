@@ -26,6 +26,8 @@ class Dataset:
         self.data = self.root / "data"
         self.catalog = self.data / "catalog.yaml"
         self.records = self.data / "records.csv"
+        self.imported_records = self.data / "records_imported.csv"
+        self.partition = self.data / "partition.csv"
         self.bad_images = self.data / "bad_images.csv"
         self.info = self.data / "dataset.json"
         self.mean = self.data / "mean.binaryproto"
