@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
@@ -73,16 +74,27 @@ def dataset(runs: Path, name: str, folder: Path, images: int, width: int, height
     return made
 
 
-def pack(made: Dataset, *options: str) -> tuple[float, float]:
-    """Seconds and peak MB of tools/build_lmdb.py, from its start to its end."""
-    command = [sys.executable, str(REPOSITORY / "tools/build_lmdb.py"), "--dataset", made.name]
-    command += ["--runs", str(made.root.parent), "--overwrite", *options]
+class Used(NamedTuple):
+    """What a command took: seconds on the clock, seconds of the processors, peak MB."""
+
+    seconds: float
+    cpu: float
+    peak: float
+
+
+def measured(command: list[str], **options: Any) -> Used:
     begun = time.monotonic()
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options)
     _, status, usage = os.wait4(child.pid, 0)
     if status:
         raise SystemExit(f"{' '.join(command)}: status {status}")
-    return time.monotonic() - begun, usage.ru_maxrss / 1024
+    return Used(time.monotonic() - begun, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+def pack(made: Dataset, *options: str) -> Used:
+    """tools/build_lmdb.py, from its start to its end."""
+    command = [sys.executable, str(REPOSITORY / "tools/build_lmdb.py"), "--dataset", made.name]
+    return measured([*command, "--runs", str(made.root.parent), "--overwrite", *options])
 
 
 def original() -> tuple[list[str], Path]:
@@ -94,18 +106,12 @@ def original() -> tuple[list[str], Path]:
     raise SystemExit("no convert_imageset: install Debian 11's caffe, or set MULTIWEIGHT_ORIGINAL_ROOT")
 
 
-def convert(prefix: list[str], root: Path, folder: Path, listing: Path, out: Path, *options: str) -> float:
+def convert(prefix: list[str], root: Path, folder: Path, listing: Path, out: Path, *options: str) -> Used:
     shutil.rmtree(out, ignore_errors=True)
     inside = [f"/{path.relative_to(root)}" for path in (folder, listing, out)]
     size = [f"--resize_height={SIZE}", f"--resize_width={SIZE}"]
-    begun = time.monotonic()
-    subprocess.run(
-        [*prefix, "convert_imageset", *size, *options, inside[0] + "/", *inside[1:]],
-        check=True,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "GLOG_minloglevel": "2"},
-    )
-    return time.monotonic() - begun
+    command = [*prefix, "convert_imageset", *size, *options, inside[0] + "/", *inside[1:]]
+    return measured(command, env={**os.environ, "GLOG_minloglevel": "2"})
 
 
 def pixels_differ(made: Dataset, theirs: Path) -> float:
@@ -138,12 +144,16 @@ def speed(work: Path, prefix: list[str], root: Path) -> None:
         pack(made, "--size", str(SIZE), *ours)
         packed = [r for part in ("train", "test") for _, r in records.read_packed(made.packed(part))]
         listing.write_text("".join(f"{record.image} 0\n" for record in packed))
-        times = [(convert(prefix, root, folder, listing, theirs, *flags), pack(made, "--size", str(SIZE), *ours)[0])
-                 for _ in range(3)]  # fmt: skip
+        times = [
+            (convert(prefix, root, folder, listing, theirs, *flags), pack(made, "--size", str(SIZE), *ours))
+            for _ in range(3)
+        ]
         them, us = (min(column) for column in zip(*times))
-        info = steps.read(made.info)
-        print(f"  {name:<5} convert_imageset {them:6.2f}   build_lmdb {us:6.2f} (packing {info['seconds']:.2f})   "
-              f"ratio {them / us:.2f}", flush=True)  # fmt: skip
+        print(
+            f"  {name:<5} convert_imageset {them.seconds:6.2f}   build_lmdb {us.seconds:6.2f}   "
+            f"ratio {them.seconds / us.seconds:.2f}   (processor time {them.cpu:.2f} and {us.cpu:.2f})",
+            flush=True,
+        )
         if name == "raw":
             print(f"        values that differ by more than 1 level: {pixels_differ(made, theirs):.4%}")
             listing.write_text(
@@ -172,8 +182,8 @@ def memory(work: Path, count: int) -> None:
     small = count > 100_000
     made = dataset(work / "runs", "memory", work / "photos", count, 24, 32, True)
     size = 8 if small else SIZE
-    seconds, peak = pack(made, "--size", str(size), *([] if small else ["--encoded", "jpg"]))
-    print(f"  {count} records, {size}x{size}: {seconds:.0f} s, peak {peak:.0f} MB")
+    used = pack(made, "--size", str(size), *([] if small else ["--encoded", "jpg"]))
+    print(f"  {count} records, {size}x{size}: {used.seconds:.0f} s, peak {used.peak:.0f} MB")
 
 
 def main() -> None:

@@ -81,6 +81,19 @@ def test_zip_is_read_in_place(tmp_path):
     assert not (tmp_path / "images").exists()
 
 
+def test_members_that_lead_out_of_the_archive_are_refused(tmp_path):
+    folder = kaggle(tmp_path / "data", zipped=True)
+    with zipfile.ZipFile(folder / "images.zip", "w") as archive:
+        for name in ("../../1.jpg", "/images/2.jpg", *(f"images/{n}.jpg" for n in range(3, 9))):
+            archive.writestr(name, JPEG)
+    dataset = Dataset("shop", tmp_path / "runs")
+    datasets.import_dataset(dataset, folder, max_bad=0.5, progress=quiet)
+    assert [(bad.image, bad.reason[:20]) for bad in bad_images.read(dataset.bad_images)] == [
+        ("images.zip::../../1.jpg", "leads out of the dat"),
+        ("images.zip::/images/2.jpg", "is an absolute path:"),
+    ]
+
+
 def test_nothing_is_left_out_silently(tmp_path):
     rows = [*ROWS, "9,Men,Apparel,Topwear,Shirts,Blue,Fall,2012.0,Casual,A shirt, unquoted", "10,Men,Apparel"]
     rows += ["1,Men,Apparel,Topwear,Shirts,Blue,Fall,2012.0,Casual,again", "../x" + ROWS[0][1:]]
