@@ -50,6 +50,9 @@ RESIZE  ?= warp
 UNKNOWN ?= no
 GIVEN   ?=
 DEDUPE  ?=
+#     CLEAN=1 cleans before the split; OVERWRITE=1 imports, splits and packs anew where inputs or settings have changed.
+CLEAN   ?=
+OVERWRITE ?=
 RATIO   ?= 10
 KIND    ?= independent
 # --- retrieval ---
@@ -68,6 +71,7 @@ endif
 export ENGINE
 
 RUN := --dataset $(DATASET) --runs $(RUNS)
+AGAIN = $(if $(OVERWRITE),--overwrite)
 VARIANTS = $(foreach v,$(METHODS),--variant $(v))
 WEIGHTING = $(if $(SCHEME),--scheme $(SCHEME)) $(if $(C),--c $(C)) $(if $(RESCALE),--rescale)
 NETS = $(PY) tools/make_prototxt.py $(RUN) --size $(SIZE) --width $(WIDTH) --batch-size $(BATCH) --iterations $(ITERATIONS) \
@@ -111,20 +115,19 @@ keywords: $(READY)
 	$(PY) tools/build_catalog.py $(wildcard $(DATA)/shop.csv $(DATA)/shop.jsonl)
 
 records: $(READY)
-	$(PY) tools/import_dataset.py $(DATA) $(RUN) --max-bad $(MAX_BAD)
+	$(PY) tools/import_dataset.py $(DATA) $(RUN) --max-bad $(MAX_BAD) $(AGAIN)
 
-# Before the split, where wanted: make clean-records, then the others as before.
 clean-records: records
-	$(PY) tools/clean_dataset.py $(RUN)
+	$(PY) tools/clean_dataset.py $(RUN) $(AGAIN)
 
-split: records
-	$(PY) tools/split.py $(RUN) --seed $(SEED) $(if $(GIVEN),--given) $(if $(DEDUPE),--dedupe)
+split: $(if $(CLEAN),clean-records,records)
+	$(PY) tools/split.py $(RUN) --seed $(SEED) $(if $(GIVEN),--given) $(if $(DEDUPE),--dedupe) $(AGAIN)
 
 statistics: split
 	$(PY) tools/describe_dataset.py $(RUN)
 
 lmdb: split
-	$(PY) tools/build_lmdb.py $(RUN) --size $(SIZE) --seed $(SEED) --max-bad $(MAX_BAD) --resize $(RESIZE) --unknown $(UNKNOWN)
+	$(PY) tools/build_lmdb.py $(RUN) --size $(SIZE) --seed $(SEED) --max-bad $(MAX_BAD) --resize $(RESIZE) --unknown $(UNKNOWN) $(AGAIN)
 	$(PY) tools/verify_lmdb.py $(RUN)
 
 sheet: $(READY)

@@ -1,7 +1,8 @@
 """Sources of records: one module each, registered by its name; and the import that every source shares.
 
-A source module has NAME, LAYOUT (one line: which files make up its folder), ``detect(folder) -> bool`` and
-``load(folder, min_products) -> Loaded``. To add one, write the module and name it in ``SOURCES``.
+A source module has NAME, LAYOUT (one line: which files make up its folder), INPUTS (the files that decide the records,
+photos aside), ``detect(folder) -> bool`` and ``load(folder, min_products) -> Loaded``. To add one, write the module and
+name it in ``SOURCES``.
 
 - ``records_folder.py``: any shop's records.csv and catalog.yaml; what the sample shop writes
 - ``shop_table.py``: any shop's table of images, products, texts and labels, CSV or JSONL
@@ -70,7 +71,12 @@ def import_dataset(
     """
     module = source(folder, source_name)
     folder = Path(folder).resolve()
-    settings = {"source": module.NAME, "folder": str(folder), "min_products": min_products}
+    settings = {
+        "source": module.NAME,
+        "folder": str(folder),
+        "min_products": min_products,
+        "inputs": {Path(name).name: steps.sha256(folder / name) for name in module.INPUTS if (folder / name).is_file()},
+    }
     found = steps.finished(dataset.data / MARK, settings, overwrite)
     if found is not None:
         return found, False

@@ -18,6 +18,13 @@ from multiweight.records import ALL, MEMBER, Label, Record
 
 NAME = "deepfashion"
 LAYOUT = "Anno/list_attr_cloth.txt and its three sisters, Eval/list_eval_partition.txt, Img/img/ or Img/img.zip"
+INPUTS = (
+    "Anno/list_category_cloth.txt",
+    "Anno/list_category_img.txt",
+    "Anno/list_attr_cloth.txt",
+    "Anno/list_attr_img.txt",
+    "Eval/list_eval_partition.txt",
+)
 ATTRIBUTES = {"1": "texture", "2": "fabric", "3": "shape", "4": "part", "5": "style"}
 CATEGORIES = {"1": "upper body", "2": "lower body", "3": "full body"}
 PARTS = {"train": "train", "val": "train", "test": "test"}

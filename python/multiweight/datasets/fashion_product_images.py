@@ -25,6 +25,7 @@ LAYOUT = "styles.csv with images.zip or images/"
 COLUMNS = ("gender", "season", "usage", "baseColour")
 TITLE = "productDisplayName"
 KEYWORDS = REPOSITORY / "data" / "fashion-product-images" / "keywords.yaml"
+INPUTS = ("styles.csv", str(KEYWORDS))
 EMPTY = {"", "NA", "N/A", "NaN", "nan", "null"}
 
 

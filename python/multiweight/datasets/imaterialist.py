@@ -28,6 +28,7 @@ FILES = {
     "validation.json": ("validation", "test"),
     "val.json": ("validation", "test"),
 }
+INPUTS = (LABEL_MAP, *FILES)
 
 
 def detect(folder: Path) -> bool:

@@ -24,6 +24,7 @@ from multiweight.records import ALL, Label, Record, by_kind, image_problem, tabl
 NAME = "shop"
 LAYOUT = "shop.csv or shop.jsonl with the columns image, product, text and/or label columns; keywords.yaml for texts"
 TABLES = ("shop.csv", "shop.jsonl")
+INPUTS = (*TABLES, "keywords.yaml", "catalog.yaml")
 KINDS = {"!": "no", "?": "unknown"}
 
 Row = dict[str, str]

@@ -57,6 +57,17 @@ def test_columns_and_texts(tmp_path):
     assert not loaded.bad
 
 
+def test_edited_keywords_are_noticed(tmp_path):
+    folder = shop(tmp_path / "set")
+    dataset = Dataset("shop", tmp_path / "runs")
+    assert datasets.import_dataset(dataset, folder, progress=quiet)[1]
+    assert not datasets.import_dataset(dataset, folder, progress=quiet)[1]
+    (folder / "keywords.yaml").write_text(KEYWORDS.replace("大红", "深红"), encoding="utf-8")
+    with pytest.raises(UserError, match="import.json: made with inputs .*use --overwrite"):
+        datasets.import_dataset(dataset, folder, progress=quiet)
+    assert datasets.import_dataset(dataset, folder, overwrite=True, progress=quiet)[1]
+
+
 def test_jsonl_says_the_same(tmp_path):
     csv = shop_table.load(shop(tmp_path / "csv"), 1)
     header, *rows = [line.split(",") for line in TABLE.splitlines()]
