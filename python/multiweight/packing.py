@@ -13,7 +13,7 @@ from typing import Any, Callable
 import numpy as np
 
 from multiweight import bad_images, datasets, engine, records, steps
-from multiweight.bad_images import BadImage
+from multiweight.bad_images import BadImage, TooManyBad
 from multiweight.catalog import Catalog
 from multiweight.errors import UserError
 from multiweight.images import RESIZE, ImageFolder
@@ -225,9 +225,8 @@ def _part(
             for path in paths:
                 remove(partial_of(path))
             sums.unlink(missing_ok=True)
-        except UserError:
-            if len(bad_images.read(dataset.bad_images)) > judge.max_bad * judge.total:
-                _clear(dataset, suffix)  # photos may be mended before the next run, so it begins anew
+        except TooManyBad:
+            _clear(dataset, suffix)  # photos may be mended before the next run, so it begins anew
             raise
     if not found.present.any() and shard == (1, 1):
         bad_images.write(dataset.bad_images, judge.earlier + found.bad)

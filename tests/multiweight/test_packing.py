@@ -1,6 +1,7 @@
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -198,24 +199,53 @@ def test_a_stopped_packing_keeps_to_its_settings(dataset):
         pack(dataset)
 
 
-def full_disk(dataset, limit):
+SMALL_CHUNKS = 32 * 32 * 4
+
+
+def full_disk(dataset, limit, *options):
     """Pack in a process whose files cannot grow beyond ``limit`` bytes."""
     code = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}));"
+        f"sys.path.insert(0, {str(REPOSITORY / 'python')!r});"
+        f"from multiweight import pack_chunks; pack_chunks.CHUNK_PIXELS = {SMALL_CHUNKS};"
         "import runpy; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
     )
     arguments = [REPOSITORY / "tools/build_lmdb.py", "--dataset", dataset.name, "--runs", dataset.root.parent]
-    command = [sys.executable, "-c", code, *map(str, arguments), "--size", "32"]
+    command = [sys.executable, "-c", code, *map(str, arguments), "--size", "32", *options]
     return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
-def test_a_full_disk_is_one_line_and_the_packing_goes_on_after_it(dataset):
+def test_a_full_disk_is_one_line_and_the_packing_goes_on_after_it(dataset, monkeypatch):
+    monkeypatch.setattr(pack_chunks, "CHUNK_PIXELS", SMALL_CHUNKS)
     done = full_disk(dataset, 60_000)
     assert done.returncode == 2 and "Traceback" not in done.stderr
     assert "cannot be written" in done.stderr and "is the disk full?" in done.stderr
     assert dataset.packing().exists() and not dataset.images("train").exists()
+    assert 0 < half_packed(dataset) < len(records.read(dataset.split("train")))
     pack(dataset)
+    resumed = outcome(dataset)
+    packing.pack(caffe(), dataset, packing.Settings(size=32), overwrite=True, progress=quiet)
+    assert outcome(dataset) == resumed
+
+
+def half_packed(dataset):
+    return sum(1 for _ in lmdb_writer.items(lmdb_writer.partial_of(dataset.images("train")), values=False))
+
+
+def test_a_photo_mended_while_the_packing_was_stopped(dataset, monkeypatch):
+    monkeypatch.setattr(pack_chunks, "CHUNK_PIXELS", SMALL_CHUNKS)
+    folder = steps.read(dataset.data / "import.json")["settings"]["folder"]
+    first = pack_chunks.Shuffled(records.read(dataset.split("train")), 1)[0]
+    path = Path(folder) / first.image
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-50])
+    assert full_disk(dataset, 60_000, "--max-bad", "0.1").returncode == 2
+    assert half_packed(dataset) > 0
+    path.write_bytes(whole)
+    # What was packed without it does not fit any more: its key is the first.
+    info = pack(dataset, max_bad=0.1)
+    assert info["bad"] == 0 and records.read_packed(dataset.packed("train"))[0] == ("00000000", first)
     resumed = outcome(dataset)
     packing.pack(caffe(), dataset, packing.Settings(size=32), overwrite=True, progress=quiet)
     assert outcome(dataset) == resumed
