@@ -45,6 +45,17 @@ RESCALE ?=
 PRODUCTS ?= 1600
 WRONG   ?= 0.05
 MISSING ?= 0.1
+# --- data: RESIZE is warp, pad or crop; UNKNOWN no or ignore; GIVEN=1 takes the source's own split, DEDUPE=1 keeps
+#     near-duplicate photos on one side ---
+RESIZE  ?= warp
+UNKNOWN ?= no
+GIVEN   ?=
+DEDUPE  ?=
+#     CLEAN=1 cleans before the split; OVERWRITE=1 imports, splits and packs anew where inputs or settings have changed.
+CLEAN   ?=
+OVERWRITE ?=
+RATIO   ?= 10
+KIND    ?= independent
 # --- retrieval ---
 METRIC  ?= cosine
 DENOMINATOR ?= retrieved
@@ -66,6 +77,7 @@ endif
 export ENGINE
 
 RUN := --dataset $(DATASET) --runs $(RUNS)
+AGAIN = $(if $(OVERWRITE),--overwrite)
 VARIANTS = $(foreach v,$(METHODS),--variant $(v))
 WEIGHTING = $(if $(SCHEME),--scheme $(SCHEME)) $(if $(C),--c $(C)) $(if $(RESCALE),--rescale)
 NETS = $(PY) tools/make_prototxt.py $(RUN) --size $(SIZE) --width $(WIDTH) --batch-size $(BATCH) --iterations $(ITERATIONS) \
@@ -76,10 +88,10 @@ comma := ,
 # Training may use several GPUs; extraction takes the first of them.
 ONE_GPU = $(patsubst all,0,$(firstword $(subst $(comma), ,$(GPU))))
 
-.PHONY: setup demo reproduce shop records split lmdb prototxt train features evaluate report test lint proto clean \
-        train-multilabel train-multitask train-multiweight train-multiweight-third committed-prototxt \
-        docker-cpu docker-gpu docker-run docker-train-multiweight docker-check original-root original-run \
-        test-parity parity-table
+.PHONY: setup demo reproduce shop keywords records clean-records statistics split lmdb sheet subset prototxt train \
+        train-multilabel train-multitask train-multiweight train-multiweight-third features evaluate report test lint \
+        proto clean committed-prototxt docker-cpu docker-gpu docker-run docker-train-multiweight docker-check \
+        original-root original-run test-parity parity-table
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.ready
@@ -106,15 +118,32 @@ reproduce: $(READY)
 	@$(MAKE) --no-print-directory evaluate
 	@$(MAKE) --no-print-directory report
 
-records: $(READY)
-	$(PY) tools/import_dataset.py $(DATA) $(RUN) --max-bad $(MAX_BAD)
+# Texts -> keywords.yaml, for a person to edit: make keywords DATA=my-shop (the texts of its shop.csv or shop.jsonl)
+keywords: $(READY)
+	$(PY) tools/build_catalog.py $(wildcard $(DATA)/shop.csv $(DATA)/shop.jsonl)
 
-split: records
-	$(PY) tools/split.py $(RUN) --seed $(SEED)
+records: $(READY)
+	$(PY) tools/import_dataset.py $(DATA) $(RUN) --max-bad $(MAX_BAD) $(AGAIN)
+
+clean-records: records
+	$(PY) tools/clean_dataset.py $(RUN) $(AGAIN)
+
+split: $(if $(CLEAN),clean-records,records)
+	$(PY) tools/split.py $(RUN) --seed $(SEED) $(if $(GIVEN),--given) $(if $(DEDUPE),--dedupe) $(AGAIN)
+
+statistics: split
+	$(PY) tools/describe_dataset.py $(RUN)
 
 lmdb: split
-	$(PY) tools/build_lmdb.py $(RUN) --size $(SIZE) --seed $(SEED) --max-bad $(MAX_BAD)
+	$(PY) tools/build_lmdb.py $(RUN) --size $(SIZE) --seed $(SEED) --max-bad $(MAX_BAD) --resize $(RESIZE) --unknown $(UNKNOWN) $(AGAIN)
 	$(PY) tools/verify_lmdb.py $(RUN)
+
+sheet: $(READY)
+	$(PY) tools/show_lmdb.py $(RUN)
+
+# Tables IV and V: make subset DATASET=shop LARGE=Coat SMALL=Pantsuit KIND=independent NAME=coat-pantsuit
+subset: $(READY)
+	$(PY) tools/make_subset.py $(RUN) --name $(NAME) --large "$(LARGE)" --small "$(SMALL)" --ratio $(RATIO) --kind $(KIND)
 
 prototxt: $(READY)
 	$(if $(SCHEME),$(NETS) $(WEIGHTING),@for v in $(METHODS); do $(NETS) --variant $$v || exit; done)

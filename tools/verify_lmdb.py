@@ -9,7 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
-from multiweight import engine, verifying  # noqa: E402
+from multiweight import engine, steps, verifying  # noqa: E402
 from multiweight.errors import run_tool  # noqa: E402
 from multiweight.runs import Dataset  # noqa: E402
 
@@ -26,11 +26,17 @@ def main() -> int:
     args = parser().parse_args()
     dataset = Dataset(args.dataset, args.runs)
     print(f"verify {dataset.data}: every key, image and label vector of both parts")
-    found = verifying.verify(engine.select(args.engine), dataset)
+    found = verifying.verify(engine.messages(args.engine), dataset)
     width = max(map(len, found["train"]["group_images"]))
     print(f"{'images with a label of':<{width + 2}}{'train':>10}{'test':>10}")
     for name, count in found["train"]["group_images"].items():
         print(f"  {name:<{width}}{count:>10}{found['test']['group_images'][name]:>10}")
+    for part, result in found.items():
+        if result["duplicates"]:
+            print(f"  {part}: {result['duplicates']} images have the bytes of an earlier one")
+    in_both = steps.read(dataset.data / verifying.MARK)["in_both"]
+    if in_both:
+        print(f"  {in_both} test images have the bytes of a training image: tools/split.py --dedupe keeps them apart")
     sizes = ", ".join(f"{part} {result['images']} images" for part, result in found.items())
     print(f"sound: {sizes}, keys and labels aligned")
     return 0

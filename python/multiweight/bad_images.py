@@ -15,6 +15,10 @@ HEADER = ("image", "product", "step", "reason")
 DEFAULT_MAX_BAD = 0.01
 
 
+class TooManyBad(UserError):
+    """More images were left out than the run allows."""
+
+
 class BadImage(NamedTuple):
     """One thing left out: the image or row, its product where known, the step that found it, and the reason."""
 
@@ -45,10 +49,10 @@ def write(path: Path, bad: Sequence[BadImage]) -> None:
 
 
 def check_share(bad: Sequence[BadImage], total: int, max_bad: float, path: Path) -> None:
-    """UserError when more than the share ``max_bad`` (0 to 1) of ``total`` images was left out."""
+    """TooManyBad when more than the share ``max_bad`` (0 to 1) of ``total`` images was left out."""
     if bad and len(bad) > max_bad * total:
         first = bad[0]
-        raise UserError(
+        raise TooManyBad(
             f"{path}: {len(bad)} of {total} images cannot be used "
             f"({len(bad) / max(total, 1):.2%}, allowed {max_bad:.2%}), "
             f"the first {first.image!r}: {first.reason}. Mend them, or raise --max-bad"

@@ -235,6 +235,11 @@ def _check(groups: Sequence[Group], source: str, lines: Mapping[tuple[int, int],
         _check_text(group.name, "group", at(number))
         if group.name in names:
             raise UserError(f"{at(number)}: group {group.name!r} stands twice{first(names[group.name])}")
+        if group.name.endswith(("!", "?")):
+            raise UserError(
+                f"{at(number)}: group {group.name!r}: '!' and '?' at the end of a group's name mark no and unknown "
+                "in the records: rename it"
+            )
         if not group.slug:
             raise UserError(f"{at(number)}: group {group.name!r}: a name needs at least one letter or digit")
         if group.slug in slugs:
@@ -250,6 +255,10 @@ def _check(groups: Sequence[Group], source: str, lines: Mapping[tuple[int, int],
         labels: dict[str, int] = {}
         for position, label in enumerate(group.labels):
             _check_text(label, f"a label of group {group.name!r}", at(number, position))
+            if label == "*":
+                raise UserError(
+                    f"{at(number, position)}: label '*' means all labels of a group in the records: rename it"
+                )
             if label in labels:
                 where = first(number, labels[label])
                 raise UserError(f"{at(number, position)}: label {label!r} stands twice in group {group.name!r}{where}")

@@ -41,7 +41,10 @@ def select(name: str | None = None) -> ModuleType:
                 f"ENGINE=caffe, but pycaffe cannot be imported ({error}): use its container, or ENGINE=torch"
             ) from error
     try:
-        return importlib.import_module("caffe_torch")
+        module = importlib.import_module("caffe_torch")
+        # Where ``messages`` came first, the package does not know its own module yet.
+        module.proto.caffe_pb2 = sys.modules["caffe_torch.proto.caffe_pb2"]
+        return module
     except ImportError as error:
         raise UserError(
             f"caffe_torch cannot be imported ({error}): run `make setup`, or pip install '.[torch]'"
@@ -52,8 +55,32 @@ def _is_ours(module: ModuleType) -> bool:
     return module.__name__ == "caffe_torch"
 
 
+def messages(name: str | None = None) -> ModuleType:
+    """The ``caffe_pb2`` of the engine that ``select`` would choose; caffe_torch itself is not loaded for it.
+
+    For steps that only read and write Caffe's files: PyTorch would take seconds and 200 MB.
+    """
+    name = name or os.environ.get("ENGINE") or "auto"
+    module = "caffe_torch.proto.caffe_pb2"
+    original = "caffe" in sys.modules or name == "caffe" or (name == "auto" and importlib.util.find_spec("caffe"))
+    found = None if original else importlib.util.find_spec("caffe_torch")
+    if name not in CHOICES or found is None or not found.submodule_search_locations:
+        return schema(select(name))
+    if module not in sys.modules:
+        path = os.path.join(found.submodule_search_locations[0], "proto", "caffe_pb2.py")
+        spec = importlib.util.spec_from_file_location(module, path)
+        if spec is None or spec.loader is None:
+            return schema(select(name))
+        # Under its own name, so that an engine loaded later takes this one: a schema is registered once a process.
+        sys.modules[module] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[module])
+    return sys.modules[module]
+
+
 def schema(caffe: ModuleType) -> ModuleType:
-    """The engine's ``caffe_pb2``."""
+    """The engine's ``caffe_pb2``; ``caffe`` may be that module itself, as ``messages`` gives it."""
+    if hasattr(caffe, "Datum"):
+        return caffe
     return importlib.import_module(caffe.__name__ + ".proto.caffe_pb2")
 
 

@@ -28,7 +28,8 @@ def header(data: bytes) -> Header:
         if data[:8] == b"\x89PNG\r\n\x1a\n":
             return _png(data)
         if data[:6] in (b"GIF87a", b"GIF89a"):
-            return Header("GIF", *struct.unpack_from("<HH", data, 6))
+            width, height = struct.unpack_from("<HH", data, 6)
+            return Header("GIF", width, height, alpha=True)
         if data[:2] == b"BM":
             width, height = struct.unpack_from("<ii", data, 18)
             return Header("BMP", abs(width), abs(height))

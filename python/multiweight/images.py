@@ -16,6 +16,7 @@ from multiweight.records import MEMBER, image_problem
 
 MAX_PIXELS = 100_000_000
 MAX_BYTES = 1 << 28
+RESIZE = ("warp", "pad", "crop")
 
 
 class UnreadableImage(Exception):
@@ -157,8 +158,24 @@ def _on_white(image: np.ndarray) -> np.ndarray:
     return ((mixed + 127) // 255).astype(np.uint8)
 
 
-def resize(image: np.ndarray, size: int) -> np.ndarray:
-    """Warp to uint8 (size, size, 3), bilinear, whatever the proportions: as the paper, and convert_imageset, do."""
-    if image.shape[:2] == (size, size):
+def resize(image: np.ndarray, size: int, policy: str = "warp") -> np.ndarray:
+    """To uint8 (size, size, 3), bilinear.
+
+    ``policy`` ``warp``, whatever the proportions, as the paper, and convert_imageset, do; ``pad``: the whole picture,
+    in the middle of a white ground; ``crop``: the middle square of it.
+    """
+    height, width = image.shape[:2]
+    if (height, width) == (size, size):
         return image
-    return cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR)
+    if policy == "crop":
+        side = min(height, width)
+        top, left = (height - side) // 2, (width - side) // 2
+        image = image[top : top + side, left : left + side]
+    if policy != "pad":
+        return cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR)
+    scale = size / max(height, width)
+    inner = max(1, round(width * scale)), max(1, round(height * scale))
+    left, top = (size - inner[0]) // 2, (size - inner[1]) // 2
+    ground = np.full((size, size, 3), 255, np.uint8)
+    ground[top : top + inner[1], left : left + inner[0]] = cv2.resize(image, inner, interpolation=cv2.INTER_LINEAR)
+    return ground

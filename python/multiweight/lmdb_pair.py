@@ -1,12 +1,12 @@
 """A pair of LMDBs that Caffe's Data layers read side by side: images, and label vectors under the same keys.
 
 `Datum.label` is one integer, so a label vector is a Datum of its own: channels = number of labels, height = width =
-1, uint8 0 or 1 in `data`. The Data layer never shuffles, and reads in the order of the keys' bytes.
+1, uint8 0 or 1 in `data`, or -1, 0 or 1 in `float_data` (bytes would read 255 for -1). The Data layer never shuffles,
+and reads in the order of the keys' bytes.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType, TracebackType
@@ -21,83 +21,14 @@ from multiweight.errors import UserError
 
 KEY = "{:08d}"
 MAX_IMAGES = 10**8
-START_MAP = 1 << 26
-PARTIAL = ".partial"
-
-
-class LmdbWriter:
-    """Writes one new LMDB in the order of its keys; only ``finish`` gives the folder its name.
-
-    Until then the folder ends in ``.partial``, so that half an LMDB is never mistaken for a whole one. The map starts
-    at 64 MiB and doubles when it is full: no terabyte map, which some hosts refuse.
-    """
-
-    def __init__(self, path: Path):
-        self.path = path
-        self._partial = path.with_name(path.name + PARTIAL)
-        remove(self._partial)
-        self._env = lmdb.open(str(self._partial), map_size=START_MAP, sync=False, metasync=False)
-
-    def put(self, items: list[tuple[bytes, bytes]]) -> None:
-        """Append (key, value) pairs, keys ascending, in one transaction; UserError when the disk is full."""
-        try:
-            while True:
-                try:
-                    with self._env.begin(write=True) as transaction:
-                        cursor = transaction.cursor()
-                        for key, value in items:
-                            if not cursor.put(key, value, append=True):
-                                raise ValueError(f"key {key!r} is not above the last one")
-                    return
-                except lmdb.MapFullError:
-                    self._env.set_mapsize(2 * self._env.info()["map_size"])
-        except (lmdb.DiskError, lmdb.Error) as error:
-            raise UserError(f"{self._partial}: cannot be written ({error}): is the disk full?") from None
-
-    def finish(self) -> None:
-        """Flush to the disk, set the permissions and rename."""
-        self._env.sync(True)
-        self._env.close()
-        share(self._partial)
-        os.replace(self._partial, self.path)
-
-    def abandon(self) -> None:
-        """Close and remove what was written."""
-        self._env.close()
-        remove(self._partial)
-
-
-def share(path: Path) -> None:
-    """Let another user read an LMDB, as a container's may be.
-
-    The original opens it with a lock, so that lock.mdb must be writable for its readers. The data
-    stays writable by its owner alone.
-    """
-    path.chmod(path.stat().st_mode | 0o555)
-    for name, mode in (("data.mdb", 0o444), ("lock.mdb", 0o666)):
-        file = path / name
-        file.touch()
-        file.chmod(file.stat().st_mode | mode)
-
-
-def remove(path: Path) -> None:
-    """Remove an LMDB's folder and its two files; anything else in it is left, and is a UserError."""
-    if not path.exists():
-        return
-    for name in ("data.mdb", "lock.mdb"):
-        (path / name).unlink(missing_ok=True)
-    try:
-        path.rmdir()
-    except OSError as error:
-        raise UserError(f"{path}: cannot be removed ({error.strerror}): expected data.mdb and lock.mdb alone") from None
 
 
 class LmdbPair:
     """Reads an image LMDB and its label LMDB, without locks and without write permission.
 
-    ``caffe`` is the engine (for Datum). Iterating gives ``(key, image, labels)`` in order of the keys, as the Data
-    layer does: str, uint8 (3, height, width) BGR, uint8 (L,). Raises UserError naming the key where the two differ in
-    a key or where a value is no Datum.
+    ``caffe`` is the engine or its caffe_pb2. Iterating gives ``(key, image, labels)`` in order of the keys, as the Data
+    layer does: str, uint8 (3, height, width) BGR, labels as :func:`vector` gives them. Raises UserError naming the key
+    where the two differ in a key or where a value is no Datum.
     """
 
     def __init__(self, caffe: ModuleType, images: str | Path, labels: str | Path):
@@ -159,7 +90,7 @@ class LmdbPair:
             return [key.decode("ascii", "replace") for key in transaction.cursor().iternext(keys=True, values=False)]
 
     def label_matrix(self) -> tuple[list[str], np.ndarray]:
-        """All keys of the label LMDB and its uint8 matrix (n, L), without reading an image."""
+        """All keys of the label LMDB and its matrix (n, L) of uint8 or int8 (-1: unknown), without reading an image."""
         keys, rows = [], []
         with self._envs[1].begin(buffers=True) as transaction:
             for raw, value in transaction.cursor():
@@ -197,17 +128,31 @@ def decode(datum: Any, at: str = "datum") -> np.ndarray:
     return np.frombuffer(datum.data, np.uint8).reshape(shape)
 
 
+def label_datum(datum: Any, labels: np.ndarray) -> Any:
+    """The Datum of a label vector: uint8 in ``data``, int8 in ``float_data``."""
+    value = datum(channels=len(labels), height=1, width=1)
+    if labels.dtype == np.uint8:
+        value.data = labels.tobytes()
+    else:
+        value.float_data.extend(labels.tolist())
+    return value
+
+
 def vector(datum: Any, at: str = "datum") -> np.ndarray:
-    """The label vector of a label datum: uint8 (L,) of 0 and 1; UserError where it is none."""
-    labels = np.frombuffer(datum.data, np.uint8)
+    """The label vector of a label datum, (L,): uint8 of 0 and 1, or int8 of -1, 0 and 1; UserError where it is none."""
+    floats = not datum.data and len(datum.float_data) > 0
+    labels = np.array(datum.float_data, np.float32) if floats else np.frombuffer(datum.data, np.uint8)
     if datum.encoded or (datum.height, datum.width) != (1, 1) or len(labels) != datum.channels:
         shape = f"{datum.channels}x{datum.height}x{datum.width}"
         raise UserError(
-            f"{at}: shape {shape} with {len(labels)} bytes: expected a label vector, Lx1x1: pack the data again"
+            f"{at}: shape {shape} with {len(labels)} values: expected a label vector, Lx1x1: pack the data again"
         )
-    if labels.max(initial=0) > 1:
-        raise UserError(f"{at}: label value {labels.max()}: expected 0 or 1 (scaled by 255?): pack the data again")
-    return labels
+    allowed = (-1, 0, 1) if floats else (0, 1)
+    wrong = labels[~np.isin(labels, allowed)]
+    if len(wrong):
+        expected = "-1, 0 or 1" if floats else "0 or 1 (scaled by 255?)"
+        raise UserError(f"{at}: label value {wrong[0]:g}: expected {expected}: pack the data again")
+    return labels.astype(np.int8) if floats else labels
 
 
 def _open(path: Path) -> Any:

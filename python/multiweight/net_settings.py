@@ -24,7 +24,8 @@ class NetSettings:
     ``kind`` (two tasks: types, attributes). ``task_units``: units of a task's own fc6 or fc7 (None: the shared layer's
     units divided among the tasks). ``task_lr`` and ``task_decay`` multiply lr_mult and decay_mult of the task layers.
     ``decay_by_gamma`` multiplies the decay of a group's own layers by its gamma; ``gamma_on`` ``shared`` also divides
-    their learning rate by it, so that gamma acts on the shared layers alone.
+    their learning rate by it, so that gamma acts on the shared layers alone. ``unknown``, as the data was packed:
+    ``ignore`` makes the builtin losses leave out labels of -1, as the Python layer always does.
     """
 
     head: str = "multi_weight"
@@ -43,11 +44,14 @@ class NetSettings:
     mirror: bool = True
     batch_size: int = 256
     test_batch_size: int = 50
+    unknown: str = "no"
 
     def __post_init__(self) -> None:
         for name, known in (("head", HEADS), ("loss", LOSSES), ("branch", BRANCHES), ("tasks", TASKS)):
             if getattr(self, name) not in known:
                 raise UserError(f"net setting {name} = {getattr(self, name)!r}: expected one of {', '.join(known)}")
+        if self.unknown not in ("no", "ignore"):
+            raise UserError(f"net setting unknown = {self.unknown!r}: expected no or ignore")
         if self.gamma_on not in ("all", "shared"):
             raise UserError(f"net setting gamma_on = {self.gamma_on!r}: expected all or shared")
         if not self.size >= self.crop > 0:

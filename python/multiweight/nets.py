@@ -149,13 +149,14 @@ class _Builder:
     def losses(self, scores: dict[str, Any]) -> None:
         n, layers = self.spec, self.layers
         groups = self.catalog.groups
+        ignore = dict(loss_param=dict(ignore_label=-1)) if self.settings.unknown == "ignore" else {}
         if self.settings.head == "multi_label":
             # Normalised by the batch size, as Eq. (1): sum over labels, mean over images.
-            n.loss = layers.SigmoidCrossEntropyLoss(scores[""], n.label)
+            n.loss = layers.SigmoidCrossEntropyLoss(scores[""], n.label, **ignore)
         elif self.settings.loss == "builtin":
             for slug, label in self.parts("label", "", n.label, list(groups)).items():
                 weight = float(self.gamma[next(group.name for group in groups if group.slug == slug)])
-                n[f"loss_{slug}"] = layers.SigmoidCrossEntropyLoss(scores[slug], label, loss_weight=weight)
+                n[f"loss_{slug}"] = layers.SigmoidCrossEntropyLoss(scores[slug], label, loss_weight=weight, **ignore)
         else:
             tops = layers.Python(
                 *scores.values(),

@@ -4,64 +4,30 @@ from __future__ import annotations
 
 import os
 import time
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable
 
-import cv2
 import numpy as np
 
 from multiweight import bad_images, datasets, engine, records, steps
-from multiweight.bad_images import BadImage
+from multiweight.bad_images import BadImage, TooManyBad
 from multiweight.catalog import Catalog
 from multiweight.errors import UserError
-from multiweight.images import MAX_PIXELS, ImageFolder, UnreadableImage, resize
-from multiweight.lmdb_pair import KEY, MAX_IMAGES, PARTIAL, LmdbWriter, decode, remove
+from multiweight.images import RESIZE, ImageFolder
+from multiweight.lmdb_writer import PARTIAL, LmdbWriter, partial_of, remove
+from multiweight.pack_chunks import ChunkMaker, Settings, Shuffled, key
+from multiweight.pack_part import Mended, Part, earlier, from_shards, pack_part, write
 from multiweight.progress import bar
+from multiweight.record_table import RecordTable
 from multiweight.records import Record
 from multiweight.runs import Dataset
 from multiweight.split import PARTS
 
 ENCODINGS = ("raw", "jpg")
-SIZE = 256  # IV-C
-JPEG_QUALITY = 95  # OpenCV's own, which convert_imageset uses
-CHUNK_PIXELS = 1 << 21  # of resized images that one thread makes at a time: 32 of 256x256
-
-
-class Settings(NamedTuple):
-    """``size`` the side in pixels, ``encoding`` raw or jpg, ``seed`` of the shuffle, and when to stop."""
-
-    size: int = SIZE
-    encoding: str = "raw"
-    seed: int = 1
-    max_bad: float = bad_images.DEFAULT_MAX_BAD
-    max_pixels: int = MAX_PIXELS
-    threads: int = 0
-
-
 DEFAULTS = Settings()
-
-
-class Chunk(NamedTuple):
-    """What a thread makes of a few records: LMDB items, their records, those left out, the sum of pixels."""
-
-    images: list[tuple[bytes, bytes]]
-    labels: list[tuple[bytes, bytes]]
-    packed: list[tuple[str, Record]]
-    bad: list[BadImage]
-    total: np.ndarray
-
-
-def shuffled(items: Sequence[Record], seed: int) -> Iterator[tuple[str, Record]]:
-    """(key, record) in the order of the LMDB: the key is the zero-padded position in a seeded shuffle."""
-    if len(items) >= MAX_IMAGES:
-        raise UserError(f"{len(items)} images: keys of 8 digits hold {MAX_IMAGES - 1}")
-    # RandomState's stream is the same in every NumPy.
-    for position, index in enumerate(np.random.RandomState(seed).permutation(len(items))):
-        yield KEY.format(position), items[index]
 
 
 def pack(
@@ -71,163 +37,246 @@ def pack(
     folder: str | Path | None = None,
     overwrite: bool = False,
     progress: Callable[..., Any] = bar,
+    shard: tuple[int, int] | None = None,
 ) -> tuple[dict[str, Any], bool]:
-    """Pack ``train.csv`` and ``test.csv`` of ``dataset``.
+    """Pack ``train.csv`` and ``test.csv`` of ``dataset``; ``caffe`` is the engine or its caffe_pb2.
 
     Writes four LMDBs, ``train_packed.csv`` and ``test_packed.csv``, ``mean.binaryproto`` (float32 1x3xSxS, the mean
     of the training images as compute_image_mean gives it) and ``dataset.json``, last of all. Images that cannot be
     read join ``bad_images.csv``, and their keys are left unused; UserError when they are more than ``max_bad`` of
-    all. ``folder`` is what image paths are relative to (default: where the import found them). Returns the contents
-    of ``dataset.json`` and whether anything was done.
+    all. ``folder`` is what image paths are relative to (default: where the import found them). A run that was killed,
+    or found the disk full, goes on when called again with the same settings. ``shard`` (i, n) packs the i-th of n
+    pieces alone, for ``merge``. Returns the contents of ``dataset.json`` (of a shard, of its state file) and whether
+    anything was done.
     """
-    _check(settings)
-    wanted = {
-        "size": settings.size,
-        "encoding": settings.encoding,
-        "seed": settings.seed,
-        "catalog_sha256": steps.sha256(dataset.catalog),
-        **{f"{part}_sha256": steps.sha256(dataset.split(part)) for part in PARTS},
-    }
-    found = steps.finished(dataset.info, wanted, overwrite)
-    if found is not None:
-        return found, False
-    catalog = Catalog.load(dataset.catalog)
-    parts = {part: records.read(dataset.split(part), catalog) for part in PARTS}
-    origin = steps.read(dataset.data / datasets.MARK)
-    dataset.info.unlink(missing_ok=True)
-    bad = [item for item in bad_images.read(dataset.bad_images) if item.step != "pack"]
-    total = sum(map(len, parts.values())) + len(bad)
-    packed: dict[str, list[tuple[str, Record]]] = {}
+    _check(settings, shard)
+    suffix = shard_suffix(*shard) if shard else ""
+    wanted = _wanted(dataset, settings)
+    if not shard:
+        found = steps.finished(dataset.info, wanted, overwrite)
+        if found is not None:
+            return found, False
+    state = _begin(dataset, suffix, wanted, overwrite)
+    if set(state["parts"]) == set(PARTS) and shard:
+        return state, False
     begun = time.monotonic()
+    catalog = Catalog.load(dataset.catalog)
+    tables = {part: Shuffled(RecordTable(dataset.split(part), catalog), settings.seed) for part in PARTS}
+    origin = steps.read(dataset.data / datasets.MARK)
+    judge = _Judge(dataset, sum(map(len, tables.values())), settings.max_bad)
+    done: dict[str, Part] = {}
     with ImageFolder(folder or origin["settings"]["folder"], settings.max_pixels) as images:
-        for part, items in parts.items():
-            packed[part], mean = _part(caffe, dataset, part, items, catalog, images, settings, bad, total, progress)
-            if part == "train":
-                _write_mean(caffe, dataset.mean, mean)
-    bad_images.write(dataset.bad_images, bad)
-    carried = [record.groups for _, record in packed["train"]]
-    result = {
-        "name": dataset.name,
-        "source": origin["settings"]["source"],
-        "size": settings.size,
-        "encoding": settings.encoding,
-        "seed": settings.seed,
-        "counts": {part: len(items) for part, items in packed.items()},
-        "products": {part: len({record.product for _, record in items}) for part, items in packed.items()},
-        "labels": catalog.size,
-        "group_images": {name: sum(name in groups for groups in carried) for name in catalog.names},
-        "catalog_sha256": wanted["catalog_sha256"],
-        "bad": len(bad),
-        "seconds": round(time.monotonic() - begun, 3),
-    }
-    steps.write(dataset.info, wanted, result)
+        for part, items in tables.items():
+            if part in state["parts"]:
+                bad = [BadImage(*fields) for fields in state["parts"][part]["bad"]]
+                done[part] = earlier(dataset, part, suffix, len(items), bad)
+            else:
+                maker = ChunkMaker(engine.schema(caffe).Datum, items, catalog, images, settings)
+                done[part] = _part(dataset, part, suffix, maker, shard or (1, 1), judge, progress)
+                state["parts"][part] = {"images": int(done[part].present.sum()), "bad": done[part].bad}
+                steps.write(dataset.packing(suffix), wanted, {"parts": state["parts"]})
+            judge.earlier += done[part].bad
+    if shard:
+        return steps.read(dataset.packing(suffix)), True
+    _finish(caffe, dataset, wanted, catalog, tables, done, judge.earlier, time.monotonic() - begun)
     return steps.read(dataset.info), True
 
 
-def _check(settings: Settings) -> None:
-    if settings.encoding not in ENCODINGS:
-        raise UserError(f"encoding {settings.encoding!r}: expected one of {', '.join(ENCODINGS)}")
+def merge(
+    caffe: ModuleType, dataset: Dataset, shards: int, max_bad: float, progress: Callable[..., Any] = bar
+) -> dict[str, Any]:
+    """Join ``shards`` packed shards into what one packing would have written, byte for byte; then remove them.
+
+    Returns the contents of ``dataset.json``; UserError names a shard that is missing or was packed otherwise. A
+    killed merge goes on when called again.
+    """
+    suffixes = [shard_suffix(number, shards) for number in range(1, shards + 1)]
+    states = [steps.read(dataset.packing(suffix)) for suffix in suffixes]
+    wanted = states[0]["settings"]
+    for suffix, state in zip(suffixes, states):
+        if state["settings"] != wanted or set(state["parts"]) != set(PARTS):
+            what = "is not finished" if state["settings"] == wanted else "was packed with other settings than the first"
+            raise UserError(f"{dataset.packing(suffix)}: this shard {what}: give its command again")
+    settings = Settings(**{name: wanted[name] for name in ("size", "encoding", "seed", "resize", "unknown")})
+    if wanted != _wanted(dataset, settings):
+        raise UserError(
+            f"{dataset.data}: records or catalog have changed since the shards were packed: pack them again"
+        )
+    _begin(dataset, "", wanted, False)
+    begun = time.monotonic()
+    catalog = Catalog.load(dataset.catalog)
+    tables = {part: Shuffled(RecordTable(dataset.split(part), catalog), settings.seed) for part in PARTS}
+    judge = _Judge(dataset, sum(map(len, tables.values())), max_bad)
+    done = {}
+    for part, items in tables.items():
+        pieces = [
+            earlier(dataset, part, suffix, len(items), [BadImage(*fields) for fields in state["parts"][part]["bad"]])
+            for suffix, state in zip(suffixes, states)
+        ]
+        found = Part(np.zeros(len(items), bool), [bad for piece in pieces for bad in piece.bad], np.zeros((), np.int64))
+        judge(found.bad)
+        writers = LmdbWriter(dataset.images(part)), LmdbWriter(dataset.labels(part))
+        pairs = [(dataset.images(part, suffix), dataset.labels(part, suffix)) for suffix in suffixes]
+        with progress(total=len(items), desc=f"merging {part}", unit=" images") as shown:
+            for chunk in from_shards(pairs, items.chunks(settings.size)):
+                write(writers, chunk._replace(total=np.zeros((), np.uint32)), found)
+                shown.update(chunk.stop - chunk.start)
+        for writer in writers:
+            writer.finish()
+        total = sum((piece.total for piece in pieces if piece.total.size), np.zeros(1, np.int64))
+        done[part] = found._replace(total=total)
+        judge.earlier += found.bad
+    _finish(caffe, dataset, wanted, catalog, tables, done, judge.earlier, time.monotonic() - begun)
+    for suffix in suffixes:
+        _clear(dataset, suffix)
+    return steps.read(dataset.info)
+
+
+def shard_suffix(number: int, shards: int) -> str:
+    """What the names of a shard's files end in."""
+    return f".shard-{number}-of-{shards}"
+
+
+def _check(settings: Settings, shard: tuple[int, int] | None) -> None:
+    for name, known in (("encoding", ENCODINGS), ("resize", RESIZE), ("unknown", records.UNKNOWN_AS)):
+        if getattr(settings, name) not in known:
+            raise UserError(f"{name} {getattr(settings, name)!r}: expected one of {', '.join(known)}")
     if not 1 <= settings.size <= 4096:
         raise UserError(f"size {settings.size}: expected a side of 1 to 4096 pixels")
     if not 0 <= settings.max_bad <= 1:
         raise UserError(f"max-bad {settings.max_bad}: expected a share from 0 to 1")
+    if shard and not 1 <= shard[0] <= shard[1]:
+        raise UserError(f"shard {shard[0]}/{shard[1]}: expected i/n with i from 1 to n")
+
+
+def _wanted(dataset: Dataset, settings: Settings) -> dict[str, Any]:
+    return {
+        **{name: getattr(settings, name) for name in ("size", "encoding", "seed", "resize", "unknown")},
+        "catalog_sha256": steps.sha256(dataset.catalog),
+        **{f"{part}_sha256": steps.sha256(dataset.split(part)) for part in PARTS},
+    }
+
+
+def _begin(dataset: Dataset, suffix: str, wanted: dict[str, Any], overwrite: bool) -> dict[str, Any]:
+    """The state of a stopped packing with these settings, or that of a new one, once nothing is in its way."""
+    mark = dataset.packing(suffix)
+    found = steps.finished(mark, wanted, overwrite)
+    if found is not None:
+        return found
+    whole = [path for path in _lmdbs(dataset, suffix) if path.exists()]
+    if whole and not overwrite:
+        raise UserError(
+            f"{whole[0]}: exists, but neither {dataset.info.name} nor {mark.name} tells how it was packed: "
+            "use --overwrite to pack anew"
+        )
+    if not suffix:
+        dataset.info.unlink(missing_ok=True)
+    _clear(dataset, suffix)
+    steps.write(mark, wanted, {"parts": {}})
+    return {"parts": {}}
+
+
+def _lmdbs(dataset: Dataset, suffix: str) -> list[Path]:
+    return [path for part in PARTS for path in (dataset.images(part, suffix), dataset.labels(part, suffix))]
+
+
+def _clear(dataset: Dataset, suffix: str) -> None:
+    """Remove what a packing has written so far, the state last."""
+    for path in _lmdbs(dataset, suffix):
+        remove(partial_of(path))
+        remove(path)
+    for part in PARTS:
+        dataset.pixel_sums(part, suffix).unlink(missing_ok=True)
+    dataset.packing(suffix).unlink(missing_ok=True)
+
+
+class _Judge:
+    """Stops a packing once more than ``max_bad`` of all images are left out."""
+
+    def __init__(self, dataset: Dataset, images: int, max_bad: float):
+        self.dataset, self.max_bad = dataset, max_bad
+        self.earlier = [item for item in bad_images.read(dataset.bad_images) if item.step != "pack"]
+        self.total = images + len(self.earlier)
+
+    def __call__(self, bad: list[BadImage]) -> None:
+        every = self.earlier + bad
+        if len(every) > self.max_bad * self.total:
+            bad_images.write(self.dataset.bad_images, every)
+            bad_images.check_share(every, self.total, self.max_bad, self.dataset.bad_images)
 
 
 def _part(
-    caffe: ModuleType,
     dataset: Dataset,
     part: str,
-    items: Sequence[Record],
-    catalog: Catalog,
-    images: ImageFolder,
-    settings: Settings,
-    bad: list[BadImage],
-    total: int,
+    suffix: str,
+    maker: ChunkMaker,
+    shard: tuple[int, int],
+    judge: _Judge,
     progress: Callable[..., Any],
-) -> tuple[list[tuple[str, Record]], np.ndarray]:
-    """Write one part's pair of LMDBs and its packed CSV; gives the packed records and the mean, float32 (3, S, S)."""
-    for path in (dataset.images(part), dataset.labels(part)):
-        remove(path)
-    writers = [LmdbWriter(dataset.images(part)), LmdbWriter(dataset.labels(part))]
-    packed: list[tuple[str, Record]] = []
-    pixels = np.zeros((3, settings.size, settings.size), np.int64)
-    try:
-        with progress(total=len(items), desc=f"packing {part}", unit=" images") as shown:
-            for chunk in _chunks(caffe, list(shuffled(items, settings.seed)), catalog, images, settings):
-                writers[0].put(chunk.images)
-                writers[1].put(chunk.labels)
-                packed += chunk.packed
-                pixels += chunk.total
-                shown.update(len(chunk.packed) + len(chunk.bad))
-                if chunk.bad:
-                    bad += chunk.bad
-                    if len(bad) > settings.max_bad * total:
-                        bad_images.write(dataset.bad_images, bad)
-                        bad_images.check_share(bad, total, settings.max_bad, dataset.bad_images)
-        if not packed:
-            bad_images.write(dataset.bad_images, bad)
-            raise UserError(f"{dataset.split(part)}: no image to pack: {dataset.bad_images} says what was left out")
-    except BaseException:
-        for writer in writers:
-            writer.abandon()
-        raise
-    for writer in writers:
-        writer.finish()
-    records.write_packed(dataset.packed(part), packed)
-    return packed, (pixels / len(packed)).astype(np.float32)
-
-
-def _chunks(
-    caffe: ModuleType, items: list[tuple[str, Record]], catalog: Catalog, images: ImageFolder, settings: Settings
-) -> Iterator[Chunk]:
-    """Chunks in order of the keys, made by threads (OpenCV lets go of the interpreter lock); few wait at a time."""
-    step = max(1, min(256, CHUNK_PIXELS // settings.size**2))
-    threads = settings.threads or os.cpu_count() or 1
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    pool = ThreadPoolExecutor(threads)
-    try:
-        waiting: deque[Future[Chunk]] = deque()
-        datum = engine.schema(caffe).Datum
-        for start in range(0, len(items), step):
-            waiting.append(pool.submit(_chunk, datum, items[start : start + step], catalog, images, settings))
-            if len(waiting) > 2 * threads:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(wait=True)
-        cv2.setNumThreads(before)
-
-
-def _chunk(
-    datum: Any, items: Iterable[tuple[str, Record]], catalog: Catalog, images: ImageFolder, settings: Settings
-) -> Chunk:
-    chunk = Chunk([], [], [], [], np.zeros((3, settings.size, settings.size), np.uint32))
-    for key, record in items:
+) -> Part:
+    spans = maker.items.chunks(maker.settings.size, shard)
+    paths = dataset.images(part, suffix), dataset.labels(part, suffix)
+    sums = dataset.pixel_sums(part, suffix)
+    while True:
         try:
-            planes, value = _datum(datum, resize(images.read(record.image), settings.size), settings.encoding)
-        except UnreadableImage as error:
-            chunk.bad.append(BadImage(record.image, record.product, "pack", str(error)))
-            continue
-        np.add(chunk.total, planes, out=chunk.total)
-        label = datum(channels=catalog.size, height=1, width=1, data=record.vector(catalog).tobytes())
-        name = key.encode("ascii")
-        chunk.images.append((name, value.SerializeToString()))
-        chunk.labels.append((name, label.SerializeToString()))
-        chunk.packed.append((key, record))
-    return chunk
+            found = pack_part(dataset, part, suffix, maker, spans, judge, progress)
+            break
+        except Mended:
+            for path in paths:
+                remove(partial_of(path))
+            sums.unlink(missing_ok=True)
+        except TooManyBad:
+            _clear(dataset, suffix)  # photos may be mended before the next run, so it begins anew
+            raise
+    if not found.present.any() and shard == (1, 1):
+        bad_images.write(dataset.bad_images, judge.earlier + found.bad)
+        _clear(dataset, suffix)
+        raise UserError(f"{dataset.split(part)}: no image to pack: {dataset.bad_images} says what was left out")
+    return found
 
 
-def _datum(datum: Any, image: np.ndarray, encoding: str) -> tuple[np.ndarray, Any]:
-    """The pixels that a net will see, uint8 (3, size, size), and the Datum that holds them."""
-    if encoding == "jpg":
-        data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()
-        # A net, and compute_image_mean, see what the JPEG decodes to: so must the mean.
-        value = datum(data=data, encoded=True)
-        return decode(value), value
-    planes = np.stack(cv2.split(image))
-    return planes, datum(channels=3, height=image.shape[0], width=image.shape[1], data=planes.tobytes())
+def _finish(
+    caffe: ModuleType,
+    dataset: Dataset,
+    wanted: dict[str, Any],
+    catalog: Catalog,
+    tables: dict[str, Shuffled],
+    done: dict[str, Part],
+    bad: list[BadImage],
+    seconds: float,
+) -> None:
+    bad_images.write(dataset.bad_images, bad)
+    _write_mean(caffe, dataset.mean, (done["train"].total / done["train"].present.sum()).astype(np.float32))
+    counts, products = {}, {}
+    groups: Counter[str] = Counter()
+    for part, items in tables.items():
+        packed = np.flatnonzero(done[part].present)
+        counts[part] = len(packed)
+        products[part] = len({items[int(position)].product for position in packed})
+        records.write_packed(dataset.packed(part), _packed(items, packed))
+        if part == "train":
+            for position in packed:
+                groups.update(items[int(position)].groups)
+    result = {
+        "name": dataset.name,
+        "source": steps.read(dataset.data / datasets.MARK)["settings"]["source"],
+        **{name: wanted[name] for name in ("size", "encoding", "seed", "resize", "unknown")},
+        "counts": counts,
+        "products": products,
+        "labels": catalog.size,
+        "group_images": {name: groups[name] for name in catalog.names},
+        "catalog_sha256": wanted["catalog_sha256"],
+        "bad": len(bad),
+        "seconds": round(seconds, 3),
+    }
+    steps.write(dataset.info, wanted, result)
+    for part in PARTS:
+        dataset.pixel_sums(part).unlink(missing_ok=True)
+    dataset.packing().unlink(missing_ok=True)
+
+
+def _packed(items: Shuffled, positions: np.ndarray) -> Iterator[tuple[str, Record]]:
+    return ((key(int(position)).decode("ascii"), items[int(position)]) for position in positions)
 
 
 def _write_mean(caffe: ModuleType, path: Path, mean: np.ndarray) -> None:

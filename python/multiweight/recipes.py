@@ -114,7 +114,8 @@ def for_dataset(
     gamma = weights.compute(used, weights.proportions(counts), c=chosen_c, rescale=rescale, counts=counts)
     size = int(info["size"])
     chosen = {key: value for key, value in (net or {}).items() if value is not None}
-    settings = NetSettings(**{"size": size, "crop": size * 7 // 8, **chosen}).for_head(head)
+    packed = {"size": size, "crop": size * 7 // 8, "unknown": info.get("unknown", "no")}
+    settings = NetSettings(**{**packed, **chosen}).for_head(head)
     if settings.size != size:
         raise UserError(
             f"image size {settings.size}, but {dataset.info} says {size}: pack the images again, or leave it out"

@@ -26,6 +26,8 @@ class Dataset:
         self.data = self.root / "data"
         self.catalog = self.data / "catalog.yaml"
         self.records = self.data / "records.csv"
+        self.imported_records = self.data / "records_imported.csv"
+        self.partition = self.data / "partition.csv"
         self.bad_images = self.data / "bad_images.csv"
         self.info = self.data / "dataset.json"
         self.mean = self.data / "mean.binaryproto"
@@ -39,11 +41,19 @@ class Dataset:
         """Records of ``part`` in the order of the LMDB, with their keys."""
         return self.data / f"{part}_packed.csv"
 
-    def images(self, part: str) -> Path:
-        return self.data / f"{part}_images_lmdb"
+    def images(self, part: str, shard: str = "") -> Path:
+        return self.data / f"{part}_images_lmdb{shard}"
 
-    def labels(self, part: str) -> Path:
-        return self.data / f"{part}_labels_lmdb"
+    def labels(self, part: str, shard: str = "") -> Path:
+        return self.data / f"{part}_labels_lmdb{shard}"
+
+    def pixel_sums(self, part: str, shard: str = "") -> Path:
+        """Sum of the pixels packed so far, kept while packing."""
+        return self.data / f"{part}_pixels{shard}.npz"
+
+    def packing(self, shard: str = "") -> Path:
+        """What a packing that is not finished was begun with, and the parts that are done."""
+        return self.data / f"packing{shard}.json"
 
     def run(self, variant: str) -> Run:
         return Run(self, variant)

@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+import csv
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Callable
 
 import numpy as np
 
-from multiweight import records, steps
+from multiweight import near_duplicates, records, steps
 from multiweight.catalog import Catalog
 from multiweight.errors import UserError
+from multiweight.images import ImageFolder
+from multiweight.progress import quiet
 from multiweight.records import Record
 from multiweight.runs import Dataset
 
 PARTS = ("train", "test")
 TEST_FRACTION = 0.268  # 392,537 of 1,462,438 images (IV-A)
 MARK = "split.json"
+DUPLICATES = ("ignore", "report", "dedupe")
 ALL = ("", "")  # a label that every image has: it keeps the share of all images
 MIN_IMAGES = 20  # a label's deviation is reported from so many images on: below, a share means little
 
 
 def split(
-    items: Sequence[Record], test_fraction: float = TEST_FRACTION, seed: int = 1
+    items: Sequence[Record],
+    test_fraction: float = TEST_FRACTION,
+    seed: int = 1,
+    together: Mapping[str, str] | None = None,
 ) -> tuple[list[Record], list[Record]]:
     """Records of train and of test, each in the order of ``items``; a product's images are never on both sides.
+
+    ``together`` maps a product to the name of those it must stay with (default: itself).
 
     In random order, those with the rarest labels first, each product goes to the side that brings the share of test
     images of its groups and labels nearest to ``test_fraction`` (above 0, below 1). Then, where a group or label of
@@ -34,8 +43,9 @@ def split(
     if not 0 < test_fraction < 1:
         raise UserError(f"test fraction {test_fraction}: expected a number above 0 and below 1")
     products: dict[str, Counter[tuple[str, str]]] = {}
+    unit = (together or {}).get
     for item in items:
-        carried = products.setdefault(item.product, Counter())
+        carried = products.setdefault(unit(item.product, item.product), Counter())
         carried.update(item.labels)
         carried.update((group, "") for group in item.groups)
         carried[ALL] += 1
@@ -47,7 +57,7 @@ def split(
     sides.level(test_fraction)
     parts: tuple[list[Record], list[Record]] = ([], [])
     for item in items:
-        parts[item.product in test].append(item)
+        parts[unit(item.product, item.product) in test].append(item)
     return parts
 
 
@@ -154,9 +164,11 @@ def balance(train: Sequence[Record], test: Sequence[Record], catalog: Catalog) -
     one_sided = [
         "=".join(filter(None, x)) for x in sorted(owners) if len(owners[x]) > 1 and 0 in (counts[0][x], counts[1][x])
     ]
+    products = [{item.product for item in part} for part in (train, test)]
     return {
         "images": {"train": len(train), "test": len(test)},
-        "products": {name: len({item.product for item in part}) for name, part in zip(PARTS, (train, test))},
+        "products": {name: len(found) for name, found in zip(PARTS, products)},
+        "products_on_both_sides": len(products[0] & products[1]),
         "test_fraction": fraction,
         "groups": {name: {"train": counts[0][name, ""], "test": counts[1][name, ""]} for name in catalog.names},
         "largest_deviation": largest,
@@ -165,20 +177,81 @@ def balance(train: Sequence[Record], test: Sequence[Record], catalog: Catalog) -
 
 
 def split_dataset(
-    dataset: Dataset, test_fraction: float = TEST_FRACTION, seed: int = 1, overwrite: bool = False
+    dataset: Dataset,
+    test_fraction: float = TEST_FRACTION,
+    seed: int = 1,
+    overwrite: bool = False,
+    given: bool = False,
+    duplicates: str = "ignore",
+    progress: Callable[..., Any] = quiet,
 ) -> tuple[dict[str, Any], bool]:
     """Write ``train.csv`` and ``test.csv`` of a dataset's ``records.csv``.
 
-    Returns the contents of ``split.json``, which is :func:`balance` and the settings, and whether anything was done.
+    ``given`` takes the source's own division (``partition.csv``) instead. ``duplicates``: ``report`` counts photos of
+    test that have a near-duplicate in train and writes ``near_duplicates.csv``; ``dedupe`` keeps the products of
+    near-duplicate photos on one side. Returns the contents of ``split.json``, which is :func:`balance` and the
+    settings, and whether anything was done.
     """
-    settings = {"test_fraction": test_fraction, "seed": seed, "records_sha256": steps.sha256(dataset.records)}
+    if duplicates not in DUPLICATES or (given and duplicates == "dedupe"):
+        raise UserError(
+            f"duplicates {duplicates!r}: expected one of {', '.join(DUPLICATES)}; no dedupe with a given split"
+        )
+    settings = {
+        "test_fraction": None if given else test_fraction,
+        "seed": None if given else seed,
+        "duplicates": duplicates,
+        "records_sha256": steps.sha256(dataset.records),
+        **({"partition_sha256": steps.sha256(dataset.partition)} if given else {}),
+    }
     found = steps.finished(dataset.data / MARK, settings, overwrite)
     if found is not None:
         return found, False
     catalog = Catalog.load(dataset.catalog)
-    train, test = split(records.read(dataset.records, catalog), test_fraction, seed)
+    items = records.read(dataset.records, catalog)
+    close = _near(dataset, items, progress) if duplicates != "ignore" else None
+    if given:
+        train, test = _given(dataset, items)
+    else:
+        together = near_duplicates.clusters(items, close) if duplicates == "dedupe" and close is not None else None
+        train, test = split(items, test_fraction, seed, together)
+    result = balance(train, test, catalog)
     (dataset.data / MARK).unlink(missing_ok=True)
-    for part, items in zip(PARTS, (train, test)):
-        records.write(dataset.split(part), items)
-    steps.write(dataset.data / MARK, settings, balance(train, test, catalog))
+    if close is not None:
+        result["near_duplicates"] = _report(dataset, items, close, test)
+    for part, chosen in zip(PARTS, (train, test)):
+        records.write(dataset.split(part), chosen)
+    steps.write(dataset.data / MARK, settings, result)
     return steps.read(dataset.data / MARK), True
+
+
+def _near(dataset: Dataset, items: Sequence[Record], progress: Callable[..., Any]) -> np.ndarray:
+    folder = steps.read(dataset.data / "import.json")["settings"]["folder"]
+    with ImageFolder(folder) as images:
+        return near_duplicates.pairs(near_duplicates.looks(images, items, progress))
+
+
+def _given(dataset: Dataset, items: Sequence[Record]) -> tuple[list[Record], list[Record]]:
+    part_of = {}
+    for line, row in list(records.table(dataset.partition))[1:]:
+        if len(row) != 2 or row[1] not in PARTS:
+            raise UserError(f"{dataset.partition}:{line}: expected an image and train or test")
+        part_of[row[0]] = row[1]
+    missing = next((item.image for item in items if item.image not in part_of), None)
+    if missing is not None:
+        raise UserError(f"{dataset.partition}: no part for image {missing!r}: import the dataset again")
+    train, test = ([item for item in items if part_of[item.image] == part] for part in PARTS)
+    if not train or not test:
+        raise UserError(f"{dataset.partition}: {len(train)} train and {len(test)} test images: both are needed")
+    return train, test
+
+
+def _report(dataset: Dataset, items: Sequence[Record], close: np.ndarray, test: Sequence[Record]) -> dict[str, int]:
+    """Write the near-duplicates that the split tears apart; their counts."""
+    tested = {item.image for item in test}
+    torn = [(items[int(a)].image, items[int(b)].image) for a, b in close]
+    torn = sorted((b, a) if a in tested else (a, b) for a, b in torn if (a in tested) != (b in tested))
+    with (dataset.data / "near_duplicates.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(PARTS)
+        writer.writerows(torn)
+    return {"pairs": len(close), "pairs_across": len(torn), "test_images": len({b for _, b in torn})}

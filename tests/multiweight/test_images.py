@@ -1,3 +1,4 @@
+import io
 import struct
 import zipfile
 import zlib
@@ -5,6 +6,7 @@ import zlib
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from multiweight import images
 from multiweight.image_header import header
@@ -63,6 +65,57 @@ def test_transparent_pixels_lie_on_white():
     assert half[0, 0].tolist() == [204, 224, 244]
     deep = decode(encoded(".png", alpha.astype(np.uint16) * 257))
     assert np.array_equal(deep, image)
+
+
+def saved(image, **options):
+    file = io.BytesIO()
+    image.save(file, **options)
+    return file.getvalue()
+
+
+RED = Image.new("RGB", (40, 30), (200, 30, 60))
+
+
+@pytest.mark.parametrize(
+    "data, tolerance",
+    [
+        (saved(RED.convert("CMYK"), format="JPEG", quality=95), 3),
+        (saved(RED.convert("P", palette=Image.Palette.ADAPTIVE), format="PNG"), 0),
+        (saved(RED.convert("P", palette=Image.Palette.ADAPTIVE), format="GIF"), 4),
+        (saved(RED, format="PNG", save_all=True, append_images=[Image.new("RGB", (40, 30), "blue")]), 0),
+        (saved(RED, format="GIF", save_all=True, append_images=[Image.new("RGB", (40, 30), "blue")]), 4),
+        (
+            saved(RED, format="WEBP", save_all=True, append_images=[Image.new("RGB", (40, 30), "blue")], lossless=True),
+            0,
+        ),
+    ],
+    ids=["CMYK", "palette", "palette GIF", "animated PNG", "animated GIF", "animated WebP"],
+)
+def test_cmyk_palettes_and_the_first_picture_of_animations(data, tolerance):
+    image = decode(data)
+    assert image.shape == (30, 40, 3) and image.dtype == np.uint8
+    assert np.abs(image.astype(int) - (60, 30, 200)).max() <= tolerance
+
+
+def test_a_transparent_gif_lies_on_white():
+    half = Image.new("P", (40, 30), 1)
+    half.putpalette([0, 0, 0, 200, 30, 60])
+    half.paste(0, (0, 0, 40, 10))
+    image = decode(saved(half, format="GIF", transparency=0))
+    assert (image[:10] == 255).all() and image[20, 20].tolist() == [60, 30, 200]
+
+
+def test_one_pixel():
+    assert resize(decode(saved(Image.new("RGB", (1, 1), "red"), format="PNG")), 4).tolist() == [[[0, 0, 255]] * 4] * 4
+
+
+def test_pad_and_crop_keep_the_proportions():
+    wide = np.zeros((20, 60, 3), np.uint8)
+    wide[:, 20:40] = 100
+    assert (resize(wide, 20, "crop") == 100).all()
+    padded = resize(wide, 60, "pad")
+    assert np.array_equal(padded[20:40], wide) and (padded[:20] == 255).all() and (padded[40:] == 255).all()
+    assert resize(wide[:, :1], 10, "pad").shape == (10, 10, 3)
 
 
 def test_exif_orientation_is_applied():

@@ -3,6 +3,7 @@ import pytest
 from multiweight import records
 from multiweight.catalog import Catalog
 from multiweight.errors import UserError
+from multiweight.record_table import RecordTable
 from multiweight.records import Record
 
 CATALOG = Catalog.from_dict({"color": ["red", "blue"], "sleeve": ["long", "short"]})
@@ -75,3 +76,51 @@ def test_header_and_missing_file(tmp_path):
 def test_names_that_the_format_cannot_hold(tmp_path):
     with pytest.raises(UserError, match="must not be empty nor hold"):
         records.write(tmp_path / "records.csv", [Record("a.jpg", "p", (("color", "red|blue"),))])
+
+
+SAID = [
+    Record("a.jpg", "p", (("color", "red"),), (("sleeve", "long"),), (("sleeve", "short"),)),
+    Record("b.jpg", "p", (), (("color", "*"),), (("color", "blue"),)),
+    Record("c.jpg", "p", (("color", "red"),), (), (("color", "*"),)),
+    Record("d.jpg", "p", ()),
+]
+
+
+def test_three_values(tmp_path):
+    path = tmp_path / "records.csv"
+    records.write(path, SAID)
+    lines = path.read_text().splitlines()
+    assert lines[1:3] == ["a.jpg,p,color=red|sleeve!=long|sleeve?=short", "b.jpg,p,color!=*|color?=blue"]
+    assert records.read(path, CATALOG) == SAID
+    # red, blue, long, short; a group that the record says nothing of is unknown.
+    vectors = [record.vector(CATALOG, "ignore").tolist() for record in SAID]
+    assert vectors == [[1, 0, 0, -1], [0, -1, -1, -1], [1, -1, -1, -1], [-1, -1, -1, -1]]
+    assert [record.vector(CATALOG).tolist() for record in SAID] == [[1, 0, 0, 0], [0] * 4, [1, 0, 0, 0], [0] * 4]
+
+
+@pytest.mark.parametrize(
+    "item, says",
+    [
+        ("color=red|color!=red", "'color=red' stands twice"),
+        ("color=*", r"label 'color=\*': expected group=label"),
+        ("color!=pink", "'pink' is not in group 'color'"),
+        ("fit?=*", "group 'fit' is not in the catalog"),
+        ("!=red", "expected group=label"),
+    ],
+)
+def test_mistakes_in_statements(tmp_path, item, says):
+    path = tmp_path / "records.csv"
+    path.write_text(f"image,product,labels\na.jpg,p,{item}\n")
+    with pytest.raises(UserError, match=r"records\.csv:2: .*" + says):
+        records.read(path, CATALOG)
+
+
+def test_the_table_holds_the_same_records(tmp_path):
+    path = tmp_path / "records.csv"
+    records.write(path, SAID + GOOD[1:])
+    table = RecordTable(path, CATALOG)
+    assert list(table) == records.read(path, CATALOG) and len(table) == 6
+    with path.open("a") as file:
+        file.write("e.jpg,p,\nb.jpg,q,\n")
+    with pytest.raises(UserError, match=r"records\.csv:9: image 'b.jpg' stands twice \(first on line 3\)"):
+        RecordTable(path, CATALOG)

@@ -3,7 +3,7 @@ import shutil
 import lmdb
 import pytest
 
-from multiweight import engine, verifying
+from multiweight import engine, packing, verifying
 from multiweight.errors import UserError
 from multiweight.lmdb_pair import LmdbPair
 from multiweight.progress import quiet
@@ -42,9 +42,7 @@ def test_sound(dataset):
 
 
 def test_jpeg(dataset):
-    shutil.rmtree(dataset.data / "train_images_lmdb")
-    dataset.info.unlink()
-    info = pack(dataset, "jpg")
+    info = packing.pack(caffe(), dataset, packing.Settings(size=32, encoding="jpg"), overwrite=True, progress=quiet)[0]
     assert check(dataset)["train"]["encoded"] == info["counts"]["train"]
 
 
@@ -59,7 +57,7 @@ FAULTS = [
     ("labels", dict(channels=L + 1, height=1, width=1, data=bytes(L + 1)), rf"{L + 1} labels, the catalog has {L}"),
     ("labels", dict(channels=L, height=1, width=1, data=b"\xff" * L), r"label value 255: expected 0 or 1"),
     ("labels", dict(channels=L, height=1, width=1, data=b"\1" * L), r"00000003: not the labels of images/"),
-    ("labels", dict(label=3), r"key 00000003: shape 0x0x0 with 0 bytes: expected a label vector"),
+    ("labels", dict(label=3), r"key 00000003: shape 0x0x0 with 0 values: expected a label vector"),
 ]
 
 

@@ -1,30 +1,38 @@
 """Sources of records: one module each, registered by its name; and the import that every source shares.
 
-A source module has NAME, LAYOUT (one line: which files make up its folder), ``detect(folder) -> bool`` and
-``load(folder, min_products) -> Loaded``. To add one, write the module and name it in ``SOURCES``.
+A source module has NAME, LAYOUT (one line: which files make up its folder), INPUTS (the files that decide the records,
+photos aside), ``detect(folder) -> bool`` and ``load(folder, min_products) -> Loaded``. To add one, write the module and
+name it in ``SOURCES``.
 
 - ``records_folder.py``: any shop's records.csv and catalog.yaml; what the sample shop writes
+- ``shop_table.py``: any shop's table of images, products, texts and labels, CSV or JSONL
 - ``fashion_product_images.py``: Kaggle's Fashion Product Images, small or full
+- ``deepfashion.py``: DeepFashion, Category and Attribute Prediction
+- ``imaterialist.py``: iMaterialist-Fashion 2018
 - ``sample_shop.py``: the drawn shop, what it sells in ``sample_catalog.py``, drawn by ``sample_garments.py`` with
   ``sample_shapes.py``, photographed by ``sample_photos.py``
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import csv
+import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Callable
 
 from multiweight import bad_images, records, steps
 from multiweight.bad_images import BadImage
-from multiweight.datasets import fashion_product_images, records_folder
+from multiweight.datasets import deepfashion, fashion_product_images, imaterialist, records_folder, shop_table
 from multiweight.errors import UserError
 from multiweight.images import ImageFolder
 from multiweight.progress import bar
 from multiweight.runs import Dataset
 
-SOURCES: dict[str, ModuleType] = {module.NAME: module for module in (records_folder, fashion_product_images)}
+SOURCES: dict[str, ModuleType] = {
+    module.NAME: module for module in (records_folder, shop_table, fashion_product_images, deepfashion, imaterialist)
+}
 MARK = "import.json"
 
 
@@ -63,7 +71,12 @@ def import_dataset(
     """
     module = source(folder, source_name)
     folder = Path(folder).resolve()
-    settings = {"source": module.NAME, "folder": str(folder), "min_products": min_products}
+    settings = {
+        "source": module.NAME,
+        "folder": str(folder),
+        "min_products": min_products,
+        "inputs": {Path(name).name: steps.sha256(folder / name) for name in module.INPUTS if (folder / name).is_file()},
+    }
     found = steps.finished(dataset.data / MARK, settings, overwrite)
     if found is not None:
         return found, False
@@ -78,7 +91,8 @@ def import_dataset(
             else:
                 kept.append(record)
     dataset.data.mkdir(parents=True, exist_ok=True)
-    (dataset.data / MARK).unlink(missing_ok=True)
+    for old in (dataset.data / MARK, dataset.data / "clean.json", dataset.imported_records):
+        old.unlink(missing_ok=True)
     bad_images.write(dataset.bad_images, bad)
     total = len(loaded.records) + len(loaded.bad)
     bad_images.check_share(bad, total, max_bad, dataset.bad_images)
@@ -86,6 +100,7 @@ def import_dataset(
         raise UserError(f"{folder}: no image is left: {dataset.bad_images} says why")
     loaded.catalog.save(dataset.catalog)
     records.write(dataset.records, kept)
+    _write_partition(dataset, loaded.partition, kept)
     result = {
         "images": len(kept),
         "products": len({record.product for record in kept}),
@@ -96,3 +111,16 @@ def import_dataset(
     }
     steps.write(dataset.data / MARK, settings, result)
     return steps.read(dataset.data / MARK), True
+
+
+def _write_partition(dataset: Dataset, partition: Mapping[str, str], kept: Iterable[records.Record]) -> None:
+    """``partition.csv``: the source's own division, for ``tools/split.py --given``."""
+    if not partition:
+        dataset.partition.unlink(missing_ok=True)
+        return
+    partial = dataset.partition.with_suffix(".partial")
+    with partial.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("image", "part"))
+        writer.writerows((record.image, partition[record.image]) for record in kept)
+    os.replace(partial, dataset.partition)

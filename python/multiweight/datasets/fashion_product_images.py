@@ -1,6 +1,7 @@
 """Kaggle's Fashion Product Images (Param Aggarwal), small or full: ``styles.csv`` and ``images/`` or ``images.zip``.
 
-One image a product; the columns id, gender, masterCategory, subCategory, articleType, baseColour, season, year,
+One image a product; what the titles say beyond the columns is told by ``data/fashion-product-images/keywords.yaml``.
+The columns id, gender, masterCategory, subCategory, articleType, baseColour, season, year,
 usage, productDisplayName (year may be absent). The full set has rows whose title holds a comma without quotes.
 """
 
@@ -15,11 +16,16 @@ from multiweight.bad_images import BadImage
 from multiweight.catalog import Catalog
 from multiweight.datasets.loaded import Loaded
 from multiweight.errors import UserError
-from multiweight.records import MEMBER, Record, table
+from multiweight.keywords import Keywords
+from multiweight.records import MEMBER, Label, Record, table
+from multiweight.runs import REPOSITORY
 
 NAME = "fashion_product_images"
 LAYOUT = "styles.csv with images.zip or images/"
 COLUMNS = ("gender", "season", "usage", "baseColour")
+TITLE = "productDisplayName"
+KEYWORDS = REPOSITORY / "data" / "fashion-product-images" / "keywords.yaml"
+INPUTS = ("styles.csv", str(KEYWORDS))
 EMPTY = {"", "NA", "N/A", "NaN", "nan", "null"}
 
 
@@ -31,11 +37,12 @@ def detect(folder: Path) -> bool:
 def load(folder: Path, min_products: int = 2) -> Loaded:
     """Catalog and records of the set.
 
-    Groups: the columns gender, season, usage and baseColour, and one group of kind ``type`` for each subCategory that
-    holds at least two article types, so that the groups' proportions differ widely. An empty or NA value is no label;
-    a label of fewer than ``min_products`` products is left out, and named in the notes: with one product it could
-    stand on one side of the split alone. Groups and labels are in a fixed order: columns as above, the rest by name.
-    Rows with a wrong number of fields, without an id or with a second use of one are listed as bad, with their line.
+    Groups: the columns gender, season, usage and baseColour, one group of kind ``type`` for each subCategory that
+    holds at least two article types, and the keyword groups of the titles, so that the proportions differ widely. An
+    empty or NA value is no label; a label of fewer than ``min_products`` products is left out, and named in the notes:
+    with one product it could stand on one side of the split alone. Groups and labels are in a fixed order: columns as
+    above, subCategories by name, keywords as in their file. Rows with a wrong number of fields, without an id or with a
+    second use of one are listed as bad, with their line.
     """
     path = folder / "styles.csv"
     rows, bad = _rows(path)
@@ -51,6 +58,9 @@ def load(folder: Path, min_products: int = 2) -> Loaded:
         if row["subCategory"] not in EMPTY and row["articleType"] not in EMPTY:
             types.setdefault(row["subCategory"], Counter())[row["articleType"]] += 1
 
+    keywords = Keywords.load(KEYWORDS)
+    said = [keywords.labels(row.get(TITLE, "")) for row in rows]
+    mined = Counter(pair for pairs in said for pair in pairs)
     notes = []
     groups: dict[str, dict[str, object]] = {}
     for name, counter in [*counts.items(), *sorted(types.items())]:
@@ -65,16 +75,34 @@ def load(folder: Path, min_products: int = 2) -> Loaded:
     single = sorted(set(types) - set(groups))
     if single:
         notes.append(f"no group for subCategory {', '.join(single)}: fewer than two article types")
+    _add_mined(groups, notes, keywords, mined, min_products)
     catalog = Catalog.from_dict(groups)
     known = {(group.name, label) for group in catalog.groups for label in group.labels}
 
     records = []
-    for row in rows:
+    for row, mined_pairs in zip(rows, said):
         pairs = [(column, row[column]) for column in COLUMNS] + [(row["subCategory"], row["articleType"])]
+        pairs += mined_pairs
         # A product without a file keeps the name it should have, so that the list of bad images can say it.
         reference = images.get(row["id"], f"images/{row['id']}.jpg")
         records.append(Record(reference, row["id"], tuple(pair for pair in pairs if pair in known)))
     return Loaded(catalog, records, bad, notes)
+
+
+def _add_mined(
+    groups: dict[str, dict[str, object]],
+    notes: list[str],
+    keywords: Keywords,
+    mined: Counter[Label],
+    min_products: int,
+) -> None:
+    for name, means in keywords.groups.items():
+        labels = [label for label in means if mined[name, label] >= min_products]
+        rare = [label for label in means if 0 < mined[name, label] < min_products]
+        if rare:
+            notes.append(f"{name}: left out {', '.join(rare)}: on fewer than {min_products} products")
+        if labels:
+            groups[name] = {"kind": keywords.kinds.get(name, "attribute"), "labels": labels}
 
 
 def _rows(path: Path) -> tuple[list[dict[str, str]], list[BadImage]]:

@@ -11,6 +11,7 @@ from multiweight.errors import UserError
 
 NAME = "records"
 LAYOUT = "records.csv, catalog.yaml, and the images or zip archives that records.csv names"
+INPUTS = ("records.csv", "catalog.yaml")
 
 
 def detect(folder: Path) -> bool:

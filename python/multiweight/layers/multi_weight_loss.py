@@ -12,14 +12,15 @@ class MultiWeightLossLayer(caffe.Layer):
     """Weighted sum of one sigmoid cross-entropy a group of labels.
 
     Bottoms: one score blob a group, N x M_t (more axes of size 1 are allowed), then one label blob, N x L with
-    L = sum(M_t): the groups' labels in the same order, values 0 to 1.
+    L = sum(M_t): the groups' labels in the same order, values 0 to 1, or -1: unknown, which adds neither loss nor
+    gradient, as SigmoidCrossEntropyLoss leaves out labels equal to its ignore_label.
     Tops: the total J; optionally one top a group, J_t before weighting, for the log. The prototxt needs a loss_weight
     for every top: 1 for the total, 0 for a top that only reports (Caffe gives a Python layer none by itself).
     param_str: JSON, {"groups": [name, ...], "gamma": [weight, ...]}, one entry a score blob.
 
-    Sums over labels, means over images (Eq. 1), which is SigmoidCrossEntropyLoss's default too. The gradient at a score
-    is gamma_t (p^ - p) / N, times the diff of the total's top, plus (p^ - p) / N times the diff of the group's own top.
-    Raises ValueError naming the group for shapes that do not fit, and for labels outside 0 to 1.
+    Sums over labels, means over images (Eq. 1), unknown labels or not, which is SigmoidCrossEntropyLoss's default too.
+    The gradient at a score is gamma_t (p^ - p) / N, times the diff of the total's top, plus (p^ - p) / N times the diff
+    of the group's own top. Raises ValueError naming the group for shapes that do not fit, and for other labels.
     """
 
     def setup(self, bottom, top):
@@ -55,14 +56,18 @@ class MultiWeightLossLayer(caffe.Layer):
         for t in range(tasks):
             self.scores[:, starts[t] : starts[t + 1]] = bottom[t].data.reshape(images, -1)
         x, p = self.scores, bottom[tasks].data.reshape(images, -1)
-        self._check_labels(p)
+        ignored = self._check_labels(p)
         # exp sees no positive number, so that scores of +-1000 neither overflow nor lose the loss.
         small = np.exp(-np.abs(x))
         cell = np.maximum(x, 0) - x * p + np.log1p(small)
+        if ignored is not None:
+            cell[ignored] = 0
         # One column a label is summed in double: float32 over 256 images and 830 labels would cost digits.
         column = cell.sum(axis=0, dtype=np.float64)
         loss = np.add.reduceat(column, starts[:-1]) / images
         np.subtract(np.where(x >= 0, 1, small) / (1 + small), p, out=self.error)
+        if ignored is not None:
+            self.error[ignored] = 0
         top[0].data[...] = np.dot(self.gamma, loss)
         for index in range(1, len(top)):
             top[index].data[...] = loss[index - 1]
@@ -106,13 +111,21 @@ class MultiWeightLossLayer(caffe.Layer):
         return sizes
 
     def _check_labels(self, p):
-        if p.size and (p.min() < 0 or p.max() > 1):
-            column = int(np.argmax(np.logical_or(p < 0, p > 1).any(axis=0)))
+        """Where a label is -1, unknown, as bool N x L; None where none is."""
+        if not p.size or (p.min() >= 0 and p.max() <= 1):
+            return None
+        ignored = p == -1
+        wrong = np.logical_or(np.logical_and(p < 0, np.logical_not(ignored)), p > 1)
+        if wrong.any():
+            column = int(np.argmax(wrong.any(axis=0)))
             group = self.groups[int(np.searchsorted(self.starts, column, side="right")) - 1]
             raise ValueError(
-                "MultiWeightLoss: group {0}: labels from {1} to {2}: expected 0 to 1 (no `scale` on the label Data "
-                "layer, and Datum bytes of 0 and 1, not 255)".format(group, p[:, column].min(), p[:, column].max())
+                "MultiWeightLoss: group {0}: labels from {1} to {2}: expected 0 to 1, or -1 for unknown (no `scale` on "
+                "the label Data layer, and Datum bytes of 0 and 1, not 255)".format(
+                    group, p[:, column].min(), p[:, column].max()
+                )
             )
+        return ignored
 
 
 def _shape(blob):

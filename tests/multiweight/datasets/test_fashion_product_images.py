@@ -1,5 +1,7 @@
+import csv
 import os
 import zipfile
+from collections import Counter
 from pathlib import Path
 
 import cv2
@@ -56,7 +58,7 @@ def test_groups_and_labels(tmp_path):
     }
     assert [group.kind for group in catalog.groups] == ["attribute"] * 4 + ["type"]
     assert "left out Silver" in loaded.notes[0]
-    assert "Bottomwear, Watches" in loaded.notes[-1]
+    assert "Bottomwear, Watches" in " ".join(loaded.notes)
     first, second = loaded.records[0], loaded.records[1]
     assert first.image == "images/1.jpg" and first.product == "1"
     assert dict(first.labels) == {
@@ -67,13 +69,29 @@ def test_groups_and_labels(tmp_path):
         "Topwear": "Shirts",
     }
     assert "usage" not in dict(second.labels) and "baseColour" not in dict(loaded.records[3].labels)
-    assert len(fashion.load(tmp_path, min_products=1).catalog.groups) == 6
+    # Bottomwear, and of the titles: Check and striped (Pattern), Party (Event).
+    every = fashion.load(tmp_path, min_products=1).catalog
+    assert every.names[4:] == ("Bottomwear", "Topwear", "Pattern", "Event")
+    assert every.group("Pattern").labels == ("checked", "striped")
 
 
 def test_zip_is_read_in_place(tmp_path):
     loaded = fashion.load(kaggle(tmp_path, zipped=True))
     assert loaded.records[0].image == "images.zip::images/1.jpg"
     assert not (tmp_path / "images").exists()
+
+
+def test_members_that_lead_out_of_the_archive_are_refused(tmp_path):
+    folder = kaggle(tmp_path / "data", zipped=True)
+    with zipfile.ZipFile(folder / "images.zip", "w") as archive:
+        for name in ("../../1.jpg", "/images/2.jpg", *(f"images/{n}.jpg" for n in range(3, 9))):
+            archive.writestr(name, JPEG)
+    dataset = Dataset("shop", tmp_path / "runs")
+    datasets.import_dataset(dataset, folder, max_bad=0.5, progress=quiet)
+    assert [(bad.image, bad.reason[:20]) for bad in bad_images.read(dataset.bad_images)] == [
+        ("images.zip::../../1.jpg", "leads out of the dat"),
+        ("images.zip::/images/2.jpg", "is an absolute path:"),
+    ]
 
 
 def test_nothing_is_left_out_silently(tmp_path):
@@ -120,7 +138,9 @@ def test_sources_are_told_apart(tmp_path):
     with pytest.raises(UserError, match="fits records and fashion_product_images: choose one with --source"):
         datasets.source(shop)
     assert datasets.source(shop, "records").NAME == "records"
-    with pytest.raises(UserError, match="source 'zara' is unknown: expected one of records, fashion_product_images"):
+    with pytest.raises(
+        UserError, match="source 'zara' is unknown: expected one of records, shop, fashion_product_images"
+    ):
         datasets.source(shop, "zara")
 
 
@@ -141,4 +161,29 @@ def test_the_real_set():
     loaded = fashion.load(folder)
     assert len(loaded.records) == 35588 and not loaded.bad
     assert loaded.catalog.names[:4] == ("gender", "season", "usage", "baseColour")
-    assert len(loaded.catalog.groups) == 16
+    assert len(loaded.catalog.groups) == 29
+    assert loaded.catalog == Catalog.load(REPOSITORY / "data/fashion-product-images/catalog.yaml")
+    counts = Counter(group for record in loaded.records for group in record.groups)
+    shares = [counts[name] / len(loaded.records) for name in loaded.catalog.names]
+    assert max(shares) == 1.0 and 0 < min(shares) < 0.01
+    shirt = next(record for record in loaded.records if record.product == "1163")
+    assert ("Collar", "round neck") in shirt.labels  # Nike Sahara Team India Fanwear Round Neck Jersey
+    brand = "S Polo Assn"
+    polo = {record.product for record in loaded.records if ("Collar", "polo") in record.labels}
+    with (folder / "styles.csv").open(encoding="utf-8") as file:
+        titles = {row["id"]: row["productDisplayName"] for row in csv.DictReader(file)}
+    assert not any(brand in titles[key] and titles[key].count("Polo") == 1 for key in polo)
+
+
+def test_keywords_of_the_titles(tmp_path):
+    rows = [
+        f"{n},Men,Apparel,Topwear,Shirts,Blue,Summer,2012.0,Casual,{title}"
+        for n, title in enumerate(
+            ["Nike Printed Polo T-shirt", "Puma Men's prints POLO", "U.S. Polo Assn. Striped Shirt", "Lee Striped Tee"],
+            1,
+        )
+    ]
+    loaded = fashion.load(kaggle(tmp_path, rows))
+    mined = [dict(record.labels) for record in loaded.records]
+    assert [row.get("Pattern") for row in mined] == ["printed", "printed", "striped", "striped"]
+    assert [row.get("Collar") for row in mined] == ["polo", "polo", None, None]

@@ -165,6 +165,25 @@ def test_labels_scaled_by_255_are_found(make):
         layer.forward(bottom, top)
 
 
+def test_unknown_labels_add_nothing_hand_worked(make):
+    # As test_hand_worked, with one label of each group unknown: their terms are gone, the mean is still over 2 images.
+    labels = [[1, -1, 0], [0, 0, -1]]
+    layer, bottom, top = make([[[0, log(3)], [0, 0]], [[log(3)], [0]]], labels, [1.0, 0.5], report=True)
+    layer.forward(bottom, top)
+    assert top[1].data[0] == pytest.approx(3 * log(2) / 2) and top[2].data[0] == pytest.approx(log(4) / 2)
+    top[0].diff[...] = 1
+    layer.backward(top, [True, True, False], bottom)
+    assert bottom[0].diff == pytest.approx(np.array([[-0.25, 0], [0.25, 0.25]]))
+    assert bottom[1].diff == pytest.approx(np.array([[0.5 * 0.75 / 2], [0]]))
+
+
+@pytest.mark.parametrize("value", [-2, -0.5, 2])
+def test_other_values_are_refused(make, value):
+    layer, bottom, top = make([np.zeros((2, 2)), np.zeros((2, 2))], [[0, 1, -1, 0], [0, 1, value, 0]], [1.0, 1.0])
+    with pytest.raises(ValueError, match="group group 1: labels from .* or -1 for unknown"):
+        layer.forward(bottom, top)
+
+
 def test_the_file_reads_as_python_2_7():
     # What 2.7 does not know, as far as the tree shows it; the two packages above it must stay importable there too.
     for path in (FILE, PACKAGE / "__init__.py", PACKAGE / "layers" / "__init__.py"):

@@ -1,0 +1,208 @@
+#!/usr/bin/env python3
+"""Packing against the original's convert_imageset, on the same drawn photos and cores, and its peak memory.
+
+    python benchmarks/packing.py speed              3,781 photos of 400x533 to 256x256, raw and JPEG; ratios
+    python benchmarks/packing.py cores              the same with 1, 2, ... threads
+    python benchmarks/packing.py memory 1000000     peak memory for so many records of small images
+
+The original is an installed convert_imageset, or that of the Debian root in MULTIWEIGHT_ORIGINAL_ROOT, by chroot.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
+
+import cv2  # noqa: E402
+import numpy as np  # noqa: E402
+
+from multiweight import engine, records, steps  # noqa: E402
+from multiweight.catalog import Catalog  # noqa: E402
+from multiweight.lmdb_pair import decode  # noqa: E402
+from multiweight.lmdb_writer import items  # noqa: E402
+from multiweight.pack_chunks import cores  # noqa: E402
+from multiweight.records import Record  # noqa: E402
+from multiweight.runs import REPOSITORY, Dataset  # noqa: E402
+
+PHOTOS, WIDTH, HEIGHT, SIZE, DRAWN = 3781, 400, 533, 256, 200
+GROUPS = {"Colour": [f"c{n}" for n in range(45)], "Type": [f"t{n}" for n in range(90)]}
+
+
+def photo(rng: np.random.RandomState, width: int, height: int) -> bytes:
+    """A JPEG with soft shapes and some grain, as large as a shop photo's."""
+    coarse = cv2.resize(
+        rng.randint(0, 256, (12, 9, 3)).astype(np.uint8), (width, height), interpolation=cv2.INTER_CUBIC
+    )
+    grain = rng.normal(0, 9, (height, width, 1))
+    image = np.clip(coarse + grain, 0, 255).astype(np.uint8)
+    return cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
+
+
+def dataset(runs: Path, name: str, folder: Path, images: int, width: int, height: int, linked: bool) -> Dataset:
+    """A split dataset of drawn photos: all but a few of them for training; ``linked``: names share files."""
+    rng = np.random.RandomState(0)
+    drawn = [photo(rng, width, height) for _ in range(DRAWN)]
+    made = Dataset(name, runs)
+    made.data.mkdir(parents=True)
+    (folder / "images").mkdir(parents=True)
+    Catalog.from_dict(GROUPS).save(made.catalog)
+
+    def rows(start: int, stop: int):
+        for n in range(start, stop):
+            path = folder / "images" / f"{n % 1000:03d}" / f"{n:07d}.jpg"
+            path.parent.mkdir(exist_ok=True)
+            first = folder / "images" / f"{n % 1000:03d}" / f"{n % 1000:07d}.jpg"
+            if linked and n >= 1000:
+                os.link(first, path)
+            else:
+                path.write_bytes(drawn[n % DRAWN])
+            labels = (("Colour", f"c{n % 45}"), ("Type", f"t{n * 7 % 90}"))
+            yield Record(str(path.relative_to(folder)), f"p{n // 3}", labels)
+
+    records.write(made.split("train"), rows(0, images - 10))
+    records.write(made.split("test"), rows(images - 10, images))
+    steps.write(made.data / "import.json", {"folder": str(folder), "source": "records"}, {})
+    return made
+
+
+class Used(NamedTuple):
+    """What a command took: seconds on the clock, seconds of the processors, peak MB."""
+
+    seconds: float
+    cpu: float
+    peak: float
+
+
+def measured(command: list[str], **options: Any) -> Used:
+    begun = time.monotonic()
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options)
+    _, status, usage = os.wait4(child.pid, 0)
+    if status:
+        raise SystemExit(f"{' '.join(command)}: status {status}")
+    return Used(time.monotonic() - begun, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+def pack(made: Dataset, *options: str) -> Used:
+    """tools/build_lmdb.py, from its start to its end."""
+    command = [sys.executable, str(REPOSITORY / "tools/build_lmdb.py"), "--dataset", made.name]
+    return measured([*command, "--runs", str(made.root.parent), "--overwrite", *options])
+
+
+def original() -> tuple[list[str], Path]:
+    root = os.environ.get("MULTIWEIGHT_ORIGINAL_ROOT")
+    if root:
+        return ["chroot", root], Path(root)
+    if shutil.which("convert_imageset"):
+        return [], Path("/")
+    raise SystemExit("no convert_imageset: install Debian 11's caffe, or set MULTIWEIGHT_ORIGINAL_ROOT")
+
+
+def convert(prefix: list[str], root: Path, folder: Path, listing: Path, out: Path, *options: str) -> Used:
+    shutil.rmtree(out, ignore_errors=True)
+    inside = [f"/{path.relative_to(root)}" for path in (folder, listing, out)]
+    size = [f"--resize_height={SIZE}", f"--resize_width={SIZE}"]
+    command = [*prefix, "convert_imageset", *size, *options, inside[0] + "/", *inside[1:]]
+    return measured(command, env={**os.environ, "GLOG_minloglevel": "2"})
+
+
+def pixels_differ(made: Dataset, theirs: Path) -> float:
+    """Share of the training values that differ by more than one level; convert_imageset keeps the order of its list."""
+    datum = engine.messages().Datum
+    far = total = 0
+    for (_, a), (_, b) in zip(items(made.images("train")), items(theirs)):
+        one, two = (decode(datum.FromString(value)).astype(np.int16) for value in (a, b))
+        far += int((np.abs(one - two) > 1).sum())
+        total += one.size
+    return far / total
+
+
+def mean_differs(prefix: list[str], root: Path, made: Dataset, theirs: Path) -> float:
+    """Largest difference of mean.binaryproto from compute_image_mean's, relative to its largest value."""
+    out = theirs.with_name("mean.binaryproto")
+    inside = [f"/{path.relative_to(root)}" for path in (theirs, out)]
+    subprocess.run([*prefix, "compute_image_mean", *inside], check=True, stderr=subprocess.DEVNULL)
+    blobs = [engine.messages().BlobProto.FromString(path.read_bytes()) for path in (made.mean, out)]
+    one, two = (np.array(blob.data) for blob in blobs)
+    return float(np.abs(one - two).max() / two.max())
+
+
+def speed(work: Path, prefix: list[str], root: Path) -> None:
+    folder = work / "photos"
+    made = dataset(work / "runs", "speed", folder, PHOTOS, WIDTH, HEIGHT, False)
+    print(f"{PHOTOS} photos of {WIDTH}x{HEIGHT} to {SIZE}x{SIZE}, {cores()} cores; seconds, best of 3 in turn")
+    listing, theirs = work / "list.txt", work / "theirs_lmdb"
+    for name, ours, flags in (("raw", [], []), ("JPEG", ["--encoded", "jpg"], ["--encoded", "--encode_type=jpg"])):
+        pack(made, "--size", str(SIZE), *ours)
+        packed = [r for part in ("train", "test") for _, r in records.read_packed(made.packed(part))]
+        listing.write_text("".join(f"{record.image} 0\n" for record in packed))
+        times = [
+            (convert(prefix, root, folder, listing, theirs, *flags), pack(made, "--size", str(SIZE), *ours))
+            for _ in range(3)
+        ]
+        them, us = (min(column) for column in zip(*times))
+        print(
+            f"  {name:<5} convert_imageset {them.seconds:6.2f}   build_lmdb {us.seconds:6.2f}   "
+            f"ratio {them.seconds / us.seconds:.2f}   (processor time {them.cpu:.2f} and {us.cpu:.2f})",
+            flush=True,
+        )
+        if name == "raw":
+            print(f"        values that differ by more than 1 level: {pixels_differ(made, theirs):.4%}")
+            listing.write_text(
+                "".join(f"{record.image} 0\n" for _, record in records.read_packed(made.packed("train")))
+            )
+            convert(prefix, root, folder, listing, theirs, *flags)
+            print(
+                f"        mean against compute_image_mean: {mean_differs(prefix, root, made, theirs):.1e}", flush=True
+            )
+
+
+def scaling(work: Path) -> None:
+    made = dataset(work / "runs", "cores", work / "photos", PHOTOS, WIDTH, HEIGHT, False)
+    counts = [n for n in (1, 2, 4, 8, 16, 32) if n <= cores()]
+    for encoding in ([], ["--encoded", "jpg"]):
+        for threads in counts:
+            pack(made, "--size", str(SIZE), "--threads", str(threads), *encoding)
+            seconds = steps.read(made.info)["seconds"]
+            print(
+                f"  {'JPEG' if encoding else 'raw':<5} {threads:>2} threads {PHOTOS / seconds:8.0f} images/s",
+                flush=True,
+            )
+
+
+def memory(work: Path, count: int) -> None:
+    small = count > 100_000
+    made = dataset(work / "runs", "memory", work / "photos", count, 24, 32, True)
+    size = 8 if small else SIZE
+    used = pack(made, "--size", str(size), *([] if small else ["--encoded", "jpg"]))
+    print(f"  {count} records, {size}x{size}: {used.seconds:.0f} s, peak {used.peak:.0f} MB")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["speed", "cores", "memory"])
+    parser.add_argument("records", type=int, nargs="?", default=35_000)
+    args = parser.parse_args()
+    prefix, root = original() if args.what == "speed" else ([], Path("/"))
+    work = Path(tempfile.mkdtemp(prefix="packing-", dir=root / "tmp"))
+    try:
+        if args.what == "speed":
+            speed(work, prefix, root)
+        elif args.what == "cores":
+            scaling(work)
+        else:
+            memory(work, args.records)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()

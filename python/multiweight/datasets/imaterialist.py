@@ -1,0 +1,117 @@
+"""iMaterialist-Fashion 2018 (FGVC5): ``train.json``, ``validation.json`` and the label map; photos fetched by the user.
+
+The JSON lists images (``imageId``, ``url``) and annotations (``imageId``, ``labelId``: a list), numbers as strings in
+the published files; ``image_id`` and ``label_id`` as the set's README spells them are read too. The label map is
+``iMat_fashion_2018_label_map_228.csv``: labelId, taskId, labelName, taskName; its tasks are 1 to 6, 8 and 9.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from multiweight.bad_images import BadImage
+from multiweight.catalog import Catalog
+from multiweight.datasets.loaded import Loaded
+from multiweight.errors import UserError
+from multiweight.records import Label, Record, table
+
+NAME = "imaterialist"
+LABEL_MAP = "iMat_fashion_2018_label_map_228.csv"
+LAYOUT = f"train.json, {LABEL_MAP}, train/<imageId>.jpg; also validation.json (or val.json) and validation/"
+HEADER = ["labelId", "taskId", "labelName", "taskName"]
+TYPE_TASK = "category"
+# file -> the folder of its photos, the part it is
+FILES = {
+    "train.json": ("train", "train"),
+    "validation.json": ("validation", "test"),
+    "val.json": ("validation", "test"),
+}
+INPUTS = (LABEL_MAP, *FILES)
+
+
+def detect(folder: Path) -> bool:
+    """Whether the folder has this source's files."""
+    return (folder / LABEL_MAP).is_file() and (folder / "train.json").is_file()
+
+
+def load(folder: Path, min_products: int = 2) -> Loaded:
+    """Catalog and records: a group a task, in the order of the task ids, labels in the order of the label ids.
+
+    A record says yes for the labels an annotation lists; tasks that it does not mention stay unknown. Each image is a
+    product, ``train-<imageId>``. ``partition`` has train.json as train and the validation as test. Labels that the map
+    lacks, and images without an annotation, are left out and listed; so is, by the import, each photo that was not
+    fetched. ``min_products`` is not applied: the label map is the set's own.
+    """
+    names, groups = _label_map(folder / LABEL_MAP)
+    catalog = Catalog.from_dict(
+        {task: {"kind": "type" if task == TYPE_TASK else "attribute", "labels": labels} for task, labels in groups}
+    )
+    records: list[Record] = []
+    bad: list[BadImage] = []
+    partition: dict[str, str] = {}
+    for file, (place, part) in FILES.items():
+        path = folder / file
+        if not path.is_file():
+            continue
+        images, labels_of = _annotations(path)
+        for image in images:
+            reference, product = f"{place}/{image}.jpg", f"{place}-{image}"
+            found = labels_of.get(image)
+            unknown = [label for label in found or () if label not in names]
+            if found is None or unknown:
+                reason = f"labelId {unknown[0]} is not in {LABEL_MAP}" if unknown else f"no annotation in {file}"
+                bad.append(BadImage(reference, product, "import", reason))
+                continue
+            records.append(Record(reference, product, tuple(dict.fromkeys(names[label] for label in found))))
+            partition[reference] = part
+    return Loaded(catalog, records, bad, [], partition)
+
+
+def _label_map(path: Path) -> tuple[dict[str, Label], list[tuple[str, list[str]]]]:
+    """labelId -> (task, label), and the tasks with their labels, both in the order of the ids."""
+    rows = list(table(path))
+    if not rows or [name.strip() for name in rows[0][1]] != HEADER:
+        raise UserError(f"{path}:1: expected the columns {','.join(HEADER)}")
+    found: list[tuple[int, int, str, str]] = []
+    for line, row in rows[1:]:
+        if len(row) != 4 or not row[0].strip().isdigit() or not row[1].strip().isdigit():
+            raise UserError(f"{path}:{line}: expected labelId, taskId (numbers), labelName, taskName")
+        found.append((int(row[1]), int(row[0]), row[3].strip(), row[2].strip()))
+    names: dict[str, Label] = {}
+    groups: dict[str, list[str]] = {}
+    for _, number, task, label in sorted(found):
+        names[str(number)] = (task, label)
+        groups.setdefault(task, []).append(label)
+    return names, list(groups.items())
+
+
+def _annotations(path: Path) -> tuple[list[str], dict[str, list[str]]]:
+    """The image ids in their order, and image id -> label ids."""
+    try:
+        found = json.loads(path.read_bytes().decode("utf-8-sig"))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 ({error.reason} at byte {error.start}): download it again") from None
+    except json.JSONDecodeError as error:
+        raise UserError(f"{path}:{error.lineno}: not valid JSON ({error.msg}): download it again") from None
+    if not isinstance(found, dict) or not isinstance(found.get("images"), list):
+        raise UserError(f"{path}: expected an object with the lists images and annotations")
+    images = list(dict.fromkeys(_id(entry, path, "images", number) for number, entry in enumerate(found["images"])))
+    labels: dict[str, list[str]] = {}
+    for number, entry in enumerate(found.get("annotations") or []):
+        image = _id(entry, path, "annotations", number)
+        listed = entry.get("labelId", entry.get("label_id"))
+        if not isinstance(listed, list):
+            raise UserError(f"{path}: annotations[{number}]: labelId {listed!r}: expected a list of label ids")
+        labels.setdefault(image, []).extend(str(label) for label in listed)
+    return images, labels
+
+
+def _id(entry: Any, path: Path, where: str, number: int) -> str:
+    value = entry.get("imageId", entry.get("image_id")) if isinstance(entry, dict) else None
+    if value is None or not str(value).isdigit():
+        raise UserError(f"{path}: {where}[{number}]: imageId {value!r}: expected a number")
+    return str(value)
