@@ -9,7 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
-from multiweight import evaluation, retrieval, steps  # noqa: E402
+from multiweight import evaluation, measures, retrieval, steps  # noqa: E402
 from multiweight.errors import UserError, run_tool  # noqa: E402
 from multiweight.runs import RANDOM, UNTRAINED, Dataset, Run  # noqa: E402
 
@@ -25,7 +25,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--metric", choices=retrieval.METRICS, default="cosine", help="similarity of two features")
     p.add_argument(
         "--denominator",
-        choices=retrieval.DENOMINATORS,
+        choices=measures.DENOMINATORS,
         default="retrieved",
         help="M of Eq. (10): relevant images in the list (the paper), in the test set, or the smaller of that and k",
     )

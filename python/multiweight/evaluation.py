@@ -15,7 +15,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from multiweight import features, progress, records, retrieval, steps, weights
+from multiweight import features, measures, progress, records, retrieval, steps, weights
 from multiweight.catalog import Catalog
 from multiweight.errors import UserError
 from multiweight.runs import METHODS, RANDOM, UNTRAINED, Dataset, Run
@@ -35,8 +35,8 @@ def evaluate(
     The test images are both queries and candidates (Section IV-B). A run called ``random`` needs no features: its
     ranking is drawn with ``seed``. UserError when features and labels are not of the same images.
     """
-    if denominator not in retrieval.DENOMINATORS:
-        raise UserError(f"denominator {denominator!r} is unknown: expected one of {', '.join(retrieval.DENOMINATORS)}")
+    if denominator not in measures.DENOMINATORS:
+        raise UserError(f"denominator {denominator!r} is unknown: expected one of {', '.join(measures.DENOMINATORS)}")
     if metric not in retrieval.METRICS:
         raise UserError(f"metric {metric!r} is unknown: expected one of {', '.join(retrieval.METRICS)}")
     if k < 1:
@@ -109,9 +109,9 @@ def group_maps(
         if not len(queries):
             result[name] = {"map": None, "queries": 0, "unanswered": 0}
             continue
-        relevant = retrieval.relevance(part, indices, queries)
-        total = None if denominator == "retrieved" else retrieval.count_relevant(part, queries)
-        precision = retrieval.average_precision(relevant, total, denominator)
+        relevant = measures.relevance(part, indices, queries)
+        total = None if denominator == "retrieved" else measures.count_relevant(part, queries)
+        precision = measures.average_precision(relevant, total, denominator)
         unanswered = int((~relevant.any(axis=1)).sum())
         result[name] = {"map": float(precision.mean()), "queries": len(queries), "unanswered": unanswered}
     return result

@@ -16,7 +16,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from multiweight import engine, progress, retrieval, snapshots, steps, transform
+from multiweight import engine, progress, snapshots, steps, transform
 from multiweight.errors import UserError
 from multiweight.runs import METHODS, UNTRAINED, Run
 
@@ -153,7 +153,7 @@ def load(path: str | Path) -> Features:
         raise UserError(f"{path}: not a whole features file ({error}): delete it and extract again") from None
     if values.ndim != 2 or len(values) != len(keys):
         raise UserError(f"{path}: {values.shape} features for {len(keys)} keys: delete it and extract again")
-    bad = retrieval.bad_rows(values)
+    bad = bad_rows(values)
     if len(bad):
         raise UserError(f"{path}: NaN or infinity in the features of {_named([keys[i] for i in bad])}")
     return Features(values.astype(np.float32, copy=False), keys, attributes)
@@ -175,8 +175,8 @@ def _fill(net: Any, batches: Any, file: Any, blob: str, total: int, images: Path
                 values = file.create_dataset(blob, (total, rows.shape[1]), dtype=np.float32)
             values[at : at + len(rows)] = rows
             names += keys
-            bad += [_text(keys[i]) for i in retrieval.bad_rows(rows)]
-            zero += len(retrieval.zero_rows(rows))
+            bad += [_text(keys[i]) for i in bad_rows(rows)]
+            zero += len(zero_rows(rows))
             at += len(rows)
             bar.update(len(rows))
     if bad:
@@ -187,7 +187,17 @@ def _fill(net: Any, batches: Any, file: Any, blob: str, total: int, images: Path
 
 def zero_keys(features: Features) -> list[str]:
     """Keys of the images whose features are all zero: a cosine with them means nothing."""
-    return [features.keys[i] for i in retrieval.zero_rows(features.values)]
+    return [features.keys[i] for i in zero_rows(features.values)]
+
+
+def bad_rows(features: np.ndarray) -> np.ndarray:
+    """Rows that hold NaN or infinity, as indices."""
+    return np.flatnonzero(~np.isfinite(features).all(axis=1))
+
+
+def zero_rows(features: np.ndarray) -> np.ndarray:
+    """Rows of zeros alone, as indices: their cosine with anything is undefined, and taken as 0."""
+    return np.flatnonzero(~features.any(axis=1))
 
 
 def _inputs(net_text: bytes, mean: str | Path | None, images: Path, blob: str, entries: int) -> str:

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from multiweight import retrieval
+from multiweight import measures, retrieval
 from multiweight.errors import UserError
-from multiweight.retrieval import average_precision, count_relevant, random_k, relevance, top_k
+from multiweight.measures import average_precision, count_relevant, relevance
+from multiweight.retrieval import random_k, top_k
 
 
 def brute_force(features: np.ndarray, k: int, metric: str) -> tuple[np.ndarray, np.ndarray]:
@@ -57,23 +58,6 @@ def test_top_k_is_brute_force_in_any_block_size(features, k, metric, block):
     np.testing.assert_array_equal(scores, expected_scores)
 
 
-@pytest.mark.parametrize("metric", retrieval.METRICS)
-def test_crowded_features_take_the_float64_way_with_the_same_answer(metric, monkeypatch):
-    generator = np.random.default_rng(3)
-    features = (1 + 1e-5 * generator.normal(size=(700, 16))).astype(np.float32)
-    features[100:200] = features[0]
-    taken = []
-    way = retrieval._Search._candidates64
-    monkeypatch.setattr(
-        retrieval._Search, "_candidates64", lambda self, rows, k: taken.append(len(rows)) or way(self, rows, k)
-    )
-    indices, scores = top_k(features, 5, metric, block=64)
-    assert taken
-    expected_indices, expected_scores = brute_force(features, 5, metric)
-    np.testing.assert_array_equal(indices, expected_indices)
-    np.testing.assert_array_equal(scores, expected_scores)
-
-
 def test_ties_go_to_the_lowest_index_and_self_is_excluded():
     features = np.array([[1, 0], [1, 0], [2, 0], [0, 1], [1, 0]], np.float32)
     indices, scores = top_k(features, 3)
@@ -105,7 +89,7 @@ def test_features_of_one_direction_are_all_tied():
 
 
 def test_mistakes_are_named():
-    with pytest.raises(UserError, match="row 1"):
+    with pytest.raises(UserError, match="1 image.s.: row 1"):
         top_k(np.array([[0, 1], [np.nan, 1]], np.float32))
     with pytest.raises(UserError, match="metric 'manhattan'"):
         top_k(np.eye(2, dtype=np.float32), metric="manhattan")
@@ -125,7 +109,7 @@ def test_average_precision_by_hand(denominator, count):
 
 def test_average_precision_without_a_relevant_result_is_zero():
     relevant = np.zeros((2, 4), bool)
-    for denominator in retrieval.DENOMINATORS:
+    for denominator in measures.DENOMINATORS:
         assert average_precision(relevant, np.array([0, 7]), denominator).tolist() == [0, 0]
 
 

@@ -1,0 +1,74 @@
+"""Scores of pairs that do not depend on how they were computed.
+
+The score of a pair is defined by correctly rounded sums (``math.fsum``): the cosine is sum(ab) / sqrt(sum(aa) sum(bb))
+and minus the distance is -sqrt(sum((a - b)^2)), in float64, then rounded to float32. Any float64 arithmetic comes within
+a known error of it; where the interval of that error rounds to one float32, this is the score, and elsewhere (a few
+pairs in a million) the definition itself is computed.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+_U = 2.0**-53
+
+
+class ExactScores:
+    """Scores between query rows and candidate rows; ``squares`` are their squared lengths, ``d`` values a row."""
+
+    def __init__(self, cosine: bool, d: int, nonnegative: bool):
+        self.cosine, self.nonnegative = cosine, nonnegative
+        self.error = 2 * (d + 16) * _U
+
+    def one_to_many(self, query: np.ndarray, square: float, others: np.ndarray, squares: np.ndarray) -> np.ndarray:
+        """float32 scores of one float32 row (d,) with others (m, d)."""
+        wide, one = others.astype(np.float64), query.astype(np.float64)
+        if self.cosine:
+            values = _cosines(_dots(wide, one), square * squares)
+        else:
+            wide -= one
+            values = -np.sqrt(np.einsum("ij,ij->i", wide, wide))
+        scores, unsure = self._round(values)
+        for at in np.flatnonzero(unsure):
+            scores[at] = self._defined(query, others[at])
+        return scores
+
+    def many_to_many(self, a: np.ndarray, a_squares: np.ndarray, b: np.ndarray, b_squares: np.ndarray) -> np.ndarray:
+        """float32 scores (rows of a, rows of b), for blocks where most pairs are needed."""
+        wide_a, wide_b = a.astype(np.float64), b.astype(np.float64)
+        if self.cosine:
+            values = _cosines(wide_a @ wide_b.T, a_squares[:, None] * b_squares)
+        else:
+            values = np.empty((len(a), len(b)))
+            for row, out in zip(wide_a, values):
+                difference = wide_b - row
+                out[:] = -np.sqrt(np.einsum("ij,ij->i", difference, difference))
+        scores, unsure = self._round(values)
+        for i, j in zip(*np.nonzero(unsure)):
+            scores[i, j] = self._defined(a[i], b[j])
+        return scores
+
+    def _round(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        # Terms of one sign lose nothing to cancellation: the error is relative.
+        error = self.error * (np.abs(values) if self.nonnegative or not self.cosine else 1.0)
+        with np.errstate(over="ignore"):  # a distance beyond float32 is infinite there
+            low, high = (values - error).astype(np.float32), (values + error).astype(np.float32)
+        return low + np.float32(0), low != high
+
+    def _defined(self, a: np.ndarray, b: np.ndarray) -> np.float32:
+        x, y = a.astype(np.float64), b.astype(np.float64)
+        if not self.cosine:
+            return np.float32(-math.sqrt(math.fsum(np.square(x - y)))) + np.float32(0)
+        lengths = math.fsum(x * x) * math.fsum(y * y)
+        return np.float32(math.fsum(x * y) / math.sqrt(lengths) if lengths > 0 else 0.0) + np.float32(0)
+
+
+def _cosines(dots: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    return np.divide(dots, np.sqrt(lengths), out=np.zeros_like(dots), where=lengths > 0)
+
+
+def _dots(rows: np.ndarray, one: np.ndarray) -> np.ndarray:
+    vecdot = getattr(np, "vecdot", None)
+    return vecdot(rows, one) if vecdot is not None else np.einsum("ij,j->i", rows, one)
