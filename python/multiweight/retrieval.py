@@ -20,7 +20,7 @@ METRICS = ("cosine", "euclidean")
 DEFAULT_K = 50
 DEFAULT_MEMORY = 2 << 30
 
-Features = Union[np.ndarray, h5py.Dataset, str, Path]
+Features = Union[np.ndarray, h5py.Dataset, Rows, str, Path]
 
 
 def top_k(
@@ -52,7 +52,8 @@ def top_k(
     work, and all return the whole. ``state`` names a file that keeps finished parts; given again, the search goes on.
     ``progress`` is called with the number of rows finished.
 
-    UserError: NaN or infinity (the rows by name), two sets of different width, a state of another search, a memory too
+    UserError: NaN or infinity (the rows by name), two sets of different width or of
+    different weights, a state of another search, a memory too
     small for one strip of rows.
     """
     if metric not in METRICS:
@@ -62,6 +63,12 @@ def top_k(
     with rows_of(features) as queries, rows_of(candidates) as others:
         if others is not None and others.d != queries.d:
             raise UserError(f"queries of {queries.d} values, candidates of {others.d}: expected features of one net")
+        known = others is not None and None not in (queries.weights, others.weights)
+        if known and queries.weights != others.weights:
+            raise UserError(
+                f"queries of {queries.weights}, candidates of {others.weights} (blob, hash of the weights): features of "
+                "two nets cannot be compared: extract both with the same weights"
+            )
         found = search.Ranking(queries.n, k)
         wanted = min(k, queries.n - 1 if others is None else others.n)
         if wanted >= 1 and queries.n:
@@ -116,6 +123,8 @@ def rows_of(features: Features | None, names: Sequence[str] | None = None) -> It
     """:class:`neighbours.rows.Rows` of an array, an HDF5 dataset or a features file; None of None."""
     if features is None:
         yield None
+    elif isinstance(features, Rows):
+        yield features
     elif isinstance(features, (str, Path)):
         try:
             with h5py.File(str(features), "r") as file:
@@ -123,7 +132,9 @@ def rows_of(features: Features | None, names: Sequence[str] | None = None) -> It
                 keys = [key.decode() if isinstance(key, bytes) else str(key) for key in file["keys"][()]]
                 if values.ndim != 2 or len(values) != len(keys):
                     raise UserError(f"{features}: {values.shape} features for {len(keys)} keys: extract again")
-                yield Rows(values, keys)
+                weights = file.attrs.get("weights_sha256")
+                rows = Rows(values, keys, None if weights is None else f"{file.attrs['blob']} {weights}")
+                yield rows
         except (OSError, KeyError) as error:
             raise UserError(f"{features}: not a whole features file ({error}): extract the features again") from None
     else:

@@ -38,7 +38,9 @@ class Space:
         self.scale = float(np.sqrt(max(rows.squares.max(initial=0.0) for rows in sets))) or 1.0
         total, count = np.zeros(sets[-1].d), 0
         for start, part in sets[-1].parts():
-            total += (part / self.divisor(sets[-1], start, len(part))).sum(axis=0)
+            # Any centre will do, so float32 sums do.
+            weights = (1 / self.divisor(sets[-1], start, len(part))[:, 0]).astype(np.float32)
+            total += np.nan_to_num(weights @ part, posinf=0.0, neginf=0.0)
             count += len(part)
         self.centre = total / max(1, count)
         self.centre_square = float(self.centre @ self.centre)

@@ -1,7 +1,7 @@
 """Scores of pairs that do not depend on how they were computed.
 
-The score of a pair is defined by correctly rounded sums (``math.fsum``): the cosine is sum(ab) / sqrt(sum(aa) sum(bb))
-and minus the distance is -sqrt(sum((a - b)^2)), in float64, then rounded to float32. Any float64 arithmetic comes within
+The score of a pair is defined by correctly rounded sums (``math.fsum``): the cosine is sum(ab) / sqrt(sum(aa)
+sum(bb)) and minus the distance is -sqrt(sum((a - b)^2)), in float64, then rounded to float32. Any float64 arithmetic comes within
 a known error of it; where the interval of that error rounds to one float32, this is the score, and elsewhere (a few
 pairs in a million) the definition itself is computed.
 """
@@ -9,31 +9,51 @@ pairs in a million) the definition itself is computed.
 from __future__ import annotations
 
 import math
+import threading
 
 import numpy as np
 
 _U = 2.0**-53
+_AT_ONCE = 32
 
 
 class ExactScores:
-    """Scores between query rows and candidate rows; ``squares`` are their squared lengths, ``d`` values a row."""
+    """Scores of rows of ``d`` values; ``nonnegative`` says that no value of any row is below 0."""
 
     def __init__(self, cosine: bool, d: int, nonnegative: bool):
         self.cosine, self.nonnegative = cosine, nonnegative
         self.error = 2 * (d + 16) * _U
+        self._local = threading.local()
 
-    def one_to_many(self, query: np.ndarray, square: float, others: np.ndarray, squares: np.ndarray) -> np.ndarray:
-        """float32 scores of one float32 row (d,) with others (m, d)."""
-        wide, one = others.astype(np.float64), query.astype(np.float64)
-        if self.cosine:
-            values = _cosines(_dots(wide, one), square * squares)
-        else:
-            wide -= one
-            values = -np.sqrt(np.einsum("ij,ij->i", wide, wide))
+    def one_to_many(
+        self, query: np.ndarray, square: float, table: np.ndarray, places: np.ndarray, squares: np.ndarray
+    ) -> np.ndarray:
+        """float32 scores of one float32 row (d,) with rows ``places`` (m,) of ``table``; ``squares`` are theirs."""
+        one = query.astype(np.float64)
+        values = np.empty(len(places))
+        narrow, wide = self._buffers(len(one))
+        for start in range(0, len(places), _AT_ONCE):
+            some = places[start : start + _AT_ONCE]
+            np.take(table, some, axis=0, out=narrow[: len(some)], mode="clip")
+            rows = wide[: len(some)]
+            np.copyto(rows, narrow[: len(some)])
+            if self.cosine:
+                values[start : start + len(some)] = _dots(rows, one)
+            else:
+                rows -= one
+                values[start : start + len(some)] = np.einsum("ij,ij->i", rows, rows)
+        values = _cosines(values, square * squares) if self.cosine else -np.sqrt(values)
         scores, unsure = self._round(values)
         for at in np.flatnonzero(unsure):
-            scores[at] = self._defined(query, others[at])
+            scores[at] = self._defined(query, table[places[at]])
         return scores
+
+    def _buffers(self, d: int) -> tuple[np.ndarray, np.ndarray]:
+        """A thread's own, kept: new arrays of this size would cost as much as the arithmetic."""
+        if getattr(self._local, "d", None) != d:
+            self._local.d = d
+            self._local.buffers = np.empty((_AT_ONCE, d), np.float32), np.empty((_AT_ONCE, d))
+        return self._local.buffers
 
     def many_to_many(self, a: np.ndarray, a_squares: np.ndarray, b: np.ndarray, b_squares: np.ndarray) -> np.ndarray:
         """float32 scores (rows of a, rows of b), for blocks where most pairs are needed."""

@@ -1,4 +1,4 @@
-"""Several processes that share a search, started by torchrun: each does its tiles, and all end with the same ranking."""
+"""Processes that share a search, started by torchrun: each does its tiles, and all end with the same ranking."""
 
 from __future__ import annotations
 

@@ -83,12 +83,12 @@ class NumpyProduct:
         pool: Executor,
     ) -> Selection:
         biases = [one.astype(self._scores()) for one in bias]
-        lows = [None if one is None else one.astype(self._scores()) for one in low]
+        rows_low = low[0].astype(self._scores())
+        columns_low = None if low[1] is None else low[1].astype(self._scores())
 
         def part(start: int) -> Selection:
             # A strip fits the cache, so the passes over it cost little beside the product.
             values = self._biased(product, biases, start)
-            rows_low, columns_low = lows[0], lows[1]
             keep = values >= rows_low[start : start + len(values), None]
             if columns_low is not None:
                 keep |= values >= columns_low

@@ -16,30 +16,34 @@ STRIP = 256
 class Rows:
     """(n, d) features: an array, or an open HDF5 dataset of floats of any width.
 
-    ``names`` are the rows' ids, for messages. ``resident`` tells whether the values lie in memory already. One pass
-    fills ``squares`` (n,) float64, the rows' squared lengths; ``nonnegative``; and ``fingerprint`` of the contents.
-    UserError names the rows that hold NaN or infinity.
+    ``names`` are the rows' ids, for messages; ``weights`` tells the blob and a hash of the net's weights, where they
+    are known. ``resident`` tells whether the values lie in memory already. One pass fills ``squares`` (n,) float64, the
+    rows' squared lengths; ``nonnegative``; and ``fingerprint`` of the contents. UserError names the rows that hold NaN
+    or infinity.
     """
 
-    def __init__(self, values: Any, names: Sequence[str] | None = None):
+    def __init__(self, values: Any, names: Sequence[str] | None = None, weights: str | None = None):
         self.resident = isinstance(values, np.ndarray) or not hasattr(values, "shape")
         if self.resident:
             values = np.ascontiguousarray(values, dtype=np.float32)
         if len(values.shape) != 2 or values.shape[1] == 0:
             raise UserError(f"features have shape {tuple(values.shape)}: expected (images, values)")
-        self._values, self._names = values, names
+        self._values, self.names, self.weights = values, names, weights
         self.n, self.d = (int(size) for size in values.shape)
         self.squares = np.zeros(self.n)
         self.nonnegative = True
-        digest, bad = hashlib.sha256(), []
+        bad: list[int] = []
+        wide = np.empty((STRIP, self.d))
         for start, part in self.parts():
             self.nonnegative = self.nonnegative and float(part.min()) >= 0
-            wide = part.astype(np.float64)
-            self.squares[start : start + len(part)] = np.einsum("ij,ij->i", wide, wide)
-            bad += (start + np.flatnonzero(~np.isfinite(part).all(axis=1))).tolist()
+            rows = wide[: len(part)]
+            np.copyto(rows, part)
+            self.squares[start : start + len(part)] = np.einsum("ij,ij->i", rows, rows)
+            # Squares of float32 never overflow float64: only NaN and infinity give such a sum.
+            bad += (start + np.flatnonzero(~np.isfinite(self.squares[start : start + len(part)]))).tolist()
         if bad:
             raise UserError(f"NaN or infinity in the features of {self.named(bad)}")
-        digest.update(np.array([self.n, self.d]).tobytes() + self.squares.tobytes())
+        digest = hashlib.sha256(np.array([self.n, self.d]).tobytes() + self.squares.tobytes())
         self.fingerprint = digest.hexdigest()
 
     def read(self, start: int, stop: int) -> np.ndarray:
@@ -54,5 +58,5 @@ class Rows:
 
     def named(self, rows: Sequence[int]) -> str:
         """``3 row(s): a, b, c`` with at most five ids."""
-        shown = [str(self._names[row]) if self._names is not None else f"row {row}" for row in rows[:5]]
+        shown = [str(self.names[row]) if self.names is not None else f"row {row}" for row in rows[:5]]
         return f"{len(rows)} image(s): {', '.join(shown)}" + (", ..." if len(rows) > 5 else "")

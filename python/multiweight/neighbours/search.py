@@ -47,12 +47,13 @@ def plan(queries: Rows, candidates: Rows | None, k: int, memory: int, processes:
     if room < min(n, 2 * STRIP):
         least = (ranking + 2 * STRIP * d * held) * 8 // 5
         raise UserError(
-            f"memory of {memory >> 20} MB is too little for {n} rows of {d} values, k = {k}: give {(least >> 20) + 1} MB"
+            f"memory of {memory >> 20} MB is too little for {n} rows of {d} values, k = {k}: "
+            f"give {(least >> 20) + 1} MB"
         )
     panel = n if n <= room and candidates is None else max(1, room // 2)
     if processes > 1:
         panel = min(panel, -(-n // math.ceil(math.sqrt(8 * processes))))
-    return Plan(block, max(1, panel), max(1 << 14, memory // 576))
+    return Plan(block, max(1, panel), max(1 << 14, memory // 400))
 
 
 class Search:
@@ -112,6 +113,7 @@ class Search:
         ]
         # Blocks on the diagonal first, again for the limits.
         steps.sort(key=lambda step: not (same and step[0] == step[1]))
+        tightened = 0
         for a, b in steps:
             self._pair(a, b, same)
             if self.held > self.sizes.pending:
@@ -120,8 +122,9 @@ class Search:
                     self._score()
             if progress is not None:
                 progress(len(a) * len(b) / (len(rows) * len(columns)))
-            if b.stop == columns.stop:
+            if b.stop == columns.stop and self.held > 1.5 * tightened:
                 self._tighten()
+                tightened = self.held
         self._score()
         self._ready.clear()
 
@@ -130,7 +133,7 @@ class Search:
         crowd = _CROWD * self.k * (len(a) + len(b)) + 1000
         for level in range(self.level, len(self.products)):
             product = self.products[level]
-            left, right = self._block(product, True, a), self._block(product, not same, b)
+            left, right = self._block(product, True, a), self._block(product, same, b)
             found = self._screen(product, left, right, triangle)
             if len(found) <= crowd:
                 self.pairs.append(found)
@@ -201,9 +204,9 @@ class Search:
         return pairs.keep(self._needed(pairs))
 
     def _needed(self, pairs: Pairs) -> np.ndarray:
-        needed = pairs.high >= self.space.below(self.limits)[pairs.rows]
+        needed = pairs.high >= self.space.below(self.limits[pairs.rows])
         if self.itself:
-            needed |= pairs.high >= self.space.below(self.limits)[pairs.columns]
+            needed |= pairs.high >= self.space.below(self.limits[pairs.columns])
         return needed
 
     def _tighten(self) -> None:
@@ -235,24 +238,25 @@ class Search:
         def chunk(at: int) -> None:
             for start, end in zip(starts[at : at + _CHUNK], ends[at : at + _CHUNK]):
                 query = rows[start]
-                for part in range(start, end, 4 * _CHUNK):
-                    some = columns[part : min(end, part + 4 * _CHUNK)]
-                    scores[part : part + len(some)] = self.exact.one_to_many(
-                        raw[query - first],
-                        self.queries.squares[query],
-                        other[some - other_first],
-                        self.candidates.squares[some],
-                    )
+                some = columns[start:end]
+                scores[start:end] = self.exact.one_to_many(
+                    raw[query - first],
+                    self.queries.squares[query],
+                    other,
+                    some - other_first,
+                    self.candidates.squares[some],
+                )
 
         list(self._pool.map(chunk, range(0, len(starts), _CHUNK)))
         self._offer(rows, columns, scores)
 
     def _offer(self, rows: np.ndarray, columns: np.ndarray, scores: np.ndarray) -> None:
-        for start in range(0, len(rows), 1 << 21):
-            part = slice(start, start + (1 << 21))
-            self.ranking.offer(rows[part], columns[part], scores[part])
-            if self.itself:
-                self.ranking.offer(columns[part], rows[part], scores[part])
+        low = self.space.lowest(scores)
+        directions = [(rows, columns), (columns, rows)] if self.itself else [(rows, columns)]
+        raise_limits(self.limits, np.concatenate([a for a, _ in directions]), np.tile(low, len(directions)), self.k)
+        for queries, found in directions:
+            keep = low >= self.space.below(self.limits[queries])
+            self.ranking.offer(queries[keep], found[keep], scores[keep])
         self.learn()
 
     def learn(self) -> None:
