@@ -23,7 +23,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--dataset", required=True, help="name of the packed dataset, a folder under --runs")
     p.add_argument("--runs", default="runs", help="folder of all runs")
     p.add_argument("--subset", action="append", default=[], help="a dataset of two groups, for Tables IV and V in turn")
-    p.add_argument("--gallery", type=int, default=4, metavar="N", help="queries a group in the page's gallery (0: none)")
+    p.add_argument("--gallery", type=int, default=4, metavar="N", help="queries a group in the gallery (0: none)")
     p.add_argument("--failures-first", action="store_true", help="gallery: the queries with the lowest AP")
     p.add_argument("--query", action="append", default=[], metavar="KEY", help="gallery: this test image; repeatable")
     p.add_argument("--no-check", action="store_true", help="exit status 0 whichever method wins")

@@ -88,9 +88,10 @@ def change(path: Path, found: Sequence[Result]) -> bool:
             proportions[shown], changes[shown], "o", color=colours[r.variant], markersize=5, alpha=0.85, label=r.name,
             zorder=3,
         )  # fmt: skip
-    highest = np.nanmax([_percents(r, groups) - base for r in trained[1:]], axis=0) if shown.any() else base
-    for group, x, y in zip(groups, proportions, highest):
-        if x > 0 and math.isfinite(y):
+    for n, (group, x) in enumerate(zip(groups, proportions)):
+        changes = [c for r in trained[1:] if math.isfinite(c := _percents(r, groups)[n] - base[n])]
+        if x > 0 and changes:
+            y = max(changes)
             axes.annotate(group, (x, y), xytext=(3, 4), textcoords="offset points", fontsize=7, color="#444444")
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
@@ -173,7 +174,7 @@ def _percents(r: Result, groups: Sequence[str]) -> np.ndarray:
 
 
 def _ends(r: Result, groups: Sequence[str]) -> np.ndarray | None:
-    """(2, groups) ends of the 95% intervals in percent, NaN where there is none; None where a result has none at all."""
+    """(2, groups) ends of the 95% intervals in percent, NaN where there is none; None without any."""
     found = [r.evaluation["groups"][group].get("interval") for group in groups]
     if not any(found):
         return None

@@ -21,7 +21,13 @@ SIDE = 96
 
 
 def collect(
-    caffe: Any, dataset: Dataset, found: Sequence[Result], each: int, failures: bool, keys: Sequence[str] = (), seed: int = 1
+    caffe: Any,
+    dataset: Dataset,
+    found: Sequence[Result],
+    each: int,
+    failures: bool,
+    keys: Sequence[str] = (),
+    seed: int = 1,
 ) -> dict[str, Any] | None:
     """The gallery's data, ready for JSON; None where no evaluated method has lists or the images are not there.
 
@@ -66,13 +72,15 @@ def collect(
         "lists": lists,
         "ap": {
             variant: {
-                group: [_shown(values[q, catalog.names.index(group)]) for q in chosen] for group, chosen in queries.items()
+                group: [_shown(values[q, catalog.names.index(group)]) for q in chosen]
+                for group, chosen in queries.items()
             }
             for variant, values in ap.items()
             if values is not None
         },
         "images": {
-            str(i): {"key": names[i], "src": thumbnails[i], "labels": _labels(labels[i], catalog)} for i in sorted(everyone)
+            str(i): {"key": names[i], "src": thumbnails[i], "labels": _labels(labels[i], catalog)}
+            for i in sorted(everyone)
         },
     }
 

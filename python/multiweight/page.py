@@ -16,7 +16,7 @@ _FOLDER = Path(__file__).parent / "templates"
 
 
 def render(facts: dict[str, Any], figures: list[tuple[Path, str]]) -> str:
-    """The page. ``facts`` are the template's texts and tables, and ``gallery`` (or None); ``figures`` SVG and caption."""
+    """The page. ``facts`` are the template's texts and tables, ``gallery`` (or None); ``figures`` SVG and caption."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(str(_FOLDER)), undefined=jinja2.StrictUndefined, autoescape=True
     )

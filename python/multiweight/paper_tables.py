@@ -24,7 +24,7 @@ class PaperTable:
 
 
 def all_tables(dataset: Dataset, found: Sequence[Result], subsets: Sequence[Dataset] = ()) -> list[PaperTable]:
-    """Tables I to III of ``dataset``, and IV and V of ``subsets`` of two groups (make_subset.py), as far as there are."""
+    """Tables I to III of ``dataset``, and IV and V of ``subsets`` of two groups, as far as there are."""
     k = found[0].evaluation["k"]
     made = [PaperTable("table_1", "I", f"{dataset.name}: groups, labels and images", data(dataset, found))]
     made.append(PaperTable("table_2", "II", f"{dataset.name}: mAP@{k} (%) of each group", with_paper(found)))

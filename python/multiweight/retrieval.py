@@ -66,8 +66,8 @@ def top_k(
         known = others is not None and None not in (queries.weights, others.weights)
         if known and queries.weights != others.weights:
             raise UserError(
-                f"queries of {queries.weights}, candidates of {others.weights} (blob, hash of the weights): features of "
-                "two nets cannot be compared: extract both with the same weights"
+                f"queries of {queries.weights}, candidates of {others.weights} (blob, hash of the weights): features "
+                "of two nets cannot be compared: extract both with the same weights"
             )
         found = search.Ranking(queries.n, k)
         wanted = min(k, queries.n - 1 if others is None else others.n)

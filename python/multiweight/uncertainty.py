@@ -28,11 +28,14 @@ def bootstrap(values: np.ndarray, resamples: int = RESAMPLES, level: float = LEV
     """Percentile intervals of each group's mean and of the mean of these, images drawn with replacement.
 
     ``values`` is (n, groups), NaN where an image is no query of the group. An image is drawn with all its groups, so
-    that the interval of the mean over groups knows how they hang together. Seeded.
+    that the interval of the mean over groups knows how they hang together. Where a draw leaves a group without queries
+    (one of two or three), the group counts with its measured mean: left out, it would shift the mean over groups. Seeded.
     """
     known = ~np.isnan(values)
     table = np.concatenate([np.where(known, values, 0.0), known], axis=1)
     n, groups = values.shape
+    with np.errstate(invalid="ignore", divide="ignore"):
+        measured = table[:, :groups].sum(axis=0) / table[:, groups:].sum(axis=0)
     generator = np.random.default_rng(seed)
     drawn = np.empty((resamples, groups))
     step = max(1, _VALUES // max(1, n))
@@ -41,7 +44,8 @@ def bootstrap(values: np.ndarray, resamples: int = RESAMPLES, level: float = LEV
         counts = np.stack([np.bincount(generator.integers(0, n, n), minlength=n) for _ in range(start, stop)])
         sums = counts.astype(np.float64) @ table
         with np.errstate(invalid="ignore", divide="ignore"):
-            drawn[start:stop] = sums[:, :groups] / sums[:, groups:]
+            means = sums[:, :groups] / sums[:, groups:]
+        drawn[start:stop] = np.where(sums[:, groups:] > 0, means, measured)
     ends = [(1 - level) / 2, (1 + level) / 2]
     with warnings.catch_warnings():
         # A group without queries has no interval.

@@ -1,9 +1,9 @@
 """Scores of pairs that do not depend on how they were computed.
 
 The score of a pair is defined by correctly rounded sums (``math.fsum``): the cosine is sum(ab) / sqrt(sum(aa)
-sum(bb)) and minus the distance is -sqrt(sum((a - b)^2)), in float64, then rounded to float32. Any float64 arithmetic comes within
-a known error of it; where the interval of that error rounds to one float32, this is the score, and elsewhere (a few
-pairs in a million) the definition itself is computed.
+sum(bb)), and minus the distance is -sqrt(sum((a - b)^2)), in float64, then rounded to float32. Any float64 arithmetic
+comes within a known error of it; where the interval of that error rounds to one float32, this is the score, and
+elsewhere (a few pairs in a hundred thousand) the definition itself is computed.
 """
 
 from __future__ import annotations
