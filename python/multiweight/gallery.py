@@ -63,7 +63,7 @@ def collect(
             indices = file["indices"][:, :RESULTS]
         lists[r.variant] = {q: [int(i) for i in indices[q] if i >= 0] for q in sorted(used)}
     everyone = used | {i for one in lists.values() for found_ in one.values() for i in found_}
-    thumbnails = _thumbnails(caffe, dataset, sorted(everyone))
+    pictures = thumbnails(caffe, dataset, sorted(everyone))
     return {
         "methods": [{"id": r.variant, "name": r.name} for r in shown],
         "groups": list(queries),
@@ -79,7 +79,7 @@ def collect(
             if values is not None
         },
         "images": {
-            str(i): {"key": names[i], "src": thumbnails[i], "labels": _labels(labels[i], catalog)}
+            str(i): {"key": names[i], "src": pictures[i], "labels": _labels(labels[i], catalog)}
             for i in sorted(everyone)
         },
     }
@@ -94,24 +94,29 @@ def _shown(value: float) -> float | None:
     return None if np.isnan(value) else round(float(value), 4)
 
 
-def _thumbnails(caffe: Any, dataset: Dataset, rows: Sequence[int]) -> dict[int, str]:
-    """JPEG data addresses of some test images."""
-    cv2 = importlib.import_module("cv2")
+def thumbnails(caffe: Any, dataset: Dataset, rows: Sequence[int]) -> dict[int, str]:
+    """JPEG data addresses of some test images, by their position."""
     wanted, found = set(rows), {}
     source = image_source.LmdbImages(caffe, dataset.images("test"))
     try:
         for n, (where, pixels) in enumerate(source.images()):
             if n in wanted:
-                picture = np.ascontiguousarray(pixels.transpose(1, 2, 0))
-                if max(picture.shape[:2]) > SIDE:
-                    picture = cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-                good, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 80])
-                if not good:
-                    raise UserError(f"{where}: cannot be drawn: pack the images again")
-                found[n] = "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode()
+                found[n] = address(pixels, where)
     finally:
         source.close()
     return found
+
+
+def address(pixels: np.ndarray, where: str) -> str:
+    """Pixels (3, height, width) BGR, made small, as a data address; ``where`` is named in the error."""
+    cv2 = importlib.import_module("cv2")
+    picture = np.ascontiguousarray(pixels.transpose(1, 2, 0))
+    if max(picture.shape[:2]) > SIDE:
+        picture = cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    good, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 80])
+    if not good:
+        raise UserError(f"{where}: cannot be drawn: pack the images again")
+    return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode()
 
 
 def engine_of(name: str | None = None) -> Any:
