@@ -22,7 +22,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--runs", default="runs", help="folder of all runs")
     p.add_argument("--variant", default="multi_weight_third", help="the trained run, with features.h5")
     p.add_argument("--k", type=int, default=10, help="products to show")
-    p.add_argument("--index", choices=shop_index.KINDS, default="flat", help="flat is exact; ivf, hnsw: for large shops")
+    p.add_argument("--index", choices=shop_index.KINDS, default="flat", help="flat: exact; ivf, hnsw: for large shops")
     p.add_argument("--html", type=Path, metavar="FILE", help="write a page with the pictures")
     p.add_argument("--gpu", default=None, help="number of the GPU, or none (default: a GPU where there is one)")
     p.add_argument("--engine", default=None, choices=engine.CHOICES, help="which Caffe (default: $ENGINE, else auto)")

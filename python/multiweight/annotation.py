@@ -43,7 +43,7 @@ class Annotator:
         inputs = self.reader.of(str(photo), image_source.photo(photo, self.side))
         found = feature_net.forward(self.net, inputs, self.blobs, self.reader.count)[0]
         if len(found) != self.catalog.size:
-            raise UserError(f"the net has {len(found)} outputs for a catalog of {self.catalog.size} labels: train again")
+            raise UserError(f"the net has {len(found)} outputs, its catalog {self.catalog.size} labels: train again")
         return found
 
     def annotate(self, photo: Path, threshold: float = 0.5, top: int = 0) -> list[Label]:
@@ -68,7 +68,7 @@ def text(labels: Sequence[Label]) -> str:
 
 
 def draw(photo: Path, labels: Sequence[Label], output: Path) -> None:
-    """The photo, turned as its EXIF says, with its labels in a column beside it; written as ``output``'s suffix says."""
+    """The photo, turned as its EXIF says, its labels beside it; written as ``output``'s suffix says."""
     import matplotlib
 
     matplotlib.use("Agg")

@@ -72,7 +72,8 @@ class ShopIndex:
     def search(self, query: np.ndarray, k: int) -> list[Found]:
         """The ``k`` best of one feature (d,), fewer where the shop has fewer."""
         if len(query) != self.features.values.shape[1]:
-            raise UserError(f"a feature of {len(query)} values, an index of {self.features.values.shape[1]}: other nets")
+            width = self.features.values.shape[1]
+            raise UserError(f"a feature of {len(query)} values, an index of {width}: they are of two nets")
         scores, places = self._index.search(_unit(query[None]), min(k, len(self.features.keys)))
         return [
             Found(int(at), self.features.keys[at], float(score)) for at, score in zip(places[0], scores[0]) if at >= 0

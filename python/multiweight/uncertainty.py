@@ -29,7 +29,7 @@ def bootstrap(values: np.ndarray, resamples: int = RESAMPLES, level: float = LEV
 
     ``values`` is (n, groups), NaN where an image is no query of the group. An image is drawn with all its groups, so
     that the interval of the mean over groups knows how they hang together. Where a draw leaves a group without queries
-    (one of two or three), the group counts with its measured mean: left out, it would shift the mean over groups. Seeded.
+    (of two or three), the group counts with its measured mean: left out, it would shift the mean over groups. Seeded.
     """
     known = ~np.isnan(values)
     table = np.concatenate([np.where(known, values, 0.0), known], axis=1)

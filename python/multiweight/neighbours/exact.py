@@ -22,7 +22,7 @@ class ExactScores:
 
     def __init__(self, cosine: bool, d: int, nonnegative: bool):
         self.cosine, self.nonnegative = cosine, nonnegative
-        self.error = 2 * (d + 16) * _U
+        self.error = (d + 16) * _U
         self._local = threading.local()
 
     def one_to_many(
@@ -71,8 +71,10 @@ class ExactScores:
         return scores
 
     def _round(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        # Terms of one sign lose nothing to cancellation: the error is relative.
-        error = self.error * (np.abs(values) if self.nonnegative or not self.cosine else 1.0)
+        # The sum of the products is off by its terms' sizes, at most 1 in all (of one sign: by the sum itself); the
+        # lengths and the root by the result's.
+        size = np.abs(values)
+        error = self.error * (2 * size if self.nonnegative or not self.cosine else 1 + size)
         with np.errstate(over="ignore"):  # a distance beyond float32 is infinite there
             low, high = (values - error).astype(np.float32), (values + error).astype(np.float32)
         return low + np.float32(0), low != high

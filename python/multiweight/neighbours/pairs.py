@@ -31,19 +31,33 @@ class Pairs:
 
 def raise_limits(limits: np.ndarray, owners: np.ndarray, low: np.ndarray, k: int) -> None:
     """Raise ``limits`` (n,) to the k-th highest ``low`` among each owner's pairs, in place, where there are k."""
+    higher = low > limits[owners]
+    owners, low = owners[higher], low[higher]
     if not len(owners):
         return
-    # One sort of integers: the owner above, the similarity's float32 bits, in falling order, below.
-    rounded = np.nextafter(low.astype(np.float32), np.float32(-np.inf))
-    bits = rounded.view(np.int32).astype(np.int64)
-    falling = np.where(bits < 0, bits + 2**31, -bits) + 2**31
-    keys = np.sort((owners.astype(np.int64) << 33) | falling)
-    sorted_owners = keys >> 33
+    # One sort of integers: the owner above, and below the float32 bits mapped so that higher values come first.
+    keys = (owners.astype(np.uint64) << np.uint64(32)) | _falling(low.astype(np.float32))
+    keys.sort()
+    sorted_owners = (keys >> np.uint64(32)).astype(np.int64)
     first = np.flatnonzero(np.r_[True, sorted_owners[1:] != sorted_owners[:-1]])
     at = first + k - 1
     enough = at < len(keys)
     enough[enough] = sorted_owners[at[enough]] == sorted_owners[first[enough]]
-    at, who = at[enough], sorted_owners[first[enough]]
-    falling = (keys[at] & (2**33 - 1)) - 2**31
-    bits = np.where(falling > 0, falling - 2**31, -falling).astype(np.int32)
-    np.maximum.at(limits, who, bits.view(np.float32).astype(np.float64))
+    at = at[enough]
+    found = np.nextafter(_rising(keys[at]), np.float32(-np.inf)).astype(np.float64)  # float32 may have rounded up
+    who = sorted_owners[at]
+    limits[who] = np.maximum(limits[who], found)
+
+
+def _falling(values: np.ndarray) -> np.ndarray:
+    """float32 -> uint64 below 2^32, in falling order."""
+    bits = values.view(np.int32)
+    rising = bits ^ ((bits >> 31) & np.int32(0x7FFFFFFF))
+    return ((~rising).view(np.uint32) ^ np.uint32(1 << 31)).astype(np.uint64)
+
+
+def _rising(keys: np.ndarray) -> np.ndarray:
+    """The float32 values of :func:`_falling` back from the low halves of keys."""
+    halves = (keys & np.uint64(0xFFFFFFFF)).astype(np.uint32) ^ np.uint32(1 << 31)
+    rising = ~halves.view(np.int32)
+    return (rising ^ ((rising >> 31) & np.int32(0x7FFFFFFF))).view(np.float32)

@@ -40,7 +40,7 @@ class Plan:
 def plan(queries: Rows, candidates: Rows | None, k: int, memory: int, processes: int, block: int | None) -> Plan:
     """Sizes that keep to ``memory`` bytes beside the arrays given; UserError where that is too little."""
     d, n = queries.d, max(queries.n, 0 if candidates is None else candidates.n)
-    block = block or max(STRIP, min(4096, int(math.sqrt(memory / 192)) // STRIP * STRIP))
+    block = block or max(STRIP, min(2048, int(math.sqrt(memory / 192)) // STRIP * STRIP))
     held = 4 + sum(0 if rows.resident else 4 for rows in {id(r): r for r in (queries, candidates or queries)}.values())
     ranking = 24 * queries.n * k
     room = int((memory * 5 // 8 - ranking) // (d * held))
