@@ -3,6 +3,7 @@
 #   make demo                               everything on a drawn shop          make test      the tests
 #   make reproduce DATA=DIR                 everything on a real dataset        make setup     only the environment
 #   make prototxt SCHEME=smoothed C=2.0     nets with other weights             make train SCHEME=smoothed C=2.0
+#   make original-root test-parity          the tests against the original      make parity-table  docs/PARITY_TABLE.md
 #   make lmdb train-multilabel train-multitask train-multiweight train-multiweight-third features evaluate report
 #
 # Settings are variables on the command line, or lines `NAME = value` in one file a run: make reproduce SETTINGS=my.mk
@@ -47,7 +48,23 @@ MISSING ?= 0.1
 # --- retrieval ---
 METRIC  ?= cosine
 DENOMINATOR ?= retrieved
+#     all test images, or for each group those with a label of it: CANDIDATES=group; MEMORY bounds the search, MB
+CANDIDATES ?= all
+MEMORY  ?= 2048
+#     features averaged over VIEWS=mirror or crops; RECOGNITION=1 scores the sigmoid outputs too; FAILURES=1 shows the
+#     worst queries in the report's gallery; SUBSETS names datasets of two groups, for Tables IV and V
+VIEWS   ?= centre
+RECOGNITION ?=
+FAILURES ?=
+SUBSETS ?=
+#     one photo, and the trained run that names it: make annotate PHOTO=a.jpg VARIANT=multi_weight_third
+PHOTO   ?=
 MAX_BAD ?= 0.01
+# --- the original stack: a command to run in it, the Debian mirror to install from (default: the base image's, or this
+#     machine's), and the program that runs images ---
+CMD     ?=
+MIRROR  ?=
+DOCKER  ?= docker
 
 METHODS := multi_label multi_task multi_weight multi_weight_third
 PY := $(VENV)/bin/python
@@ -71,7 +88,10 @@ comma := ,
 ONE_GPU = $(patsubst all,0,$(firstword $(subst $(comma), ,$(GPU))))
 
 .PHONY: setup demo reproduce shop records split lmdb prototxt train features evaluate report test lint proto clean \
-        train-multilabel train-multitask train-multiweight train-multiweight-third committed-prototxt
+        annotate search bench-retrieval \
+        train-multilabel train-multitask train-multiweight train-multiweight-third committed-prototxt \
+        docker-cpu docker-gpu docker-run docker-train-multiweight docker-check original-root original-run \
+        test-parity parity-table
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.ready
@@ -80,7 +100,7 @@ setup: $(VENV)/.ready
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PY) -c "" 2>/dev/null || { rm -rf $(VENV); echo "making $(VENV) (some minutes)"; $(PYTHON) -m venv $(VENV); } || \
 	  { echo "error: no virtual environment: on Debian and Ubuntu, apt-get install python3-venv" >&2; exit 2; }
-	$(VENV)/bin/python -m pip install -q -c constraints.txt -e ".[torch,report,dev]"
+	$(VENV)/bin/python -m pip install -q -c constraints.txt -e ".[torch,report,search,dev]"
 	@touch $@
 
 demo: $(READY)
@@ -125,18 +145,68 @@ train-multiweight: VARIANT = multi_weight
 train-multiweight-third: VARIANT = multi_weight_third
 
 features: $(READY)
-	$(PY) tools/extract_features.py $(RUN) --all --untrained $(if $(GPU),--gpu $(ONE_GPU))
+	$(PY) tools/extract_features.py $(RUN) --all --untrained --views $(VIEWS) $(if $(RECOGNITION),--probabilities) \
+	  $(if $(GPU),--gpu $(ONE_GPU))
 
 evaluate: $(READY)
-	$(PY) tools/evaluate.py $(RUN) --all --random --metric $(METRIC) --denominator $(DENOMINATOR)
+	$(PY) tools/evaluate.py $(RUN) --all --random --metric $(METRIC) --denominator $(DENOMINATOR) \
+	  --candidates $(CANDIDATES) --memory $(MEMORY)
 
 report: $(READY)
-	$(PY) tools/report.py $(RUN)
+	$(PY) tools/report.py $(RUN) $(if $(FAILURES),--failures-first) $(foreach s,$(SUBSETS),--subset $(s))
+
+annotate search: $(READY)
+	$(if $(PHOTO),,$(error make $@ needs PHOTO=FILE, and VARIANT=the run to use))
+	$(PY) tools/$@.py $(RUN) $(if $(VARIANT),--variant $(VARIANT)) $(PHOTO)
+
+# Ratios against what a user would run instead, and the paper's size: 20 minutes on 2 free cores.
+bench-retrieval: $(READY)
+	$(PY) benchmarks/retrieval.py
+	$(PY) benchmarks/retrieval.py --kind relu
+	$(PY) benchmarks/measures.py
+	$(PY) benchmarks/retrieval_scale.py
 
 test: $(VENV)/.ready
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/python -m pytest
+
+# Against the original alone: make original-root, or MULTIWEIGHT_ORIGINAL_ROOT or MULTIWEIGHT_ORIGINAL_PYTHON (tests/parity).
+test-parity: $(VENV)/.ready
+	$(VENV)/bin/python -m pytest tests/parity
+
+# The same, and the worst deviations it sees written into docs/.
+parity-table: export MULTIWEIGHT_PARITY_TABLE = docs/PARITY_TABLE.md
+parity-table: export MULTIWEIGHT_REQUIRE_ORIGINAL = 1
+parity-table: test-parity
+
+# The original stack (docker/README.md): images, a command in them, the same in a folder for machines without Docker.
+DOCKER_BUILD = @command -v $(DOCKER) >/dev/null || \
+  { echo "error: $(DOCKER) is not installed: install Docker, or make original-root" >&2; exit 2; }; $(DOCKER) build
+docker-cpu:
+	$(DOCKER_BUILD) $(if $(MIRROR),--build-arg MIRROR=$(MIRROR)) -f docker/cpu/Dockerfile -t multiweight-cpu .
+
+docker-gpu:
+	$(DOCKER_BUILD) -f docker/gpu/Dockerfile -t multiweight-gpu .
+
+docker-run:
+	@mkdir -p "$(RUNS)"
+	@DOCKER="$(DOCKER)" docker/run.sh multiweight-cpu "$(RUNS)" "$(DATA)" -- $(CMD)
+
+# Data and nets are written before, on the host: the image reads the same files.
+docker-train-multiweight:
+	@mkdir -p "$(RUNS)"
+	@DOCKER="$(DOCKER)" docker/run.sh --gpu multiweight-gpu "$(RUNS)" -- train-run $(RUNS)/$(DATASET)/multi_weight $(or $(GPU),0)
+
+docker-check: $(VENV)/.ready
+	docker/check.sh build/docker-check $(MIRROR)
+
+original-root:
+	@docker/original_root.sh build/original-root $(MIRROR)
+
+original-run:
+	@[ -d "$(RUNS)" ] || install -d $(if $(SUDO_UID),-o $(SUDO_UID) -g $(SUDO_GID)) "$(RUNS)"
+	@docker/run.sh build/original-root "$(RUNS)" "$(DATA)" -- $(CMD)
 
 # Regenerate what is committed: the paper's nets, and the schema's Python form.
 committed-prototxt: $(READY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Callable
 
 import numpy as np
@@ -10,6 +11,9 @@ from torch import Tensor
 
 from caffe_torch import device
 from caffe_torch.errors import CaffeError
+
+#: Writes some images of an array, ``slice``, into a tensor of their shape.
+Recipe = Callable[[slice, Tensor], None]
 
 
 class _Array:
@@ -26,12 +30,22 @@ class _Array:
         self._device: Tensor | None = None
         self._newest_on_host = True
         self._exposed = False
+        #: Zeros that are still to be written: the memory holds something else.
+        self._zero = False
+        #: (how to compute the content, a tensor without memory of its layout), where that is still to be done.
+        self._promise: tuple[Recipe, Tensor] | None = None
+        #: Arrays whose promises read this one.
+        self._readers: weakref.WeakSet[_Array] = weakref.WeakSet()
+        #: Another array's recipe reads this memory: it may be replaced, but not changed.
+        self._lent = False
 
     def numpy(self) -> np.ndarray:
         """The writable NumPy view; what is written there is what the layers read next."""
+        for reader in self._readers:
+            reader.keep_promise()  # before the caller changes what it reads
         host = self._to_host()
-        if not host.is_contiguous():
-            host = self._host = host.contiguous()
+        if not host.is_contiguous() or (self._lent and not self._exposed):
+            host = self._host = host.clone(memory_format=torch.contiguous_format)
         self._exposed = True
         # The caller may write: from here on the host's copy is the one that counts.
         self._device, self._newest_on_host = None, True
@@ -40,10 +54,13 @@ class _Array:
     def get(self) -> Tensor:
         """The tensor on the current device, in the array's shape."""
         where = device.current()
+        self.keep_promise()
         if where.type == "cpu":
             host = self._to_host()
             self._device, self._newest_on_host = None, True
             return host
+        if self._zero:
+            self.set(self.plain_room(where).zero_())
         if self._device is None or self._device.device != where:
             self._device = self._to_host().to(where, non_blocking=True)
         return self._device
@@ -51,6 +68,7 @@ class _Array:
     def set(self, value: Tensor) -> None:
         """Take over ``value``, a tensor on any device, as the array's new content."""
         value = value.detach()
+        self._become_known()
         if tuple(value.shape) != self.shape:
             value = value.reshape(self.shape)
         if value.device.type != "cpu":
@@ -61,27 +79,85 @@ class _Array:
                 if value.data_ptr() != self._host.data_ptr() or value.stride() != self._host.stride():
                     self._host.copy_(value)
             else:
-                self._host = value
+                self._host, self._lent = value, False
+
+    def room(self, like: Tensor, where: torch.device | None = None) -> Tensor:
+        """Memory laid out like ``like``, on its device or ``where``, for content that ``set`` gets next.
+
+        It is this array's own where that fits, so what was in the array is lost.
+        """
+        where = where or device.current()
+        own = self._host if where.type == "cpu" else self._device
+        fits = own is not None and own.device == where and own.shape == like.shape and own.stride() == like.stride()
+        if own is not None and fits and not self._lent:
+            return own.data
+        return torch.empty_like(like, device=where)
+
+    def plain_room(self, where: torch.device) -> Tensor:
+        """``room`` in C order."""
+        return self.room(torch.empty(self.shape, device="meta"), where)
+
+    def release(self) -> None:
+        """Give the memory back before new content is computed; not where a NumPy view of it has been given out."""
+        if not self._exposed:
+            self._become_known()
+            self._host = self._device = None
+            self._zero = True
+
+    def lend(self) -> Tensor:
+        """The tensor, for a recipe of another array: nobody changes this memory from now on, unless through NumPy."""
+        tensor = self.get()
+        self._lent = not self._exposed
+        return tensor if self._lent else tensor.clone()
+
+    def promise(self, recipe: Recipe, like: Tensor, source: _Array | None = None) -> None:
+        """Take as new content what ``recipe`` computes, laid out like ``like``, when it is asked for.
+
+        ``source`` is an array that the recipe reads and that the user may change.
+        """
+        self._become_known()
+        self._promise = recipe, like
+        if source is not None:
+            source._readers.add(self)
+        if self._exposed:
+            self.keep_promise()
+
+    def keep_promise(self) -> None:
+        """Compute what was promised."""
+        if self._promise is not None:
+            recipe, like = self._promise
+            value = self.room(like)
+            recipe(slice(0, len(value)), value)
+            self.set(value)
+
+    def promised(self) -> Recipe | None:
+        """The recipe, where the content is still to be computed: who needs it once can have it part by part."""
+        return self._promise[0] if self._promise else None
+
+    def _become_known(self) -> None:
+        self._zero, self._promise = False, None
 
     @property
     def is_zero(self) -> bool:
         """Whether the array is known to be all zeros, without a look at it."""
-        return self._host is None and self._device is None
+        return self._zero or (self._host is None and self._device is None and self._promise is None)
 
     def clear(self) -> None:
         """Fill with zeros; without memory traffic where no NumPy view has been given out."""
-        self._device, self._newest_on_host = None, True
+        self._become_known()
         if self._exposed and self._host is not None:
+            self._device, self._newest_on_host = None, True
             self._host.zero_()
         else:
-            self._host = None
+            self._zero = True
 
     def change(self, operation: Callable[[Tensor], object]) -> None:
         """Apply an in-place ``operation`` to the tensor on the current device."""
         tensor = self.get()
+        if self._lent:
+            tensor = tensor.clone()
         operation(tensor)
-        if tensor.device.type != "cpu":
-            self._device, self._newest_on_host = tensor, False
+        self.set(tensor)
 
     def reshape(self, shape: tuple[int, ...]) -> None:
         """Give the array another shape; the first elements stay, as far as they fit."""
@@ -90,9 +166,10 @@ class _Array:
         old = None if self.is_zero else self.numpy().reshape(-1)
         size = _count(shape)
         self.shape = shape
+        self._become_known()
         self._host = self._device = None
         self._newest_on_host = True
-        self._exposed = False
+        self._exposed = self._lent = False
         if old is not None:
             if old.size == size:
                 self._host = torch.from_numpy(old).reshape(shape)
@@ -103,6 +180,10 @@ class _Array:
                 self._host.reshape(-1)[:kept] = torch.from_numpy(old[:kept])
 
     def _to_host(self) -> Tensor:
+        self.keep_promise()
+        if self._zero:
+            self._zero, self._newest_on_host = False, True
+            self._host = self._device = None
         if not self._newest_on_host and self._device is not None:
             if self._host is not None and self._exposed:
                 self._host.copy_(self._device)
@@ -188,6 +269,22 @@ class Blob:
         else:
             self._diff.change(lambda diff: diff.add_(value))
 
+    def copy(self) -> Blob:
+        """A blob of the same shape and data, with memory and a gradient of its own."""
+        blob = Blob(*self.shape)
+        blob.assign(self.tensor().clone())
+        return blob
+
+    def accumulate_product(self, left: Tensor, right: Tensor) -> None:
+        """Add the matrix product ``left`` ``right`` to the gradient; float32 needs no memory for the product itself."""
+        if left.dtype != torch.float32:
+            self.accumulate_diff(torch.mm(left, right).float())
+        elif self._diff.is_zero:
+            product = self._diff.plain_room(left.device).view(left.shape[0], right.shape[1])
+            self._diff.set(torch.mm(left, right, out=product))
+        else:
+            self._diff.change(lambda diff: diff.view(left.shape[0], right.shape[1]).addmm_(left, right))
+
     def clear_diff(self) -> None:
         """Set the gradient to zero."""
         self._diff.clear()
@@ -195,6 +292,42 @@ class Blob:
     def change(self, operation: Callable[[Tensor], object]) -> None:
         """Change the data in place: ``operation`` gets the tensor on the current device."""
         self._data.change(operation)
+
+    def room(self, like: Tensor, where: torch.device | None = None) -> Tensor:
+        """Memory for data that ``assign`` gets next, laid out like ``like``; the data until now are lost."""
+        return self._data.room(like, where)
+
+    def release(self) -> None:
+        """Say that new data will be assigned and those until now are no longer needed."""
+        self._data.release()
+
+    def diff_room(self, like: Tensor) -> Tensor:
+        """Memory for a gradient that ``assign_diff`` gets next, laid out like ``like``; the one until now is lost."""
+        return self._diff.room(like)
+
+    def promise(self, recipe: Recipe, like: Tensor, source: Blob) -> None:
+        """Take as data what ``recipe`` makes of the data of ``source``, when somebody asks for it."""
+        self._data.promise(recipe, like, source._data)
+
+    def promised(self) -> Recipe | None:
+        """The recipe of data that are still to be computed."""
+        return self._data.promised()
+
+    def lend_diff(self) -> Tensor:
+        """The gradient for use in a recipe that ``promise_diff`` of another blob gets."""
+        return self._diff.lend()
+
+    def promise_diff(self, recipe: Recipe, like: Tensor) -> None:
+        """Take as gradient what ``recipe`` computes, when somebody asks for it."""
+        self._diff.promise(recipe, like)
+
+    def promised_diff(self) -> Recipe | None:
+        """The recipe of a gradient that is still to be computed."""
+        return self._diff.promised()
+
+    def release_diff(self) -> None:
+        """Say that a new gradient will be assigned and the one until now is no longer needed."""
+        self._diff.release()
 
     def share_data(self, other: Blob) -> None:
         """Use ``other``'s data as this blob's own, from now on."""

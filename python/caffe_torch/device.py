@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import os
+
 import torch
 
+from caffe_torch import allocator, log
 from caffe_torch.errors import CaffeError
+
+allocator.use_large_pages()
+
+#: CAFFE_TORCH_FORCE_CPU=1 lets a program that asks for a GPU run unchanged where there is none.
+_FORCE_CPU = "CAFFE_TORCH_FORCE_CPU"
 
 _device = torch.device("cpu")
 _gpu_number = 0
@@ -23,8 +31,14 @@ def set_mode_cpu() -> None:
 def set_mode_gpu() -> None:
     """Compute on the GPU of ``set_device`` (0 by default); CaffeError where PyTorch finds none."""
     global _device
+    if os.environ.get(_FORCE_CPU, "0") not in ("", "0"):
+        log.warning(f"the program asks for a GPU, {_FORCE_CPU} keeps it on the CPU")
+        return
     if _gpu_number >= torch.cuda.device_count():
-        raise CaffeError(f"GPU {_gpu_number} was asked for, but PyTorch finds {torch.cuda.device_count()} GPU(s) here")
+        raise CaffeError(
+            f"GPU {_gpu_number} was asked for, but PyTorch finds {torch.cuda.device_count()} GPU(s) "
+            f"here; {_FORCE_CPU}=1 runs such a program on the CPU"
+        )
     _device = torch.device("cuda", _gpu_number)
 
 

@@ -1,5 +1,23 @@
 """What this engine raises where the original logs a fatal line and aborts the process."""
 
+from __future__ import annotations
+
 
 class CaffeError(RuntimeError):
     """A net, file or call that Caffe would refuse; the message names the layer, file or key."""
+
+
+class CaffeValueError(CaffeError, ValueError):
+    """The same, where pycaffe raises ValueError."""
+
+
+def wrong_count(where: str, name: str, found: int, here: int) -> CaffeError:
+    """Weights whose layer has another number of parameters."""
+    return CaffeError(f"{where}: layer {name!r} has {found} parameter blob(s), this net's has {here}")
+
+
+def wrong_shape(where: str, name: str, index: int, found: tuple[int, ...], here: tuple[int, ...]) -> CaffeError:
+    return CaffeError(
+        f"{where}: cannot copy parameter {index} of layer {name!r}: its shape there is {found}, "
+        f"here {here}; to train it from scratch, rename the layer"
+    )

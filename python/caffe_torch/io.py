@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
 
-from caffe_torch.errors import CaffeError
+from caffe_torch.errors import CaffeError, CaffeValueError
 from caffe_torch.proto import caffe_pb2
-
-_INTERPOLATION = {0: cv2.INTER_NEAREST, 1: cv2.INTER_LINEAR, 3: cv2.INTER_CUBIC}
+from caffe_torch.resize import resize_image
 
 
 def blobproto_to_array(blob: Any, return_diff: bool = False) -> np.ndarray:
@@ -26,7 +25,7 @@ def blobproto_to_array(blob: Any, return_diff: bool = False) -> np.ndarray:
     legacy = any(blob.HasField(name) for name in ("num", "channels", "height", "width"))
     shape = (blob.num, blob.channels, blob.height, blob.width) if legacy else tuple(blob.shape.dim)
     if values.size != int(np.prod(shape, dtype=np.int64)):
-        raise CaffeError(f"BlobProto: {values.size} values do not fill its shape {shape}")
+        raise CaffeValueError(f"BlobProto: {values.size} values do not fill its shape {shape}")
     return values.reshape(shape)
 
 
@@ -75,13 +74,16 @@ def datum_to_array(datum: Any) -> np.ndarray:
     return np.array(datum.float_data, float).reshape(shape)
 
 
-def load_image(filename: str | Path, color: bool = True) -> np.ndarray:
-    """An image file as (height, width, 3) RGB or, with ``color=False``, (height, width, 1); float32 in [0, 1].
+def load_image(filename: str | Path | BinaryIO, color: bool = True) -> np.ndarray:
+    """An image file, or an open one, as (height, width, 3) RGB or, with ``color=False``, (height, width, 1).
 
-    Transparency is dropped. CaffeError where the file is missing or no image.
+    float32 in [0, 1]; transparency is dropped. CaffeError where the file is missing or no image.
     """
     try:
-        data = np.fromfile(filename, np.uint8)
+        if hasattr(filename, "read"):
+            data = np.frombuffer(filename.read(), np.uint8)
+        else:
+            data = np.fromfile(filename, np.uint8)
     except OSError as error:
         raise CaffeError(f"{filename}: cannot be read: {error.strerror}") from None
     image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION) if data.size else None
@@ -99,25 +101,7 @@ def load_image(filename: str | Path, color: bool = True) -> np.ndarray:
     return (image[:, :, :3] @ np.array([0.0721, 0.7154, 0.2125], np.float32))[:, :, None]
 
 
-def resize_image(im: np.ndarray, new_dims: Sequence[int], interp_order: int = 1) -> np.ndarray:
-    """``im`` (height, width, channels) resized to ``new_dims`` (height, width); float32.
-
-    interp_order: 0 nearest, 1 linear, 3 cubic. Pixels beyond the edge repeat it and nothing is smoothed first;
-    the original follows its scikit-image: black beyond the edge and, from 0.15 on, smoothed before it shrinks.
-    """
-    if interp_order not in _INTERPOLATION:
-        raise CaffeError(f"resize_image: interp_order must be 0, 1 or 3, found {interp_order}")
-    height, width = (int(n) for n in new_dims)
-    source = np.ascontiguousarray(im, dtype=np.float32)
-    # OpenCV resizes at most 4 channels at once with every interpolation.
-    parts = [
-        cv2.resize(source[:, :, i : i + 4], (width, height), interpolation=_INTERPOLATION[interp_order])
-        for i in range(0, source.shape[2], 4)
-    ]
-    return np.concatenate([part.reshape(height, width, -1) for part in parts], axis=2)
-
-
-def oversample(images: Iterable[np.ndarray], crop_dims: Sequence[int]) -> np.ndarray:
+def oversample(images: Iterable[np.ndarray], crop_dims: Sequence[int] | np.ndarray) -> np.ndarray:
     """Ten crops an image: corners (upper left, upper right, lower left, lower right), centre, and the five mirrored.
 
     ``images`` are (height, width, channels) arrays of one shape, ``crop_dims`` (height, width); the result is float32
@@ -232,3 +216,25 @@ class Transformer:
         """The factor after the mean and all else."""
         self._check(in_)
         self.input_scale[in_] = scale
+
+
+def prepare(
+    in_: str,
+    shape: Sequence[int],
+    mean: np.ndarray | None,
+    input_scale: float | None,
+    raw_scale: float | None,
+    channel_swap: Sequence[int] | None,
+) -> Transformer:
+    """The Transformer of Classifier and Detector: images to channels first, and the steps that are not None."""
+    transformer = Transformer({in_: shape})
+    transformer.set_transpose(in_, (2, 0, 1))
+    if mean is not None:
+        transformer.set_mean(in_, mean)
+    if input_scale is not None:
+        transformer.set_input_scale(in_, input_scale)
+    if raw_scale is not None:
+        transformer.set_raw_scale(in_, raw_scale)
+    if channel_swap is not None:
+        transformer.set_channel_swap(in_, channel_swap)
+    return transformer

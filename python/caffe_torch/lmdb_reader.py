@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import weakref
 from collections.abc import Iterator
 from typing import Any
@@ -15,21 +16,33 @@ from caffe_torch.proto import caffe_pb2
 # One environment a path and process: LMDB forbids a second.
 _open: weakref.WeakValueDictionary[str, Source] = weakref.WeakValueDictionary()
 
+#: How many records ``sample`` reads at each end, and how many in between.
+_ENDS, _BETWEEN = 4, 24
+
 
 class Source:
     """A read-only LMDB of Datum records; ``len()`` is their number."""
 
     def __init__(self, path: str):
         self.path = path
-        if not os.path.isdir(path) or not os.path.exists(os.path.join(path, "data.mdb")):
+        file = os.path.join(path, "data.mdb")
+        if not os.path.isdir(path) or not os.path.exists(file):
             raise CaffeError(f"{path}: is no LMDB (a folder with data.mdb is expected): build it first")
         try:
             # Nobody writes to a finished LMDB, and without the lock file a reader needs no write permission.
             self.environment = lmdb.open(path, readonly=True, lock=False, readahead=True, max_readers=64)
             with self.environment.begin() as transaction:
-                self.count = transaction.stat()["entries"]
+                stat = transaction.stat()
+                self.count = stat["entries"]
+            needed = (self.environment.info()["last_pgno"] + 1) * stat["psize"]
         except lmdb.Error as error:
             raise CaffeError(f"{path}: cannot be opened as an LMDB ({error})") from None
+        size = os.path.getsize(file)
+        if size < needed:  # reading a page that is not there would end the process
+            self.environment.close()
+            raise CaffeError(
+                f"{file}: is cut short: it has {size} bytes, its pages need {needed}; copy or build it anew"
+            )
         if self.count == 0:
             raise CaffeError(f"{path}: is an empty LMDB")
 
@@ -39,12 +52,58 @@ class Source:
     def records(self, start: int = 0) -> Iterator[tuple[bytes, bytes]]:
         """(key, serialized Datum) without end, beginning with record ``start`` modulo the number of records."""
         skip = start % self.count
-        while True:
+        try:
+            while True:
+                with self.environment.begin() as transaction:
+                    cursor = transaction.cursor()
+                    cursor.first()
+                    for _ in range(skip):
+                        cursor.next()
+                    yield from cursor.iternext()
+                skip = 0
+        except lmdb.Error as error:
+            raise CaffeError(f"{self.path}: is damaged ({error}): build it anew") from None
+
+    def sample(self) -> Iterator[tuple[bytes, bytes]]:
+        """Some records: the first and the last ones, and some that are spread between them; the first comes first."""
+        try:
             with self.environment.begin() as transaction:
-                for index, (key, value) in enumerate(transaction.cursor()):
-                    if index >= skip:
-                        yield key, value
-            skip = 0
+                cursor = transaction.cursor()
+                seen: dict[bytes, None] = {}
+                cursor.last()
+                last = cursor.key()
+                cursor.first()
+                first = cursor.key()
+                for _ in range(min(_ENDS, self.count)):
+                    seen[cursor.key()] = None
+                    cursor.next()
+                for key in _between(first, last):
+                    if cursor.set_range(key):
+                        seen[cursor.key()] = None
+                cursor.last()
+                for _ in range(min(_ENDS, self.count)):
+                    seen[cursor.key()] = None
+                    cursor.prev()
+                for key in seen:
+                    cursor.set_key(key)
+                    yield key, cursor.value()
+        except lmdb.Error as error:
+            raise CaffeError(f"{self.path}: is damaged ({error}): build it anew") from None
+
+
+def _between(first: bytes, last: bytes) -> Iterator[bytes]:
+    """Keys at even steps from ``first`` to ``last``: by the number that both have where they begin to differ, as keys
+    mostly are counted in decimal digits; by their bytes else."""
+    common = len(os.path.commonprefix([first, last]))
+    digits = [re.match(rb"\d{0,15}", key[common:]) for key in (first, last)]
+    width = min(len(match.group()) for match in digits if match)
+    if width:
+        low, high = (int(key[common : common + width]) for key in (first, last))
+    else:
+        low, high = (int.from_bytes(key[common : common + 8].ljust(8, b"\0"), "big") for key in (first, last))
+    for i in range(1, _BETWEEN + 1):
+        number = low + (high - low) * i // (_BETWEEN + 1)
+        yield first[:common] + (b"%0*d" % (width, number) if width else number.to_bytes(8, "big"))
 
 
 def open_source(path: str) -> Source:

@@ -1,56 +1,62 @@
-"""Net: a .prototxt made into layers and blobs; forward, backward, and its weights on disk. The API is pycaffe's."""
+"""Net: a .prototxt made into layers and blobs, and run forward and backward over them."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Callable
 
-import numpy as np
+import torch
 
 import caffe_torch.layers  # noqa: F401  (fills the registry)
-from caffe_torch import netparam, prototxt, wire
+from caffe_torch import log, net_log, netparam, prototxt
 from caffe_torch.blob import Blob
-from caffe_torch.errors import CaffeError
+from caffe_torch.debug import DebugInfo
 from caffe_torch.layers.base import Layer, create
+from caffe_torch.net_api import NetApi
+from caffe_torch.net_weights import NetWeights
 from caffe_torch.params import Parameter, share_parameters
 from caffe_torch.upgrade import upgrade_net
 
+#: The name of every top that a loss layer leaves unnamed.
+AUTOMATIC = "(automatic)"
 
-class Net:
-    """``Net("deploy.prototxt", "weights.caffemodel", TEST)``, ``Net("train_val.prototxt", TRAIN)`` or with keywords.
 
-    ``blobs`` and ``params`` are ordered dicts of blob name -> Blob and layer name -> list of Blob. Errors: CaffeError
-    naming the layer, blob, file or field at fault.
+class Net(NetApi, NetWeights):
+    """``Net(file, phase, level=0, stages=None, weights=None)``, or in the old form ``Net(file, weights, phase)``.
+
+    ``blobs`` and ``params`` are ordered dicts of blob name -> Blob and layer name -> list of Blob; of a Python layer,
+    ``layers`` holds the user's own object. Errors: CaffeError naming the layer, blob, file or field at fault.
     """
 
     def __init__(
         self,
         network_file: str | Path | Any,
         *args: Any,
-        weights: str | None = None,
         phase: int | None = None,
         level: int = 0,
         stages: Sequence[str] | None = None,
+        weights: str | Path | None = None,
     ):
-        args_left = list(args)
-        if args_left and isinstance(args_left[0], (str, Path)):
-            weights = str(args_left.pop(0))
-        if args_left:
-            phase = args_left.pop(0)
-        if args_left or phase is None:
-            raise TypeError(
-                "Net(file, phase) or Net(file, weights, phase): a phase (caffe.TRAIN or caffe.TEST) is needed"
-            )
+        given = list(args)
+        if given and isinstance(given[0], (str, Path)):
+            weights = given.pop(0)
+            log.warning(f"deprecated order of arguments; use Net({str(network_file)!r}, phase, weights={weights!r})")
+        values: dict[str, Any] = {"phase": phase, "level": level, "stages": stages, "weights": weights}
+        if len(given) > len(values):
+            raise TypeError(f"Net takes at most 5 arguments (file, phase, level, stages, weights), found {len(given)}")
+        values.update(zip(values, given))
+        if values["phase"] is None:
+            raise TypeError("Net(file, phase): a phase (caffe.TRAIN or caffe.TEST) is needed")
         if isinstance(network_file, (str, Path)):
             net = prototxt.read_net(network_file)
         else:
             net = upgrade_net(network_file, "net")
-        state = netparam.state(phase, level, [*net.state.stage, *(stages or ())])
-        self._init(net, state)
-        if weights is not None:
-            self.copy_from(weights)
+        stages = [*net.state.stage, *(values["stages"] or ())]
+        self._init(net, netparam.state(values["phase"], values["level"], stages))
+        if values["weights"] is not None:
+            self.copy_from(values["weights"])
 
     @classmethod
     def _from_state(cls, net: Any, state: Any) -> Net:
@@ -64,12 +70,12 @@ class Net:
         param = netparam.insert_splits(netparam.filter_net(net))
         self.name = param.name
         self.phase = state.phase
-        self.layers: list[Layer] = []
+        self._layers: list[Layer] = []
         self._layer_names: list[str] = []
         self._bottoms: list[list[Blob]] = []
         self._tops: list[list[Blob]] = []
-        self.bottom_names: OrderedDict[str, list[str]] = OrderedDict()
-        self.top_names: OrderedDict[str, list[str]] = OrderedDict()
+        self._bottom_names: list[list[str]] = []
+        self._top_names: list[list[str]] = []
         self.blobs: OrderedDict[str, Blob] = OrderedDict()
         self._need_backward: list[bool] = []
         self._bottom_need_backward: list[list[bool]] = []
@@ -77,6 +83,7 @@ class Net:
         self._before: dict[str, list[Callable[[int], None]]] = {"forward": [], "backward": []}
         self._after: dict[str, list[Callable[[int], None]]] = {"forward": [], "backward": []}
         self._learnable: list[Parameter] = []
+        self._ran = [False] * len(param.layer)
         blob_needs: dict[str, bool] = {}
         available: dict[str, None] = {}
         inputs: list[str] = []
@@ -86,23 +93,27 @@ class Net:
             layer = create(layer_param, layer_param.phase)
             self._append(layer, layer_param, available, inputs)
             self._decide_backward(layer, layer_param, blob_needs)
+        self.bottom_names = OrderedDict(zip(self._layer_names, self._bottom_names))
+        self.top_names = OrderedDict(zip(self._layer_names, self._top_names))
         self.inputs = inputs
-        self.outputs = list(available)
+        self.outputs = sorted(available)
         self._skip_what_no_loss_needs(param)
+        net_log.describe(self)
         if param.force_backward:
             self._force_backward(param)
         self._learnable = share_parameters(self._named_layers())
         self.params: OrderedDict[str, list[Blob]] = OrderedDict(
-            (name, layer.blobs) for name, layer in zip(self._layer_names, self.layers) if len(layer.blobs)
+            (name, layer.blobs) for name, layer in zip(self._layer_names, self._layers) if len(layer.blobs)
         )
+        self.layers = [getattr(layer, "user", layer) for layer in self._layers]
         self.layer_dict = OrderedDict(zip(self._layer_names, self.layers))
+        if param.debug_info:
+            DebugInfo(self)
 
     def _named_layers(self) -> list[tuple[str, Layer]]:
-        return list(zip(self._layer_names, self.layers))
+        return list(zip(self._layer_names, self._layers))
 
     def _append(self, layer: Layer, param: Any, available: dict[str, None], inputs: list[str]) -> None:
-        if param.name in self._layer_names:
-            raise CaffeError(f"layer {param.name!r}: the net has another layer of this name")
         bottoms = [self.blobs[name] for name in param.bottom]
         tops = []
         for j, name in enumerate(param.top):
@@ -121,15 +132,21 @@ class Net:
             available.pop(name, None)
         for name in param.top:
             available[name] = None
+        top_names = list(param.top)
+        while layer.is_loss and len(tops) < layer.tops[0]:
+            # As in Caffe, a loss may leave its top unnamed: it counts, but nothing can use it.
+            top_names.append(AUTOMATIC)
+            tops.append(Blob())
+            self.blobs[AUTOMATIC] = tops[-1]
         layer.check_counts(bottoms, tops)
         layer.setup(bottoms, tops)
         layer.reshape(bottoms, tops)
-        self.layers.append(layer)
+        self._layers.append(layer)
         self._layer_names.append(param.name)
         self._bottoms.append(bottoms)
         self._tops.append(tops)
-        self.bottom_names[param.name] = list(param.bottom)
-        self.top_names[param.name] = list(param.top)
+        self._bottom_names.append(list(param.bottom))
+        self._top_names.append(top_names)
         self._set_loss_weights(layer, param, tops)
 
     def _set_loss_weights(self, layer: Layer, param: Any, tops: list[Blob]) -> None:
@@ -146,30 +163,28 @@ class Net:
     def _decide_backward(self, layer: Layer, param: Any, needs: dict[str, bool]) -> None:
         if param.propagate_down and len(param.propagate_down) != len(param.bottom):
             raise layer.fail(f"has {len(param.propagate_down)} propagate_down for {len(param.bottom)} bottom(s)")
-        bottom_needs = []
-        for j, name in enumerate(param.bottom):
-            flag = needs[name]
-            if param.propagate_down:
-                flag = param.propagate_down[j]
-            bottom_needs.append(flag)
+        given = [needs[name] for name in param.bottom]
+        bottom_needs = list(param.propagate_down) or given
         if len(param.param) > len(layer.blobs):
             raise layer.fail(f"has {len(param.param)} `param` entries for {len(layer.blobs)} parameter blob(s)")
         rates = [param.param[j].lr_mult if j < len(param.param) else 1.0 for j in range(len(layer.blobs))]
         layer.param_propagate_down = [rate != 0 for rate in rates]
-        need = any(bottom_needs) or any(layer.param_propagate_down)
-        for name in param.top:
-            needs[name] = need
+        # propagate_down changes what goes to the bottoms, not whether the layer itself is in the way of a gradient.
+        need = any(given) or any(layer.param_propagate_down)
+        for name in self._top_names[-1]:
+            needs[name] = needs.get(name, False) or need
         self._need_backward.append(need)
         self._bottom_need_backward.append(bottom_needs)
 
     def _skip_what_no_loss_needs(self, param: Any) -> None:
         under_loss: set[str] = set()
         skipped: set[str] = set()
-        for i in reversed(range(len(self.layers))):
+        for i in reversed(range(len(self._layers))):
             layer_param = param.layer[i]
             weights = self._loss_weights[i]
-            contributes = any(w or t in under_loss for w, t in zip(weights, layer_param.top))
-            skip = all(t in skipped for t in layer_param.top)
+            tops = self._top_names[i]
+            contributes = any(w or t in under_loss for w, t in zip(weights, tops))
+            skip = all(t in skipped for t in tops)
             if self._need_backward[i] and skip:
                 self._need_backward[i] = False
                 self._bottom_need_backward[i] = [False] * len(layer_param.bottom)
@@ -184,7 +199,7 @@ class Net:
                     skipped.add(name)
 
     def _force_backward(self, param: Any) -> None:
-        for i, layer in enumerate(self.layers):
+        for i, layer in enumerate(self._layers):
             self._need_backward[i] = True
             self._bottom_need_backward[i] = [
                 need or j not in layer.no_gradient for j, need in enumerate(self._bottom_need_backward[i])
@@ -194,159 +209,36 @@ class Net:
     # --- running ---
 
     def _forward(self, start: int, end: int) -> float:
-        loss = 0.0
+        losses = []
         for i in range(start, end + 1):
             for callback in self._before["forward"]:
                 callback(i)
-            layer, bottoms, tops = self.layers[i], self._bottoms[i], self._tops[i]
+            layer, bottoms, tops = self._layers[i], self._bottoms[i], self._tops[i]
             layer.reshape(bottoms, tops)
             layer.forward(bottoms, tops)
+            self._ran[i] = True
             for weight, top in zip(self._loss_weights[i], tops):
                 if weight:
-                    loss += float((top.tensor() * top.diff_tensor()).sum())
+                    losses.append((top.tensor() * top.diff_tensor()).sum(dtype=torch.float64))
             for callback in self._after["forward"]:
                 callback(i)
-        return loss
+        # Asked for once, as a GPU has to be waited for.
+        return float(torch.stack(losses).sum()) if losses else 0.0
 
     def _backward(self, start: int, end: int) -> None:
         for i in range(start, end - 1, -1):
             for callback in self._before["backward"]:
                 callback(i)
             if self._need_backward[i]:
-                self.layers[i].backward(self._tops[i], self._bottom_need_backward[i], self._bottoms[i])
+                if not self._ran[i]:
+                    self._prepare_backward(i)
+                self._layers[i].backward(self._tops[i], self._bottom_need_backward[i], self._bottoms[i])
             for callback in self._after["backward"]:
                 callback(i)
 
-    def _index(self, layer: str) -> int:
-        try:
-            return self._layer_names.index(layer)
-        except ValueError:
-            raise CaffeError(f"the net has no layer {layer!r}; it has {', '.join(self._layer_names)}") from None
-
-    def forward(
-        self, blobs: Iterable[str] | None = None, start: str | None = None, end: str | None = None, **kwargs: np.ndarray
-    ) -> dict[str, np.ndarray]:
-        """Run from layer ``start`` to layer ``end`` (all by default) and return the outputs, and ``blobs``, by name.
-
-        Keyword arguments are arrays for the net's inputs. Returned arrays are the blobs' own memory.
-        """
-        first = self._index(start) if start is not None else 0
-        if end is not None:
-            last, wanted = self._index(end), set(self.top_names[end])
-        else:
-            last, wanted = len(self.layers) - 1, set(self.outputs)
-        wanted |= set(blobs or ())
-        if kwargs:
-            if set(kwargs) != set(self.inputs):
-                raise CaffeError(f"forward: arrays were given for {sorted(kwargs)}, the net's inputs are {self.inputs}")
-            for name, array in kwargs.items():
-                if array.shape[0] != self.blobs[name].shape[0]:
-                    raise CaffeError(
-                        f"forward: {name} has {array.shape[0]} items, its blob {self.blobs[name].shape[0]}"
-                    )
-                self.blobs[name].data[...] = array
-        self._forward(first, last)
-        return {name: self.blobs[name].data for name in wanted}
-
-    def backward(
-        self, diffs: Iterable[str] | None = None, start: str | None = None, end: str | None = None, **kwargs: np.ndarray
-    ) -> dict[str, np.ndarray]:
-        """Run back from layer ``start`` (the last) to ``end`` (the first); returns inputs' and ``diffs``' gradients.
-
-        Keyword arguments are gradients of the net's outputs.
-        """
-        first = self._index(start) if start is not None else len(self.layers) - 1
-        if end is not None:
-            last, wanted = self._index(end), set(self.bottom_names[end])
-        else:
-            last, wanted = 0, set(self.inputs)
-        wanted |= set(diffs or ())
-        for name, array in kwargs.items():
-            tops = self.top_names[start] if start is not None else self.outputs
-            if name not in tops:
-                raise CaffeError(f"backward: a gradient was given for {name!r}; the tops here are {list(tops)}")
-            self.blobs[name].diff[...] = array
-        self._backward(first, last)
-        return {name: self.blobs[name].diff for name in wanted}
-
-    def reshape(self) -> None:
-        """Let every layer follow the shapes of its bottoms."""
-        for layer, bottoms, tops in zip(self.layers, self._bottoms, self._tops):
-            layer.reshape(bottoms, tops)
-
-    def clear_param_diffs(self) -> None:
-        """Set the parameters' gradients to zero; backward adds to them."""
-        for parameter in self._learnable:
-            parameter.blob.clear_diff()
-
-    def before_forward(self, callback: Callable[[int], None]) -> None:
-        self._before["forward"].append(callback)
-
-    def after_forward(self, callback: Callable[[int], None]) -> None:
-        self._after["forward"].append(callback)
-
-    def before_backward(self, callback: Callable[[int], None]) -> None:
-        self._before["backward"].append(callback)
-
-    def after_backward(self, callback: Callable[[int], None]) -> None:
-        self._after["backward"].append(callback)
-
-    @property
-    def blob_loss_weights(self) -> OrderedDict[str, float]:
-        weights = OrderedDict((name, 0.0) for name in self.blobs)
-        for name, values in zip(self._layer_names, self._loss_weights):
-            weights.update((top, w) for top, w in zip(self.top_names[name], values) if w)
-        return weights
-
-    # --- weights ---
-
-    def copy_from(self, weights: str | Path) -> None:
-        """Take over the parameters of the layers that a .caffemodel has by the same name; other layers keep theirs.
-
-        A different number or shape of blobs raises CaffeError with the layer, both shapes and the file.
-        """
-        for part in str(weights).split(","):
-            self._copy_arrays(wire.read_net(part), part)
-
-    def _copy_arrays(self, source: dict[str, list[np.ndarray]], where: str) -> None:
-        for name, arrays in source.items():
-            if name not in self.params:
-                continue
-            blobs = self.params[name]
-            if len(blobs) != len(arrays):
-                raise CaffeError(
-                    f"{where}: layer {name!r} has {len(arrays)} parameter blob(s), this net's has {len(blobs)}"
-                )
-            for j, (blob, array) in enumerate(zip(blobs, arrays)):
-                if blob.shape != array.shape and not _same_legacy_shape(blob.shape, array.shape):
-                    raise CaffeError(
-                        f"{where}: cannot copy parameter {j} of layer {name!r}: its shape there is {array.shape}, "
-                        f"here {blob.shape}; to train it from scratch, rename the layer"
-                    )
-                blob.data[...] = array.reshape(blob.shape)
-
-    def share_with(self, other: Net) -> None:
-        """Use the parameters of ``other``'s layers of the same names as this net's own, from now on."""
-        for name, blobs in self.params.items():
-            if name in other.params:
-                for mine, theirs in zip(blobs, other.params[name]):
-                    if mine.shape != theirs.shape:
-                        raise CaffeError(
-                            f"layer {name!r}: cannot share weights of shape {theirs.shape} with {mine.shape}"
-                        )
-                    mine.share_data(theirs)
-
-    def save(self, filename: str | Path) -> None:
-        """Write a .caffemodel, which appears whole or not at all."""
-        layers = []
-        for layer in self.layers:
-            param = type(layer.param)()
-            param.CopyFrom(layer.param)
-            param.ClearField("blobs")
-            layers.append((param, [blob.data for blob in layer.blobs]))
-        wire.write_atomically(filename, lambda file: wire.write_net(file, self.name, layers))
-
-
-def _same_legacy_shape(shape: tuple[int, ...], found: tuple[int, ...]) -> bool:
-    """Old files hold four axes always: (1, 1, 1, n) for a bias of (n,)."""
-    return len(found) == 4 and len(shape) < 4 and (1,) * (4 - len(shape)) + shape == found
+    def _prepare_backward(self, i: int) -> None:
+        """Let a layer that never ran forward see its bottoms, as they are, before its backward; its tops stay."""
+        copies = {id(blob): blob.copy() for blob in (*self._bottoms[i], *self._tops[i])}
+        bottoms, tops = ([copies[id(blob)] for blob in blobs] for blobs in (self._bottoms[i], self._tops[i]))
+        self._layers[i].reshape(bottoms, tops)
+        self._layers[i].forward(bottoms, tops)

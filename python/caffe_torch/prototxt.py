@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,10 @@ def read_net(path: str | Path) -> Any:
 
 
 def read_solver(path: str | Path) -> Any:
-    """The SolverParameter of a solver .prototxt; the old ``solver_type`` is upgraded to ``type``."""
+    """The SolverParameter of a solver .prototxt; old fields are upgraded, ``snapshot_prefix`` is always set."""
     from caffe_torch.upgrade import upgrade_solver
 
-    return upgrade_solver(parse(_read(path), caffe_pb2.SolverParameter(), str(path)))
+    return upgrade_solver(parse(_read(path), caffe_pb2.SolverParameter(), str(path)), str(path))
 
 
 def parse(text: str, message: Any, source: str = "prototxt") -> Any:
@@ -33,20 +34,32 @@ def parse(text: str, message: Any, source: str = "prototxt") -> Any:
     try:
         return text_format.Parse(text, message)
     except text_format.ParseError as error:
-        raise CaffeError(f"{source}:{error}{_hint(str(error), message)}") from None
+        raise CaffeError(f"{source}:{error}{_hint(str(error))}") from None
 
 
-def _hint(error: str, message: Any) -> str:
-    match = re.search(r'Message type "caffe\.([\w.]+)" has no field named "(\w+)"', error)
-    if not match:
+def _hint(error: str) -> str:
+    """What is known in the place of an unknown field or enum value, the nearest one first."""
+    pool = caffe_pb2.DESCRIPTOR.pool
+    field = re.search(r'Message type "(caffe\.[\w.]+)" has no field named "(\w+)"', error)
+    value = re.search(r'Enum type "(caffe\.[\w.]+)" has no value named "?(\w+)', error)
+    if field:
+        kind, wrong = "fields", field.group(2)
+        known = sorted(pool.FindMessageTypeByName(field.group(1)).fields_by_name)
+    elif value:
+        kind, wrong = "values", value.group(2)
+        known = sorted(pool.FindEnumTypeByName(value.group(1)).values_by_name)
+    else:
         return ""
-    descriptor = caffe_pb2
-    for part in match.group(1).split("."):
-        descriptor = getattr(descriptor, part, descriptor)
-    fields = sorted(descriptor.DESCRIPTOR.fields_by_name)
-    close = difflib.get_close_matches(match.group(2), fields, 1)
-    meant = f" Did you mean {close[0]!r}?" if close else ""
-    return f"{meant} Known fields: {', '.join(fields)}."
+    old = kind == "values" and value and value.group(1).endswith("V1LayerParameter.LayerType")
+    said = ' The type of an old `layers` entry is an enum; today it is layer { type: "Name" }.' if old else ""
+    return f"{said}{nearest(wrong, known)} Known {kind}: {', '.join(known)}."
+
+
+def nearest(wrong: str, known: Iterable[str]) -> str:
+    """`` Did you mean ...?`` where a known name is like the wrong one, else nothing."""
+    names = {name.lower(): name for name in known}
+    close = difflib.get_close_matches(wrong.lower(), names, 1)
+    return f" Did you mean {names[close[0]]!r}?" if close else ""
 
 
 def _read(path: str | Path) -> str:

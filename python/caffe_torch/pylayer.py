@@ -11,7 +11,7 @@ class BlobVec(list):
     """A layer's parameter blobs, as pycaffe shows them."""
 
     def add_blob(self, *shape: int) -> None:
-        """Append a parameter of this shape, filled with zeros."""
+        """Append a parameter of this shape, filled with zeros; its lr_mult and decay_mult are the prototxt's."""
         self.append(Blob(*shape))
 
 
@@ -31,6 +31,9 @@ class Layer:
         self = super().__new__(cls)
         self.blobs = BlobVec()
         return self
+
+    def __init__(self, param: Any = None):
+        """``param`` is the LayerParameter; a subclass that has its own ``__init__`` is given it too."""
 
     blobs: BlobVec
 

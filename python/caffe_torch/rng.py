@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 
@@ -18,6 +20,26 @@ def seed(number: int) -> None:
     _numpy = np.random.default_rng(number)
 
 
-def spawn() -> np.random.Generator:
-    """A stream of its own for one data layer, which draws in a thread of its own."""
-    return np.random.default_rng(_numpy.integers(2**63))
+def spawn_seed() -> int:
+    """The seed of one data layer, which draws in threads of its own: batch i from ``default_rng((seed, i))``."""
+    return int(_numpy.integers(2**63))
+
+
+def state() -> dict[str, Any]:
+    """Where the engine's streams are; the global ones of NumPy and of the GPU in use, for Python layers, included."""
+    found: dict[str, Any] = {"engine": _numpy.bit_generator.state, "torch": torch.get_rng_state().numpy()}
+    name, keys, position, has_gauss, gauss = np.random.get_state(legacy=True)
+    found["numpy"] = {"name": name, "keys": keys, "position": position, "has_gauss": has_gauss, "gauss": gauss}
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        found["cuda"] = torch.cuda.get_rng_state().numpy()
+    return found
+
+
+def set_state(found: dict[str, Any]) -> None:
+    """Go on where ``state`` was taken."""
+    _numpy.bit_generator.state = found["engine"]
+    torch.set_rng_state(torch.from_numpy(found["torch"]))
+    legacy = found["numpy"]
+    np.random.set_state((legacy["name"], legacy["keys"], legacy["position"], legacy["has_gauss"], legacy["gauss"]))
+    if "cuda" in found and torch.cuda.is_available():
+        torch.cuda.set_rng_state(torch.from_numpy(found["cuda"]))

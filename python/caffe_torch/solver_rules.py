@@ -8,6 +8,7 @@ the parameter's list of tensors, changed in place; its length is ``HISTORIES[typ
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any, Callable
 
 from torch import Tensor
@@ -20,6 +21,8 @@ Rule = Callable[[Any, int, float, Tensor, list[Tensor]], Tensor]
 def learning_rate(param: Any, iteration: int, step: int) -> tuple[float, int]:
     """(rate, current step) of a SolverParameter at ``iteration``; ``step`` is the last call's, for multistep."""
     policy, base, gamma = param.lr_policy, param.base_lr, param.gamma
+    if policy in ("step", "sigmoid") and param.stepsize < 1:
+        raise CaffeError(f"solver: lr_policy {policy!r} needs a stepsize of 1 or more, found {param.stepsize}")
     if policy == "fixed":
         return base, step
     if policy == "step":
@@ -77,6 +80,18 @@ def _adam(param: Any, iteration: int, rate: float, gradient: Tensor, history: li
     t = iteration + 1
     correction = math.sqrt(1 - param.momentum2**t) / (1 - param.momentum**t)
     return first * (rate * correction) / (second.sqrt() + param.delta)
+
+
+#: Elements updated at a time on a CPU: the operations of one update find weights, gradient and history in its caches.
+_BLOCK = 1 << 17
+
+
+def in_step(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """Tensors of one shape cut into the same parts, as all rules work element by element; whole on a GPU."""
+    if tensors[0].device.type != "cpu" or not all(t.is_contiguous() for t in tensors):
+        yield tensors
+    else:
+        yield from zip(*(t.view(-1).split(_BLOCK) for t in tensors))
 
 
 RULES: dict[str, Rule] = {

@@ -8,9 +8,9 @@ schema, followed by each blob's floats as one packed field straight from the arr
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Callable
+from typing import Any, BinaryIO, Callable, NamedTuple
 
 import numpy as np
 from google.protobuf.message import DecodeError
@@ -21,22 +21,32 @@ from caffe_torch.proto import caffe_pb2
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
-def write_atomically(path: str | Path, write: Callable[[BinaryIO], None]) -> None:
-    """Let ``write`` fill a file that appears under ``path`` whole or not at all, also when the process is killed."""
+def stage(path: str | Path, write: Callable[[BinaryIO], None]) -> Path:
+    """Let ``write`` fill a file beside ``path``, put it on the disk and return its name: ``os.replace`` shows it."""
     path = Path(path)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        with open(partial, "wb") as file:
+        with open(partial, "w+b") as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise CaffeError(f"{path}: cannot be written ({error.strerror or error})") from error
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    return partial
+
+
+def write_atomically(path: str | Path, write: Callable[[BinaryIO], None]) -> None:
+    """Let ``write`` fill a file that appears under ``path`` whole or not at all, also when the process is killed."""
+    partial = stage(path, write)
+    try:
         os.replace(partial, path)
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise CaffeError(f"{path}: cannot be written ({error.strerror})") from error
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
 
 
 def _varint(value: int) -> bytes:
@@ -52,13 +62,17 @@ def _header(field: int, length: int) -> bytes:
     return _varint(field << 3 | _BYTES) + _varint(length)
 
 
-def blob_parts(array: np.ndarray) -> list[bytes | memoryview]:
-    """A BlobProto of ``array`` (any shape, stored as float32) in pieces ready to be written."""
-    array = np.ascontiguousarray(array, dtype="<f4")
-    shape = caffe_pb2.BlobProto(shape=caffe_pb2.BlobShape(dim=array.shape)).SerializeToString()
-    if array.size == 0:
-        return [shape]
-    return [shape, _header(caffe_pb2.BlobProto.DATA_FIELD_NUMBER, array.nbytes), array.reshape(-1).view(np.uint8).data]
+def blob_parts(array: np.ndarray, diff: np.ndarray | None = None) -> list[bytes | memoryview]:
+    """A BlobProto of ``array`` (any shape, stored as float32) in pieces ready to be written; with its diff if given."""
+    parts: list[bytes | memoryview] = [
+        caffe_pb2.BlobProto(shape=caffe_pb2.BlobShape(dim=array.shape)).SerializeToString()
+    ]
+    numbers = (caffe_pb2.BlobProto.DATA_FIELD_NUMBER, caffe_pb2.BlobProto.DIFF_FIELD_NUMBER)
+    for number, values in zip(numbers, (array, diff)):
+        if values is not None and values.size:
+            flat = np.ascontiguousarray(values, dtype="<f4").reshape(-1)
+            parts += [_header(number, flat.nbytes), flat.view(np.uint8).data]
+    return parts
 
 
 def nested(field: int, parts: list[bytes | memoryview]) -> list[bytes | memoryview]:
@@ -133,42 +147,59 @@ def read_blob(data: memoryview, source: str) -> np.ndarray:
     return values.reshape(shape)
 
 
-def write_net(file: BinaryIO, name: str, layers: list[tuple[Any, list[np.ndarray]]]) -> None:
-    """A .caffemodel: per layer its LayerParameter (without blobs) and the arrays of its parameters."""
+class StoredLayer(NamedTuple):
+    """A layer of a .caffemodel: its LayerParameter without blobs, its parameters, and their diffs or none."""
+
+    param: Any
+    arrays: list[np.ndarray]
+    diffs: Sequence[np.ndarray] = ()
+
+
+def write_net(file: BinaryIO, name: str, layers: list[StoredLayer]) -> None:
+    """A .caffemodel."""
     file.write(caffe_pb2.NetParameter(name=name).SerializeToString())
-    for param, arrays in layers:
-        parts: list[bytes | memoryview] = [param.SerializeToString()]
-        for array in arrays:
-            parts += nested(caffe_pb2.LayerParameter.BLOBS_FIELD_NUMBER, blob_parts(array))
+    for layer in layers:
+        parts: list[bytes | memoryview] = [layer.param.SerializeToString()]
+        for i, array in enumerate(layer.arrays):
+            blob = blob_parts(array, layer.diffs[i] if layer.diffs else None)
+            parts += nested(caffe_pb2.LayerParameter.BLOBS_FIELD_NUMBER, blob)
         for piece in nested(caffe_pb2.NetParameter.LAYER_FIELD_NUMBER, parts):
             file.write(piece)
 
 
 def read_net(path: str | Path) -> dict[str, list[np.ndarray]]:
-    """Layer name -> arrays of its parameters, of a .caffemodel (today's format and V1's)."""
-    data = memoryview(read_bytes(path))
+    """Layer name -> arrays of its parameters (none for most types), of a .caffemodel; the V1 and V0 formats too."""
+    layer, v1, v0 = caffe_pb2.LayerParameter, caffe_pb2.V1LayerParameter, caffe_pb2.V0LayerParameter
+    today = (layer.NAME_FIELD_NUMBER, layer.BLOBS_FIELD_NUMBER)
+    old = (v1.NAME_FIELD_NUMBER, v1.BLOBS_FIELD_NUMBER)
+    oldest = (v0.NAME_FIELD_NUMBER, v0.BLOBS_FIELD_NUMBER)
     found: dict[str, list[np.ndarray]] = {}
-    v1 = caffe_pb2.NetParameter.LAYERS_FIELD_NUMBER
-    today = caffe_pb2.NetParameter.LAYER_FIELD_NUMBER
-    places = {
-        today: (caffe_pb2.LayerParameter.NAME_FIELD_NUMBER, caffe_pb2.LayerParameter.BLOBS_FIELD_NUMBER),
-        v1: (caffe_pb2.V1LayerParameter.NAME_FIELD_NUMBER, caffe_pb2.V1LayerParameter.BLOBS_FIELD_NUMBER),
-    }
-    for field, kind, value in fields(data, str(path)):
-        if field not in places or kind != _BYTES:
+    for field, kind, value in fields(memoryview(read_bytes(path)), str(path)):
+        if kind != _BYTES:
             continue
-        name_field, blobs_field = places[field]
-        name, arrays = "", []
-        for inner, inner_kind, item in fields(value, str(path)):
-            if inner == name_field and inner_kind == _BYTES:
-                name = bytes(item).decode("utf-8", "replace")
-            elif inner == blobs_field and inner_kind == _BYTES:
-                arrays.append(read_blob(item, f"{path}: layer {name!r}"))
-        if arrays:
-            found[name] = arrays
-    if not found:
+        if field == caffe_pb2.NetParameter.LAYER_FIELD_NUMBER:
+            name, arrays = _read_layer(value, today, str(path))
+        elif field == caffe_pb2.NetParameter.LAYERS_FIELD_NUMBER:
+            name, arrays = _read_layer(value, old, str(path))
+            for inner, inner_kind, item in fields(value, str(path)):
+                if inner == v1.LAYER_FIELD_NUMBER and inner_kind == _BYTES:
+                    name, arrays = _read_layer(item, oldest, str(path))
+        else:
+            continue
+        found.setdefault(name, arrays)
+    if not any(found.values()):
         raise CaffeError(f"{path}: holds no layer with parameters: is it a .caffemodel?")
     return found
+
+
+def _read_layer(data: memoryview, places: tuple[int, int], source: str) -> tuple[str, list[np.ndarray]]:
+    name, arrays = "", []
+    for field, kind, value in fields(data, source):
+        if kind == _BYTES and field == places[0]:
+            name = bytes(value).decode("utf-8", "replace")
+        elif kind == _BYTES and field == places[1]:
+            arrays.append(read_blob(value, f"{source}: layer {name!r}"))
+    return name, arrays
 
 
 def write_state(file: BinaryIO, iteration: int, learned_net: str, history: list[np.ndarray], current_step: int) -> None:

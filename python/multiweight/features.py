@@ -259,4 +259,3 @@ def _text(value: Any) -> str:
 
 def _plain(value: Any) -> Any:
     return _text(value) if isinstance(value, (bytes, str)) else getattr(value, "item", lambda: value)()
-

@@ -14,7 +14,7 @@ from typing import Any
 
 from google.protobuf import text_format
 
-from multiweight import engine, progress, steps
+from multiweight import engine, progress, recipes, steps
 from multiweight.errors import UserError
 from multiweight.runs import REPOSITORY, Run
 
@@ -46,7 +46,9 @@ def _train(caffe: ModuleType, run: Run, device: str, weights: Path | None, show:
     solver = caffe.get_solver(_own_solver(param, run, schema, device))
     tests = _TestNet(caffe, run, param, solver)
     if last is not None:
-        print(f"{run.variant}: goes on from iteration {last}; the data begins at its first record again")
+        kept = any(run.snapshots.glob(f"*_iter_{last}.resume.*.json"))
+        how = "with its data and random streams" if kept else "the data begins at its first record again"
+        print(f"{run.variant}: goes on from iteration {last}, {how}")
         solver.restore(str(run.snapshot(last, "solverstate")))
     elif weights is not None:
         if not weights.exists():
@@ -110,7 +112,8 @@ def _own_solver(param: Any, run: Run, schema: ModuleType, device: str) -> str:
     for field in ("test_iter", "test_interval", "test_initialization"):
         own.ClearField(field)
     own.display = 0
-    own.snapshot_prefix = str(run.snapshot_prefix)
+    # Relative where it can be: a .solverstate holds the path of its weights, which must hold in a container too.
+    own.snapshot_prefix = recipes.as_written(run.snapshot_prefix)
     own.solver_mode = schema.SolverParameter.CPU
     if device.startswith("gpu"):
         own.solver_mode = schema.SolverParameter.GPU

@@ -110,3 +110,24 @@ def test_transformer_names_what_does_not_fit() -> None:
         it.set_transpose("data", (0, 1))
     with pytest.raises(ValueError, match="2 channels"):
         it.set_mean("data", np.zeros(2))
+
+
+def test_load_image_takes_an_open_file(tmp_path):
+    path = tmp_path / "a.png"
+    cv2.imwrite(str(path), np.full((2, 3, 3), (10, 20, 30), np.uint8))
+    with open(path, "rb") as file:
+        np.testing.assert_array_equal(io.load_image(file), io.load_image(path))
+
+
+def test_resize_image_finds_the_smallest_value_beyond_the_edge():
+    image = np.array([[1.0, 3.0]], np.float32)[:, :, None]
+    # Four pixels at -0.25, 0.25, 0.75 and 1.25 of two; beyond the edge lies 1.
+    np.testing.assert_allclose(io.resize_image(image, (1, 4)).ravel(), [1, 1.5, 2.5, 2.5])
+    # With two channels corners stay corners.
+    both = np.concatenate([image, image], axis=2)
+    np.testing.assert_allclose(io.resize_image(both, (1, 3))[0, :, 0], [1, 2, 3])
+
+
+def test_a_blob_without_a_shape_is_a_value_error_as_in_pycaffe():
+    with pytest.raises(ValueError, match="3 values do not fill its shape"):
+        io.blobproto_to_array(caffe_pb2.BlobProto(data=[1, 2, 3]))

@@ -105,3 +105,41 @@ def test_import_caffe_means_this_engine():
     from caffe_torch.proto import caffe_pb2 as own
 
     assert alias is caffe and alias_io is caffe.io and caffe_pb2 is own
+
+
+def test_a_loss_that_names_no_top_still_trains(tmp_path):
+    label = 'layer { name: "l" type: "Input" top: "l" input_param { shape { dim: 2 } } }\n'
+    n = net(
+        tmp_path,
+        INPUT
+        + label
+        + FC % ("fc", "x", "fc", 4)
+        + 'layer { name: "loss" type: "SoftmaxWithLoss" bottom: "fc" bottom: "l" }',
+        caffe.TRAIN,
+    )
+    assert n.outputs == [] and n.top_names["loss"] == ["(automatic)"]
+    n.forward(x=np.ones((2, 3), np.float32), l=np.zeros(2, np.float32))
+    n.backward()
+    assert n.params["fc"][0].diff.any()
+
+
+def test_layers_may_have_one_name_and_each_counts(tmp_path):
+    loss = 'layer { name: "loss" type: "EuclideanLoss" bottom: "fc" bottom: "x" top: "%s" loss_weight: %d }\n'
+    n = net(tmp_path, INPUT + FC % ("fc", "x", "fc", 3) + loss % ("a", 2) + loss % ("b", 3), caffe.TRAIN)
+    assert n._layer_names.count("loss") == 2
+    assert [n.blob_loss_weights[name] for name in ("a", "b")] == [2, 3]
+    assert n._forward(0, len(n.layers) - 1) == pytest.approx(5 * float(n.blobs["a"].data), rel=1e-6)
+
+
+def test_backward_of_a_layer_that_never_ran_forward_uses_its_bottoms_as_they_are(tmp_path):
+    n = net(tmp_path, "force_backward: true\n" + INPUT + FC % ("fc", "x", "fc", 4))
+    n.blobs["x"].data[...] = 2
+    n.blobs["fc"].diff[...] = 1
+    n.backward(start="fc", end="fc")
+    np.testing.assert_array_equal(n.params["fc"][0].diff, np.full((4, 3), 4))
+    assert not n.blobs["fc"].data.any()
+
+
+def test_an_unknown_layer_is_a_value_error_too_as_in_pycaffe(tmp_path):
+    with pytest.raises(ValueError, match="no layer 'nonesuch'; it has x"):
+        net(tmp_path, INPUT).forward(start="nonesuch")

@@ -105,3 +105,45 @@ def test_the_test_net_follows_the_training_nets_weights(tmp_path):
     s = solver(tmp_path, 'base_lr: 0.5 lr_policy: "fixed" test_iter: 1 test_interval: 100 test_initialization: false')
     s.step(1)
     assert s.test(0)["loss"] == pytest.approx((weight(s) - 3) ** 2 / 2)
+
+
+def test_several_test_nets_each_with_its_state(tmp_path):
+    (tmp_path / "own.prototxt").write_text(NET.replace("value: 3", "value: 5") % (1, 1))
+    branch = NET % (1, 1) + 'layer { name: "more" type: "Power" bottom: "fc" top: "more" include { stage: "b" } }'
+    s = solver(
+        tmp_path,
+        f'base_lr: 0.1 lr_policy: "fixed" test_net: "{tmp_path}/own.prototxt" test_iter: 1 test_iter: 2 test_iter: 3 '
+        'test_interval: 9 test_state { } test_state { } test_state { stage: "b" }',
+        net=branch,
+    )
+    assert [sorted(net.outputs) for net in s.test_nets] == [["loss"], ["loss"], ["loss", "more"]]
+    s.step(1)
+    assert s.test(0)["loss"] == pytest.approx((weight(s) - 5) ** 2 / 2)
+    assert s.test(2)["more"] == pytest.approx(weight(s))
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ("test_iter: 1", "has test_iter, but no test_interval"),
+        ("test_iter: 1 test_interval: 1 test_state { } test_state { }", "2 test_state for 1 test net"),
+        ("average_loss: 0", "average_loss and iter_size must be 1 or more"),
+        ('lr_policy: "step"', "needs a stepsize"),
+        ('lr_policy: "steps"', "lr_policy 'steps' is unknown"),
+        ('lr_policy: "fixed" snapshot: 1 snapshot_prefix: "/proc/nowhere/s"', "cannot be written"),
+    ],
+)
+def test_a_bad_solver_is_refused(tmp_path, settings, message):
+    (tmp_path / "net.prototxt").write_text(NET % (1, 1))
+    prefix = "" if "snapshot_prefix" in settings else f'snapshot_prefix: "{tmp_path}/s"'
+    (tmp_path / "solver.prototxt").write_text(f'net: "{tmp_path}/net.prototxt" base_lr: 1 {prefix} {settings}')
+    with pytest.raises(CaffeError, match=message):
+        caffe.get_solver(str(tmp_path / "solver.prototxt")).step(1)
+
+
+def test_apply_update_counts_as_in_pycaffe(tmp_path):
+    s = solver(tmp_path, 'base_lr: 0.1 lr_policy: "fixed"')
+    s.net.forward()
+    s.net.backward()
+    s.apply_update()
+    assert s.iter == 1 and weight(s) == pytest.approx(1 + 0.2)

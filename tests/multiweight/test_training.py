@@ -6,7 +6,7 @@ import pytest
 from google.protobuf import text_format
 
 import caffe_torch as caffe
-from multiweight import engine, steps, training
+from multiweight import engine, recipes, steps, training
 from multiweight.errors import UserError
 from multiweight.runs import Dataset
 
@@ -57,6 +57,24 @@ def test_a_run_goes_on_from_its_last_snapshot_to_the_same_end(tmp_path):
     assert training.train(caffe, again)
     assert again.snapshot(6).read_bytes() == whole.snapshot(6).read_bytes()
     assert [(r["phase"], r["loss"]) for r in rows(again)] == [(r["phase"], r["loss"]) for r in rows(whole)]
+
+
+def test_a_run_inside_the_repository_goes_on_where_that_lies_elsewhere(tmp_path, monkeypatch):
+    # As in a container, which sees the same folder under another path.
+    def lies_at(repository):
+        for module in (training, recipes):
+            monkeypatch.setattr(module, "REPOSITORY", repository)
+
+    lies_at(tmp_path / "host")
+    run = make(tmp_path / "host" / "runs", max_iter=4)
+    training.train(caffe, run)
+    state = engine.schema(caffe).SolverState.FromString(run.snapshot(4, "solverstate").read_bytes())
+    assert state.learned_net == "runs/d/multi_task/snapshots/multi_task_iter_4.caffemodel"
+    (tmp_path / "host").rename(tmp_path / "container")
+    lies_at(tmp_path / "container")
+    again = make(tmp_path / "container" / "runs")
+    assert training.train(caffe, again) and again.last_snapshot() == 6
+    assert steps.read(again.training)["resumed_from"] == 4
 
 
 def test_divergence_stops_names_the_iteration_and_keeps_the_snapshots(tmp_path):

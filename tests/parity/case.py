@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +16,8 @@ class Case:
     Every bottom is an Input and gets its gradient by force_backward, unless ``frozen`` names bottoms that Caffe gives
     no gradient to: the others are Parameter layers then (filled as "name/0", by default a normal of scale 0.5).
     ``in_place`` runs the layer on its own bottom. ``net`` is whole layers in place of the one, with ``bottoms`` as its
-    inputs and ``tops`` as what is compared.
+    inputs and ``tops`` as what is compared; ``of`` then says which layer type the case is about, if one.
+    Files of files.py lie in ``../files``, as both engines see them.
     """
 
     name: str
@@ -30,8 +32,18 @@ class Case:
     forwards: int = 1
     in_place: bool = False
     net: str = ""
+    of: str = ""
     seed: int = 1
     tolerance: float = 1e-4
+
+    @property
+    def type(self) -> str:
+        """The layer type that the case is about; "net" for several layers together."""
+        if self.net:
+            return self.of or "net"
+        found = re.search(r'type: "(\w+)"', self.layer)
+        assert found, f"{self.name}: the layer has no type"
+        return found.group(1)
 
     def prototxt(self) -> str:
         lines = [f'name: "{self.name}"']
@@ -61,10 +73,11 @@ class Case:
         lines.append(f'layer {{ name: "layer"{ends} {self.layer} }}')
         return "\n".join(lines) + "\n"
 
-    def as_json(self) -> dict[str, Any]:
+    def as_job(self) -> dict[str, Any]:
         """What runner.py takes."""
         return {
-            "name": self.name, "prototxt": self.prototxt(), "fills": self.fills, "inputs": list(self.bottoms),
+            "kind": "net", "name": self.name,
+            "prototxt": self.prototxt(), "fills": self.fills, "inputs": list(self.bottoms),
             "tops": list(self.tops), "loss": self.loss, "backward": self.backward, "phase": self.phase,
             "forwards": self.forwards, "seed": self.seed,
             "gradients": [n for n in self.bottoms if n not in self.frozen] if self.backward else [],

@@ -1,60 +1,114 @@
-"""Where the original Caffe is, and how cases are run with it: one process for all of them."""
+"""Where the original Caffe is: the command that runs Python with it, and the root of the files which that sees."""
 
 from __future__ import annotations
 
-import json
+import functools
 import os
+import shlex
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-RUNNER = Path(__file__).with_name("runner.py")
+import pytest
+
 REPOSITORY = Path(__file__).resolve().parents[2]
+PYTHON, ROOT, REQUIRED = "MULTIWEIGHT_ORIGINAL_PYTHON", "MULTIWEIGHT_ORIGINAL_ROOT", "MULTIWEIGHT_REQUIRE_ORIGINAL"
+WAYS = (
+    f"run `make original-root` as root on Debian or Ubuntu, or give {ROOT}=FOLDER (a Debian 11 root with "
+    f"python3-caffe-cpu), or {PYTHON}=COMMAND (a Python that imports caffe; it may be a `docker run -v /tmp:/tmp`)"
+)
+#: How the reason of a test begins that was skipped for want of an original.
+UNCHECKED = "PARITY NOT CHECKED"
 
 
-def find() -> tuple[list[str], Path] | str:
-    """(command prefix of a Python that imports caffe, the root it sees), or the reason why there is none.
+class Original(NamedTuple):
+    """``command`` starts Python; ``root`` is what it sees as /; ``version`` is caffe's."""
 
-    MULTIWEIGHT_ORIGINAL_PYTHON names an interpreter; MULTIWEIGHT_ORIGINAL_ROOT a folder with a Debian root that has
-    python3-caffe-cpu, entered by chroot; without them build/original-root of the repository is looked for.
-    """
-    python = os.environ.get("MULTIWEIGHT_ORIGINAL_PYTHON")
+    command: tuple[str, ...]
+    root: Path
+    version: str
+
+
+class NoOriginal(Exception):
+    """Why there is none, and what to do, in one sentence."""
+
+
+def required() -> bool:
+    """True where the environment says that a missing original is a failure, as CI does."""
+    return os.environ.get(REQUIRED, "0") not in ("", "0")
+
+
+def find() -> Original:
+    """The original that the environment names, else build/original-root of the repository; raises NoOriginal."""
+    python, given = os.environ.get(PYTHON), os.environ.get(ROOT)
     if python:
-        return ([python], Path("/")) if shutil.which(python) else f"MULTIWEIGHT_ORIGINAL_PYTHON={python} is no program"
-    given = os.environ.get("MULTIWEIGHT_ORIGINAL_ROOT")
+        command = tuple(shlex.split(python))
+        if not shutil.which(command[0]):
+            raise NoOriginal(f"{PYTHON}: {command[0]} is no program; {WAYS}")
+        return Original(command, Path("/"), _version(command, f"{PYTHON}={python}"))
     root = Path(given) if given else REPOSITORY / "build" / "original-root"
+    if not root.is_dir():
+        raise NoOriginal(f"{given} ({ROOT}) is no folder; {WAYS}" if given else f"none is installed here; {WAYS}")
     if not (root / "usr/bin/python3").exists():
-        return (
-            f"no original Caffe: {root} has no usr/bin/python3; set MULTIWEIGHT_ORIGINAL_ROOT or "
-            "MULTIWEIGHT_ORIGINAL_PYTHON"
-        )
+        raise NoOriginal(f"{root} has no usr/bin/python3, so it is no root with the original; {WAYS}")
     if os.geteuid() != 0:
-        return f"the original Caffe in {root} is entered by chroot, which needs root"
-    return ["chroot", str(root), "python3"], root
+        raise NoOriginal(f"{root} is entered by chroot, which needs root: run as root, or give {PYTHON}=COMMAND")
+    command = ("chroot", str(root.resolve()), "python3")
+    return Original(command, root.resolve(), _version(command, str(root)))
 
 
-def run(cases: Sequence[dict[str, Any]], results: Path) -> str:
-    """Run the cases with the original; writes results/<case>.npz and returns what it said. Call after ``find``."""
-    found = find()
-    if isinstance(found, str):
-        raise RuntimeError(found)
-    command, root = found
+@functools.cache
+def _version(command: tuple[str, ...], name: str) -> str:
+    try:
+        done = subprocess.run(
+            [*command, "-c", "import caffe; print(caffe.__version__)"],
+            env={**os.environ, "GLOG_minloglevel": "2", "PYTHONPATH": ""},
+            capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+        status, said = done.returncode, done.stderr.strip()
+    except OSError as error:
+        status, said = 126, error.strerror or str(error)
+    if status == 0:
+        return done.stdout.strip()
+    last = said.splitlines()[-1] if said else f"exit status {status}"
+    if "Exec format error" in said:
+        raise NoOriginal(f"{name} is made for another architecture than this machine's ({last}): make it here; {WAYS}")
+    raise NoOriginal(f"{name} cannot import caffe ({last}); {WAYS}")
+
+
+def need() -> Original:
+    """The original; without one the test is skipped, or fails where the environment requires one."""
+    try:
+        return find()
+    except NoOriginal as reason:
+        if required():
+            pytest.fail(f"{REQUIRED} is set, but there is no original Caffe: {reason}", pytrace=False)
+        pytest.skip(f"{UNCHECKED}: {reason}")
+
+
+def run_in(folder: Path, files: Sequence[str | Path], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """``python3 ARGUMENTS`` of the original, in a copy of ``folder`` with ``files`` beside; what it wrote comes back.
+
+    Files of other paths are not seen by it.
+    """
+    command, root, _ = need()
     shared = Path(tempfile.mkdtemp(prefix="parity-", dir=root / "tmp"))
     try:
-        inside = Path("/") / shared.relative_to(root)
-        (shared / "cases.json").write_text(json.dumps(list(cases)))
-        shutil.copy(RUNNER, shared / "runner.py")
-        (shared / "out").mkdir()
+        work = shared / "work"
+        shutil.copytree(folder, work)
+        for file in files:
+            shutil.copy(file, work)
+        inside = Path("/") / work.relative_to(root)
+        # The folder is entered behind chroot, not before it.
         done = subprocess.run(
-            [*command, str(inside / "runner.py"), str(inside / "cases.json"), str(inside / "out")],
+            [*command[:-1], "env", "-C", str(inside), command[-1], *arguments],
             env={**os.environ, "GLOG_minloglevel": "2", "OMP_NUM_THREADS": "1", "PYTHONPATH": ""},
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600, check=False,
         )  # fmt: skip
-        for file in (shared / "out").glob("*.npz"):
-            shutil.copy(file, results / file.name)
-        return f"exit status {done.returncode}\n{done.stdout[-2000:]}"
+        shutil.copytree(work, folder, dirs_exist_ok=True)
+        return done
     finally:
         shutil.rmtree(shared, ignore_errors=True)

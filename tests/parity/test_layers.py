@@ -2,52 +2,43 @@
 
 from __future__ import annotations
 
-import warnings
-from pathlib import Path
-from typing import Any
-
-import numpy as np
-import original
 import pytest
-import runner
 from case import Case
-from cases import CASES
+from cases import CASES, WITHOUT_CASE
+from deviations import Table
+from pair import Pair, Result
 
-import caffe_torch
+import caffe_torch.layers  # noqa: F401  (fills the registry)
+from caffe_torch.layers.base import REGISTRY
 
-
-def deviation(ours: np.ndarray, theirs: np.ndarray) -> float:
-    """max|a - b| / max|b|; where the original has only zeros, max|a|."""
-    if theirs.size == 0:
-        return 0.0
-    scale = float(np.abs(theirs).max())
-    return float(np.abs(ours.astype(np.float64) - theirs).max()) / (scale or 1.0)
+COLUMNS = {"top": "forward", "diff": "gradient", "param_diff": "gradient", "param": "parameters"}
 
 
-@pytest.fixture(scope="session")
-def theirs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    reason = original.find()
-    if isinstance(reason, str):
-        warnings.warn(f"PARITY NOT CHECKED: {reason}", stacklevel=1)
-        pytest.skip(f"PARITY NOT CHECKED: {reason}")
-    folder = tmp_path_factory.mktemp("original")
-    return folder, original.run([case.as_json() for case in CASES], folder)
+@pytest.fixture(scope="module")
+def results(pair: Pair, request: pytest.FixtureRequest) -> dict[str, dict[str, Result]]:
+    """The cases of the tests that were selected, in both engines."""
+    chosen = [item.callspec.params["case"] for item in request.session.items if _is_case(item, request.module)]
+    return pair.run([case.as_job() for case in chosen])
+
+
+def _is_case(item: pytest.Item, module: object) -> bool:
+    return getattr(item, "module", None) is module and "case" in getattr(getattr(item, "callspec", None), "params", {})
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_layer(case: Case, results: dict[str, dict[str, Result]], table: Table) -> None:
+    theirs, ours = results["original"][case.name].values(), results["torch"][case.name].values()
+    section = "Layers" if case.type != "net" else "Small nets"
+    row = case.type if case.type != "net" else case.name
+    table.compare(section, row, case.name, ours, theirs, COLUMNS, case.tolerance)
 
 
 def test_case_names_are_unique() -> None:
     assert len({case.name for case in CASES}) == len(CASES)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_layer(case: Case, theirs: tuple[Path, str], record_property: Any) -> None:
-    folder, said = theirs
-    path = folder / f"{case.name}.npz"
-    assert path.exists(), f"the original did not finish this case; it said: {said}"
-    ours = runner.run(caffe_torch, case.as_json())
-    with np.load(path) as expected:
-        assert set(ours) == set(expected.files)
-        for name in expected.files:
-            assert ours[name].shape == expected[name].shape, name
-            worst = deviation(ours[name], expected[name])
-            record_property(name, worst)
-            assert worst <= case.tolerance, f"{name}: {worst}\nours {ours[name]}\ntheirs {expected[name]}"
+def test_every_registered_layer_type_has_a_case() -> None:
+    """Adding a layer without a case here, or without a reason for none, fails."""
+    covered = {case.type for case in CASES}
+    assert set(REGISTRY) - covered - set(WITHOUT_CASE) == set()
+    assert not covered & set(WITHOUT_CASE)

@@ -26,14 +26,13 @@ class ReLU(Layer):
     def forward(self, bottom: list[Blob], top: list[Blob]) -> None:
         # .data: whoever kept this memory for a gradient lives with the change, as in Caffe.
         x, in_place = bottom[0].tensor().data, bottom[0] is top[0]
-        y = F.leaky_relu(x, self.slope, in_place) if self.slope else F.relu(x, in_place)
-        self._like_input = x if self.slope < 0 else y  # where the input was positive, this is
-        top[0].assign(y)
+        top[0].assign(F.leaky_relu(x, self.slope, in_place) if self.slope else F.relu(x, in_place))
 
     def backward(self, top: list[Blob], propagate_down: list[bool], bottom: list[Blob]) -> None:
         if not propagate_down[0]:
             return
-        dy, where = top[0].diff_tensor().data, self._like_input
+        # In place these are the outputs, which are positive where the inputs were.
+        dy, where = top[0].diff_tensor().data, bottom[0].tensor().data
         dx = dy if bottom[0] is top[0] else torch.empty_like(dy)
         if self.slope:
             torch.ops.aten.leaky_relu_backward.grad_input(dy, where, self.slope, self.slope > 0, grad_input=dx)

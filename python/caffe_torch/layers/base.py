@@ -10,6 +10,7 @@ from torch import Tensor
 
 from caffe_torch.blob import Blob
 from caffe_torch.errors import CaffeError
+from caffe_torch.prototxt import nearest
 
 REGISTRY: dict[str, type[Layer]] = {}
 
@@ -31,7 +32,10 @@ def create(param: Any, phase: int) -> Layer:
         cls = REGISTRY[param.type]
     except KeyError:
         known = ", ".join(sorted(REGISTRY))
-        raise CaffeError(f"layer {param.name!r}: unknown layer type: {param.type!r} (known types: {known})") from None
+        raise CaffeError(
+            f"layer {param.name!r}: unknown layer type: {param.type!r}.{nearest(param.type, REGISTRY)} "
+            f"(known types: {known})"
+        ) from None
     return cls(param, phase)
 
 
@@ -90,6 +94,16 @@ class Layer:
 
     def backward(self, top: list[Blob], propagate_down: list[bool], bottom: list[Blob]) -> None:
         raise NotImplementedError
+
+    def memory(self) -> dict[str, Any]:
+        """What the layer carries from one forward to the next beside its blobs: numbers and NumPy arrays by name.
+
+        A snapshot keeps it, so that a resumed training goes on where it was: positions in the data, hidden states.
+        """
+        return {}
+
+    def recall(self, memory: dict[str, Any]) -> None:
+        """Take over what ``memory`` gave."""
 
     def new_blob(self, *shape: int) -> Blob:
         """Append a parameter blob of zeros."""

@@ -2,93 +2,103 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
 import numpy as np
-import torch
 
-from caffe_torch import distributed, rng
-from caffe_torch.blob import Blob
+from caffe_torch import distributed, log
 from caffe_torch.errors import CaffeError
 from caffe_torch.layers.base import Layer, register
-from caffe_torch.lmdb_reader import Source, open_source, parse
-from caffe_torch.prefetch import Prefetcher
+from caffe_torch.layers.prefetching import PrefetchingLayer, Reader, first_record
+from caffe_torch.lmdb_reader import open_source, parse
 from caffe_torch.proto import caffe_pb2
-from caffe_torch.transform import Transformer, datum_array
+from caffe_torch.transform import TRAIN, Transformer, datum_array
 
 
-class _Batches:
-    """Makes one batch after the other; owned by the prefetching thread."""
+class _Records:
+    """Batch i holds the records from i * batch_size on; of N processes, each takes every N-th record in training."""
 
-    def __init__(self, source: Source, param: Any, transform: Transformer, shape: tuple[int, ...], start: int):
-        self.source, self.param, self.transform, self.shape = source, param, transform, shape
-        # Of N processes, each takes every N-th record.
-        self.records = islice(source.records(start), distributed.rank(), None, distributed.world_size())
+    def __init__(self, param: Any, phase: int, seed: int):
+        self.param, self.seed = param, seed
+        data = param.data_param
+        self.size, self.source = data.batch_size, open_source(data.source)
+        self.transform = Transformer(param.transform_param, phase, np.random.default_rng(seed))
+        training = phase == TRAIN
+        self.rank = distributed.rank() if training else 0
+        self.stride = distributed.world_size() if training else 1
+        self.start = first_record(seed, data.rand_skip)
+        self._records: Iterator[tuple[bytes, bytes]] = iter(())
+        self._next = -1
+        first = self._check_sample()
+        self.shape = self.transform.shape(first.shape)
 
-    def __call__(self) -> tuple[np.ndarray, np.ndarray]:
-        size = self.param.data_param.batch_size
-        images = np.empty((size, *self.transform.shape(self.shape)), np.float32)
-        labels = np.empty(size, np.float32)
-        for i in range(size):
-            key, value = next(self.records)
-            datum = parse(key, value, self.source.path)
-            where = f"{self.source.path}: record {key.decode('utf-8', 'replace')!r}"
-            image = datum_array(datum, where, self.param.transform_param)
-            if image.shape[0] != self.shape[0]:
-                raise _mismatch(where, image.shape, self.shape)
-            if not self.param.transform_param.crop_size and image.shape != self.shape:
-                raise _mismatch(where, image.shape, self.shape)
-            self.transform(image, images[i])
-            labels[i] = datum.label
+    def _check_sample(self) -> np.ndarray:
+        """Read some records all over the database, so that a bad one is found now; returns the first as an array."""
+        arrays = [(key, self._array(key, value)[0]) for key, value in self.source.sample()]
+        first = arrays[0][1]
+        for key, array in arrays:
+            self._check_shape(key, array, first)
+        return first
+
+    def _check_shape(self, key: bytes, array: np.ndarray, first: np.ndarray) -> None:
+        whole = self.size > 1 and not self.param.transform_param.crop_size
+        if array.shape[0] != first.shape[0] or (whole and array.shape != first.shape):
+            raise CaffeError(f"{self._where(key)}: has shape {array.shape}, others have {first.shape}")
+
+    def _where(self, key: bytes) -> str:
+        return f"{self.source.path}: record {key.decode('utf-8', 'replace')!r}"
+
+    def _array(self, key: bytes, value: bytes) -> tuple[np.ndarray, int]:
+        datum = parse(key, value, self.source.path)
+        array = datum_array(datum, self._where(key), self.param.transform_param)
+        if array.dtype != np.uint8 and not np.isfinite(array).all():
+            raise CaffeError(f"{self._where(key)}: holds values that are not finite (NaN or infinity)")
+        return array, datum.label
+
+    def batch(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        if index != self._next:
+            begin = self.start + self.rank + index * self.size * self.stride
+            self._records = islice(self.source.records(begin), 0, None, self.stride)
+        self._next = index + 1
+        self.transform.generator = np.random.default_rng((self.seed, index))
+        labels = np.empty(self.size, np.float32)
+        images = first = None
+        for i, (key, value) in enumerate(islice(self._records, self.size)):
+            array, labels[i] = self._array(key, value)
+            if images is None or first is None:  # a batch is as large as its first record
+                first = array
+                images = np.empty((self.size, *self.transform.shape(array.shape)), np.float32)
+            self._check_shape(key, array, first)
+            self.transform(array, images[i])
+        assert images is not None
         return images, labels
 
 
-def _mismatch(where: str, found: tuple[int, ...], expected: tuple[int, ...]) -> CaffeError:
-    return CaffeError(f"{where}: has shape {found}, the first record has {expected}")
-
-
 @register("Data")
-class DataLayer(Layer):
+class DataLayer(PrefetchingLayer):
     """Reads ``data_param.source`` in the order of its keys; the second top, if any, is ``Datum.label``."""
 
-    bottoms = (0, 0)
-    tops = (1, 2)
+    def batch_size(self) -> int:
+        return self.param.data_param.batch_size
 
-    def setup(self, bottom: list[Blob], top: list[Blob]) -> None:
-        data = self.param.data_param
-        if data.backend != caffe_pb2.DataParameter.LMDB:
+    def open(self, seed: int) -> Reader:
+        if self.param.data_param.backend != caffe_pb2.DataParameter.LMDB:
             raise self.fail("backend LEVELDB is not supported; convert to LMDB and say `backend: LMDB`")
-        if data.batch_size < 1:
-            raise self.fail("data_param.batch_size must be at least 1")
-        self.source = open_source(data.source)
-        key, value = next(self.source.records())
-        first = datum_array(
-            parse(key, value, data.source), f"{data.source}: record {key!r}", self.param.transform_param
-        )
-        self.shape = first.shape
-        generator = rng.spawn()
-        transform = Transformer(self.param.transform_param, self.phase, generator)
-        self.top_shape = (data.batch_size, *transform.shape(self.shape))
-        #: Batches handed out so far.
-        self.served = 0
-        start = int(generator.integers(data.rand_skip)) if data.rand_skip else 0
-        self._make = _Batches(self.source, self.param, transform, self.shape, start)
-        self._prefetcher: Prefetcher | None = None
+        return _Records(self.param, self.phase, seed)
 
-    def reshape(self, bottom: list[Blob], top: list[Blob]) -> None:
-        top[0].adopt_shape(self.top_shape)
-        if len(top) > 1:
-            top[1].adopt_shape((self.top_shape[0],))
 
-    def forward(self, bottom: list[Blob], top: list[Blob]) -> None:
-        if self._prefetcher is None:  # begun at the first use: a net that is only inspected reads nothing
-            self._prefetcher = Prefetcher(self._make, self.param.data_param.prefetch)
-        images, labels = self._prefetcher.next()
-        self.served += 1
-        top[0].assign(torch.from_numpy(images))
-        if len(top) > 1:
-            top[1].assign(torch.from_numpy(labels))
+def warn_of_unequal(layers: Iterable[Layer]) -> None:
+    """A line in the log where databases that are read side by side, such as images and labels, differ in length.
 
-    def backward(self, top: list[Blob], propagate_down: list[bool], bottom: list[Blob]) -> None:
-        """Data has no gradient."""
+    From the end of the shorter one on, their records no longer belong together.
+    """
+    found = [layer for layer in layers if isinstance(layer, DataLayer)]
+    for first, second in zip(found, found[1:]):
+        counts = [len(open_source(layer.param.data_param.source)) for layer in (first, second)]
+        if counts[0] != counts[1]:
+            log.warning(
+                f"{first.param.data_param.source} has {counts[0]} records, {second.param.data_param.source} "
+                f"{counts[1]}: after the shorter one's end they no longer belong together"
+            )

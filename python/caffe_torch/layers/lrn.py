@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -10,40 +11,63 @@ from torch import Tensor
 
 from caffe_torch.blob import Blob
 from caffe_torch.layers.base import FunctionLayer, register
-
-#: Elements worked on at a time on a CPU: several such buffers together stay in the cache.
-_BLOCK = 1 << 18
+from caffe_torch.layers.images import Images, parts
 
 
-def _view(x: Tensor) -> tuple[Tensor, int]:
-    """``x`` as (images, ..., ...) without a copy, and the axis of its channels."""
+def _rows(x: Tensor) -> Tensor:
+    """``x`` as (rows, channels) where it is channels last, else as (n, channels, rest): channels are axis 1 in both."""
     n, c = x.shape[:2]
     if not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last):
-        return x.permute(0, 2, 3, 1).reshape(n, -1, c), 2
-    return x.reshape(n, c, -1), 1
+        return x.permute(0, 2, 3, 1).reshape(-1, c)
+    return x.reshape(n, c, -1)
 
 
-def _blocks(x: Tensor) -> list[slice]:
-    n = x.shape[0]
-    step = n if x.device.type != "cpu" else max(1, _BLOCK * n // max(x.numel(), 1))
-    return [slice(i, i + step) for i in range(0, n, max(step, 1))]
-
-
-def _add_neighbours(total: Tensor, terms: Tensor, axis: int, half: int) -> None:
-    """Add to every channel of ``total`` the ``terms`` of up to ``half`` channels on either side."""
-    channels = terms.shape[axis]
+def _window_sum(x: Tensor, half: int, out: Tensor, spare: Tensor) -> None:
+    """Into ``out``, the sum of every channel (axis 1) of ``x`` and of up to ``half`` channels on either side."""
+    channels = x.shape[1]
+    if x.dim() == 2 and x.is_contiguous() and channels > 2 * half:
+        _flat_window_sum(x, half, out, spare)
+        return
+    out.copy_(x)
     for distance in range(1, min(half, channels - 1) + 1):
         kept = channels - distance
-        total.narrow(axis, distance, kept).add_(terms.narrow(axis, 0, kept))
-        total.narrow(axis, 0, kept).add_(terms.narrow(axis, distance, kept))
+        out.narrow(1, distance, kept).add_(x.narrow(1, 0, kept))
+        out.narrow(1, 0, kept).add_(x.narrow(1, distance, kept))
 
 
-def _power(scale: Tensor, beta: float) -> Tensor:
-    """scale ** -beta; for the usual 3/4 from square roots, as ``pow`` is several times slower on a CPU."""
+def _flat_window_sum(x: Tensor, half: int, out: Tensor, spare: Tensor) -> None:
+    """As though all rows were one: several times faster than row by row; then the rows' ends are put right."""
+    flat, result, size = x.view(-1), out.view(-1), x.numel()
+    if half == 2:  # local_size 5, by way of the sums of two neighbours: three additions in place of four and a copy
+        pairs = torch.add(flat[:-1], flat[1:], out=spare.view(-1)[:-1])
+        torch.add(pairs[:-2], pairs[2:], out=result[2:-1])
+        result[2:-2].add_(flat[4:])
+    else:
+        result.copy_(flat)
+        for distance in range(1, half + 1):
+            result[distance:].add_(flat[: size - distance])
+            result[: size - distance].add_(flat[distance:])
+    channels = x.shape[1]
+    for columns in (range(channels), range(channels - 1, -1, -1)):
+        total = x[:, columns[0]].clone()
+        for i in range(1, half + 1):
+            total.add_(x[:, columns[i]])
+        for i in range(half):
+            out[:, columns[i]].copy_(total)
+            total.add_(x[:, columns[i + half + 1]])
+
+
+def _invert(scale: Tensor, beta: float, power: Tensor) -> None:
+    """Put ``scale`` ** -beta into ``power``, and make ``scale`` its reciprocal.
+
+    The usual beta of 3/4 comes from two square roots: ``pow`` is several times slower on a CPU.
+    """
     if beta == 0.75:
-        root = scale.rsqrt()
-        return root.sqrt().mul_(root)
-    return scale.pow(-beta)
+        torch.rsqrt(scale.rsqrt_(), out=power)
+        power.mul_(scale.square_())
+    else:
+        torch.pow(scale, -beta, out=power)
+        scale.reciprocal_()
 
 
 @register("LRN")
@@ -54,9 +78,10 @@ class LRN(FunctionLayer):
     """
 
     def setup(self, bottom: list[Blob], top: list[Blob]) -> None:
-        if self.param.lrn_param.local_size % 2 != 1:
-            raise self.fail(f"local_size must be odd, found {self.param.lrn_param.local_size}")
-        self._scale: Tensor | None = None
+        param = self.param.lrn_param
+        if param.local_size % 2 != 1:
+            raise self.fail(f"local_size must be odd, found {param.local_size}")
+        self._across = param.norm_region == param.ACROSS_CHANNELS
 
     def reshape(self, bottom: list[Blob], top: list[Blob]) -> None:
         if len(bottom[0].shape) != 4:
@@ -69,48 +94,60 @@ class LRN(FunctionLayer):
         return [x * (1 + param.alpha * mean).pow(-param.beta)]
 
     def forward(self, bottom: list[Blob], top: list[Blob]) -> None:
-        param = self.param.lrn_param
-        if param.norm_region == param.WITHIN_CHANNEL:
+        if self._across:
+            # Max pooling, which follows mostly, takes it part by part.
+            top[0].promise(partial(self._output, bottom[0]), self._like(bottom[0]), bottom[0])
+        else:
             super().forward(bottom, top)
-            return
-        x = bottom[0].tensor().data
-        if not (x.is_contiguous() or x.is_contiguous(memory_format=torch.channels_last)):
-            x = x.contiguous()
-        y = _reuse(top[0].tensor().data, x)
-        if self._scale is None or self._scale.stride() != x.stride() or self._scale.device != x.device:
-            self._scale = torch.empty_like(x)
-        (xv, axis), (yv, _), (sv, _) = _view(x), _view(y), _view(self._scale)
-        for block in _blocks(xv):
-            xs, s = xv[block], sv[block]
-            squares = torch.square(xs).mul_(param.alpha / param.local_size)
-            torch.add(squares, param.k, out=s)
-            _add_neighbours(s, squares, axis, param.local_size // 2)
-            torch.mul(xs, _power(s, param.beta), out=yv[block])
-        self._x = x
-        top[0].assign(y)
 
     def backward(self, top: list[Blob], propagate_down: list[bool], bottom: list[Blob]) -> None:
-        param = self.param.lrn_param
-        if param.norm_region == param.WITHIN_CHANNEL:
+        if not self._across:
             super().backward(top, propagate_down, bottom)
-            return
-        if not propagate_down[0] or self._scale is None:
-            return
-        x, dy = self._x, top[0].diff_tensor().data
-        if dy.stride() != x.stride():
-            dy = torch.empty_like(x).copy_(dy)
-        dx = _reuse(bottom[0].diff_tensor().data, x)
-        (xv, axis), (sv, _), (gv, _), (dv, _) = _view(x), _view(self._scale), _view(dy), _view(dx)
-        for block in _blocks(xv):
-            xs, s, g, d = xv[block], sv[block], gv[block], dv[block]
-            torch.mul(g, _power(s, param.beta), out=d)
-            terms = torch.mul(d, xs).div_(s)
-            total = terms.clone()
-            _add_neighbours(total, terms, axis, param.local_size // 2)
-            d.addcmul_(total, xs, value=-2.0 * param.alpha * param.beta / param.local_size)
-        bottom[0].assign_diff(dx)
+        elif propagate_down[0]:
+            x, dx = bottom[0].tensor().data, bottom[0].diff_room(self._like(bottom[0]))
+            gradients = Images(top[0].promised_diff(), top[0].shape, top[0].diff_tensor)
+            for part, dy in gradients.parts():
+                self._gradient(x[part], dy, dx[part])
+            bottom[0].assign_diff(dx)
+
+    def _like(self, blob: Blob) -> Tensor:
+        """A tensor without memory, laid out as the output and the gradient are."""
+        x = blob.tensor()
+        last = not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
+        layout = torch.channels_last if last else torch.contiguous_format
+        return torch.empty(x.shape, device="meta", memory_format=layout)
+
+    def _output(self, bottom: Blob, images: slice, y: Tensor) -> None:
+        """Write the output for some images into ``y``."""
+        x = bottom.tensor().data[images]
+        for part in parts(y.shape, y.device):
+            xs, out = _rows(_in_layout_of(x[part], y[part])), _rows(y[part])
+            _, power = self._scale(xs)
+            torch.mul(xs, power, out=out)
+
+    def _gradient(self, x: Tensor, dy: Tensor, dx: Tensor) -> None:
+        """Write the gradient by the images ``x`` into ``dx``."""
+        param = self.param.lrn_param
+        # The scale is computed again, which costs less than the memory that would keep it.
+        xs, gradients, out = _rows(_in_layout_of(x, dx)), _rows(_in_layout_of(dy, dx)), _rows(dx)
+        scale, power = self._scale(xs)
+        torch.mul(gradients, power, out=out)
+        terms = torch.mul(out, xs).mul_(scale)
+        _window_sum(terms, param.local_size // 2, scale, power)
+        out.addcmul_(scale, xs, value=-2.0 * param.alpha * param.beta / param.local_size)
+
+    def _scale(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """1 / s and s ** -beta."""
+        param = self.param.lrn_param
+        squares, scale, power = torch.square(x).mul_(param.alpha / param.local_size), _empty(x), _empty(x)
+        _window_sum(squares, param.local_size // 2, scale, power)
+        _invert(scale.add_(param.k), param.beta, power)
+        return scale, power
 
 
-def _reuse(memory: Tensor, like: Tensor) -> Tensor:
-    """``memory`` where it is laid out like ``like``, else new memory that is."""
-    return memory if memory.stride() == like.stride() and memory.shape == like.shape else torch.empty_like(like)
+def _empty(x: Tensor) -> Tensor:
+    return torch.empty_like(x, memory_format=torch.contiguous_format)
+
+
+def _in_layout_of(x: Tensor, like: Tensor) -> Tensor:
+    return x if x.stride() == like.stride() else torch.empty_like(like).copy_(x)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from caffe_torch import device
 from caffe_torch.blob import Blob
 from caffe_torch.layers.base import FunctionLayer, Layer, register
+from caffe_torch.layers.images import Images, parts
 
 Pair = tuple[int, int]
 
@@ -123,6 +126,18 @@ def read_window(layer: Layer, param: Any, spatial: Pair) -> Window:
     return Window(kernel, stride, pad, param.round_mode == param.FLOOR)
 
 
+def _fast_format(x: Tensor) -> Tensor:
+    """On a CPU channels last, in which pooling is many times faster."""
+    return x.contiguous(memory_format=torch.channels_last) if x.device.type == "cpu" else x
+
+
+def _like(x: Tensor, shape: Sequence[int]) -> Tensor:
+    """A float32 tensor without memory of the given shape, in ``x``'s memory format, or a CPU's faster one."""
+    last = not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
+    last = last or device.current().type == "cpu"
+    return torch.empty(*shape, device="meta", memory_format=torch.channels_last if last else torch.contiguous_format)
+
+
 @register("Pooling")
 class Pooling(FunctionLayer):
     """MAX, AVE or STOCHASTIC pooling; MAX gives the positions of its maxima as a second top, where one is named."""
@@ -147,10 +162,49 @@ class Pooling(FunctionLayer):
         for blob in top:
             blob.adopt_shape((shape[0], shape[1], *output))
 
+    def forward(self, bottom: list[Blob], top: list[Blob]) -> None:
+        self._index: Tensor | None = None
+        if not self._plain_max(bottom[0], top):
+            super().forward(bottom, top)
+            return
+        images = Images(bottom[0].promised(), bottom[0].shape, bottom[0].tensor)
+        like = _like(images.like(), top[0].shape)
+        y, positions = top[0].room(like), torch.empty_like(like, dtype=torch.int32, device=device.current())
+        for part, x in images.parts():
+            index = torch.empty_like(y[part], dtype=torch.int64)
+            arguments = self._arguments()
+            torch.ops.aten.max_pool2d_with_indices.out(_fast_format(x), *arguments, out=y[part], indices=index)
+            positions[part] = index  # half the memory of what PyTorch gives and takes
+        self._index = positions
+        top[0].assign(y)
+
+    def backward(self, top: list[Blob], propagate_down: list[bool], bottom: list[Blob]) -> None:
+        if self._index is None:
+            super().backward(top, propagate_down, bottom)
+        elif propagate_down[0]:
+            recipe = partial(self._gradient, _fast_format(top[0].lend_diff().data), self._index)
+            bottom[0].promise_diff(recipe, _like(self._index, bottom[0].shape))
+
+    def _gradient(self, dy: Tensor, index: Tensor, images: slice, dx: Tensor) -> None:
+        """Write the gradient by some images of the bottom into ``dx``."""
+        dy, index = dy[images], index[images]
+        for part in parts(dx.shape, dx.device):
+            torch.ops.aten.max_pool2d_with_indices_backward.grad_input(
+                dy[part], dx[part], *self._arguments(), index[part].long(), grad_input=dx[part]
+            )
+
+    def _plain_max(self, bottom: Blob, top: list[Blob]) -> bool:
+        """Whether PyTorch's max pooling does all, in which case its own gradient spares autograd's detours."""
+        spatial = (bottom.shape[2], bottom.shape[3])
+        is_max = self.param.pooling_param.pool == self.param.pooling_param.MAX
+        return is_max and len(top) == 1 and self.window.torch_output(spatial) == self.window.output(spatial)
+
+    def _arguments(self) -> tuple[Pair, Pair, Pair, Pair, bool]:
+        """Kernel, stride, pad, dilation and rounding up."""
+        return self.window.kernel, self.window.stride, self.window.pad, (1, 1), True
+
     def compute(self, inputs: list[Tensor], params: list[Tensor]) -> Sequence[Tensor]:
-        param, x = self.param.pooling_param, inputs[0]
-        if x.device.type == "cpu":
-            x = x.contiguous(memory_format=torch.channels_last)  # many times faster there
+        param, x = self.param.pooling_param, _fast_format(inputs[0])
         if param.pool == param.MAX:
             y, index = pool_max(x, self.window)
             return [y, index.to(x.dtype)]

@@ -45,7 +45,7 @@ class PythonLayer(Layer):
                 f"module {module_name!r} ({module.__file__}) has no caffe.Layer class {class_name!r}; "
                 f"it has {', '.join(classes) or 'none'}"
             )
-        return cls()
+        return cls(self.param)
 
     def setup(self, bottom: list[Blob], top: list[Blob]) -> None:
         self.user.setup(bottom, top)

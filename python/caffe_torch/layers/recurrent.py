@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from caffe_torch import device
 from caffe_torch.blob import Blob
 from caffe_torch.fillers import fill
 from caffe_torch.layers.base import FunctionLayer, register
@@ -88,6 +90,12 @@ class _Recurrent(FunctionLayer):
         top[0].adopt_shape((time, streams, self.size))
         for blob in top[1:]:
             blob.adopt_shape((1, streams, self.size))
+
+    def memory(self) -> dict[str, Any]:
+        return {f"state{i}": h.cpu().numpy() for i, h in enumerate(self._kept)}
+
+    def recall(self, memory: dict[str, Any]) -> None:
+        self._kept = [torch.from_numpy(memory[f"state{i}"]).to(device.current()) for i in range(len(memory))]
 
     def compute(self, inputs: list[Tensor], params: list[Tensor]) -> Sequence[Tensor]:
         x, cont = inputs[0], inputs[1].detach()

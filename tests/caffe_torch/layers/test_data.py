@@ -72,9 +72,8 @@ def test_train_phase_draws_crops_and_mirrors(tmp_path):
 @pytest.mark.parametrize("value, words", [(b"\xff\xff", "is no Datum"), (b"", "0 values")])
 def test_a_broken_record_is_named(tmp_path, value, words):
     database(tmp_path / "db", spoil=value or caffe_pb2.Datum(channels=3, height=6, width=6).SerializeToString())
-    n = net(tmp_path, batch=5)
-    with pytest.raises(CaffeError, match=f"00000003.*{words}"):
-        n.forward()
+    with pytest.raises(CaffeError, match=f"00000003.*{words}"):  # before anything is trained
+        net(tmp_path, batch=5)
 
 
 def test_a_missing_database_is_named(tmp_path):

@@ -1,0 +1,66 @@
+#!/usr/bin/env python3
+"""How many images a second does train-multiweight reach on a GPU, beside an AlexNet loop in PyTorch written by hand?
+
+The net of prototxt/multi_weight as the paper trains it: the loss in a Python layer, 24 groups, images and labels from
+LMDBs, batch 256, in fp32, tf32 and bf16. The loop has its one batch on the GPU already and one loss: it reads nothing.
+Where PyTorch finds no GPU it says so and measures nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+import common
+import feeding
+import torch
+
+from caffe_torch.precision import NAMES
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--steps", type=int, default=20, help="steps in a row a round")
+    parser.add_argument("--records", type=int, default=2048)
+    parser.add_argument("--images", choices=("raw", "jpeg"), default="raw")
+    parser.add_argument("--precision", choices=NAMES, action="append", help="only this one (repeat for more)")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--quick", action="store_true", help="batch 64, 3 rounds of 5 steps")
+    parser.add_argument("--strict", action="store_true", help="status 1 where there is no GPU")
+    args = parser.parse_args()
+    print(common.machine())
+    if not torch.cuda.is_available():
+        print("not measured: PyTorch finds no GPU here")
+        return int(args.strict)
+    batch, rounds, steps = (64, 3, 5) if args.quick else (args.batch, args.rounds, args.steps)
+    print(f"{torch.cuda.get_device_name()}; AlexNet of prototxt/multi_weight, Python loss layer, batch {batch}")
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gpu-")))
+        feeding.write_databases(folder, args.records)
+        net = common.with_data(common.read_net("multi_weight"), feeding.data_layers(folder, args.images, batch))
+        for precision in args.precision or NAMES:
+            (folder / precision).mkdir()
+            solver = common.write_solver(folder / precision, net)
+            environment = {"CAFFE_TORCH_PRECISION": precision, "PYTHONPATH": str(common.REPOSITORY / "python")}
+            script = common.REPOSITORY / "benchmarks"
+            caffe = [sys.executable, str(script / "worker_caffe.py"), "caffe_torch", solver, "gpu"]
+            loop = [sys.executable, str(script / "worker_torch.py"), str(batch), "cuda", precision]
+            workers = [common.Worker("caffe_torch", caffe, args.threads, environment)]
+            workers.append(common.Worker("plain PyTorch", loop, args.threads))
+            seconds = common.interleave(workers, "step", rounds, steps)
+            common.print_seconds(f"training step in {precision}", seconds, batch)
+            median = common.Spread.of(seconds["caffe_torch"]).median
+            print(f"  450,000 iterations: {450_000 * median / 3600:.1f} hours")
+            for worker in workers:
+                worker.close()
+    return 0
+
+
+if __name__ == "__main__":
+    common.run(main)

@@ -1,0 +1,33 @@
+#!/usr/bin/env python3
+"""How fast is a training step, and a forward pass, of the paper's AlexNet on this CPU, beside the original and PyTorch?
+
+Prints the ratios of rounds in which the engines take turns. Where the original Caffe is missing it says so, and with
+--strict ends with status 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+import common
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--threads", type=int, default=2, help="threads of every engine (2)")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--quick", action="store_true", help="batch 16, 3 rounds: a look, no measurement")
+    parser.add_argument("--strict", action="store_true", help="status 1 where a ratio could not be measured")
+    args = parser.parse_args()
+    batch, rounds = (16, 3) if args.quick else (args.batch, args.rounds)
+    print(f"AlexNet of prototxt/multi_label, batch {batch}, float32, {args.threads} thread(s)\n{common.machine()}")
+    net = common.with_data(common.read_net("multi_label"), common.inputs(batch))
+    with common.all_workers(net, batch, args.threads) as workers:
+        for what, title in (("step", "training step"), ("forward", "forward pass")):
+            common.print_seconds(title, common.interleave(workers, what, rounds), batch)
+        return int(args.strict and len(workers) < 3)
+
+
+if __name__ == "__main__":
+    common.run(main)

@@ -1,0 +1,46 @@
+"""The names that pycaffe's compiled module has."""
+
+from caffe_torch.blob import Blob
+from caffe_torch.device import set_device, set_mode_cpu, set_mode_gpu
+from caffe_torch.layers.base import REGISTRY as _REGISTRY
+from caffe_torch.log import init_log
+from caffe_torch.nccl import (
+    NCCL,
+    has_nccl,
+    set_multiprocess,
+    set_solver_count,
+    set_solver_rank,
+    solver_count,
+    solver_rank,
+)
+from caffe_torch.net import Net
+from caffe_torch.pylayer import BlobVec, Layer
+from caffe_torch.rng import seed as set_random_seed
+from caffe_torch.solver import (
+    AdaDeltaSolver,
+    AdaGradSolver,
+    AdamSolver,
+    NesterovSolver,
+    RMSPropSolver,
+    SGDSolver,
+    Solver,
+    get_solver,
+)
+from caffe_torch.timer import Timer
+
+from caffe_torch import log  # isort: skip
+
+__version__ = "1.0.0"
+
+
+def layer_type_list() -> list[str]:
+    """The layer types that a prototxt may name, sorted."""
+    return sorted(_REGISTRY)
+
+
+__all__ = [
+    "NCCL", "AdaDeltaSolver", "AdaGradSolver", "AdamSolver", "Blob", "BlobVec", "Layer", "NesterovSolver", "Net",
+    "RMSPropSolver", "SGDSolver", "Solver", "Timer", "get_solver", "has_nccl", "init_log", "layer_type_list", "log",
+    "set_device", "set_mode_cpu", "set_mode_gpu", "set_multiprocess", "set_random_seed", "set_solver_count",
+    "set_solver_rank", "solver_count", "solver_rank",
+]  # fmt: skip

@@ -1,0 +1,57 @@
+"""caffe.Classifier: a net that scores whole images, by ten crops each or by the centre alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from caffe_torch import io
+from caffe_torch.net import Net
+from caffe_torch.proto.caffe_pb2 import TEST
+
+
+class Classifier(Net):
+    """The net of a deploy.prototxt with its weights, and how images are prepared for its first input.
+
+    ``image_dims`` (height, width) is what images are resized to before cropping, by default the input's own size;
+    ``mean``, ``input_scale``, ``raw_scale`` and ``channel_swap`` are as in ``caffe.io.Transformer``.
+    """
+
+    def __init__(
+        self,
+        model_file: str | Path,
+        pretrained_file: str | Path,
+        image_dims: Sequence[int] | None = None,
+        mean: np.ndarray | None = None,
+        input_scale: float | None = None,
+        raw_scale: float | None = None,
+        channel_swap: Sequence[int] | None = None,
+    ):
+        super().__init__(model_file, TEST, weights=pretrained_file)
+        name = self.inputs[0]
+        shape = self.blobs[name].data.shape
+        self.transformer = io.prepare(name, shape, mean, input_scale, raw_scale, channel_swap)
+        self.crop_dims = np.array(shape[2:])
+        self.image_dims = self.crop_dims if image_dims is None or len(image_dims) == 0 else image_dims
+
+    def predict(self, inputs: Sequence[np.ndarray], oversample: bool = True) -> np.ndarray:
+        """The net's first output for each image, (images, outputs...), averaged over ten crops by ``oversample``.
+
+        ``inputs`` are (height, width, channels) arrays as ``caffe.io.load_image`` gives them, of any sizes.
+        """
+        images = np.array([io.resize_image(image, self.image_dims) for image in inputs], np.float32)
+        if oversample:
+            crops = io.oversample(images, self.crop_dims)
+        else:
+            middle = np.array(self.image_dims) / 2.0
+            top, left = (middle - self.crop_dims / 2.0).astype(int)
+            bottom, right = (middle + self.crop_dims / 2.0).astype(int)
+            crops = images[:, top:bottom, left:right]
+        name = self.inputs[0]
+        prepared = np.array([self.transformer.preprocess(name, crop) for crop in crops], np.float32)
+        scores = self.forward_all(**{name: prepared})[self.outputs[0]]
+        if oversample:
+            scores = scores.reshape(len(scores) // 10, 10, -1).mean(1)
+        return scores

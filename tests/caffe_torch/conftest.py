@@ -1,0 +1,21 @@
+"""A net whose outputs are the means of its input's channels, and its weights."""
+
+import pytest
+
+import caffe_torch as caffe
+
+#: The mean of each channel of the crop.
+NET = """
+layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 4 dim: 3 dim: 8 dim: 8 } } }
+layer { name: "scale" type: "Scale" bottom: "data" top: "scale" param { lr_mult: 0 } }
+layer { name: "mean" type: "Pooling" bottom: "scale" top: "mean" pooling_param { pool: AVE global_pooling: true } }
+"""
+
+
+@pytest.fixture
+def mean_net(tmp_path):
+    (tmp_path / "net.prototxt").write_text(NET)
+    net = caffe.Net(str(tmp_path / "net.prototxt"), caffe.TEST)
+    net.params["scale"][0].data[...] = 1
+    net.save(str(tmp_path / "net.caffemodel"))
+    return str(tmp_path / "net.prototxt"), str(tmp_path / "net.caffemodel")

@@ -1,0 +1,75 @@
+"""The user's own layers: their objects, their errors, their constructors."""
+
+import sys
+import types
+
+import numpy as np
+import pytest
+
+import caffe_torch as caffe
+
+NET = """force_backward: true
+layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 } } }
+layer { name: "own" type: "Python" bottom: "x" top: "y"
+        python_param { module: "own_layers" layer: "%s" param_str: "p" } }
+"""
+
+
+class Doubling(caffe.Layer):
+    def __init__(self, param, *args):
+        super().__init__(param, *args)
+        self.told = param.name
+
+    def setup(self, bottom, top):
+        assert self.param_str == "p" and self.phase == caffe.TEST and self.type == "Python"
+
+    def reshape(self, bottom, top):
+        for below, above in zip(bottom, top):  # the original allows bottom[0] only
+            above.reshape(*below.shape)
+
+    def forward(self, bottom, top):
+        top[0].data[...] = 2 * bottom[0].data
+
+    def backward(self, top, propagate_down, bottom):
+        assert list(propagate_down) == [True]
+        bottom[0].diff[...] = 2 * top[0].diff
+
+
+class Failing(Doubling):
+    def forward(self, bottom, top):
+        raise ZeroDivisionError("by the user")
+
+
+@pytest.fixture
+def net(tmp_path, monkeypatch):
+    module = types.ModuleType("own_layers")
+    module.Doubling, module.Failing = Doubling, Failing
+    monkeypatch.setitem(sys.modules, "own_layers", module)
+
+    def make(layer):
+        (tmp_path / "net.prototxt").write_text(NET % layer)
+        return caffe.Net(str(tmp_path / "net.prototxt"), caffe.TEST)
+
+    return make
+
+
+def test_net_layers_holds_the_users_object_which_its_constructor_got_the_layer_parameter(net):
+    n = net("Doubling")
+    assert type(n.layers[1]) is Doubling and n.layer_dict["own"] is n.layers[1] and n.layers[1].told == "own"
+    np.testing.assert_array_equal(n.forward(x=np.ones((2, 3)))["y"], np.full((2, 3), 2))
+    np.testing.assert_array_equal(n.backward(y=np.ones((2, 3)))["x"], np.full((2, 3), 2))
+
+
+def test_an_exception_of_the_layer_is_what_the_caller_gets(net):
+    with pytest.raises(ZeroDivisionError, match="by the user"):
+        net("Failing").forward()
+
+
+def test_arrays_live_on_when_the_net_is_gone(net):
+    n = net("Doubling")
+    data, diff = n.blobs["y"].data, n.blobs["x"].diff
+    n.forward(x=np.ones((2, 3)))
+    n.backward(y=np.ones((2, 3)))
+    del n
+    data[0, 0] = 9
+    assert data.sum() == 19 and diff.sum() == 12

@@ -1,0 +1,278 @@
+"""The shell scripts of docker/: what they refuse in one sentence, and the commands they give; check.sh runs them."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCKER = ROOT / "docker"
+SCRIPTS = sorted(DOCKER.glob("**/*.sh"))
+NOBODY = 65534
+RUN_AS_ROOT = os.geteuid() == 0
+
+needs_keys = pytest.mark.skipif(
+    not Path("/usr/share/keyrings/debian-archive-keyring.gpg").exists(),
+    reason="NOT CHECKED: this machine has no keys of Debian (apt-get install debian-archive-keyring)",
+)
+
+
+def call(*words, path=None, user=None, env=None):
+    """The finished process; ``path`` is put before PATH, or replaces it where it is a list."""
+    full = dict(os.environ)
+    full.pop("MULTIWEIGHT_OWN_MOUNTS", None)
+    full.update(env or {})
+    if path is not None:
+        full["PATH"] = f"{path}:{full['PATH']}"
+    return subprocess.run(
+        [str(w) for w in words],
+        capture_output=True,
+        text=True,
+        env=full,
+        user=user,
+        timeout=300,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def refused(done, *words):
+    """One line on standard error that starts with error: and has the words; status 2."""
+    assert done.returncode == 2, done.stdout + done.stderr
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1 and lines[0].startswith("error: "), done.stderr
+    for word in words:
+        assert word in lines[0]
+    return lines[0]
+
+
+def program(folder, name, text):
+    """A program of that name in ``folder``, for a condition that a test cannot make on the machine it runs on."""
+    folder.mkdir(exist_ok=True)
+    path = folder / name
+    path.write_text("#!/bin/sh\n" + text + "\n")
+    path.chmod(0o755)
+    return folder
+
+
+@pytest.fixture
+def open_folder():
+    """A folder that every user may read and write, which pytest's own are not."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o777)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_every_script_is_executable_and_reads_as_shell():
+    assert len(SCRIPTS) == 5
+    for script in SCRIPTS:
+        shell = script.read_text().splitlines()[0].split("/")[-1].split()[-1]
+        assert os.access(script, os.X_OK) and shell in ("sh", "bash")
+        assert call(shell, "-n", script).returncode == 0
+
+
+def test_shellcheck_finds_nothing():
+    if shutil.which("shellcheck") is None:
+        pytest.skip("NOT CHECKED: shellcheck is not installed (apt-get install shellcheck)")
+    done = call("shellcheck", *SCRIPTS)
+    assert done.returncode == 0, done.stdout
+
+
+class TestOriginalRoot:
+    SCRIPT = DOCKER / "original_root.sh"
+
+    def test_without_root(self, open_folder):
+        script = Path(shutil.copy(self.SCRIPT, open_folder))
+        refused(
+            call(script, open_folder / "root", user=NOBODY if RUN_AS_ROOT else None), "needs root", "make docker-cpu"
+        )
+        assert list(open_folder.iterdir()) == [script]
+
+    def prepared(self, tmp_path):
+        """Programs that answer as on a machine that has all that is needed."""
+        bin_folder = program(tmp_path / "bin", "id", "echo 0")
+        program(bin_folder, "debootstrap", "exit 1")
+        program(bin_folder, "dpkg", "echo amd64")
+        return bin_folder
+
+    def test_without_debootstrap(self, tmp_path):
+        # A PATH with everything that the script calls except debootstrap.
+        bin_folder = program(tmp_path / "bin", "id", "echo 0")
+        for name in ("bash", "dirname", "env", "cd"):
+            found = shutil.which(name)
+            if found:
+                (bin_folder / name).symlink_to(found)
+        done = call(shutil.which("bash"), self.SCRIPT, tmp_path / "root", env={"PATH": str(bin_folder)})
+        refused(done, "apt-get install debootstrap")
+
+    @needs_keys
+    def test_another_architecture(self, tmp_path):
+        bin_folder = self.prepared(tmp_path)
+        program(bin_folder, "dpkg", "echo riscv64")
+        refused(call(self.SCRIPT, tmp_path / "root", path=bin_folder), "riscv64", "amd64")
+
+    @needs_keys
+    def test_too_little_space(self, tmp_path):
+        bin_folder = self.prepared(tmp_path)
+        program(bin_folder, "df", "echo Filesystem 1024-blocks Used Available; echo disk 2000000 1000000 921600")
+        refused(call(self.SCRIPT, tmp_path / "root", path=bin_folder), "900 MB free", "1600 MB are needed")
+        assert not (tmp_path / "root").exists()
+
+    @needs_keys
+    def test_a_mirror_that_does_not_answer_leaves_nothing_that_passes_for_a_root(self, tmp_path):
+        if not RUN_AS_ROOT or shutil.which("debootstrap") is None:
+            pytest.skip("NOT CHECKED: this needs root and debootstrap")
+        if call("unshare", "--mount", "true").returncode != 0:
+            pytest.skip("NOT CHECKED: this machine lets not even root mount")
+        done = call(self.SCRIPT, tmp_path / "root", "http://127.0.0.1:9/debian")
+        line = refused(done, "http://127.0.0.1:9/debian", "MIRROR=")
+        assert "E: " in line
+        assert [path.name for path in tmp_path.iterdir()] == ["root.log"]
+
+    def test_a_whole_root_is_left_and_a_strange_folder_refused(self, tmp_path):
+        root = tmp_path / "root"
+        root.mkdir()
+        refused(call(self.SCRIPT, root), "without /usr/bin/caffe")
+        program(root, "caffe", "")
+        (root / "usr/bin").mkdir(parents=True)
+        (root / "caffe").rename(root / "usr/bin/caffe")
+        done = call(self.SCRIPT, root)
+        assert done.returncode == 0 and "skipped" in done.stdout
+
+
+class TestInstall:
+    SCRIPT = DOCKER / "install_original.sh"
+
+    @pytest.mark.parametrize("mirror", ["ftp:", "deb http://x bullseye", "http://a b", "-o"])
+    def test_what_is_no_mirror(self, mirror):
+        refused(call(self.SCRIPT, mirror), f"MIRROR={mirror}")
+
+    def test_another_system(self):
+        if "bullseye" in Path("/etc/os-release").read_text():
+            pytest.skip("this machine is Debian 11 itself")
+        refused(call(self.SCRIPT), "Debian 11")
+
+
+class TestRun:
+    SCRIPT = DOCKER / "run.sh"
+
+    def fake_docker(self, tmp_path, image=0, daemon=0):
+        body = (
+            f'case "$1 ${{2:-}}" in "version "*) exit {daemon} ;; "image inspect") exit {image} ;; esac\n'
+            'printf "%s\\n" "$@"'
+        )
+        return program(tmp_path / "bin", "docker", body)
+
+    def test_the_user_and_the_folders_are_the_callers(self, tmp_path):
+        photos = tmp_path / "my photos"
+        photos.mkdir()
+        command = ("make", "lmdb", "NET=--dropout 0")
+        words = (self.SCRIPT, "multiweight-cpu", ROOT / "runs", photos, tmp_path / "absent", "--", *command)
+        said = call(*words, path=self.fake_docker(tmp_path)).stdout.splitlines()
+        assert said[:2] == ["run", "--rm"]
+        assert said[said.index("--user") + 1] == f"{os.getuid()}:{os.getgid()}"
+        assert said[said.index("--workdir") + 1] == str(ROOT)
+        mounted = [said[i + 1] for i, word in enumerate(said) if word == "--volume"]
+        assert mounted == [f"{ROOT}:{ROOT}", f"{photos}:{photos}"]
+        assert said[-4:] == ["multiweight-cpu", *command]
+        assert "--gpus" not in said
+
+    def test_a_gpu_is_asked_for(self, tmp_path):
+        said = call(self.SCRIPT, "--gpu", "multiweight-gpu", "--", "true", path=self.fake_docker(tmp_path)).stdout
+        assert "--gpus\nall\n" in said
+
+    def test_without_docker(self):
+        done = call(self.SCRIPT, "multiweight-cpu", "--", "true", env={"DOCKER": "docker-that-is-not-there"})
+        refused(done, "not installed", "make original-root")
+
+    def test_without_a_daemon(self, tmp_path):
+        path = self.fake_docker(tmp_path, daemon=1)
+        refused(call(self.SCRIPT, "multiweight-cpu", "--", "true", path=path), "daemon does not answer")
+
+    def test_without_the_image(self, tmp_path):
+        path = self.fake_docker(tmp_path, image=1)
+        done = call(self.SCRIPT, "multiweight-gpu", "--", "true", path=path)
+        refused(done, "no image multiweight-gpu", "make docker-gpu")
+
+    def test_without_a_command(self, tmp_path):
+        refused(call(self.SCRIPT, "multiweight-cpu", tmp_path, "--"), "no command", "CMD=")
+
+    def test_a_folder_that_holds_no_original(self, tmp_path):
+        refused(call(self.SCRIPT, tmp_path, "--", "true"), "no original Caffe", "make original-root")
+
+
+class TestGpuTraining:
+    SCRIPT = DOCKER / "gpu" / "train.sh"
+
+    @pytest.fixture
+    def run_folder(self, tmp_path):
+        folder = tmp_path / "multi_weight"
+        (folder / "snapshots").mkdir(parents=True)
+        (folder / "solver.prototxt").write_text("")
+        return folder
+
+    def said(self, tmp_path, *words):
+        done = call("sh", self.SCRIPT, *words, path=program(tmp_path / "bin", "caffe", 'printf "%s\\n" "$@"'))
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()
+
+    def test_from_the_beginning(self, run_folder, tmp_path):
+        expected = ["train", f"--solver={run_folder}/solver.prototxt"]
+        assert self.said(tmp_path, run_folder) == [*expected, "--gpu=0"]
+        assert self.said(tmp_path, run_folder, "1") == [*expected, "--gpu=1"]
+        assert self.said(tmp_path, run_folder, "none") == expected
+
+    def test_from_the_last_snapshot_by_number(self, run_folder, tmp_path):
+        for iteration in (500, 1000, 90):
+            (run_folder / "snapshots" / f"multi_weight_iter_{iteration}.solverstate").touch()
+        last = f"{run_folder}/snapshots/multi_weight_iter_1000.solverstate"
+        assert self.said(tmp_path, run_folder)[-2:] == ["--gpu=0", f"--snapshot={last}"]
+
+    def test_several_gpus_and_missing_nets(self, run_folder, tmp_path):
+        for gpu in ("0,1", "all", "-1"):
+            refused(call("sh", self.SCRIPT, run_folder, gpu), f"GPU={gpu}", "Python layers")
+        refused(call("sh", self.SCRIPT, tmp_path / "absent"), "make lmdb prototxt")
+
+
+@pytest.mark.parametrize("target", ["docker-cpu", "docker-gpu", "docker-run", "docker-train-multiweight"])
+def test_make_without_docker(target, tmp_path):
+    words = ("make", "--no-print-directory", "-C", ROOT, target, "DOCKER=docker-that-is-not-there", "CMD=true")
+    done = call(*words, f"RUNS={tmp_path}/runs")
+    first = done.stderr.splitlines()[0]
+    assert done.returncode == 2 and first.startswith("error: docker-that-is-not-there is not installed")
+
+
+def test_the_images_copy_what_is_there():
+    """What the Dockerfiles copy exists, and .dockerignore lets it through."""
+    allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    for file in DOCKER.glob("*/Dockerfile"):
+        for line in file.read_text().splitlines():
+            words = line.split()
+            for source in words[1:-1] if words[:1] == ["COPY"] else []:
+                assert (ROOT / source).exists(), f"{file}: {source}"
+                assert source == "." or source.split("/")[0] in allowed, f"{file}: {source}"
+
+
+def test_comparing_evaluations(tmp_path):
+    def write(root, engine, value):
+        folder = tmp_path / root / "multi_weight"
+        folder.mkdir(parents=True, exist_ok=True)
+        text = f'{{"engine": "{engine}", "mean_map": {value}, "groups": {{"Color": {{"map": {value}}}}}}}'
+        (folder / "evaluation.json").write_text(text)
+
+    def status():
+        return call(sys.executable, DOCKER / "compare_evaluations.py", tmp_path / "a", tmp_path / "b").returncode
+
+    assert status() == 1  # nothing to compare
+    write("a", "caffe", 0.4)
+    assert status() == 1
+    write("b", "caffe_torch", 0.4005)
+    assert status() == 0
+    write("b", "caffe_torch", 0.402)
+    assert status() == 1
+    write("b", "caffe", 0.4)
+    assert status() == 1

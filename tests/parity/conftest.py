@@ -1,0 +1,89 @@
+"""Both engines for the tests here, the table at the end, and a loud word where the original is missing."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import deviations
+import files
+import original
+import pair as pairs
+import published
+import pytest
+import torch
+
+#: The file that the table is written to, if any.
+TABLE = "MULTIWEIGHT_PARITY_TABLE"
+TABLE_COMMAND = "make parity-table"
+_table = deviations.Table()
+_versions: list[str] = []
+
+
+@pytest.fixture(scope="session")
+def table() -> deviations.Table:
+    return _table
+
+
+@pytest.fixture(scope="session")
+def pair() -> Iterator[pairs.Pair]:
+    """Both engines and a folder with small LMDBs; skips, or fails where one is required, without an original."""
+    made = pairs.Pair()
+    _versions.append(f"BVLC Caffe {made.original.version}; caffe_torch on PyTorch {torch.__version__}")
+    try:
+        files.write(made.files)
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture
+def source() -> Path:
+    """Caffe's own source tree, for the tests of what it publishes, or a loud skip."""
+    found = published.source()
+    if isinstance(found, str):
+        warnings.warn(f"PUBLISHED NETS AND PROGRAMS NOT CHECKED: {found}", stacklevel=1)
+        pytest.skip(f"PUBLISHED NETS AND PROGRAMS NOT CHECKED: {found}")
+    return found
+
+
+def _unchecked(terminalreporter: Any) -> list[Any]:
+    """The tests that were skipped for want of an original."""
+    return [r for r in terminalreporter.stats.get("skipped", []) if original.UNCHECKED in str(r.longrepr)]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if original.required() and not _table.cases and not session.config.option.collectonly:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    skipped = _unchecked(terminalreporter)
+    if skipped:
+        try:
+            reason = f"it came in the meantime, as version {original.find().version}"
+        except original.NoOriginal as found:
+            reason = str(found)
+        terminalreporter.section("PARITY WITH THE ORIGINAL CAFFE WAS NOT CHECKED", sep="!", red=True, bold=True)
+        terminalreporter.write_line(f"{len(skipped)} parity tests were not run: {reason}.", red=True, bold=True)
+    if original.required() and not _table.cases:
+        terminalreporter.write_line(
+            f"{original.REQUIRED} is set, and no parity case was compared.", red=True, bold=True
+        )
+    if not _table.cases:
+        return
+    terminalreporter.section(f"worst deviation from the original, {_table.cases} cases")
+    terminalreporter.write_line(_versions[0])
+    terminalreporter.write_line(_table.render())
+    path = os.environ.get(TABLE)
+    if path and not (skipped or terminalreporter.stats.get("failed") or terminalreporter.stats.get("error")):
+        head = (
+            f"<!-- Written by `{TABLE_COMMAND}`; not by hand. -->\n\n# Worst deviation from the original\n\n"
+            f"max|a - b| / max|b| of a blob, the worst of all blobs of all cases: `{TABLE_COMMAND}`, one thread, CPU.\n"
+            f"{_versions[0]}.\nThe suite allows {deviations.TOLERANCE:g} where a section does not say otherwise.\n\n"
+        )
+        Path(path).write_text(head + _table.render().rstrip() + "\n", encoding="utf-8")
+        terminalreporter.write_line(f"written to {path}")

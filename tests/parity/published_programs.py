@@ -1,0 +1,63 @@
+"""Published pycaffe programs: where they are, how they become Python 3, and how either engine runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def other(name: str) -> Path:
+    """A checkout of this name in the folder that MULTIWEIGHT_PUBLISHED_PROGRAMS names; the test is skipped without."""
+    folder = os.environ.get("MULTIWEIGHT_PUBLISHED_PROGRAMS")
+    if not folder or not (Path(folder) / name).is_dir():
+        pytest.skip(f"PUBLISHED PROGRAMS NOT CHECKED: set MULTIWEIGHT_PUBLISHED_PROGRAMS to a folder with {name}")
+    return Path(folder) / name
+
+
+def python3(text: str, name: str) -> str:
+    """The program as 2to3 gives it, which is what Python 3 itself asks for."""
+    refactor = pytest.importorskip("lib2to3.refactor", reason="2to3 has left this Python")
+    tool = refactor.RefactoringTool(refactor.get_fixers_from_package("lib2to3.fixes"))
+    return str(tool.refactor_string(text.rstrip() + "\n", name))
+
+
+def convert(source: Path, target: Path) -> Path:
+    """Write ``source`` in Python 3 under ``target``."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(python3(source.read_text(), source.name))
+    return target
+
+
+def notebook(source: Path, cells: slice = slice(None)) -> str:
+    """The code cells of a notebook, as they are, without lines for IPython or the shell."""
+    content = json.loads(source.read_text())
+    found = content["cells"] if "cells" in content else content["worksheets"][0]["cells"]
+    code = ["".join(c.get("source") or c.get("input")) for c in found if c["cell_type"] == "code"]
+    kept = [line for cell in code[cells] for line in [*cell.splitlines(), ""] if line[:1] not in ("%", "!")]
+    return "\n".join(kept) + "\n"
+
+
+def here(
+    folder: Path, arguments: Sequence[str | Path], path: Sequence[Path] = (), timeout: int = 580
+) -> subprocess.CompletedProcess[str]:
+    """``python -m caffe_torch ARGUMENTS`` in ``folder``, with ``path`` on PYTHONPATH; its failure is the test's."""
+    done = subprocess.run(
+        [sys.executable, "-m", "caffe_torch", *map(str, arguments)],
+        cwd=folder,
+        env={
+            **os.environ, "PYTHONPATH": os.pathsep.join(map(str, [REPOSITORY / "python", *path])),
+            "GLOG_minloglevel": os.environ.get("GLOG_minloglevel", "2"), "MPLBACKEND": "Agg",
+            "CAFFE_TORCH_FORCE_CPU": "1",
+        },
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=timeout,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-4000:]
+    return done

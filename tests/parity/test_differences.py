@@ -1,0 +1,180 @@
+"""Every difference that docs/PARITY.md lists, tried in both engines: it says what is so, and no more."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import probes
+import pytest
+from pair import Pair, Result
+
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "PARITY.md"
+Check = Callable[[Result, Result], None]
+CHECKS: dict[str, Check] = {}
+
+
+def difference(check: Check) -> Check:
+    """``check(theirs, ours)`` of the probe with the function's name."""
+    CHECKS[check.__name__] = check
+    return check
+
+
+def dies(result: Result, message: str) -> None:
+    """The original prints ``message`` and aborts the process."""
+    assert result.aborted and message in result.log, result
+
+
+def raises(result: Result, message: str) -> None:
+    """caffe_torch raises its exception, which says ``message``; the process goes on."""
+    assert not result.aborted and "CaffeError" in result.error and message in result.error, result
+
+
+@difference
+def unknown_layer(theirs: Result, ours: Result) -> None:
+    dies(theirs, "Unknown layer type: NoSuchLayer")
+    raises(ours, "unknown layer type: 'NoSuchLayer'")
+
+
+@difference
+def wrong_shape(theirs: Result, ours: Result) -> None:
+    dies(theirs, "shape mismatch")
+    raises(ours, "two.caffemodel")
+
+
+@difference
+def diverging(theirs: Result, ours: Result) -> None:
+    assert np.isnan(theirs.values()["weight"]).all()
+    raises(ours, "iteration 1: the loss is")
+
+
+@difference
+def label_out_of_range(theirs: Result, ours: Result) -> None:
+    assert np.isfinite(theirs.values()["loss"])
+    raises(ours, "3 classes allow 0 to 2")
+
+
+@difference
+def resume(theirs: Result, ours: Result) -> None:
+    found = theirs.values()
+    np.testing.assert_array_equal(found["resumed"], found["first"])
+    assert not np.array_equal(found["fourth"], found["first"])
+    np.testing.assert_array_equal(ours.values()["fourth"], found["fourth"])
+    np.testing.assert_array_equal(ours.values()["resumed"], found["fourth"])
+
+
+@difference
+def moved_snapshot(theirs: Result, ours: Result) -> None:
+    dies(theirs, "File not found: probe_iter_2.caffemodel")
+    assert ours.values()["iteration"] == 2
+
+
+@difference
+def snapshot_folder(theirs: Result, ours: Result) -> None:
+    dies(theirs, "proto.SerializeToOstream")
+    assert ours.values()["exists"]
+
+
+@difference
+def resized(theirs: Result, ours: Result) -> None:
+    theirs_, ours_ = theirs.values(), ours.values()
+    for name in ("larger", "slope"):
+        np.testing.assert_allclose(ours_[name], theirs_[name], atol=1e-6)
+    assert 0.01 < np.abs(ours_["smaller"] - theirs_["smaller"]).max() < 0.2
+    np.testing.assert_allclose(ours_["smaller"][0, :, 0], [0, 0.5, 1], atol=1e-6)
+
+
+@difference
+def lock(theirs: Result, ours: Result) -> None:
+    assert theirs.values()["locked"] and not ours.values()["locked"]
+
+
+@difference
+def leveldb(theirs: Result, ours: Result) -> None:
+    dies(theirs, "Failed to open leveldb")
+    raises(ours, "backend LEVELDB is not supported; convert to LMDB")
+
+
+@difference
+def softmax_two_tops(theirs: Result, ours: Result) -> None:
+    dies(theirs, "loss_weight must be unspecified or specified once per top blob")
+    found = ours.values()
+    assert found["loss"] == pytest.approx(np.log(3)) and found["p"] == pytest.approx(1 / 3)
+
+
+@difference
+def pooling_stochastic(theirs: Result, ours: Result) -> None:
+    dies(theirs, "Not Implemented Yet")
+    windows = np.array([[1, 2, 5, 6], [3, 4, 7, 8], [9, 10, 13, 14], [11, 12, 15, 16]])
+    expected = (windows**2).sum(axis=1) / windows.sum(axis=1)
+    np.testing.assert_allclose(ours.values()["top"].ravel(), expected, rtol=1e-6)
+
+
+@difference
+def eltwise_in_place(theirs: Result, ours: Result) -> None:
+    np.testing.assert_array_equal(theirs.values()["sum"], [10, 20, 30])
+    np.testing.assert_array_equal(ours.values()["sum"], [11, 22, 33])
+
+
+@difference
+def power_at_zero(theirs: Result, ours: Result) -> None:
+    found = theirs.values()["diff"]
+    assert np.isnan(found[0]) and found[1] == pytest.approx(12)
+    np.testing.assert_allclose(ours.values()["diff"], [0, 12], rtol=1e-6)
+
+
+@difference
+def batch_norm_vector(theirs: Result, ours: Result) -> None:
+    dies(theirs, "axis 1 out of range for 1-D Blob")
+    x = np.arange(7.0)
+    np.testing.assert_allclose(ours.values()["y"], (x - x.mean()) / x.std(), rtol=1e-4, atol=1e-6)
+
+
+#: What one may expect to differ, and does not.
+ALIKE = {
+    "dropout_zero": ("top", np.arange(6.0).reshape(2, 3)),
+    "accuracy_ties": ("top", 0.0),
+    "pooling_outside": ("top", None),
+    "pooling_outside_average": ("top", None),
+}
+
+
+@pytest.fixture(scope="module")
+def results(pair: Pair) -> dict[str, tuple[Result, Result]]:
+    names = [*CHECKS, *ALIKE]
+    found = pair.run([dict(kind="probe", name=name, probe=name) for name in names])
+    return {name: (found["original"][name], found["torch"][name]) for name in names}
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_difference(name: str, results: dict[str, tuple[Result, Result]]) -> None:
+    CHECKS[name](*results[name])
+
+
+@pytest.mark.parametrize("name", ALIKE)
+def test_no_difference(name: str, results: dict[str, tuple[Result, Result]]) -> None:
+    top, expected = ALIKE[name]
+    theirs, ours = (result.values()[top] for result in results[name])
+    np.testing.assert_array_equal(ours, theirs)
+    if expected is not None:
+        np.testing.assert_array_equal(theirs, expected)
+
+
+def test_max_pooling_outside_is_the_least_float(results: dict[str, tuple[Result, Result]]) -> None:
+    """Both give a window that holds no pixel the least float32 (MAX) or a division by zero (AVE)."""
+    most, average = (results[name][0].values()["top"][0, 0] for name in ("pooling_outside", "pooling_outside_average"))
+    assert (most[2] == np.finfo(np.float32).min).all() and np.isnan(average[2]).all()
+
+
+def test_the_document_lists_these_and_no_others() -> None:
+    """The last cell of every row of docs/PARITY.md is the probe, or the file, that tries it."""
+    rows = [line for line in DOCUMENT.read_text(encoding="utf-8").splitlines() if line.startswith("|")]
+    tried = [re.search(r"`([\w.]+)` \|$", row) for row in rows if not re.match(r"\|[- |]*\|$|\| \*\*", row)]
+    assert all(tried), "a row without its test"
+    names = {found.group(1) for found in tried if found}
+    files = {name for name in names if name.endswith(".py")}
+    assert all((DOCUMENT.parents[1] / "tests/parity" / name).exists() for name in files)
+    assert names - files == set(CHECKS) | set(ALIKE)
+    assert all(callable(getattr(probes, name)) for name in names - files)
