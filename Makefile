@@ -59,6 +59,17 @@ KIND    ?= independent
 # --- retrieval ---
 METRIC  ?= cosine
 DENOMINATOR ?= retrieved
+#     all test images, or for each group those with a label of it: CANDIDATES=group; MEMORY bounds the search, MB
+CANDIDATES ?= all
+MEMORY  ?= 2048
+#     features averaged over VIEWS=mirror or crops; RECOGNITION=1 scores the sigmoid outputs too; FAILURES=1 shows the
+#     worst queries in the report's gallery; SUBSETS names datasets of two groups, for Tables IV and V
+VIEWS   ?= centre
+RECOGNITION ?=
+FAILURES ?=
+SUBSETS ?=
+#     one photo, and the trained run that names it: make annotate PHOTO=a.jpg VARIANT=multi_weight_third
+PHOTO   ?=
 MAX_BAD ?= 0.01
 # --- the original stack: a command to run in it, the Debian mirror to install from (default: the base image's, or this
 #     machine's), and the program that runs images ---
@@ -89,9 +100,9 @@ comma := ,
 ONE_GPU = $(patsubst all,0,$(firstword $(subst $(comma), ,$(GPU))))
 
 .PHONY: setup demo reproduce shop keywords records clean-records statistics split lmdb sheet subset prototxt train \
-        train-multilabel train-multitask train-multiweight train-multiweight-third features evaluate report test lint \
-        proto clean committed-prototxt docker-cpu docker-gpu docker-run docker-train-multiweight docker-check \
-        original-root original-run test-parity parity-table
+        train-multilabel train-multitask train-multiweight train-multiweight-third features evaluate report annotate \
+        search test lint proto clean committed-prototxt docker-cpu docker-gpu docker-run docker-train-multiweight \
+        docker-check original-root original-run test-parity parity-table bench-retrieval
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.ready
@@ -100,7 +111,7 @@ setup: $(VENV)/.ready
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PY) -c "" 2>/dev/null || { rm -rf $(VENV); echo "making $(VENV) (some minutes)"; $(PYTHON) -m venv $(VENV); } || \
 	  { echo "error: no virtual environment: on Debian and Ubuntu, apt-get install python3-venv" >&2; exit 2; }
-	$(VENV)/bin/python -m pip install -q -c constraints.txt -e ".[torch,report,dev]"
+	$(VENV)/bin/python -m pip install -q -c constraints.txt -e ".[torch,report,search,dev]"
 	@touch $@
 
 demo: $(READY)
@@ -162,13 +173,26 @@ train-multiweight: VARIANT = multi_weight
 train-multiweight-third: VARIANT = multi_weight_third
 
 features: $(READY)
-	$(PY) tools/extract_features.py $(RUN) --all --untrained $(if $(GPU),--gpu $(ONE_GPU))
+	$(PY) tools/extract_features.py $(RUN) --all --untrained --views $(VIEWS) $(if $(RECOGNITION),--probabilities) \
+	  $(if $(GPU),--gpu $(ONE_GPU))
 
 evaluate: $(READY)
-	$(PY) tools/evaluate.py $(RUN) --all --random --metric $(METRIC) --denominator $(DENOMINATOR)
+	$(PY) tools/evaluate.py $(RUN) --all --random --metric $(METRIC) --denominator $(DENOMINATOR) \
+	  --candidates $(CANDIDATES) --memory $(MEMORY)
 
 report: $(READY)
-	$(PY) tools/report.py $(RUN)
+	$(PY) tools/report.py $(RUN) $(if $(FAILURES),--failures-first) $(foreach s,$(SUBSETS),--subset $(s))
+
+annotate search: $(READY)
+	$(if $(PHOTO),,$(error make $@ needs PHOTO=FILE, and VARIANT=the run to use))
+	$(PY) tools/$@.py $(RUN) $(if $(VARIANT),--variant $(VARIANT)) $(PHOTO)
+
+# Ratios against what a user would run instead, and the paper's size: 20 minutes on 2 free cores.
+bench-retrieval: $(READY)
+	$(PY) benchmarks/retrieval.py
+	$(PY) benchmarks/retrieval.py --kind relu
+	$(PY) benchmarks/measures.py
+	$(PY) benchmarks/retrieval_scale.py
 
 test: $(VENV)/.ready
 	$(VENV)/bin/ruff check .

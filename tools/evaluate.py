@@ -9,7 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
-from multiweight import evaluation, retrieval, steps  # noqa: E402
+from multiweight import engine, evaluation, measures, retrieval, steps  # noqa: E402
 from multiweight.errors import UserError, run_tool  # noqa: E402
 from multiweight.runs import RANDOM, UNTRAINED, Dataset, Run  # noqa: E402
 
@@ -25,10 +25,16 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--metric", choices=retrieval.METRICS, default="cosine", help="similarity of two features")
     p.add_argument(
         "--denominator",
-        choices=retrieval.DENOMINATORS,
+        choices=measures.DENOMINATORS,
         default="retrieved",
         help="M of Eq. (10): relevant images in the list (the paper), in the test set, or the smaller of that and k",
     )
+    p.add_argument(
+        "--candidates", choices=evaluation.CANDIDATES, default="all",
+        help="what is searched for a group's queries: all test images, or those with a label of the group",
+    )
+    p.add_argument("--memory", type=int, default=retrieval.DEFAULT_MEMORY >> 20, help="bound of the search, MB")
+    p.add_argument("--float16", action="store_true", help="tell what storing the features as float16 would change")
     p.add_argument("--seed", type=int, default=1, help="seed of the random ranking")
     return p
 
@@ -42,12 +48,16 @@ def main() -> int:
         variants = [*dict.fromkeys(v for v in found if v not in variants), *variants]
     if not variants:
         raise UserError("give --variant, --all or --random")
+    # Under torchrun every process searches its part, and one of them talks.
+    first = engine.process() == 0
     for variant in variants:
         run = dataset.run(variant)
-        options = dict(metric=args.metric, denominator=args.denominator, k=args.k, seed=args.seed, show=True)
-        if not evaluation.evaluate(run, **options):
+        options = dict(metric=args.metric, denominator=args.denominator, k=args.k, candidates=args.candidates)
+        options.update(seed=args.seed, memory=args.memory << 20, half=args.float16, show=first)
+        if not evaluation.evaluate(run, **options) and first:
             print(f"{variant}: skipped, {run.evaluation} is of these features and options already")
-        show(run)
+        if first:
+            show(run)
     return 0
 
 
@@ -58,8 +68,19 @@ def show(run: Run) -> None:
     for name, values in found["groups"].items():
         figure = "no queries" if values["map"] is None else f"{100 * values['map']:6.2f}  {values['queries']} queries"
         print(f"  {name:{width}}  {values['proportion']:.4f}  {figure}")
-    mean = found["mean_map"]
-    print(f"  {'mean':{width}}  {'':6}  {'-' if mean is None else f'{100 * mean:6.2f}'}")
+    mean, ends = found["mean_map"], found["mean_interval"]
+    known = "" if ends is None else f"  95% {100 * ends[0]:.2f} to {100 * ends[1]:.2f}"
+    print(f"  {'mean':{width}}  {'':6}  {'-' if mean is None else f'{100 * mean:6.2f}{known}'}")
+    half = found.get("float16")
+    if half and half["difference"] is not None:
+        print(f"  stored as float16 the mean is {100 * half['mean_map']:.4f}: {100 * half['difference']:+.4f}")
+    for name, values in (found.get("recognition") or {}).items():
+        shown = {n: "-" if values[n] is None else f"{100 * values[n]:.2f}" for n in ("map", "micro_f1", "macro_f1")}
+        tops = "".join(f"  top-{k} {100 * v:.2f}" for k, v in values["top"].items() if v is not None)
+        print(
+            f"  {name:{width}}  recognition: mAP {shown['map']}, F1 micro {shown['micro_f1']} "
+            f"macro {shown['macro_f1']}{tops}"
+        )
     zero = found["features"].get("zero_features")
     if zero:
         print(f"{run.variant}: warning: {zero} image(s) have features of zeros alone", file=sys.stderr)

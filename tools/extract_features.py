@@ -6,10 +6,11 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from types import ModuleType
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
-from multiweight import engine, features  # noqa: E402
+from multiweight import engine, features, image_source, transform  # noqa: E402
 from multiweight.errors import UserError, run_tool  # noqa: E402
 from multiweight.runs import UNTRAINED, Dataset  # noqa: E402
 
@@ -23,6 +24,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--untrained", action="store_true", help="the multi-label net before training, as variant untrained")
     p.add_argument("--iteration", type=int, help="take the snapshot of this iteration (default: the last)")
     p.add_argument("--blob", help="blob to store (default: the one settings.json names, else fc7)")
+    p.add_argument("--views", choices=transform.VIEWS, default="centre", help="average over crops and mirror images")
+    p.add_argument("--float16", action="store_true", help="store half precision (evaluate.py --float16 tells the cost)")
+    p.add_argument("--probabilities", action="store_true", help="the sigmoid outputs too, for recognition")
     p.add_argument("--batch", type=int, default=50, help="images a forward pass")
     p.add_argument("--seed", type=int, default=1, help="seed of the initial weights of --untrained")
     p.add_argument("--gpu", default=None, help="number of the GPU, or none (default: a GPU where there is one)")
@@ -30,7 +34,8 @@ def parser() -> argparse.ArgumentParser:
     o = p.add_argument_group("any net and LMDB, without a run")
     o.add_argument("--deploy", type=Path, help="deploy prototxt with an input called data")
     o.add_argument("--weights", type=Path, help=".caffemodel")
-    o.add_argument("--images", type=Path, help="image LMDB")
+    o.add_argument("--images", type=Path, help="image LMDB, or a text file with an image's path a line")
+    o.add_argument("--size", type=int, help="side that listed images are warped to (default: that of the mean)")
     o.add_argument("--mean", type=Path, help="mean.binaryproto (default: none)")
     o.add_argument("--output", type=Path, help="HDF5 file to write")
     return p
@@ -52,12 +57,12 @@ def main() -> int:
         )
     caffe = engine.select(args.engine)
     print(f"{engine.describe(caffe)} on {engine.use_device(caffe, args.gpu)}")
-    common = dict(batch=args.batch, seed=args.seed, show=True)
+    common = dict(batch=args.batch, seed=args.seed, views=args.views, half=args.float16, show=True)
     if all(free):
         done = features.extract(
             caffe,
             args.deploy,
-            args.images,
+            images_of(caffe, args),
             args.output,
             weights=args.weights,
             mean=args.mean,
@@ -71,7 +76,19 @@ def main() -> int:
         run = dataset.run(variant)
         done = features.extract_run(caffe, run, blob=args.blob, iteration=args.iteration, **common)
         say(variant, run.features, done)
+        if args.probabilities:
+            done = features.extract_run(caffe, run, iteration=args.iteration, outputs=True, **common)
+            say(variant, run.probabilities, done)
     return 0
+
+
+def images_of(caffe: ModuleType, args: argparse.Namespace) -> Path | image_source.ListedImages:
+    if args.images.is_dir():
+        return args.images
+    if args.size is None and args.mean is None:
+        raise UserError(f"{args.images}: a list of images needs --size, or the --mean whose size they take")
+    size = args.size or transform.read_mean(caffe, args.mean).shape[-1]
+    return image_source.ListedImages.read(args.images, size)
 
 
 def say(name: object, path: Path, done: bool) -> None:

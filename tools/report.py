@@ -9,7 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
-from multiweight import report, results  # noqa: E402
+from multiweight import gallery, report, results  # noqa: E402
 from multiweight.errors import run_tool  # noqa: E402
 from multiweight.runs import Dataset  # noqa: E402
 
@@ -22,13 +22,19 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--dataset", required=True, help="name of the packed dataset, a folder under --runs")
     p.add_argument("--runs", default="runs", help="folder of all runs")
+    p.add_argument("--subset", action="append", default=[], help="a dataset of two groups, for Tables IV and V in turn")
+    p.add_argument("--gallery", type=int, default=4, metavar="N", help="queries a group in the gallery (0: none)")
+    p.add_argument("--failures-first", action="store_true", help="gallery: the queries with the lowest AP")
+    p.add_argument("--query", action="append", default=[], metavar="KEY", help="gallery: this test image; repeatable")
     p.add_argument("--no-check", action="store_true", help="exit status 0 whichever method wins")
     return p
 
 
 def main() -> int:
     args = parser().parse_args()
-    outcome = report.write(Dataset(args.dataset, args.runs))
+    subsets = [Dataset(name, args.runs) for name in args.subset]
+    shown = report.Gallery(args.gallery, args.failures_first, tuple(args.query))
+    outcome = report.write(Dataset(args.dataset, args.runs), subsets, shown, gallery.engine_of())
     for r in outcome.found:
         print(f"{r.name:20} mean mAP {results.percent(r.mean):>6}")
     if outcome.missing:
@@ -36,7 +42,7 @@ def main() -> int:
         print(f"check failed: nothing to compare with: {absent} not evaluated (or use --no-check)", file=sys.stderr)
     for problem in outcome.problems:
         print(f"check failed: {problem}", file=sys.stderr)
-    print(f"the report lies in {outcome.folder / 'report.md'}")
+    print(f"the report lies in {outcome.folder / 'report.md'} and {outcome.folder / 'report.html'}")
     return 0 if args.no_check or outcome.verdict == "passed" else 1
 
 

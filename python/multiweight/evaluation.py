@@ -15,10 +15,24 @@ from typing import Any
 import h5py
 import numpy as np
 
-from multiweight import features, progress, records, retrieval, steps, weights
+from multiweight import (
+    engine,
+    features,
+    measures,
+    progress,
+    recognition,
+    records,
+    retrieval,
+    steps,
+    uncertainty,
+    weights,
+)
 from multiweight.catalog import Catalog
 from multiweight.errors import UserError
+from multiweight.neighbours.rows import Rows
 from multiweight.runs import METHODS, RANDOM, UNTRAINED, Dataset, Run
+
+CANDIDATES = ("all", "group")
 
 
 def evaluate(
@@ -27,20 +41,22 @@ def evaluate(
     metric: str = "cosine",
     denominator: str = "retrieved",
     k: int = retrieval.DEFAULT_K,
+    candidates: str = "all",
     seed: int = 1,
+    memory: int = retrieval.DEFAULT_MEMORY,
+    half: bool = False,
     show: bool = False,
 ) -> bool:
     """Write evaluation.json and retrieval.h5 of ``run``; False when they are there for the same features and options.
 
-    The test images are both queries and candidates (Section IV-B). A run called ``random`` needs no features: its
-    ranking is drawn with ``seed``. UserError when features and labels are not of the same images.
+    The test images are the queries (Section IV-B). ``candidates`` are ``all`` of them, or for each group only the
+    images with a label of the ``group``. A run called ``random`` needs no features: its ranking is drawn with ``seed``.
+    ``memory`` bounds the search, in bytes; ``half`` also scores the features rounded to float16. Where the run has
+    probabilities.h5, recognition is scored too. Under torchrun all processes search, and the first writes.
+
+    UserError when features and labels are not of the same images.
     """
-    if denominator not in retrieval.DENOMINATORS:
-        raise UserError(f"denominator {denominator!r} is unknown: expected one of {', '.join(retrieval.DENOMINATORS)}")
-    if metric not in retrieval.METRICS:
-        raise UserError(f"metric {metric!r} is unknown: expected one of {', '.join(retrieval.METRICS)}")
-    if k < 1:
-        raise UserError(f"k = {k}: expected 1 or more")
+    _check_options(metric, denominator, k, candidates)
     dataset, started = run.dataset, time.time()
     catalog, keys, labels = load_labels(dataset)
     test = {
@@ -48,79 +64,117 @@ def evaluate(
         "records_sha256": steps.sha256(dataset.packed("test")),
         "catalog_sha256": steps.sha256(dataset.catalog),
     }
-    measure = {"metric": "random" if run.variant == RANDOM else metric, "denominator": denominator, "k": k}
-    found = None if run.variant == RANDOM else features.load(run.features)
-    source: dict[str, Any] = {"seed": seed}
-    if found is not None:
-        check_keys(found.keys, keys, run.features, dataset.packed("test"))
-        names = ("blob", "weights", "weights_sha256", "inputs_sha256", "engine", "seconds")
-        source = {name: found.attributes.get(name) for name in names}
-        source["dimensions"] = int(found.values.shape[1])
-        source["zero_features"] = len(features.zero_keys(found))
-    settings = run_settings(run)
-    asked = {"features": source, "test": test, **measure, "settings": settings}
-    if run.retrieval.exists() and run.evaluation.exists():
-        before = steps.read(run.evaluation)
-        if all(before.get(name) == value for name, value in asked.items()):
-            return False
-    if found is None:
-        indices = retrieval.random_k(len(keys), k, seed)
-        scores = np.where(indices >= 0, np.float32(0), np.float32(-np.inf))
-    else:
-        indices, scores = _search(found, metric, k, show, run.features)
-    groups = group_maps(labels, catalog, indices, denominator)
-    proportions = train_proportions(dataset, catalog)
-    for name, values in groups.items():
-        values["proportion"] = proportions[name]
-    evaluation = {
-        "dataset": dataset.name,
-        "variant": run.variant,
-        "mean_map": mean_map(groups),
-        **{name: settings.get(name) for name in ("scheme", "c", "rescale", "gamma")},
-        **measure,
-        "groups": groups,
-        "engine": source.get("engine"),
-        "features": source,
-        "test": test,
-        "settings": settings,
-        "versions": versions(),
-        "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "seconds": time.time() - started,
+    measure = {
+        "metric": "random" if run.variant == RANDOM else metric,
+        "denominator": denominator,
+        "k": k,
+        "candidates": candidates,
     }
-    run.root.mkdir(parents=True, exist_ok=True)
-    _write_retrieval(run.retrieval, indices, scores, measure)
-    _write_json(run.evaluation, evaluation)
+    settings = run_settings(run)
+    with retrieval.rows_of(None if run.variant == RANDOM else _existing(run.features)) as rows:
+        source: dict[str, Any] = {"seed": seed}
+        if rows is not None:
+            check_keys(rows.names, keys, run.features, dataset.packed("test"))
+            source = _source(run, rows)
+        outputs = steps.sha256(run.probabilities) if run.probabilities.exists() else None
+        asked = {"features": source, "test": test, **measure, "settings": settings, "probabilities_sha256": outputs}
+        if run.retrieval.exists() and run.evaluation.exists():
+            before = steps.read(run.evaluation)
+            if all(before.get(name) == value for name, value in asked.items()) and (not half or "float16" in before):
+                return False
+
+        def search(only: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+            if rows is None:
+                indices = retrieval.random_k(len(keys) if only is None else len(only), k, seed)
+                return indices, np.where(indices >= 0, np.float32(0), np.float32(-np.inf))
+            whole = rows if only is None else _part(run.features, only)
+            with (progress.bar if show else progress.quiet)(total=whole.n, desc="retrieval", unit="image") as bar:
+                state = run.search_state if only is None else None
+                return retrieval.top_k(whole, k, metric, memory=memory, state=state, progress=bar.update)
+
+        indices, scores, values = rank(labels, catalog, search, denominator, candidates)
+        groups, mean, interval = summary(values, catalog)
+        proportions = train_proportions(dataset, catalog)
+        for name in catalog.names:
+            groups[name]["proportion"] = proportions[name]
+        evaluation = {
+            "dataset": dataset.name,
+            "variant": run.variant,
+            "mean_map": mean,
+            "mean_interval": interval,
+            **{name: measures.mean_of(groups, name) for name in ("precision", "recall", "ndcg")},
+            **{name: settings.get(name) for name in ("scheme", "c", "rescale", "gamma")},
+            **measure,
+            "groups": groups,
+            "recognition": _recognise(run, catalog, keys, labels),
+            "engine": source.get("engine"),
+            **asked,
+            "versions": versions(),
+            "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "seconds": time.time() - started,
+        }
+        if half and rows is not None:
+            evaluation["float16"] = _float16(rows, labels, catalog, mean, (k, metric, memory), denominator)
+    if engine.process() == 0:
+        run.root.mkdir(parents=True, exist_ok=True)
+        _write_retrieval(run.retrieval, indices, scores, values.ap, measure)
+        _write_json(run.evaluation, evaluation)
+    run.search_state.unlink(missing_ok=True)
     return True
 
 
-def group_maps(
-    labels: np.ndarray, catalog: Catalog, indices: np.ndarray, denominator: str = "retrieved"
-) -> dict[str, dict[str, Any]]:
-    """For each group ``map`` (0 to 1, None without queries), ``queries`` and ``unanswered``.
+def rank(
+    labels: np.ndarray, catalog: Catalog, search: Any, denominator: str, candidates: str = "all"
+) -> tuple[np.ndarray, np.ndarray, measures.Scores]:
+    """(indices, scores, every measure) of all queries; ``search(rows)`` finds neighbours among ``rows`` (None: all).
 
-    ``labels`` is (n, L) bool in catalog order, ``indices`` (n, k) the neighbours of every image. Queries of a group are
-    the images with a label of it; candidates are all images; a result is relevant when it shares at least one label of
-    the group. ``unanswered`` counts queries without a relevant result in their list, whose AP is 0.
+    With ``candidates`` ``group`` a list holds, for each group, images of that group alone; the lists returned are still
+    those among all images.
     """
-    result: dict[str, dict[str, Any]] = {}
-    for name in catalog.names:
-        part = labels[:, catalog.slices[name]]
-        queries = np.flatnonzero(part.any(axis=1))
-        if not len(queries):
-            result[name] = {"map": None, "queries": 0, "unanswered": 0}
+    slices = [catalog.slices[name] for name in catalog.names]
+    indices, scores = search(None)
+    if candidates == "all":
+        return indices, scores, measures.score(labels, slices, indices, denominator)
+    whole: measures.Scores | None = None
+    for g, part in enumerate(slices):
+        mine = np.flatnonzero(labels[:, part].any(axis=1))
+        if not len(mine):
             continue
-        relevant = retrieval.relevance(part, indices, queries)
-        total = None if denominator == "retrieved" else retrieval.count_relevant(part, queries)
-        precision = retrieval.average_precision(relevant, total, denominator)
-        unanswered = int((~relevant.any(axis=1)).sum())
-        result[name] = {"map": float(precision.mean()), "queries": len(queries), "unanswered": unanswered}
-    return result
+        lists = np.full(indices.shape, -1, dtype=np.int64)
+        found = search(mine)[0]
+        lists[mine] = np.where(found >= 0, mine[found], -1)
+        one = measures.score(labels, slices, lists, denominator, [g])
+        if whole is None:
+            whole = one
+        for name in (*measures.MEASURES, "answered"):
+            getattr(whole, name)[:, g] = getattr(one, name)[:, g]
+    if whole is None:
+        whole = measures.score(labels, slices, indices, denominator)
+    return indices, scores, whole
 
 
-def mean_map(groups: Mapping[str, Mapping[str, Any]]) -> float | None:
-    """The mean over the groups that have queries, each counted once, as the paper's means; None without any."""
-    known = [values["map"] for values in groups.values() if values["map"] is not None]
-    return math.fsum(known) / len(known) if known else None
+def summary(
+    values: measures.Scores, catalog: Catalog
+) -> tuple[dict[str, dict[str, Any]], float | None, list[float] | None]:
+    """(what is known of each group, the mean mAP over groups with queries, its 95% interval).
+
+    A group has ``map`` (0 to 1), ``interval`` (95%, bootstrap over images), ``precision``, ``recall`` and ``ndcg`` at
+    k, all None without queries, ``queries``, and ``unanswered``: queries without a relevant result, whose AP is 0.
+    """
+    columns = {name: measures.means(getattr(values, name)) for name in measures.MEASURES}
+    ends = uncertainty.bootstrap(values.ap)
+    groups: dict[str, dict[str, Any]] = {}
+    for g, name in enumerate(catalog.names):
+        queries = int((~np.isnan(values.ap[:, g])).sum())
+        groups[name] = {
+            "map": columns["ap"][g],
+            "interval": [float(ends.low[g]), float(ends.high[g])] if queries else None,
+            **{other: columns[other][g] for other in ("precision", "recall", "ndcg")},
+            "queries": queries,
+            "unanswered": queries - int(values.answered[:, g].sum()),
+        }
+    mean = measures.mean_of(groups, "map")
+    return groups, mean, None if mean is None else list(ends.mean)
 
 
 def load_labels(dataset: Dataset) -> tuple[Catalog, list[str], np.ndarray]:
@@ -177,20 +231,71 @@ def versions() -> dict[str, str]:
     return loaded
 
 
-def _search(found: features.Features, metric: str, k: int, show: bool, path: Path) -> tuple[np.ndarray, np.ndarray]:
-    zero = features.zero_keys(found)
-    if len(zero) == len(found.keys):
-        raise UserError(f"{path}: every feature is 0: the net has died; train again with a lower base_lr")
-    with (progress.bar if show else progress.quiet)(total=len(found.keys), desc="retrieval", unit="image") as bar:
-        return retrieval.top_k(found.values, k, metric, progress=bar.update)
+def _check_options(metric: str, denominator: str, k: int, candidates: str) -> None:
+    for name, value, known in (
+        ("denominator", denominator, measures.DENOMINATORS),
+        ("metric", metric, retrieval.METRICS),
+        ("candidates", candidates, CANDIDATES),
+    ):
+        if value not in known:
+            raise UserError(f"{name} {value!r} is unknown: expected one of {', '.join(known)}")
+    if k < 1:
+        raise UserError(f"k = {k}: expected 1 or more")
 
 
-def _write_retrieval(path: Path, indices: np.ndarray, scores: np.ndarray, measure: Mapping[str, Any]) -> None:
+def _existing(path: Path) -> Path:
+    if not path.exists():
+        raise UserError(f"{path}: no such file: extract the features first (make features)")
+    return path
+
+
+def _source(run: Run, rows: Rows) -> dict[str, Any]:
+    """What features.h5 says of itself; UserError where every feature is 0."""
+    attributes = features.attributes(run.features)
+    names = ("blob", "weights", "weights_sha256", "inputs_sha256", "engine", "views", "seconds")
+    zero = int((rows.squares == 0).sum())
+    if zero == rows.n:
+        raise UserError(f"{run.features}: every feature is 0: the net has died; train again with a lower base_lr")
+    return {**{n: attributes.get(n) for n in names}, "dimensions": rows.d, "zero_features": zero}
+
+
+def _part(path: Path, rows: np.ndarray) -> Rows:
+    """Some rows of a features file, in memory."""
+    with h5py.File(str(path), "r") as file:
+        return Rows(file[file.attrs["blob"]][rows])
+
+
+def _recognise(run: Run, catalog: Catalog, keys: list[str], labels: np.ndarray) -> dict[str, Any] | None:
+    if not run.probabilities.exists():
+        return None
+    found = features.load(run.probabilities)
+    check_keys(found.keys, keys, run.probabilities, run.dataset.packed("test"))
+    return recognition.scores(found.values, labels, catalog)
+
+
+def _float16(
+    rows: Rows, labels: np.ndarray, catalog: Catalog, mean: float | None, how: tuple[int, str, int], denominator: str
+) -> dict[str, Any]:
+    """The mean mAP of the features as float16 would store them, and how far it is from that of float32."""
+    k, metric, memory = how
+    with np.errstate(over="ignore"):
+        rounded = np.concatenate([part.astype(np.float16) for _, part in rows.parts()])
+    indices, _ = retrieval.top_k(rounded.astype(np.float32), k, metric, memory=memory)
+    slices = [catalog.slices[name] for name in catalog.names]
+    known = [v for v in measures.means(measures.score(labels, slices, indices, denominator).ap) if v is not None]
+    found = math.fsum(known) / len(known) if known else None
+    return {"mean_map": found, "difference": None if found is None or mean is None else found - mean}
+
+
+def _write_retrieval(
+    path: Path, indices: np.ndarray, scores: np.ndarray, precisions: np.ndarray, measure: Mapping[str, Any]
+) -> None:
     part = path.with_name(path.name + ".part")
     with h5py.File(str(part), "w") as file:
         file.create_dataset("indices", data=indices.astype(np.int32))
         file.create_dataset("scores", data=scores.astype(np.float32))
-        file.attrs.update(metric=measure["metric"], k=measure["k"])
+        file.create_dataset("ap", data=precisions.astype(np.float32), compression="gzip", compression_opts=1)
+        file.attrs.update(measure)
     os.replace(str(part), str(path))
 
 

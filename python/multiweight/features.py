@@ -1,9 +1,8 @@
-"""Features of images: a net, its weights and an image LMDB -> one row of a blob for each image, in HDF5."""
+"""Features of images: a net, its weights and images -> one row of a blob for each image, in HDF5."""
 
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
 import os
 import time
@@ -16,12 +15,15 @@ from typing import Any
 import h5py
 import numpy as np
 
-from multiweight import engine, progress, retrieval, snapshots, steps, transform
+from multiweight import engine, image_source, partial_rows, progress, steps, transform
+from multiweight.catalog import Catalog
 from multiweight.errors import UserError
-from multiweight.runs import METHODS, UNTRAINED, Run
+from multiweight.feature_net import forward, net_of, open_net, output_blobs, read_bytes
+from multiweight.runs import Run
 
 DEFAULT_BLOB = "fc7"
 UNTRAINED_WEIGHTS = "initial weights"
+OUTPUTS = "outputs"
 
 
 @dataclass(frozen=True)
@@ -36,64 +38,70 @@ class Features:
 def extract(
     caffe: ModuleType,
     deploy: str | Path,
-    images: str | Path,
+    images: str | Path | image_source.ListedImages,
     output: str | Path,
     *,
     weights: str | Path | None,
     mean: str | Path | None = None,
-    blob: str = DEFAULT_BLOB,
+    blob: str | Sequence[str] = DEFAULT_BLOB,
     variant: str = "",
     seed: int = 1,
     batch: int = 50,
+    views: str = "centre",
+    half: bool = False,
     show: bool = False,
 ) -> bool:
-    """Write the blob of every image of an LMDB to ``output``; False when it is there already for the same inputs.
+    """Write the blob of every image to ``output``; False when it is there already for the same inputs.
 
     ``deploy`` is a prototxt with an input ``data`` of (N, C, crop, crop); ``images`` an LMDB of Datum (raw or encoded,
-    BGR); ``mean`` a binaryproto of the images' size, subtracted before the centre crop, as Caffe's TEST phase does.
-    ``weights`` is a .caffemodel; None takes the net's initial weights, drawn with ``seed``. A blob with more than one
-    axis after the batch is flattened. The file has the dataset ``<blob>`` (n, d) float32, ``keys`` (n,), and the
-    attributes variant, weights (file name), weights_sha256, inputs_sha256 (net, mean, blob and images), engine, blob,
-    created, seconds, zero_rows. It is written under another name and renamed when whole.
+    BGR) or listed files; ``mean`` a binaryproto of the images' size, subtracted before the crop, as Caffe's TEST phase
+    does. ``weights`` is a .caffemodel; None takes the net's initial weights, drawn with ``seed``. A blob with more than
+    one axis after the batch is flattened; of several blobs the values stand one after the other, under the name
+    ``outputs``. ``views`` other than ``centre`` average the blob over crops and mirror images. ``half`` stores float16.
+
+    The file has the dataset ``<blob>`` (n, d), ``keys`` (n,), and the attributes variant, weights (file name),
+    weights_sha256, inputs_sha256 (net, mean, blob, views, precision and images), engine, blob, views, created, seconds,
+    zero_rows. It appears when it is whole; until then the finished rows stand beside it, and the same call goes on.
 
     UserError: a snapshot of another net (the layer and both shapes), an unknown blob, images of another size than the
     mean or smaller than the crop, an image that cannot be decoded, NaN or infinity among the features (by key).
     """
-    deploy, images, output = Path(deploy), Path(images), Path(output)
-    net_text = _read(deploy, "the net's deploy prototxt")
+    deploy, output = Path(deploy), Path(output)
+    blobs = [blob] if isinstance(blob, str) else list(blob)
+    net_text = read_bytes(deploy, "the net's deploy prototxt")
     # Initial weights come from the net's fillers, so the net and the seed stand for them.
-    identity = _read(Path(weights), "the snapshot") if weights else b"seed %d\n" % seed + net_text
+    identity = read_bytes(Path(weights), "the snapshot") if weights else b"seed %d\n" % seed + net_text
     weights_sha256 = hashlib.sha256(identity).hexdigest()
-    with _open(images) as lmdb_env:
-        inputs_sha256 = _inputs(net_text, mean, images, blob, lmdb_env.stat()["entries"])
+    source = images if isinstance(images, image_source.ListedImages) else image_source.LmdbImages(caffe, Path(images))
+    try:
+        inputs_sha256 = _inputs(net_text, mean, source, [*blobs, views, "float16" if half else "float32"])
         if _done(output, weights_sha256, inputs_sha256):
             return False
+        if not source.count:
+            raise UserError(f"{images}: no images in it: pack the data again")
         started = time.time()
-        caffe.set_random_seed(seed)
-        net = caffe.Net(str(deploy), caffe.TEST)
-        if weights:
-            snapshots.check_weights(caffe, net, Path(weights), blob)
-            net.copy_from(str(weights))
-        if "data" not in net.blobs or blob not in net.blobs:
-            missing = "data" if "data" not in net.blobs else blob
-            raise UserError(f"{deploy}: no blob {missing!r}: the net's blobs are {', '.join(net.blobs)}")
-        reader = transform.CentreCrop(caffe, images, mean, net.blobs["data"].data.shape[1:])
-        output.parent.mkdir(parents=True, exist_ok=True)
-        part = output.with_name(output.name + ".part")
-        with h5py.File(str(part), "w") as file:
-            zero = _fill(net, reader.batches(lmdb_env, batch), file, blob, lmdb_env.stat()["entries"], images, show)
-            file.attrs.update(
-                variant=variant,
-                weights=Path(weights).name if weights else f"{UNTRAINED_WEIGHTS}, seed {seed}",
-                weights_sha256=weights_sha256,
-                inputs_sha256=inputs_sha256,
-                engine=engine.describe(caffe),
-                blob=blob,
-                created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-                seconds=time.time() - started,
-                zero_rows=zero,
-            )
-        os.replace(str(part), str(output))
+        net = open_net(caffe, deploy, weights, blobs, seed)
+        reader = transform.Views(caffe, mean, net.blobs["data"].data.shape[1:], views)
+        rows = partial_rows.PartialRows(output, f"{weights_sha256} {inputs_sha256}")
+        try:
+            _fill(net, source, reader, rows, blobs, batch, show)
+        finally:
+            rows.close()
+        name = blobs[0] if len(blobs) == 1 else OUTPUTS
+        attributes = dict(
+            variant=variant,
+            weights=Path(weights).name if weights else f"{UNTRAINED_WEIGHTS}, seed {seed}",
+            weights_sha256=weights_sha256,
+            inputs_sha256=inputs_sha256,
+            engine=engine.describe(caffe),
+            blob=name,
+            views=views,
+            created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            seconds=time.time() - started,
+        )
+        _write(output, rows, source.keys(), half, attributes)
+    finally:
+        source.close()
     return True
 
 
@@ -103,39 +111,33 @@ def extract_run(
     *,
     blob: str | None = None,
     iteration: int | None = None,
-    seed: int = 1,
-    batch: int = 50,
-    show: bool = False,
+    outputs: bool = False,
+    **options: Any,
 ) -> bool:
     """:func:`extract` for the test images of a run's dataset, with its last snapshot or that of ``iteration``.
 
     The run called ``untrained`` has no training: it is the multi-label net with the initial weights of ``seed``. The
-    blob is the one that the run's settings.json names (fc7 in the paper's nets), unless it is given.
+    blob is the one that the run's settings.json names (fc7 in the paper's nets), unless it is given. ``outputs`` takes
+    the sigmoid outputs of all groups instead, into probabilities.h5. ``options`` are those of :func:`extract`.
     """
-    untrained = run.variant == UNTRAINED
-    net = run.dataset.run(METHODS[0]) if untrained else run
-    if not net.deploy.exists():
-        raise UserError(f"{net.deploy}: no such file: write the nets first (make prototxt)")
-    snapshot = None
-    if not untrained:
-        chosen = run.last_snapshot() if iteration is None else iteration
-        snapshot = run.snapshot(chosen) if chosen is not None else None
-        if snapshot is None or not snapshot.exists():
-            raise UserError(f"{snapshot or run.snapshots}: no snapshot: train {run.variant} first")
-    if blob is None:
-        blob = steps.read(net.settings).get("retrieval_blob", DEFAULT_BLOB) if net.settings.exists() else DEFAULT_BLOB
+    net, snapshot = net_of(run, iteration)
+    wanted: str | Sequence[str]
+    if outputs:
+        wanted = output_blobs(caffe, net.deploy, Catalog.load(run.dataset.catalog))
+    elif blob is not None:
+        wanted = blob
+    else:
+        wanted = steps.read(net.settings).get("retrieval_blob", DEFAULT_BLOB) if net.settings.exists() else DEFAULT_BLOB
     return extract(
         caffe,
         net.deploy,
         run.dataset.images("test"),
-        run.features,
+        run.probabilities if outputs else run.features,
         weights=snapshot,
         mean=run.dataset.mean if run.dataset.mean.exists() else None,
-        blob=blob,
+        blob=wanted,
         variant=run.variant,
-        seed=seed,
-        batch=batch,
-        show=show,
+        **options,
     )
 
 
@@ -153,50 +155,86 @@ def load(path: str | Path) -> Features:
         raise UserError(f"{path}: not a whole features file ({error}): delete it and extract again") from None
     if values.ndim != 2 or len(values) != len(keys):
         raise UserError(f"{path}: {values.shape} features for {len(keys)} keys: delete it and extract again")
-    bad = retrieval.bad_rows(values)
+    bad = bad_rows(values)
     if len(bad):
         raise UserError(f"{path}: NaN or infinity in the features of {_named([keys[i] for i in bad])}")
     return Features(values.astype(np.float32, copy=False), keys, attributes)
 
 
-def _fill(net: Any, batches: Any, file: Any, blob: str, total: int, images: Path, show: bool) -> int:
-    """Write features and keys batch by batch; returns how many rows are all zero."""
-    if not total:
-        raise UserError(f"{images}: no images in it: pack the data again")
-    at, zero, values, names = 0, 0, None, []
+def attributes(path: str | Path) -> dict[str, Any]:
+    """The attributes of a features file alone."""
+    with h5py.File(str(path), "r") as file:
+        return {name: _plain(value) for name, value in file.attrs.items()}
+
+
+def _fill(
+    net: Any, source: Any, reader: transform.Views, rows: Any, blobs: Sequence[str], batch: int, show: bool
+) -> None:
+    """Forward pass after forward pass, from the first image that is not there yet."""
+    waiting: list[np.ndarray] = []
+    with (progress.bar if show else progress.quiet)(
+        total=source.count, initial=rows.done, desc="features", unit="image"
+    ) as bar:
+
+        def flush() -> None:
+            rows.append(forward(net, np.concatenate(waiting), blobs, reader.count))
+            bar.update(len(waiting))
+            waiting.clear()
+
+        for where, pixels in source.images(rows.done):
+            waiting.append(reader.of(where, pixels))
+            if len(waiting) * reader.count >= batch:
+                flush()
+        if waiting:
+            flush()
+
+
+def _write(output: Path, rows: Any, keys: Sequence[str], half: bool, attributes: dict[str, Any]) -> None:
+    """The finished rows as HDF5, under another name until it is whole."""
+    whole = output.with_name(output.name + ".new")
+    zero, at = 0, 0
     bad: list[str] = []
-    with (progress.bar if show else progress.quiet)(total=total, desc="features", unit="image") as bar:
-        for keys, data in batches:
-            net.blobs["data"].reshape(*data.shape)
-            net.blobs["data"].data[...] = data
-            net.forward()
-            rows = np.array(net.blobs[blob].data, dtype=np.float32).reshape(len(data), -1)
-            if values is None:
-                values = file.create_dataset(blob, (total, rows.shape[1]), dtype=np.float32)
-            values[at : at + len(rows)] = rows
-            names += keys
-            bad += [_text(keys[i]) for i in retrieval.bad_rows(rows)]
-            zero += len(retrieval.zero_rows(rows))
-            at += len(rows)
-            bar.update(len(rows))
+    with h5py.File(str(whole), "w") as file:
+        shape = (len(keys), rows.columns)
+        values = file.create_dataset(attributes["blob"], shape, dtype=np.float16 if half else np.float32)
+        for part in rows.parts():
+            with np.errstate(over="ignore"):  # beyond float16: infinite, and told below
+                kept = part.astype(values.dtype)
+            values[at : at + len(part)] = kept
+            bad += [keys[at + i] for i in bad_rows(kept)]
+            zero += len(zero_rows(kept))
+            at += len(part)
+        file.create_dataset("keys", data=np.array([key.encode() for key in keys]))
+        file.attrs.update(zero_rows=zero, **attributes)
+    rows.remove()
     if bad:
-        raise UserError(f"the net gives NaN or infinity in {blob!r} for {_named(bad)}: train again, lower base_lr")
-    file.create_dataset("keys", data=np.array(names))
-    return zero
+        whole.unlink()
+        advice = "train again, lower base_lr" + (", or store float32" if half else "")
+        raise UserError(f"the net gives NaN or infinity in {attributes['blob']!r} for {_named(bad)}: {advice}")
+    os.replace(str(whole), str(output))
 
 
 def zero_keys(features: Features) -> list[str]:
     """Keys of the images whose features are all zero: a cosine with them means nothing."""
-    return [features.keys[i] for i in retrieval.zero_rows(features.values)]
+    return [features.keys[i] for i in zero_rows(features.values)]
 
 
-def _inputs(net_text: bytes, mean: str | Path | None, images: Path, blob: str, entries: int) -> str:
+def bad_rows(features: np.ndarray) -> np.ndarray:
+    """Rows that hold NaN or infinity, as indices."""
+    return np.flatnonzero(~np.isfinite(features).all(axis=1))
+
+
+def zero_rows(features: np.ndarray) -> np.ndarray:
+    """Rows of zeros alone, as indices: their cosine with anything is undefined, and taken as 0."""
+    return np.flatnonzero(~features.any(axis=1))
+
+
+def _inputs(net_text: bytes, mean: str | Path | None, source: Any, options: Sequence[str]) -> str:
     """What the features depend on besides the weights, as one hash; the images by their pack's own description."""
     digest = hashlib.sha256(net_text)
-    digest.update(_read(Path(mean), "the mean file") if mean else b"no mean")
-    digest.update(json.dumps([blob, entries, (images / "data.mdb").stat().st_size]).encode())
-    description = images.parent / "dataset.json"
-    digest.update(description.read_bytes() if description.exists() else b"")
+    digest.update(read_bytes(Path(mean), "the mean file") if mean else b"no mean")
+    digest.update(json.dumps(list(options)).encode())
+    digest.update(source.identity())
     return digest.hexdigest()
 
 
@@ -209,23 +247,6 @@ def _done(output: Path, weights_sha256: str, inputs_sha256: str) -> bool:
             return found == [weights_sha256, inputs_sha256] and "keys" in file
     except OSError:
         return False
-
-
-def _open(images: Path) -> Any:
-    lmdb = importlib.import_module("lmdb")
-    if not (images / "data.mdb").exists():
-        raise UserError(f"{images}: no LMDB there: pack the data first (make lmdb)")
-    try:
-        return lmdb.open(str(images), readonly=True, lock=False, readahead=False)
-    except lmdb.Error as error:
-        raise UserError(f"{images}: not a readable LMDB ({error})") from None
-
-
-def _read(path: Path, what: str) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path}: {what} cannot be read ({error.strerror})") from None
 
 
 def _named(keys: Sequence[str]) -> str:

@@ -1,4 +1,7 @@
-"""The figures of a report: mAP of each group by method (Fig. 2), and the training curves."""
+"""The figures of a report: mAP of each group by method (Fig. 2), change against proportion, and the training curves.
+
+Each is written as PNG and as SVG, beside each other.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ _MARKERS = {UNTRAINED: ("#000000", "untrained net"), RANDOM: ("#8A8A8A", "random
 _DPI = 150
 
 
-def histogram(path: Path, found: Sequence[Result]) -> None:
+def histogram(path: Path, found: Sequence[Result]) -> bool:
     """Fig. 2: for each group one bar a trained method, groups by falling proportion; the reference rows as dashes."""
     trained = [r for r in found if r.trained]
     groups = results.groups(found)
@@ -37,7 +40,13 @@ def histogram(path: Path, found: Sequence[Result]) -> None:
     figure, axes = plt.subplots(figsize=(inches, 4.6))
     for number, r in enumerate(trained):
         offset = (number - (len(trained) - 1) / 2) * width
-        axes.bar(places + offset, _percents(r, groups), width * 0.94, color=colours[r.variant], label=r.name, zorder=2)
+        heights = _percents(r, groups)
+        axes.bar(places + offset, heights, width * 0.94, color=colours[r.variant], label=r.name, zorder=2)
+        ends = _ends(r, groups)
+        if ends is not None:
+            axes.errorbar(
+                places + offset, heights, np.abs(ends - heights), fmt="none", ecolor="#333333", elinewidth=0.8, zorder=4
+            )
     for r in found:
         if not r.trained:
             colour, label = _MARKERS[r.variant]
@@ -55,6 +64,44 @@ def histogram(path: Path, found: Sequence[Result]) -> None:
     _finish(axes)
     axes.legend(ncol=len(found), loc="lower left", bbox_to_anchor=(0, 1.01), frameon=False, fontsize=9, borderaxespad=0)
     _save(figure, path)
+    return True
+
+
+def change(path: Path, found: Sequence[Result]) -> bool:
+    """Change of each group's mAP from the first trained method to each other, against the group's proportion.
+
+    The first is multi-label where it was evaluated. Points of percent; proportions on a logarithmic axis. False, and no
+    file, where there are not two trained methods.
+    """
+    trained = [r for r in found if r.trained]
+    if len(trained) < 2:
+        return False
+    groups, colours = results.groups(found), _colours(trained)
+    proportions = np.array([found[0].evaluation["groups"][group]["proportion"] for group in groups])
+    base = _percents(trained[0], groups)
+    figure, axes = plt.subplots(figsize=(7.2, 4.4))
+    axes.axhline(0, color="#555555", linewidth=0.8, zorder=1)
+    shown = proportions > 0
+    for r in trained[1:]:
+        changes = _percents(r, groups) - base
+        axes.plot(
+            proportions[shown], changes[shown], "o", color=colours[r.variant], markersize=5, alpha=0.85, label=r.name,
+            zorder=3,
+        )  # fmt: skip
+    for n, (group, x) in enumerate(zip(groups, proportions)):
+        changes = [c for r in trained[1:] if math.isfinite(c := _percents(r, groups)[n] - base[n])]
+        if x > 0 and changes:
+            y = max(changes)
+            axes.annotate(group, (x, y), xytext=(3, 4), textcoords="offset points", fontsize=7, color="#444444")
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
+    axes.set_xlabel("proportion of the group in the training images")
+    axes.set_ylabel(f"change of mAP@{found[0].evaluation['k']} from {trained[0].name} (points)")
+    axes.grid(color="#E4E4E4", linewidth=0.6, zorder=0)
+    _finish(axes)
+    axes.legend(frameon=False, fontsize=9)
+    _save(figure, path)
+    return True
 
 
 def curves(path: Path, found: Sequence[Result]) -> bool:
@@ -126,6 +173,14 @@ def _percents(r: Result, groups: Sequence[str]) -> np.ndarray:
     return np.array([math.nan if (value := r.map(group)) is None else 100 * value for group in groups])
 
 
+def _ends(r: Result, groups: Sequence[str]) -> np.ndarray | None:
+    """(2, groups) ends of the 95% intervals in percent, NaN where there is none; None without any."""
+    found = [r.evaluation["groups"][group].get("interval") for group in groups]
+    if not any(found):
+        return None
+    return 100 * np.array([[math.nan, math.nan] if one is None else one for one in found]).T
+
+
 def _short(proportion: float) -> str:
     return f"{proportion:.2f}" if proportion >= 0.1 else f"{proportion:.2g}"
 
@@ -139,4 +194,6 @@ def _finish(axes: Any) -> None:
 def _save(figure: Any, path: Path) -> None:
     # No date or version inside, so that equal results give equal files.
     figure.savefig(str(path), dpi=_DPI, bbox_inches="tight", metadata={"Software": None})
+    with plt.rc_context({"svg.hashsalt": "multiweight"}):
+        figure.savefig(str(path.with_suffix(".svg")), bbox_inches="tight", metadata={"Date": None, "Creator": None})
     plt.close(figure)

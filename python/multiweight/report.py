@@ -1,4 +1,4 @@
-"""The report of one dataset: report.md, tables.csv, histogram.png, curves.png and report.json."""
+"""The report of one dataset: report.md, report.html, tables/, tables.csv, figures as PNG and SVG, report.json."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import jinja2
 
-from multiweight import figures, results, tables
+from multiweight import comparisons, figures, gallery, page, paper_tables, results, table_formats, tables
 from multiweight.results import Result
 from multiweight.runs import METHODS, Dataset
 
@@ -38,26 +38,108 @@ class Outcome:
         return "unchecked" if self.missing else "passed"
 
 
-def write(dataset: Dataset) -> Outcome:
+@dataclass(frozen=True)
+class Gallery:
+    """What the page's gallery shows: ``each`` queries a group, the worst ``failures`` first, or those of ``keys``."""
+
+    each: int = 4
+    failures: bool = False
+    keys: tuple[str, ...] = ()
+
+
+def write(
+    dataset: Dataset,
+    subsets: Sequence[Dataset] = (),
+    shown: Gallery = Gallery(),  # noqa: B008  # frozen
+    caffe: Any = None,
+) -> Outcome:
     """Write the report of every evaluated variant of ``dataset`` into its report folder, any subset of methods.
 
-    UserError where nothing was evaluated, or variants were measured differently.
+    ``subsets`` are datasets of two groups, for Tables IV and V. ``caffe`` reads the gallery's images; None leaves the
+    gallery out. UserError where nothing was evaluated, or variants were measured differently.
     """
     found = results.load(dataset)
     outcome = Outcome(dataset.report, found, results.problems(found), results.missing_references(found))
     dataset.report.mkdir(parents=True, exist_ok=True)
-    figures.histogram(dataset.report / "histogram.png", found)
-    (dataset.report / "curves.png").unlink(missing_ok=True)
-    drawn = figures.curves(dataset.report / "curves.png", found)
+    drawn = draw(dataset.report, found)
+    compared = comparisons.table(comparisons.pairs(dataset, found))
     tables.write_csv(dataset.report / "tables.csv", found)
-    text = render(dataset, outcome, drawn)
+    papers = paper_tables.all_tables(dataset, found, subsets)
+    for one in papers:
+        table_formats.write(dataset.report / "tables", one.name, one.table, f"Table {one.number}. {one.caption}")
+    text = render(dataset, outcome, drawn, compared, papers)
     (dataset.report / "report.md").write_text(text, encoding="utf-8")
     summary = json.dumps(as_json(dataset, outcome), indent=2, ensure_ascii=False) + "\n"
     (dataset.report / "report.json").write_text(summary, encoding="utf-8")
+    photos = None
+    if caffe is not None and shown.each > 0:
+        photos = gallery.collect(caffe, dataset, found, shown.each, shown.failures, shown.keys)
+    (dataset.report / "report.html").write_text(
+        html(dataset, outcome, drawn, compared, photos, shown.failures), encoding="utf-8"
+    )
     return outcome
 
 
-def render(dataset: Dataset, outcome: Outcome, with_curves: bool) -> str:
+def draw(folder: Path, found: Sequence[Result]) -> dict[str, bool]:
+    """Draw every figure that there is something for; which of them there are."""
+    drawn = {}
+    for name, way in (("histogram", figures.histogram), ("change", figures.change), ("curves", figures.curves)):
+        for suffix in (".png", ".svg"):
+            (folder / name).with_suffix(suffix).unlink(missing_ok=True)
+        drawn[name] = way((folder / name).with_suffix(".png"), found)
+    return drawn
+
+
+CAPTIONS = {
+    "histogram": "mAP of each group by method, with 95% intervals where they are known (the form of Fig. 2)",
+    "change": "Change of each group's mAP against its proportion",
+    "curves": "Training losses by iteration",
+}
+
+
+def html(
+    dataset: Dataset,
+    outcome: Outcome,
+    drawn: dict[str, bool],
+    compared: tables.Table | None,
+    photos: dict[str, Any] | None,
+    failures: bool,
+) -> str:
+    """The text of report.html."""
+    found = outcome.found
+    verdicts = {
+        "passed": "Every trained method beats both the untrained net and a random ranking.",
+        "failed": "Not every trained method beats the references: " + "; ".join(outcome.problems) + ".",
+        "unchecked": f"Not checked against every reference: {' and '.join(outcome.missing)} not evaluated.",
+    }
+    k = found[0].evaluation["k"]
+    measured = next((r for r in found if r.evaluation["metric"] != "random"), found[0])
+    facts = dict(
+        dataset=dataset.name,
+        k=k,
+        verdict=outcome.verdict,
+        verdict_text=verdicts[outcome.verdict],
+        summary=tables.summary(found),
+        images=f"{found[0].evaluation['test']['images']:,}",
+        metric=measured.evaluation["metric"],
+        denominator=DENOMINATOR_TEXTS[found[0].evaluation["denominator"]].format(k=k),
+        differences=compared,
+        by_group=paper_tables.with_paper(found),
+        group_rows=len(results.groups(found)),
+        gallery=photos,
+        failures=failures,
+    )
+    chosen = [((dataset.report / name).with_suffix(".svg"), CAPTIONS[name]) for name, there in drawn.items() if there]
+    return page.render(facts, chosen)
+
+
+def render(
+    dataset: Dataset,
+    outcome: Outcome,
+    drawn: dict[str, bool],
+    compared: tables.Table | None,
+    papers: Sequence[paper_tables.PaperTable],
+) -> str:
     """The text of report.md."""
     found = outcome.found
     groups, k = found[0].evaluation["groups"], found[0].evaluation["k"]
@@ -82,7 +164,10 @@ def render(dataset: Dataset, outcome: Outcome, with_curves: bool) -> str:
         against_best=tables.against_best(found),
         partly=f" (without {' and '.join(absent)}, not evaluated here)" if absent else "",
         beside_paper=tables.beside_paper(found),
-        curves=with_curves,
+        curves=drawn["curves"],
+        change=drawn["change"],
+        differences=compared,
+        subsets=[one for one in papers if one.number in ("IV", "V")],
         gammas=tables.gammas(found),
         gamma_sources=_gamma_sources(found),
         common=common,

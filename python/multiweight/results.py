@@ -184,8 +184,8 @@ def _check(evaluation: Mapping[str, Any], run: Run) -> None:
 
 
 def _check_same(one: Result, other: Result, dataset: Dataset) -> None:
-    for key in ("k", "denominator", "metric"):
-        values = {r.variant: r.evaluation[key] for r in (one, other)}
+    for key in ("k", "denominator", "metric", "candidates"):
+        values = {r.variant: r.evaluation.get(key, "all") for r in (one, other)}
         # A random ranking measures no distance.
         if len(set(values.values())) > 1 and not (key == "metric" and RANDOM in values):
             raise UserError(

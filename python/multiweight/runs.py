@@ -90,7 +90,9 @@ class Run:
         self.log = self.root / "log.csv"
         self.training = self.root / "train.json"
         self.features = self.root / "features.h5"
+        self.probabilities = self.root / "probabilities.h5"
         self.retrieval = self.root / "retrieval.h5"
+        self.search_state = self.root / "retrieval.state.npz"
         self.evaluation = self.root / "evaluation.json"
 
     def snapshot(self, iteration: int, suffix: str = "caffemodel") -> Path:

@@ -1,12 +1,10 @@
-"""Packed images as a net's input: what Caffe's Data layer does in the TEST phase."""
+"""Pixels as a net's input: what Caffe's Data layer does in the TEST phase, and averages over several views."""
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 
@@ -14,68 +12,53 @@ from multiweight import engine
 from multiweight.errors import UserError
 from multiweight.snapshots import blob_shape
 
+VIEWS = ("centre", "mirror", "crops")
 
-class CentreCrop:
-    """Datum bytes -> float32 input: mean subtracted, then the centre crop; no mirroring and no scale.
 
-    ``images`` names the LMDB in messages; ``shape`` is (C, crop, crop) of the net's input; ``mean`` a binaryproto of
-    the images' size, or None. UserError names the key of an image that does not fit.
+class Views:
+    """Mean subtracted, then crops of the net's input size; no scale.
+
+    ``shape`` is (C, crop, crop) of the net's input; ``mean`` a binaryproto of the images' size, or None. ``views`` is
+    ``centre`` (as the Data layer), ``mirror`` (that and its mirror image) or ``crops`` (centre, four corners and the
+    mirror images of the five, as pycaffe's oversample).
     """
 
-    def __init__(self, caffe: ModuleType, images: Path, mean: str | Path | None, shape: Sequence[int]):
-        self.schema, self.images, self.shape = engine.schema(caffe), images, tuple(shape)
-        self.mean = None
-        if mean:
-            proto = self.schema.BlobProto()
-            try:
-                proto.ParseFromString(Path(mean).read_bytes())
-            except OSError as error:
-                raise UserError(f"{mean}: the mean file cannot be read ({error.strerror})") from None
-            except Exception as error:
-                raise UserError(f"{mean}: not a mean file ({error})") from None
-            side = blob_shape(proto)[-3:]
-            self.mean = np.array(proto.data, dtype=np.float32).reshape(side)
+    def __init__(self, caffe: ModuleType, mean: str | Path | None, shape: Sequence[int], views: str = "centre"):
+        if views not in VIEWS:
+            raise UserError(f"views {views!r} are unknown: expected one of {', '.join(VIEWS)}")
+        self.shape, self.views = tuple(shape), views
+        self.mean = read_mean(caffe, mean) if mean else None
+        self.count = {"centre": 1, "mirror": 2, "crops": 10}[views]
 
-    def batches(self, environment: Any, size: int) -> Iterator[tuple[list[bytes], np.ndarray]]:
-        """(keys, (n, C, crop, crop) float32) of at most ``size`` images each, in the order of the keys' bytes."""
-        keys: list[bytes] = []
-        rows: list[np.ndarray] = []
-        with environment.begin() as transaction:
-            for key, value in transaction.cursor():
-                keys.append(bytes(key))
-                rows.append(self.image(bytes(key), value))
-                if len(rows) == size:
-                    yield keys, np.stack(rows)
-                    keys, rows = [], []
-        if rows:
-            yield keys, np.stack(rows)
-
-    def image(self, key: bytes, value: bytes) -> np.ndarray:
-        where = f"{self.images}: key {key.decode()}"
-        datum = self.schema.Datum()
-        try:
-            datum.ParseFromString(value)
-        except Exception as error:
-            raise UserError(f"{where}: not a Datum ({error}): pack the images again") from None
-        if datum.encoded:
-            cv2 = importlib.import_module("cv2")
-            pixels = cv2.imdecode(np.frombuffer(datum.data, np.uint8), cv2.IMREAD_COLOR)
-            if pixels is None:
-                raise UserError(f"{where}: the encoded image cannot be decoded: pack the images again")
-            pixels = pixels.transpose(2, 0, 1)
-        else:
-            side = (datum.channels, datum.height, datum.width)
-            flat = np.frombuffer(datum.data, np.uint8) if datum.data else np.array(datum.float_data, np.float32)
-            if flat.size != side[0] * side[1] * side[2]:
-                raise UserError(f"{where}: {flat.size} values for a shape of {side}: pack the images again")
-            pixels = flat.reshape(side)
+    def of(self, where: str, pixels: np.ndarray) -> np.ndarray:
+        """(views, C, crop, crop) float32 of pixels (C, height, width); UserError names ``where`` if they do not fit."""
         channels, height, width = self.shape
         if pixels.shape[0] != channels or pixels.shape[1] < height or pixels.shape[2] < width:
             raise UserError(f"{where}: an image of {pixels.shape}, but the net's input is {self.shape}")
-        top, left = (pixels.shape[1] - height) // 2, (pixels.shape[2] - width) // 2
-        window = (slice(None), slice(top, top + height), slice(left, left + width))
-        if self.mean is None:
-            return pixels[window].astype(np.float32)
-        if self.mean.shape != pixels.shape:
+        if self.mean is not None and self.mean.shape != pixels.shape:
             raise UserError(f"{where}: an image of {pixels.shape}, but the mean is of {self.mean.shape}")
-        return pixels[window].astype(np.float32) - self.mean[window]
+        down, right = pixels.shape[1] - height, pixels.shape[2] - width
+        places = [(down // 2, right // 2)]
+        if self.views == "crops":
+            places += [(0, 0), (0, right), (down, 0), (down, right)]
+        found = []
+        for top, left in places:
+            window = (slice(None), slice(top, top + height), slice(left, left + width))
+            part = pixels[window].astype(np.float32)
+            found.append(part if self.mean is None else part - self.mean[window])
+        if self.views != "centre":
+            found += [part[:, :, ::-1] for part in found]
+        return np.stack(found)
+
+
+def read_mean(caffe: ModuleType, path: str | Path) -> np.ndarray:
+    """A mean.binaryproto as float32 (C, height, width)."""
+    proto = engine.schema(caffe).BlobProto()
+    try:
+        proto.ParseFromString(Path(path).read_bytes())
+    except OSError as error:
+        raise UserError(f"{path}: the mean file cannot be read ({error.strerror})") from None
+    except Exception as error:
+        raise UserError(f"{path}: not a mean file ({error})") from None
+    side = blob_shape(proto)[-3:]
+    return np.array(proto.data, dtype=np.float32).reshape(side)

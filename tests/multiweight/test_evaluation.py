@@ -47,18 +47,25 @@ def test_a_worked_example(dataset):
     with h5py.File(str(run.retrieval), "r") as file:
         assert file["indices"][()].tolist() == [[1, 2], [0, 2], [1, 3], [2, 1]]
         assert file["indices"].dtype == np.int32 and file["scores"].dtype == np.float32
-        assert dict(file.attrs) == {"metric": "cosine", "k": 2}
+        assert dict(file.attrs) == {"metric": "cosine", "k": 2, "denominator": "retrieved", "candidates": "all"}
+        np.testing.assert_array_equal(
+            file["ap"][()], np.float32([[1, np.nan, np.nan], [1, 0, np.nan], [0.5, 0, np.nan], [1, np.nan, np.nan]])
+        )
     found = read(run)
     # Colour: image 0 finds 1 (red); 1 finds 0; 2 finds 3 (blue) second; 3, red and blue, finds 2 and 1.
-    assert found["groups"]["Colour"] == {
-        "map": pytest.approx((1 + 1 + 1 / 2 + 1) / 4),
-        "queries": 4,
-        "unanswered": 0,
-        "proportion": 1.0,
-    }
+    colour = found["groups"]["Colour"]
+    assert colour["map"] == pytest.approx((1 + 1 + 1 / 2 + 1) / 4)
+    assert (colour["queries"], colour["unanswered"], colour["proportion"]) == (4, 0, 1.0)
+    # Relevant: 1 of 2, 1 of 2, 1 of 2, 2 of 2; of 2, 2, 1 and 3 in the whole set.
+    assert colour["precision"] == pytest.approx(2.5 / 4)
+    assert colour["recall"] == pytest.approx((1 / 2 + 1 / 2 + 1 + 2 / 3) / 4)
+    assert colour["interval"][0] <= colour["map"] <= colour["interval"][1]
     # Sleeve: images 1 and 2 share no label, so both are queries without a relevant result.
-    assert found["groups"]["Sleeve"] == {"map": 0.0, "queries": 2, "unanswered": 2, "proportion": 0.25}
-    assert found["groups"]["Craft"] == {"map": None, "queries": 0, "unanswered": 0, "proportion": 0.025}
+    sleeve = found["groups"]["Sleeve"]
+    assert (sleeve["map"], sleeve["queries"], sleeve["unanswered"], sleeve["proportion"]) == (0.0, 2, 2, 0.25)
+    craft = found["groups"]["Craft"]
+    assert (craft["queries"], craft["proportion"]) == (0, 0.025)
+    assert all(craft[name] is None for name in ("map", "interval", "precision", "recall", "ndcg"))
     assert found["mean_map"] == pytest.approx(0.875 / 2)
     assert (found["metric"], found["k"], found["denominator"]) == ("cosine", 2, "retrieved")
     assert found["engine"] == "an engine" and found["test"]["images"] == 4
@@ -129,3 +136,33 @@ def test_mistakes_are_one_clear_error(dataset):
         file["fc7"][...] = 0
     with pytest.raises(UserError, match="every feature is 0"):
         evaluation.evaluate(dataset.run("multi_label"))
+
+
+def test_candidates_of_the_group_alone(dataset):
+    """Sleeve: images 1 and 2 find each other; among all images, 0 comes before 2 for 1."""
+    run = dataset.run("multi_label")
+    rows = [f"{n:08d},{n}.jpg,p{n},{labels}\n" for n, labels in enumerate([*LABELS[:2], "Sleeve=long", LABELS[3]])]
+    dataset.packed("test").write_text("key,image,product,labels\n" + "".join(rows))
+    evaluation.evaluate(run, k=2)
+    assert read(run)["groups"]["Sleeve"]["map"] == pytest.approx((1 / 2 + 1) / 2)
+    evaluation.evaluate(run, k=2, candidates="group")
+    found = read(run)["groups"]["Sleeve"]
+    assert (found["map"], found["recall"], found["queries"]) == (1.0, 1.0, 2)
+    with pytest.raises(UserError, match="candidates 'some'"):
+        evaluation.evaluate(run, candidates="some")
+
+
+def test_float16_and_recognition_are_told(dataset):
+    run = dataset.run("multi_label")
+    outputs = np.full((4, 5), 0.1)
+    outputs[[0, 1, 2, 3], [0, 0, 1, 1]] = 0.9
+    with h5py.File(str(run.probabilities), "w") as file:
+        file.create_dataset("outputs", data=outputs.astype(np.float32))
+        file.create_dataset("keys", data=np.array([f"{n:08d}".encode() for n in range(4)]))
+        file.attrs["blob"] = "outputs"
+    assert evaluation.evaluate(run, k=2, half=True) and not evaluation.evaluate(run, k=2, half=True)
+    found = read(run)
+    assert found["float16"] == {"mean_map": pytest.approx(found["mean_map"]), "difference": pytest.approx(0)}
+    # Named and right: red of 0 and 1, blue of 2 and 3; 3 is red too.
+    assert found["recognition"]["Colour"]["micro_f1"] == pytest.approx(2 * 4 / (4 + 5))
+    assert found["recognition"]["Colour"]["top"] == {"1": 1.0}

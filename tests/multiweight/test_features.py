@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import subprocess
+import sys
+
 import h5py
 import lmdb
 import numpy as np
 import pytest
 
-from multiweight import engine, features
+from multiweight import engine, features, image_source
 from multiweight.errors import UserError
-from multiweight.runs import Dataset
+from multiweight.runs import REPOSITORY, Dataset
 
 NET = """
 name: "tiny"
@@ -224,3 +230,132 @@ def test_a_run_takes_its_last_snapshot_and_untrained_the_multi_label_net(caffe, 
     untrained = dataset.run("untrained")
     assert features.extract_run(caffe, untrained) and not features.extract_run(caffe, untrained)
     assert features.load(untrained.features).attributes["weights"] == "initial weights, seed 1"
+
+
+class Killed(BaseException):
+    pass
+
+
+def test_a_killed_extraction_goes_on_where_it_was(caffe, case, monkeypatch):
+    calls, way = [], features.forward
+
+    def forward(net, inputs, blobs, views):
+        calls.append(len(inputs))
+        if len(calls) == 3:
+            raise Killed
+        return way(net, inputs, blobs, views)
+
+    monkeypatch.setattr(features, "forward", forward)
+    with pytest.raises(Killed):
+        run(caffe, case, batch=2)
+    assert not case.output.exists() and calls == [2, 2, 2]
+    assert run(caffe, case, batch=3)
+    # Four images were done: three are left.
+    assert calls[3:] == [3]
+    np.testing.assert_allclose(features.load(case.output).values, expected(case), rtol=1e-5, atol=1e-5)
+    assert sorted(p.name for p in case.folder.glob("features*")) == ["features.h5"]
+
+
+def test_a_process_killed_outright_goes_on(caffe, case):
+    """SIGKILL between two batches: what was noted is kept, what was not is done again."""
+    script = f"""
+import os, signal
+from multiweight import engine, features, partial_rows
+partial_rows._SECONDS = 0
+caffe, way, calls = engine.select(), features.forward, []
+caffe.set_mode_cpu()
+def forward(*args):
+    calls.append(1)
+    if len(calls) == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return way(*args)
+features.forward = forward
+features.extract(caffe, {str(case.deploy)!r}, {str(case.images)!r}, {str(case.output)!r},
+                 weights={str(case.weights)!r}, mean={str(case.mean)!r}, batch=2, variant="tiny")
+"""
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "python")}
+    assert subprocess.run([sys.executable, "-c", script], env=environment).returncode == -signal.SIGKILL
+    assert json.loads((case.folder / "features.h5.part.json").read_text())["done"] == 4
+    assert run(caffe, case)
+    np.testing.assert_allclose(features.load(case.output).values, expected(case), rtol=1e-5, atol=1e-5)
+
+
+def test_rows_of_other_weights_are_not_gone_on_with(caffe, case, monkeypatch):
+    way = features.forward
+    monkeypatch.setattr(features, "forward", lambda *args: (_ for _ in ()).throw(Killed))
+    with pytest.raises(Killed):
+        run(caffe, case)
+    monkeypatch.setattr(features, "forward", way)
+    case.weights.write_bytes(case.weights.read_bytes())
+    run(caffe, case, weights=None, seed=3)
+    other = features.load(case.output).values
+    case.output.unlink()
+    run(caffe, case, weights=None, seed=3)
+    np.testing.assert_array_equal(features.load(case.output).values, other)
+
+
+def test_views_are_averaged(caffe, case):
+    x = case.pixels.astype(np.float32) - case.mean_values
+    last = SIDE - CROP
+    windows = [(last // 2, last // 2), (0, 0), (0, last), (last, 0), (last, last)]
+    crops = [x[:, :, t : t + CROP, s : s + CROP] for t, s in windows]
+
+    def blob(images):
+        return np.maximum(images.reshape(IMAGES, -1) @ case.params[0].T + case.params[1], 0)
+
+    for views, images in (("mirror", crops[:1]), ("crops", crops)):
+        run(caffe, case, views=views)
+        wanted = np.mean([blob(i) for i in images] + [blob(i[:, :, :, ::-1]) for i in images], axis=0)
+        found = features.load(case.output)
+        np.testing.assert_allclose(found.values, wanted, rtol=1e-5, atol=1e-5)
+        assert found.attributes["views"] == views
+    with pytest.raises(UserError, match="views 'many'"):
+        run(caffe, case, views="many")
+
+
+def test_float16_storage(caffe, case):
+    run(caffe, case)
+    whole = features.load(case.output).values
+    run(caffe, case, half=True)
+    with h5py.File(str(case.output), "r") as file:
+        assert file["fc7"].dtype == np.float16
+    np.testing.assert_array_equal(features.load(case.output).values, whole.astype(np.float16).astype(np.float32))
+    net = caffe.Net(str(case.deploy), caffe.TEST)
+    net.params["fc7"][0].data[...] = 0
+    net.params["fc7"][1].data[...] = 1e5
+    net.save(str(case.weights))
+    with pytest.raises(UserError, match="or store float32"):
+        run(caffe, case, half=True)
+
+
+def test_several_blobs_stand_one_after_the_other(caffe, case):
+    run(caffe, case, blob=["fc7", "fc8"])
+    found = features.load(case.output)
+    assert found.values.shape == (IMAGES, 7) and found.attributes["blob"] == "outputs"
+    np.testing.assert_allclose(found.values[:, :5], expected(case), rtol=1e-5, atol=1e-5)
+
+
+def test_listed_images_are_the_same_as_packed(caffe, case):
+    import cv2
+
+    names = [f"photo {n}.png" for n in range(IMAGES)]
+    for name, pixels in zip(names, case.pixels):
+        cv2.imwrite(str(case.folder / name), pixels.transpose(1, 2, 0))
+    listing = case.folder / "list.txt"
+    listing.write_text("".join(f"{name} {n}\n" for n, name in enumerate(names)) + "\n")
+    source = image_source.ListedImages.read(listing, SIDE)
+    given = dict(weights=case.weights, mean=case.mean)
+    assert features.extract(caffe, case.deploy, source, case.output, **given)
+    assert not features.extract(caffe, case.deploy, source, case.output, **given)
+    found = features.load(case.output)
+    assert found.keys == names
+    np.testing.assert_allclose(found.values, expected(case), rtol=1e-5, atol=1e-5)
+    (case.folder / names[3]).write_bytes(b"no image")
+    with pytest.raises(UserError, match="photo 3.png: not an image"):
+        features.extract(caffe, case.deploy, source, case.output, **given)
+    listing.write_text("absent.png\n")
+    with pytest.raises(UserError, match=r"list.txt:1: no such image 'absent.png'"):
+        image_source.ListedImages.read(listing, SIDE)
+    listing.write_text(f"{names[0]}\n{names[0]}\n")
+    with pytest.raises(UserError, match=r"list.txt:2: .* stands twice"):
+        image_source.ListedImages.read(listing, SIDE)

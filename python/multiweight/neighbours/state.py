@@ -1,0 +1,57 @@
+"""A search that was stopped goes on: the ranking and the finished tiles, in one file a process."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from multiweight.errors import UserError
+from multiweight.neighbours.ranking import Ranking
+
+
+class State:
+    """Keeps ``ranking`` and the set ``done`` of tile numbers at ``path``; ``identity`` says what is searched.
+
+    UserError when the file is of another search: other features, k, metric, memory or number of processes.
+    """
+
+    def __init__(self, path: Path, identity: dict[str, Any], ranking: Ranking):
+        self.path, self.identity, self.ranking = path, json.dumps(identity, sort_keys=True), ranking
+        self.done: set[int] = set()
+        if path.exists():
+            self._load()
+
+    def _load(self) -> None:
+        try:
+            with np.load(str(self.path), allow_pickle=False) as file:
+                found = str(file["identity"])
+                indices, scores, done = file["indices"], file["scores"], file["done"]
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise UserError(f"{self.path}: not a search's state ({error}): delete it and search again") from None
+        if found != self.identity:
+            raise UserError(
+                f"{self.path}: the state of another search ({found}), asked for {self.identity}: "
+                "delete it, or give the options that it began with"
+            )
+        self.ranking.indices[:], self.ranking.scores[:] = indices, scores
+        self.done = set(done.tolist())
+
+    def save(self, tile: int) -> None:
+        """Add a finished tile; the file appears whole or not at all."""
+        self.done.add(tile)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        part = self.path.with_name(self.path.name + ".part")
+        with part.open("wb") as file:
+            np.savez(
+                file,
+                identity=np.array(self.identity),
+                indices=self.ranking.indices,
+                scores=self.ranking.scores,
+                done=np.array(sorted(self.done), dtype=np.int64),
+            )
+        os.replace(part, self.path)

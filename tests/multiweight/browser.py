@@ -1,0 +1,48 @@
+"""A real browser without a window: Chromium driven by Selenium. Tests that need it are skipped, loudly, without one."""
+
+from __future__ import annotations
+
+import shutil
+import warnings
+from contextlib import contextmanager
+
+import pytest
+
+BROWSERS, DRIVERS = ("chromium", "chromium-browser", "google-chrome"), ("chromedriver",)
+
+
+def _first(names):
+    return next((found for name in names if (found := shutil.which(name))), None)
+
+
+@contextmanager
+def opened(path, width=1200, height=900):
+    """The page at ``path``, opened from its file with the network cut off."""
+    browser, driver = _first(BROWSERS), _first(DRIVERS)
+    try:
+        from selenium import webdriver
+    except ImportError:
+        webdriver = None
+    if not (browser and driver and webdriver):
+        reason = "the page was not opened in a browser: install chromium, chromium-driver and selenium"
+        warnings.warn(reason, stacklevel=2)
+        pytest.skip(reason)
+    options = webdriver.ChromeOptions()
+    options.binary_location = browser
+    for flag in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"):
+        options.add_argument(flag)
+    # Chromium keeps a window above 500 pixels: a phone is emulated.
+    if width < 500:
+        metrics = {"width": width, "height": height, "pixelRatio": 2.0}
+        options.add_experimental_option("mobileEmulation", {"deviceMetrics": metrics})
+    else:
+        options.add_argument(f"--window-size={width},{height}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    page = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    try:
+        page.set_network_conditions(offline=True, latency=0, throughput=0)
+        page.get(path.resolve().as_uri())
+        yield page
+        assert [entry for entry in page.get_log("browser") if entry["level"] == "SEVERE"] == []
+    finally:
+        page.quit()

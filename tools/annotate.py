@@ -1,0 +1,61 @@
+#!/usr/bin/env python3
+"""Print the labels that a trained net gives photos: group, label, probability."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
+
+from multiweight import annotation, engine, recognition, transform  # noqa: E402
+from multiweight.errors import UserError, run_tool  # noqa: E402
+from multiweight.runs import Dataset  # noqa: E402
+
+
+def parser() -> argparse.ArgumentParser:
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    p.add_argument("photo", type=Path, nargs="+", help="JPEG, PNG, WebP, ...; EXIF rotation is applied")
+    p.add_argument("--dataset", required=True, help="name of the dataset that the net was trained on")
+    p.add_argument("--runs", default="runs", help="folder of all runs")
+    p.add_argument("--variant", default="multi_weight_third", help="the trained run")
+    p.add_argument("--iteration", type=int, help="take the snapshot of this iteration (default: the last)")
+    p.add_argument("--threshold", type=float, default=recognition.THRESHOLD, help="least probability of a label")
+    p.add_argument("--top", type=int, default=0, help="in every group at least this many labels, whatever their value")
+    p.add_argument("--views", choices=transform.VIEWS, default="centre", help="average over crops and mirror images")
+    p.add_argument("--json", action="store_true", help="one JSON object a photo and line")
+    p.add_argument("--draw", type=Path, metavar="FOLDER", help="write each photo with its labels there, as PNG")
+    p.add_argument("--gpu", default=None, help="number of the GPU, or none (default: a GPU where there is one)")
+    p.add_argument("--engine", default=None, choices=engine.CHOICES, help="which Caffe (default: $ENGINE, else auto)")
+    return p
+
+
+def main() -> int:
+    args = parser().parse_args()
+    caffe = engine.select(args.engine)
+    engine.use_device(caffe, args.gpu)
+    net = annotation.Annotator(caffe, Dataset(args.dataset, args.runs).run(args.variant), args.iteration, args.views)
+    failed = 0
+    for photo in args.photo:
+        try:
+            labels = net.annotate(photo, args.threshold, args.top)
+            if args.draw:
+                args.draw.mkdir(parents=True, exist_ok=True)
+                annotation.draw(photo, labels, args.draw / f"{photo.stem}.png")
+        except UserError as error:
+            # One bad file among many: the others are still told.
+            print(f"error: {error}", file=sys.stderr)
+            failed += 1
+            continue
+        if args.json:
+            shown = [{"group": x.group, "label": x.label, "probability": round(x.probability, 6)} for x in labels]
+            print(json.dumps({"photo": str(photo), "labels": shown}, ensure_ascii=False))
+        else:
+            print(f"{photo}\n{annotation.text(labels)}", end="")
+    return 2 if failed else 0
+
+
+if __name__ == "__main__":
+    run_tool(main)
