@@ -31,8 +31,12 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--k", type=int, default=50)
     p.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     p.add_argument("--features", type=Path, help="a features.h5 in place of generated vectors (at most --n rows)")
-    p.add_argument("--kind", choices=["normal", "relu"], default="normal",
-                   help="generated: normal, or rectified with clusters and exact duplicates, as fc7 is")
+    p.add_argument(
+        "--kind",
+        choices=["normal", "relu"],
+        default="normal",
+        help="generated: normal, or rectified with clusters and exact duplicates, as fc7 is",
+    )
     p.add_argument("--runs", type=int, default=1, help="repetitions; the median is printed")
     p.add_argument("--child", help=argparse.SUPPRESS)
     return p

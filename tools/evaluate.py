@@ -30,7 +30,9 @@ def parser() -> argparse.ArgumentParser:
         help="M of Eq. (10): relevant images in the list (the paper), in the test set, or the smaller of that and k",
     )
     p.add_argument(
-        "--candidates", choices=evaluation.CANDIDATES, default="all",
+        "--candidates",
+        choices=evaluation.CANDIDATES,
+        default="all",
         help="what is searched for a group's queries: all test images, or those with a label of the group",
     )
     p.add_argument("--memory", type=int, default=retrieval.DEFAULT_MEMORY >> 20, help="bound of the search, MB")

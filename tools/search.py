@@ -47,7 +47,7 @@ def main() -> int:
         print(photo)
         for one in found:
             record = known[one.key]
-            print(f"  {one.score:.4f}  {record.product}  {record.image}  {records.label_text(record.labels)}")
+            print(f"  {one.score:.4f}  {record.product}  {record.image}  {records.stated(record)}")
     if args.html:
         search_page.write(args.html, caffe, dataset, shown, known)
         print(f"the page is {args.html}")

@@ -31,9 +31,7 @@ def net_of(run: Run, iteration: int | None = None) -> tuple[Run, Path | None]:
     return net, snapshot
 
 
-def open_net(
-    caffe: ModuleType, deploy: Path, weights: str | Path | None, blobs: Sequence[str], seed: int = 1
-) -> Any:
+def open_net(caffe: ModuleType, deploy: Path, weights: str | Path | None, blobs: Sequence[str], seed: int = 1) -> Any:
     """The net with its weights, checked; UserError where they do not fit or a blob is missing."""
     read_bytes(deploy, "the net's deploy prototxt")
     caffe.set_random_seed(seed)

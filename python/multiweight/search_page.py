@@ -10,7 +10,7 @@ import jinja2
 from markupsafe import Markup
 
 from multiweight import gallery, image_source
-from multiweight.records import Record, label_text
+from multiweight.records import Record, stated
 from multiweight.runs import Dataset
 from multiweight.shop_index import Found
 
@@ -39,7 +39,7 @@ def write(
                     "src": pictures[one.position],
                     "score": one.score,
                     "product": known[one.key].product,
-                    "labels": label_text(known[one.key].labels).replace("|", ", "),
+                    "labels": stated(known[one.key]).replace("|", ", "),
                 }
                 for one in found
             ],

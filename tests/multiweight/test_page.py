@@ -175,4 +175,4 @@ def test_without_lists_or_images_there_is_a_page_without_a_gallery(tmp_path):
     dataset = synthetic_runs.write(tmp_path)
     report.write(dataset, caffe=engine.select())
     text = (dataset.report / "report.html").read_text()
-    assert "gallery-data\">" not in text and "groups-table" in text
+    assert 'gallery-data">' not in text and "groups-table" in text

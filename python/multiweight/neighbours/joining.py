@@ -33,4 +33,3 @@ def share(ranking: Ranking) -> None:
         for number, (indices, scores) in enumerate(zip(*theirs)):
             if number != process():
                 ranking.merge(start, indices, scores)
-

@@ -181,9 +181,7 @@ class Search:
             # What is left of the target without the biases bounds the rounding of the product that just reaches it.
             with np.errstate(invalid="ignore"):
                 left = target - one.bias
-                output = product.output * np.maximum(
-                    np.abs(left - other.bias.max()), np.abs(left - other.bias.min())
-                )
+                output = product.output * np.maximum(np.abs(left - other.bias.max()), np.abs(left - other.bias.min()))
                 low = target - (error + output) * (1 + product.output)
             low = np.where(np.isneginf(target), -np.inf, low)
             lows[axis] = np.nextafter(low.astype(np.float32), np.float32(-np.inf)).astype(np.float64)

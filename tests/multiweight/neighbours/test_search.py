@@ -55,7 +55,7 @@ def test_any_product_block_panel_and_pending_gives_brute_force(x, k, metric, lad
     # Pairs are scored early, and every block is "crowded", in turn.
     with search.Search(rows, None, k, metric == "cosine", search.Plan(block, panel, 20), 1, "cpu") as one:
         one.products = ladders(rows.d)[ladder]
-        before, search._CROWD = search._CROWD, -10**6 if crowded else search._CROWD
+        before, search._CROWD = search._CROWD, -(10**6) if crowded else search._CROWD
         try:
             for a, b in one.tiles():
                 one.do(a, b)
