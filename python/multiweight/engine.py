@@ -32,8 +32,9 @@ def select(name: str | None = None) -> ModuleType:
         if name == "caffe":
             raise UserError("ENGINE=caffe, but this process has already loaded caffe_torch: start a new one")
         return sys.modules["caffe_torch"]
+    # Both engines tell of each layer that they make: too much between progress bars. The original reads this once.
+    os.environ.setdefault("GLOG_minloglevel", "1")
     if name == "caffe" or (name == "auto" and importlib.util.find_spec("caffe") is not None):
-        os.environ.setdefault("GLOG_minloglevel", "1")
         try:
             return importlib.import_module("caffe")
         except ImportError as error:
