@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -32,8 +31,6 @@ def parser() -> argparse.ArgumentParser:
 
 def main() -> int:
     args = parser().parse_args()
-    # The net's own lines (one a layer in the original) would drown the progress bar.
-    os.environ.setdefault("GLOG_minloglevel", "1")
     caffe = engine.select(args.engine)
     if args.gpu and args.gpu != "none" and engine.processes() == 1 and len(engine.gpu_list(caffe, args.gpu)) > 1:
         return start_processes(caffe, args.gpu)
