@@ -92,8 +92,7 @@ def main() -> int:
         )
         return 0
     counts = info["counts"]
-    rate = sum(counts.values()) / max(info["seconds"], 1e-3)
-    speed = f" in {info['seconds']:.1f} s ({rate:.0f} images/s)" if done else ""
+    speed = f" in {info['seconds']:.1f} s" if done else ""
     print(
         f"{'packed' if done else 'skipped, already packed:'} train {counts['train']}, test {counts['test']} images, "
         f"{info['labels']} labels{speed}; left out {info['bad']} ({dataset.bad_images})"
