@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 
 from caffe_torch import wire
 from caffe_torch.errors import CaffeError
+from caffe_torch.lazy import Lazy
+
+if TYPE_CHECKING:
+    import cv2
+else:
+    cv2 = Lazy("cv2")
 
 TRAIN = 0
 
@@ -53,6 +58,11 @@ class Transformer:
         if param.mean_file:
             mean = wire.read_blob(memoryview(wire.read_bytes(param.mean_file)), param.mean_file)
             self.mean = mean.reshape(mean.shape[-3:])
+
+    @property
+    def draws(self) -> bool:
+        """Whether an image's window or side is drawn."""
+        return bool(self.param.mirror or (self.param.crop_size and self.phase == TRAIN))
 
     def shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """(channels, height, width) after the crop of an image of ``shape``."""

@@ -72,7 +72,8 @@ class _Records:
             array, labels[i] = self._array(*records[i])
             self._check_shape(records[i][0], array, first)
             # Draws of its own for each image: threads may make them in any order.
-            self.transform(array, images[i], np.random.default_rng((self.seed, index, i)))
+            draws = np.random.default_rng((self.seed, index, i)) if self.transform.draws else None
+            self.transform(array, images[i], draws)
 
         in_threads(fill, self.size)
         return images, labels
