@@ -4,6 +4,7 @@
 #   make reproduce DATA=DIR                 everything on a real dataset        make setup     only the environment
 #   make prototxt SCHEME=smoothed C=2.0     nets with other weights             make train SCHEME=smoothed C=2.0
 #   make original-root test-parity          the tests against the original      make parity-table  docs/PARITY_TABLE.md
+#   make bench                              speed and memory, against the original and plain PyTorch
 #   make lmdb train-multilabel train-multitask train-multiweight train-multiweight-third features evaluate report
 #
 # Settings are variables on the command line, or lines `NAME = value` in one file a run: make reproduce SETTINGS=my.mk
@@ -102,7 +103,7 @@ ONE_GPU = $(patsubst all,0,$(firstword $(subst $(comma), ,$(GPU))))
 .PHONY: setup demo reproduce shop keywords records clean-records statistics split lmdb sheet subset prototxt train \
         train-multilabel train-multitask train-multiweight train-multiweight-third features evaluate report annotate \
         search test lint proto clean committed-prototxt docker-cpu docker-gpu docker-run docker-train-multiweight \
-        docker-check original-root original-run test-parity parity-table bench-retrieval
+        docker-check original-root original-run test-parity parity-table bench bench-retrieval
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.ready
@@ -235,6 +236,12 @@ original-root:
 original-run:
 	@[ -d "$(RUNS)" ] || install -d $(if $(SUDO_UID),-o $(SUDO_UID) -g $(SUDO_GID)) "$(RUNS)"
 	@docker/run.sh build/original-root "$(RUNS)" "$(DATA)" -- $(CMD)
+
+# Speed and memory beside what one would run instead (docs/SPEED.md); BENCH=--quick takes a look in a few minutes.
+BENCH ?=
+BENCHMARKS := step memory feeding gpu
+bench: $(VENV)/.ready
+	@for b in $(BENCHMARKS); do echo; echo "=== benchmarks/$$b.py $(BENCH)"; $(VENV)/bin/python benchmarks/$$b.py $(BENCH) || exit; done
 
 # Regenerate what is committed: the paper's nets, and the schema's Python form.
 committed-prototxt: $(READY)

@@ -136,19 +136,19 @@ def plain(batch: int, threads: int) -> Worker:
 @contextmanager
 def original_worker(net: Any, threads: int) -> Iterator[Worker | None]:
     """A worker with the original Caffe, or None, after saying why."""
-    found = original.find()
-    if isinstance(found, str):
-        print(f"not measured against the original: {found}")
+    try:
+        found = original.find()
+    except original.NoOriginal as reason:
+        print(f"not measured against the original Caffe: {reason}")
         yield None
         return
-    command, root = found
-    folder = Path(tempfile.mkdtemp(prefix="benchmark-", dir=root / "tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="benchmark-", dir=found.root / "tmp"))
     try:
-        seen = Path("/") / folder.relative_to(root)
+        seen = Path("/") / folder.relative_to(found.root)
         shutil.copy(REPOSITORY / "benchmarks" / "worker_caffe.py", folder)
         solver = write_solver(folder, net, seen)
         worker = Worker(
-            "original", [*command, str(seen / "worker_caffe.py"), "caffe", solver], threads, {"PYTHONPATH": ""}
+            "original", [*found.command, str(seen / "worker_caffe.py"), "caffe", solver], threads, {"PYTHONPATH": ""}
         )
         yield worker
         worker.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterable
 from typing import Callable
 
 import numpy as np
@@ -179,6 +180,16 @@ class _Array:
                 kept = min(old.size, size)
                 self._host.reshape(-1)[:kept] = torch.from_numpy(old[:kept])
 
+    def begin_fetch(self) -> bool:
+        """Start to copy from the GPU what ``numpy`` will give, where that is needed; the caller then waits for it."""
+        if self._newest_on_host or self._device is None or self._zero or self._promise is not None:
+            return False
+        if self._host is None or not self._exposed:
+            self._host = torch.empty(self.shape, pin_memory=True)
+        self._host.copy_(self._device, non_blocking=True)
+        self._newest_on_host = True
+        return True
+
     def _to_host(self) -> Tensor:
         self.keep_promise()
         if self._zero:
@@ -246,6 +257,12 @@ class Blob:
         return self.shape[axis] if axis < len(self.shape) else 1
 
     # --- what layers, nets and solvers use ---
+
+    @staticmethod
+    def fetch(blobs: Iterable[Blob]) -> None:
+        """Bring the data of all ``blobs`` to the host at once, where one by one would wait for the GPU each time."""
+        if any([blob._data.begin_fetch() for blob in blobs]):
+            device.synchronize()
 
     def tensor(self) -> Tensor:
         """The data on the current device."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from caffe_torch import allocator, log
 from caffe_torch.errors import CaffeError
@@ -48,6 +50,31 @@ def set_device(number: int) -> None:
     _gpu_number = int(number)
     if _device.type == "cuda":
         set_mode_gpu()
+
+
+def host_array(*shape: int) -> np.ndarray:
+    """An uninitialised float32 array for a batch: in GPU mode in memory that the GPU can fetch by itself."""
+    return torch.empty(shape, pin_memory=_device.type == "cuda").numpy()
+
+
+def upload(array: np.ndarray) -> Tensor:
+    """``array`` as a tensor on the current device; in a thread of its own this does not hold up the computation."""
+    tensor = torch.from_numpy(array)
+    if _device.type != "cuda":
+        return tensor
+    stream = torch.cuda.Stream(_device)
+    with torch.cuda.stream(stream):
+        uploaded = tensor.to(_device, non_blocking=True)
+    stream.synchronize()
+    return uploaded
+
+
+def received(tensor: Tensor) -> Tensor:
+    """A tensor of ``upload``, for use in this thread."""
+    if tensor.device.type == "cuda":
+        # Its memory must not go back to the other stream before this one has done with it.
+        tensor.record_stream(torch.cuda.current_stream(tensor.device))
+    return tensor
 
 
 def synchronize() -> None:

@@ -12,11 +12,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-import h5py
 import numpy as np
 
 from caffe_torch import wire
 from caffe_torch.errors import CaffeError, wrong_count, wrong_shape
+from caffe_torch.lazy import Lazy
+
+if TYPE_CHECKING:
+    import h5py
+else:
+    h5py = Lazy("h5py")
 
 if TYPE_CHECKING:
     from caffe_torch.net_weights import NetWeights

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-import cv2
 import numpy as np
 
 from caffe_torch.errors import CaffeError, CaffeValueError
+from caffe_torch.lazy import Lazy
 from caffe_torch.proto import caffe_pb2
 from caffe_torch.resize import resize_image
+
+if TYPE_CHECKING:
+    import cv2
+else:
+    cv2 = Lazy("cv2")
 
 
 def blobproto_to_array(blob: Any, return_diff: bool = False) -> np.ndarray:

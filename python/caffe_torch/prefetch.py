@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 import weakref
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any, Callable
+
+#: Threads that decode and transform images beside the one that makes a batch: half the cores, as the rest compute.
+_THREADS = min((os.cpu_count() or 1) // 2, 8)
+
+
+def in_threads(work: Callable[[int], None], count: int) -> None:
+    """``work(0)`` to ``work(count - 1)``, in several threads where there are cores for it; the first error surfaces."""
+    if _THREADS < 2:
+        for i in range(count):
+            work(i)
+    else:
+        for _ in _pool().map(work, range(count)):
+            pass
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_THREADS, "decode")
 
 
 class Prefetcher:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 
 from caffe_torch import wire
 from caffe_torch.errors import CaffeError
+from caffe_torch.lazy import Lazy
+
+if TYPE_CHECKING:
+    import cv2
+else:
+    cv2 = Lazy("cv2")
 
 TRAIN = 0
 
@@ -26,7 +31,11 @@ def datum_array(datum: Any, where: str, param: Any) -> np.ndarray:
         image = cv2.imdecode(np.frombuffer(datum.data, np.uint8), flag)
         if image is None:
             raise CaffeError(f"{where}: its image cannot be decoded")
-        return np.ascontiguousarray(image[None] if image.ndim == 2 else image.transpose(2, 0, 1))
+        if image.ndim == 2:
+            return image[None]
+        planes = np.empty((image.shape[2], *image.shape[:2]), image.dtype)
+        cv2.split(image, list(planes))
+        return planes
     shape = (datum.channels, datum.height, datum.width)
     count = shape[0] * shape[1] * shape[2]
     if datum.data:
@@ -50,6 +59,11 @@ class Transformer:
             mean = wire.read_blob(memoryview(wire.read_bytes(param.mean_file)), param.mean_file)
             self.mean = mean.reshape(mean.shape[-3:])
 
+    @property
+    def draws(self) -> bool:
+        """Whether an image's window or side is drawn."""
+        return bool(self.param.mirror or (self.param.crop_size and self.phase == TRAIN))
+
     def shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """(channels, height, width) after the crop of an image of ``shape``."""
         crop = self.param.crop_size
@@ -57,21 +71,25 @@ class Transformer:
             raise CaffeError(f"transform_param: crop_size {crop} is larger than the image, {shape[1]}x{shape[2]}")
         return (shape[0], crop, crop) if crop else shape
 
-    def __call__(self, image: np.ndarray, out: np.ndarray) -> None:
-        """Write the transformed ``image`` (channels, height, width) into ``out`` (float32, after the crop)."""
+    def __call__(self, image: np.ndarray, out: np.ndarray, generator: np.random.Generator | None = None) -> None:
+        """Write the transformed ``image`` (channels, height, width) into ``out`` (float32, after the crop).
+
+        ``generator`` draws crop and mirroring, the transformer's own by default.
+        """
+        generator = generator or self.generator
         channels, height, width = image.shape
         crop = self.param.crop_size
         top = left = 0
         if crop:
             if self.phase == TRAIN:
-                top = int(self.generator.integers(height - crop + 1))
-                left = int(self.generator.integers(width - crop + 1))
+                top = int(generator.integers(height - crop + 1))
+                left = int(generator.integers(width - crop + 1))
             else:
                 top, left = (height - crop) // 2, (width - crop) // 2
         window = np.s_[:, top : top + out.shape[1], left : left + out.shape[2]]
         part = image[window]
         # As in Caffe, mirroring is drawn in both phases.
-        flip = self.param.mirror and self.generator.integers(2) == 1
+        flip = self.param.mirror and generator.integers(2) == 1
         target = out[:, :, ::-1] if flip else out
         if self.mean is not None:
             if self.mean.shape != image.shape:

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from caffe_torch import distributed, log
+from caffe_torch import device, distributed, log
 from caffe_torch.errors import CaffeError
 from caffe_torch.layers.base import Layer, register
 from caffe_torch.layers.prefetching import PrefetchingLayer, Reader, first_record
 from caffe_torch.lmdb_reader import open_source, parse
+from caffe_torch.prefetch import in_threads
 from caffe_torch.proto import caffe_pb2
 from caffe_torch.transform import TRAIN, Transformer, datum_array
 
@@ -62,17 +63,19 @@ class _Records:
             begin = self.start + self.rank + index * self.size * self.stride
             self._records = islice(self.source.records(begin), 0, None, self.stride)
         self._next = index + 1
-        self.transform.generator = np.random.default_rng((self.seed, index))
+        records = list(islice(self._records, self.size))
+        first, _ = self._array(*records[0])  # a batch is as large as its first record
+        images = device.host_array(self.size, *self.transform.shape(first.shape))
         labels = np.empty(self.size, np.float32)
-        images = first = None
-        for i, (key, value) in enumerate(islice(self._records, self.size)):
-            array, labels[i] = self._array(key, value)
-            if images is None or first is None:  # a batch is as large as its first record
-                first = array
-                images = np.empty((self.size, *self.transform.shape(array.shape)), np.float32)
-            self._check_shape(key, array, first)
-            self.transform(array, images[i])
-        assert images is not None
+
+        def fill(i: int) -> None:
+            array, labels[i] = self._array(*records[i])
+            self._check_shape(records[i][0], array, first)
+            # Draws of its own for each image: threads may make them in any order.
+            draws = np.random.default_rng((self.seed, index, i)) if self.transform.draws else None
+            self.transform(array, images[i], draws)
+
+        in_threads(fill, self.size)
         return images, labels
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import h5py
 import numpy as np
 import torch
 
@@ -12,7 +11,13 @@ from caffe_torch import distributed, rng
 from caffe_torch.blob import Blob
 from caffe_torch.errors import CaffeError
 from caffe_torch.layers.base import Layer, register
+from caffe_torch.lazy import Lazy
 from caffe_torch.transform import TRAIN
+
+if TYPE_CHECKING:
+    import h5py
+else:
+    h5py = Lazy("h5py")
 
 
 @register("HDF5Data")

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 
 from caffe_torch import distributed
 from caffe_torch.errors import CaffeError
 from caffe_torch.layers.base import register
 from caffe_torch.layers.prefetching import PrefetchingLayer, Reader, first_record
+from caffe_torch.lazy import Lazy
 from caffe_torch.transform import TRAIN, Transformer
+
+if TYPE_CHECKING:
+    import cv2
+else:
+    cv2 = Lazy("cv2")
 
 
 def read_image(path: str, color: bool = True, size: tuple[int, int] | None = None) -> np.ndarray:

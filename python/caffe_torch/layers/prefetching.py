@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 import numpy as np
-import torch
+from torch import Tensor
 
-from caffe_torch import rng
+from caffe_torch import device, rng
 from caffe_torch.blob import Blob
 from caffe_torch.layers.base import Layer
 from caffe_torch.prefetch import Prefetcher
@@ -30,10 +30,10 @@ class _Ahead:
     def __init__(self, reader: Reader, start: int):
         self._reader, self._next = reader, start
 
-    def __call__(self) -> tuple[np.ndarray, np.ndarray]:
-        batch = self._reader.batch(self._next)
+    def __call__(self) -> tuple[Tensor, Tensor]:
+        items, labels = self._reader.batch(self._next)
         self._next += 1
-        return batch
+        return device.upload(items), device.upload(labels)
 
 
 class PrefetchingLayer(Layer):
@@ -72,10 +72,10 @@ class PrefetchingLayer(Layer):
             self._prefetcher = Prefetcher(_Ahead(self.reader, self.served), self.param.data_param.prefetch)
         items, labels = self._prefetcher.next()
         self.served += 1
-        top[0].adopt_shape(items.shape)
-        top[0].assign(torch.from_numpy(items))
+        top[0].adopt_shape(tuple(items.shape))
+        top[0].assign(device.received(items))
         if len(top) > 1:
-            top[1].assign(torch.from_numpy(labels))
+            top[1].assign(device.received(labels))
 
     def backward(self, top: list[Blob], propagate_down: list[bool], bottom: list[Blob]) -> None:
         """Data has no gradient."""

@@ -54,6 +54,7 @@ class PythonLayer(Layer):
         self.user.reshape(bottom, top)
 
     def forward(self, bottom: list[Blob], top: list[Blob]) -> None:
+        Blob.fetch(bottom)
         self.user.forward(bottom, top)
 
     def backward(self, top: list[Blob], propagate_down: list[bool], bottom: list[Blob]) -> None:

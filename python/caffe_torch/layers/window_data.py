@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 
 from caffe_torch import wire
@@ -15,6 +14,12 @@ from caffe_torch.errors import CaffeError
 from caffe_torch.layers.base import register
 from caffe_torch.layers.image_data import read_image
 from caffe_torch.layers.prefetching import PrefetchingLayer, Reader
+from caffe_torch.lazy import Lazy
+
+if TYPE_CHECKING:
+    import cv2
+else:
+    cv2 = Lazy("cv2")
 
 Box = tuple[int, int, int, int]
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import caffe_torch as caffe
-from caffe_torch import CaffeError
+from caffe_torch import CaffeError, prefetch
 from caffe_torch.proto import caffe_pb2
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 3, 6, 6), dtype=np.uint8)
@@ -80,3 +80,14 @@ def test_a_missing_database_is_named(tmp_path):
     (tmp_path / "db").mkdir()
     with pytest.raises(CaffeError, match="db: is no LMDB"):
         net(tmp_path)
+
+
+def test_crops_and_mirrors_do_not_depend_on_how_many_threads_make_them(tmp_path, monkeypatch):
+    batches = []
+    for threads in (1, 4):
+        monkeypatch.setattr(prefetch, "_THREADS", threads)
+        caffe.set_random_seed(3)
+        n = net(tmp_path, "crop_size: 4 mirror: true", caffe.TRAIN, batch=5)
+        n.forward()
+        batches.append([n.forward()["d"].copy() for _ in range(3)])
+    np.testing.assert_array_equal(*batches)

@@ -1,0 +1,38 @@
+"""Batches made ahead, in one thread or several."""
+
+import threading
+
+import numpy as np
+import pytest
+
+from caffe_torch import prefetch
+from caffe_torch.errors import CaffeError
+
+
+@pytest.fixture(params=[1, 4])
+def threads(request, monkeypatch):
+    monkeypatch.setattr(prefetch, "_THREADS", request.param)
+    prefetch._pool.cache_clear()
+    yield request.param
+    prefetch._pool.cache_clear()
+
+
+def test_every_item_is_made_once(threads):
+    counts, makers = np.zeros(50, int), set()
+
+    def work(i):
+        counts[i] += 1
+        makers.add(threading.get_ident())
+
+    prefetch.in_threads(work, 50)
+    assert (counts == 1).all()
+    assert (threading.get_ident() in makers) == (threads == 1)
+
+
+def test_the_first_error_surfaces(threads):
+    def work(i):
+        if i >= 3:
+            raise CaffeError(f"record {i}")
+
+    with pytest.raises(CaffeError, match="record 3"):
+        prefetch.in_threads(work, 8)
