@@ -20,7 +20,6 @@ import torch
 TABLE = "MULTIWEIGHT_PARITY_TABLE"
 TABLE_COMMAND = "make parity-table"
 _table = deviations.Table()
-_versions: list[str] = []
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +31,6 @@ def table() -> deviations.Table:
 def pair() -> Iterator[pairs.Pair]:
     """Both engines and a folder with small LMDBs; skips, or fails where one is required, without an original."""
     made = pairs.Pair()
-    _versions.append(f"BVLC Caffe {made.original.version}; caffe_torch on PyTorch {torch.__version__}")
     try:
         files.write(made.files)
         yield made
@@ -75,15 +73,16 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         )
     if not _table.cases:
         return
+    versions = f"BVLC Caffe {original.find().version}; caffe_torch on PyTorch {torch.__version__}"
     terminalreporter.section(f"worst deviation from the original, {_table.cases} cases")
-    terminalreporter.write_line(_versions[0])
+    terminalreporter.write_line(versions)
     terminalreporter.write_line(_table.render())
     path = os.environ.get(TABLE)
     if path and not (skipped or terminalreporter.stats.get("failed") or terminalreporter.stats.get("error")):
         head = (
             f"<!-- Written by `{TABLE_COMMAND}`; not by hand. -->\n\n# Worst deviation from the original\n\n"
             f"max|a - b| / max|b| of a blob, the worst of all blobs of all cases: `{TABLE_COMMAND}`, one thread, CPU.\n"
-            f"{_versions[0]}.\nThe suite allows {deviations.TOLERANCE:g} where a section does not say otherwise.\n\n"
+            f"{versions}.\nThe suite allows {deviations.TOLERANCE:g} where a section does not say otherwise.\n\n"
         )
         Path(path).write_text(head + _table.render().rstrip() + "\n", encoding="utf-8")
         terminalreporter.write_line(f"written to {path}")
