@@ -101,8 +101,8 @@ def main() -> int:
         # The last panel is shorter: this is a little too much.
         whole = times["pass"][which] + own * mean + (tiles - own) * times["pair"][which]
         print(f"projected: {whole:,.0f} {name} = {whole / 3600:.2f} h")
-    asked = f"asked for {args.memory / 1000:.2f} GB beside libraries"
-    print(f"peak resident memory: {found['peak'] / 1e9:.2f} GB ({asked})")
+    peak = found["peak"] / 1e9
+    print(f"peak resident memory: {peak:.2f} GB (asked for {args.memory / 1000:.2f} GB beside the libraries)")
     return 0
 
 

@@ -45,6 +45,8 @@ def test_every_method_is_scored_beside_the_untrained_net_and_chance(runs):
     report = (runs / "tiny/report/report.md").read_text()
     assert all(word in report for word in ("| Color |", "untrained", "random", "multi-weight 1/3"))
     assert (runs / "tiny/report/histogram.png").read_bytes()[:4] == b"\x89PNG"
+    page = (runs / "tiny/report/report.html").read_text()
+    assert "gallery-data" in page and page.count("data:image/jpeg;base64,") > 20
 
 
 def test_a_finished_step_is_skipped_and_says_so(runs):

@@ -79,7 +79,7 @@ class Search:
         self.limits = np.full(queries.n, -np.inf)
         self.pairs: list[Pairs] = []
         self.held = 0
-        self.level = 0
+        self.deep = 1
         self._ready: dict[tuple[bool, int], Block] = {}
         self._pool = ThreadPoolExecutor(threads or default_threads())
 
@@ -130,32 +130,38 @@ class Search:
 
     def _pair(self, a: range, b: range, same: bool) -> None:
         triangle = same and a == b
+        if self._closed(a, b.start).all() and (not self.itself or self._closed(b, a.start).all()):
+            return
         crowd = _CROWD * self.k * (len(a) + len(b)) + 1000
-        for level in range(self.level, len(self.products)):
+        level = 0
+        while level < len(self.products):
             product = self.products[level]
             left, right = self._block(product, True, a), self._block(product, same, b)
-            found = self._screen(product, left, right, triangle)
-            if len(found) <= crowd:
+            found = self._screen(product, left, right, triangle, 4 * crowd)
+            if found is not None and len(found) <= crowd:
                 self.pairs.append(found)
                 self.held += len(found)
                 return
-            if level + 1 < len(self.products) - 1:
-                self.level = level + 1
-                self._ready.clear()
+            # Too coarse here: what parted the last such block will part this one.
+            level = max(level + 1, self.deep)
+            self.deep = level
         # Thousands of scores are equal: most pairs are needed, and only their order by index decides.
         self._tighten()
         self._score()
-        self._score_all(a, b, True, triangle)
-        if self.itself and not triangle:
-            self._score_all(b, a, False, False)
+        self._score_all(a, b, triangle)
+
+    def _closed(self, part: range, start: int) -> np.ndarray:
+        """Of the queries ``part``, those that nothing from the candidate ``start`` on can change: k perfect scores."""
+        worst, last = self.ranking.worst[part.start : part.stop], self.ranking.indices[part.start : part.stop, -1]
+        return (worst >= (1.0 if self.space.cosine else 0.0)) & (last >= 0) & (last < start)
 
     def _block(self, product: Any, left: bool, part: range) -> Block:
         key = (left, part.start)
-        if key in self._ready and product is self.products[self.level]:
+        if key in self._ready and product is self.products[0]:
             return self._ready[key]
         raw, first, rows = self._side(left)
         block = self.space.block(product, rows, raw[part.start - first : part.stop - first], part.start)
-        if product is self.products[self.level] and product.bytes < 8:
+        if product is self.products[0] and product.bytes < 8:
             self._ready[key] = block
         return block
 
@@ -163,7 +169,8 @@ class Search:
         raw, first = self._raw[:2] if left else self._raw[2:]
         return raw, first, self.queries if left else self.candidates
 
-    def _screen(self, product: Any, a: Block, b: Block, triangle: bool) -> Pairs:
+    def _screen(self, product: Any, a: Block, b: Block, triangle: bool, most: int) -> Pairs | None:
+        """The pairs of two blocks that can matter; None where they are clearly more than ``most``."""
         values = product.multiply(a.stored, b.stored)
         bias = (a.bias, b.bias)
         lows: list[np.ndarray | None] = [None, None]
@@ -184,8 +191,11 @@ class Search:
                 output = product.output * np.maximum(np.abs(left - other.bias.max()), np.abs(left - other.bias.min()))
                 low = target - (error + output) * (1 + product.output)
             low = np.where(np.isneginf(target), -np.inf, low)
+            low[self._closed(range(one.start, one.stop), other.start)] = np.inf
             lows[axis] = np.nextafter(low.astype(np.float32), np.float32(-np.inf)).astype(np.float64)
         rows, columns, found = product.select(values, bias, (lows[0], lows[1]), triangle, self._pool)
+        if len(rows) > most:
+            return None
         return self._intervals(product, a, b, rows, columns, found.astype(np.float64))
 
     def _intervals(
@@ -261,31 +271,38 @@ class Search:
         """Raise the limits to what the ranking holds."""
         np.maximum(self.limits, self.space.lowest(self.ranking.worst), out=self.limits)
 
-    def _score_all(self, part: range, others: range, left: bool, triangle: bool) -> None:
-        """Every score of two blocks, for the queries ``part``; equal rows are computed once."""
-        raw, first, rows = self._side(left)
-        other, other_first, other_rows = self._side(not left)
-        block = other[others.start - other_first : others.stop - other_first]
+    def _score_all(self, a: range, b: range, triangle: bool) -> None:
+        """Every score of two blocks, for the rows and, of a set against itself, for the columns."""
+        (raw, first, rows), (other, other_first, other_rows) = self._side(True), self._side(False)
+        block = other[b.start - other_first : b.stop - other_first]
+        # Equal rows are computed once: a dead net has thousands.
         as_bytes = np.ascontiguousarray(block).view(np.dtype((np.void, block.itemsize * block.shape[1]))).reshape(-1)
         _, some, place = np.unique(as_bytes, return_index=True, return_inverse=True)
-        squares = other_rows.squares[others.start : others.stop][some]
-        for start in range(part.start, part.stop, STRIP):
-            stop = min(start + STRIP, part.stop)
-            queries = np.arange(start, stop)
+        squares = other_rows.squares[b.start : b.stop][some]
+        for start in range(a.start, a.stop, STRIP):
+            mine = range(start, min(start + STRIP, a.stop))
             scores = self.exact.many_to_many(
-                raw[start - first : stop - first], rows.squares[start:stop], block[some], squares
+                raw[start - first : mine.stop - first], rows.squares[start : mine.stop], block[some], squares
             )[:, place.reshape(-1)]
             if triangle:
-                scores[queries - start, queries - others.start] = -np.inf
-            full = self.ranking.indices[queries, -1] >= 0
-            hope = np.flatnonzero(~full | (scores.max(axis=1) >= self.ranking.worst[queries]))
-            best = np.argsort(-scores[hope], axis=1, kind="stable")[:, : self.k]
-            values = np.take_along_axis(scores[hope], best, axis=1).reshape(-1)
-            found = (best + others.start).reshape(-1)
-            who = np.repeat(queries[hope], best.shape[1])
-            other_than_self = ~(triangle & (who == found))
-            self.ranking.offer(who[other_than_self], found[other_than_self], values[other_than_self])
+                queries = np.arange(start, mine.stop)
+                scores[queries - start, queries - b.start] = -np.inf
+            self._offer_all(mine, b, scores)
+            if self.itself and not triangle:
+                self._offer_all(b, mine, scores.T)
         self.learn()
+
+    def _offer_all(self, part: range, others: range, scores: np.ndarray) -> None:
+        """Take the best of whole rows of scores into the ranking; -inf is no pair."""
+        queries = np.arange(part.start, part.stop)
+        full = self.ranking.indices[queries, -1] >= 0
+        hope = np.flatnonzero(~full | (scores.max(axis=1) >= self.ranking.worst[queries]))
+        hope = hope[~self._closed(part, others.start)[hope]]
+        best = np.argsort(-scores[hope], axis=1, kind="stable")[:, : self.k]
+        values = np.take_along_axis(scores[hope], best, axis=1).reshape(-1)
+        who, found = np.repeat(queries[hope], best.shape[1]), (best + others.start).reshape(-1)
+        real = values > -np.inf
+        self.ranking.offer(who[real], found[real], values[real])
 
 
 def default_threads() -> int:

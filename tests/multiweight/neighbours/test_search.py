@@ -287,3 +287,19 @@ print(json.dumps(peak() - before))
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) < 20 << 20
+
+
+@pytest.mark.parametrize("metric", retrieval.METRICS)
+def test_equal_features_cost_little_and_go_by_index(metric, monkeypatch):
+    """A dead net gives every image the same feature: once a row has k perfect scores, nothing later is computed."""
+    computed, way = [], ExactScores.many_to_many
+    monkeypatch.setattr(
+        ExactScores, "many_to_many", lambda self, a, *rest: computed.append(len(a)) or way(self, a, *rest)
+    )
+    x = np.tile(np.random.default_rng(1).random(8).astype(np.float32), (1500, 1))
+    x[1400:] += 1
+    indices, scores = top_k(x, 3, metric, block=100)
+    assert indices[0].tolist() == [1, 2, 3] and (indices[4:1400] == [0, 1, 2]).all()
+    assert indices[1400].tolist() == [1401, 1402, 1403] and (scores == (1 if metric == "cosine" else 0)).all()
+    # 15 blocks on the diagonal and those of the first rows, of 120 in all.
+    assert sum(computed) <= 40 * 100
