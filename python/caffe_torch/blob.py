@@ -164,7 +164,8 @@ class _Array:
         """Give the array another shape; the first elements stay, as far as they fit."""
         if shape == self.shape:
             return
-        old = None if self.is_zero else self.numpy().reshape(-1)
+        # What was promised for the old shape is not computed for the new one's sake: its source may have changed too.
+        old = None if self.is_zero or self._promise is not None else self.numpy().reshape(-1)
         size = _count(shape)
         self.shape = shape
         self._become_known()

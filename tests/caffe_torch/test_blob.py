@@ -100,6 +100,18 @@ def test_lrn_and_pooling_keep_no_blob_between_them(net):
     assert shapes.count((4, 8, 7, 7)) <= 2  # conv's data and diff
 
 
+def test_an_input_of_another_shape_goes_through(net):
+    fresh = run_unread(net, 1)
+    for shape in ((2, 6, 9, 9), (5, 6, 9, 9), (4, 6, 9, 9)):
+        fresh.blobs["x"].reshape(*shape)
+        run(fresh, 2)
+        expected = run_unread(net, 1)
+        expected.blobs["x"].reshape(*shape)
+        run(expected, 2, BLOBS)
+        np.testing.assert_array_equal(fresh.blobs["norm"].data, expected.blobs["norm"].data)
+        np.testing.assert_array_equal(fresh.blobs["norm"].diff, expected.blobs["norm"].diff)
+
+
 def test_a_promise_on_a_blob_with_a_view_is_kept_at_once():
     blob, source = Blob(2, 3), Blob(2, 3)
     view = blob.data
