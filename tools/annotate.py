@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -35,8 +34,6 @@ def parser() -> argparse.ArgumentParser:
 
 def main() -> int:
     args = parser().parse_args()
-    # The net's own lines (one a layer) would drown what is asked for.
-    os.environ.setdefault("GLOG_minloglevel", "1")
     caffe = engine.select(args.engine)
     engine.use_device(caffe, args.gpu)
     net = annotation.Annotator(caffe, Dataset(args.dataset, args.runs).run(args.variant), args.iteration, args.views)

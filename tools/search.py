@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -32,8 +31,6 @@ def parser() -> argparse.ArgumentParser:
 
 def main() -> int:
     args = parser().parse_args()
-    # The net's own lines (one a layer) would drown what is asked for.
-    os.environ.setdefault("GLOG_minloglevel", "1")
     if args.k < 1:
         raise UserError(f"--k {args.k}: expected 1 or more")
     dataset = Dataset(args.dataset, args.runs)
