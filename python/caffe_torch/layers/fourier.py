@@ -21,6 +21,9 @@ _SLOWDOWN = 2.2
 #: Below this batch the transform of the weights is not worth it, nor are the products by then.
 _LEAST_BATCH = 16
 
+#: Complex elements of the columns that a thread transforms at a time, unless one column has more.
+_COLUMNS = 1 << 18
+
 Pair = tuple[int, int]
 
 
@@ -164,17 +167,24 @@ def _product(name: str, matrix: Tensor, row: Tensor, *shape: int) -> Tensor:
     return torch.mm(matrix, row, out=product).view(len(matrix), *shape)
 
 
+def _columns(width: int, elements: int) -> list[slice]:
+    """The columns of an image of ``elements`` elements each, some at a time where they are small."""
+    step = max(1, _COLUMNS // elements)
+    return [slice(i, min(i + step, width)) for i in range(0, width, step)]
+
+
 def _columns_in(x: Tensor, matrix: Tensor, name: str) -> Tensor:
-    """(n, c, h, w) transformed along h, column by column of the image: complex (bins, w, n * c)."""
+    """(n, c, h, w) transformed along h, some columns at a time: complex (bins, w, n * c)."""
     n, channels, height, width = x.shape
     result = _workspace(name, len(matrix), width, n * channels)
 
-    def transform(i: int) -> None:
-        column = _workspace("column", height, n * channels).zero_()
-        torch.view_as_real(column)[..., 0].view(height, n, channels).copy_(x[..., i].permute(2, 0, 1))
-        torch.mm(matrix, column, out=result[:, i])
+    def transform(part: slice) -> None:
+        values = x[..., part].permute(2, 3, 0, 1)
+        columns = _workspace("columns", *values.shape).zero_()
+        torch.view_as_real(columns)[..., 0].copy_(values)
+        torch.mm(matrix, columns.view(height, -1), out=result[:, part].view(len(matrix), -1))
 
-    share_out(transform, range(width))
+    share_out(transform, _columns(width, height * n * channels))
     return result
 
 
@@ -182,12 +192,14 @@ def _columns_out(rows: Tensor, matrix: Tensor, y: Tensor, bias: Tensor | None) -
     """The way back: complex (bins, w, n * c) into ``y`` (n, c, h, w), plus a bias a channel."""
     n, channels, height, width = y.shape
 
-    def transform(i: int) -> None:
-        column = torch.mm(matrix, rows[:, i], out=_workspace("column", height, n * channels))
-        real, values = torch.view_as_real(column)[..., 0].view(height, n, channels), y[..., i].permute(2, 0, 1)
+    def transform(part: slice) -> None:
+        values = y[..., part].permute(2, 3, 0, 1)
+        columns = _workspace("columns", *values.shape)
+        torch.mm(matrix, rows[:, part].view(len(matrix.t()), -1), out=columns.view(height, -1))
+        real = torch.view_as_real(columns)[..., 0]
         if bias is None:
             values.copy_(real)
         else:
             torch.add(real, bias, out=values)
 
-    share_out(transform, range(width))
+    share_out(transform, _columns(width, height * n * channels))
