@@ -83,7 +83,7 @@ def _adam(param: Any, iteration: int, rate: float, gradient: Tensor, history: li
 
 
 #: Elements updated at a time on a CPU: the operations of one update find weights, gradient and history in its caches.
-_BLOCK = 1 << 17
+_BLOCK = 1 << 20
 
 
 def in_step(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:

@@ -12,6 +12,7 @@ from caffe_torch import device, log
 from caffe_torch.errors import CaffeError
 from caffe_torch.params import Parameter
 from caffe_torch.solver_rules import HISTORIES, RULES, in_step
+from caffe_torch.threads import share_out
 
 
 class Updates:
@@ -38,7 +39,9 @@ class Updates:
     def _change(self, i: int, iteration: int, rate: float, scale: float, gradient: Tensor, weights: Tensor) -> None:
         """Change the ``weights`` of parameter ``i``, its gradient and history."""
         param, decay = self._param, self._parameters[i].decay_mult
-        for w, g, *history in in_step(weights, gradient, *(h[i] for h in self.history)):
+
+        def change(part: tuple[Tensor, ...]) -> None:
+            w, g, *history = part
             if scale != 1:
                 g.mul_(scale)
             if param.iter_size > 1:
@@ -47,6 +50,8 @@ class Updates:
             update = self._rule(param, iteration, rate, g, history)
             w.sub_(update)
             g.copy_(update)
+
+        share_out(change, in_step(weights, gradient, *(h[i] for h in self.history)))
 
     def _clip_scale(self) -> float:
         limit = self._param.clip_gradients

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Callable
 
 import torch
@@ -12,24 +12,20 @@ from caffe_torch import device
 from caffe_torch.blob import Recipe
 from caffe_torch.layers.shapes import count
 
-#: Elements that a thread of a CPU takes at a time: a few buffers of this size stay in its caches.
-_PART = 1 << 18
+#: Elements that a thread of a CPU takes at a time: few, for its buffers to stay in the caches, and many, for an operation
+#: to take longer than Python does to begin the next.
+_PART = 1 << 19
 
 
 def parts(shape: Sequence[int], where: torch.device, elements: int = _PART) -> list[slice]:
-    """A batch in parts of as many images as there are threads, or of more small ones; whole on a GPU.
-
-    ``elements`` is about what a thread gets of a part.
-    """
+    """A batch in parts of one image, or of more small ones: of about ``elements`` elements; whole on a GPU."""
     images = shape[0]
-    if where.type != "cpu":
-        return [slice(0, images)]
-    step = torch.get_num_threads() * max(1, elements // max(count(shape[1:]), 1))
+    step = max(1, elements // max(count(shape[1:]), 1)) if where.type == "cpu" else max(images, 1)
     return [slice(i, min(i + step, images)) for i in range(0, images, step)]
 
 
 class Images:
-    """The images of one blob: of its tensor, or as its recipe makes them, channels last."""
+    """The images of one blob: of its tensor or, on a CPU, as its recipe makes them, channels last."""
 
     def __init__(self, recipe: Recipe | None, shape: tuple[int, ...], tensor: Callable[[], Tensor]):
         self._recipe, self._shape = recipe, shape
@@ -43,17 +39,15 @@ class Images:
             return self._whole
         return torch.empty(self._shape, device="meta", memory_format=torch.channels_last)
 
-    def parts(self) -> Iterator[tuple[slice, Tensor]]:
-        """(which images, they themselves); the next part may overwrite the last."""
-        scratch: Tensor | None = None
-        for part in parts(self._shape, self._where):
-            if self._whole is not None:
-                yield part, self._whole[part]
-                continue
-            assert self._recipe is not None
-            if scratch is None:
-                shape = (part.stop - part.start, *self._shape[1:])
-                scratch = torch.empty(shape, device=self._where, memory_format=torch.channels_last)
-            images = scratch[: part.stop - part.start]
-            self._recipe(part, images)
-            yield part, images
+    def parts(self) -> list[slice]:
+        return parts(self._shape, self._where)
+
+    def part(self, images: slice) -> Tensor:
+        """Some of the images; not to be changed."""
+        if self._whole is not None:
+            return self._whole[images]
+        assert self._recipe is not None
+        shape = (images.stop - images.start, *self._shape[1:])
+        made = torch.empty(shape, device=self._where, memory_format=torch.channels_last)
+        self._recipe(images, made)
+        return made

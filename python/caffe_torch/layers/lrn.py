@@ -12,6 +12,7 @@ from torch import Tensor
 from caffe_torch.blob import Blob
 from caffe_torch.layers.base import FunctionLayer, register
 from caffe_torch.layers.images import Images, parts
+from caffe_torch.threads import share_out
 
 
 def _rows(x: Tensor) -> Tensor:
@@ -106,8 +107,7 @@ class LRN(FunctionLayer):
         elif propagate_down[0]:
             x, dx = bottom[0].tensor().data, bottom[0].diff_room(self._like(bottom[0]))
             gradients = Images(top[0].promised_diff(), top[0].shape, top[0].diff_tensor)
-            for part, dy in gradients.parts():
-                self._gradient(x[part], dy, dx[part])
+            share_out(lambda part: self._gradient(x[part], gradients.part(part), dx[part]), gradients.parts())
             bottom[0].assign_diff(dx)
 
     def _like(self, blob: Blob) -> Tensor:
@@ -120,10 +120,13 @@ class LRN(FunctionLayer):
     def _output(self, bottom: Blob, images: slice, y: Tensor) -> None:
         """Write the output for some images into ``y``."""
         x = bottom.tensor().data[images]
-        for part in parts(y.shape, y.device):
+
+        def normalise(part: slice) -> None:
             xs, out = _rows(_in_layout_of(x[part], y[part])), _rows(y[part])
             _, power = self._scale(xs)
             torch.mul(xs, power, out=out)
+
+        share_out(normalise, parts(y.shape, y.device))
 
     def _gradient(self, x: Tensor, dy: Tensor, dx: Tensor) -> None:
         """Write the gradient by the images ``x`` into ``dx``."""

@@ -16,6 +16,7 @@ from caffe_torch import device
 from caffe_torch.blob import Blob
 from caffe_torch.layers.base import FunctionLayer, Layer, register
 from caffe_torch.layers.images import Images, parts
+from caffe_torch.threads import share_out
 
 Pair = tuple[int, int]
 
@@ -170,11 +171,13 @@ class Pooling(FunctionLayer):
         images = Images(bottom[0].promised(), bottom[0].shape, bottom[0].tensor)
         like = _like(images.like(), top[0].shape)
         y, positions = top[0].room(like), torch.empty_like(like, dtype=torch.int32, device=device.current())
-        for part, x in images.parts():
-            index = torch.empty_like(y[part], dtype=torch.int64)
-            arguments = self._arguments()
-            torch.ops.aten.max_pool2d_with_indices.out(_fast_format(x), *arguments, out=y[part], indices=index)
+
+        def pool(part: slice) -> None:
+            x, index = _fast_format(images.part(part)), torch.empty_like(y[part], dtype=torch.int64)
+            torch.ops.aten.max_pool2d_with_indices.out(x, *self._arguments(), out=y[part], indices=index)
             positions[part] = index  # half the memory of what PyTorch gives and takes
+
+        share_out(pool, images.parts())
         self._index = positions
         top[0].assign(y)
 
@@ -188,10 +191,13 @@ class Pooling(FunctionLayer):
     def _gradient(self, dy: Tensor, index: Tensor, images: slice, dx: Tensor) -> None:
         """Write the gradient by some images of the bottom into ``dx``."""
         dy, index = dy[images], index[images]
-        for part in parts(dx.shape, dx.device):
+
+        def share(part: slice) -> None:
             torch.ops.aten.max_pool2d_with_indices_backward.grad_input(
                 dy[part], dx[part], *self._arguments(), index[part].long(), grad_input=dx[part]
             )
+
+        share_out(share, parts(dx.shape, dx.device))
 
     def _plain_max(self, bottom: Blob, top: list[Blob]) -> bool:
         """Whether PyTorch's max pooling does all, in which case its own gradient spares autograd's detours."""
