@@ -271,14 +271,14 @@ def test_the_same_neighbours_as_faiss_where_scores_differ():
 def test_memory_stays_below_the_bound(tmp_path):
     """49 MB of features, streamed by a process that may take 16 MB beside its libraries."""
     x = np.random.default_rng(1).normal(size=(6000, 2048)).astype(np.float32)
-    path = written(tmp_path / "f.h5", x)
+    path, small = written(tmp_path / "f.h5", x), written(tmp_path / "small.h5", x[:600])
     script = f"""
 import json, resource, sys
 import numpy as np
 from multiweight import retrieval
 def peak():
     return int(next(l for l in open("/proc/self/status") if l.startswith("VmHWM")).split()[1]) << 10
-retrieval.top_k(np.random.default_rng(0).normal(size=(600, 2048)), 10, device="cpu", threads=1)
+retrieval.top_k({str(small)!r}, 10, memory=16 << 20, device="cpu", threads=1)
 before = peak()
 retrieval.top_k({str(path)!r}, 10, memory=16 << 20, device="cpu", threads=1)
 print(json.dumps(peak() - before))
