@@ -12,8 +12,8 @@ from caffe_torch import device
 from caffe_torch.blob import Recipe
 from caffe_torch.layers.shapes import count
 
-#: Elements that a thread of a CPU takes at a time: few, for its buffers to stay in the caches, and many, for an operation
-#: to take longer than Python does to begin the next.
+#: Elements that a thread of a CPU takes at a time: few, for its buffers to stay in the caches, and many, for an
+#: operation to take longer than Python does to begin the next.
 _PART = 1 << 19
 
 
