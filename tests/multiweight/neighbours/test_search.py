@@ -269,7 +269,7 @@ def test_the_same_neighbours_as_faiss_where_scores_differ():
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="resident memory is read from /proc")
 def test_memory_stays_below_the_bound(tmp_path):
-    """49 MB of features, streamed by a process that may take 16 MB beside its libraries, and half as much of the heap's.
+    """49 MB of features, streamed by a process that may take 16 MB beside its libraries; 8 more are the heap's.
 
     The first search loads the libraries, whose buffers are made as the first panels come.
     """
