@@ -20,12 +20,6 @@ settings=(DATASET=sample-shop)
 [ "$(id -u)" = 0 ] || fail "building without a daemon needs root: run it by sudo, or make docker-cpu with Docker"
 command -v buildah >/dev/null || fail "buildah is missing: on Debian and Ubuntu, apt-get install buildah"
 
-# As in original_root.sh: what is mounted ends with this process, however it ends.
-if [ "${MULTIWEIGHT_OWN_MOUNTS:-}" != check ]; then
-    unshare --mount true 2>/dev/null || fail "this machine lets not even root mount (a container?): run it outside"
-    exec env MULTIWEIGHT_OWN_MOUNTS=check unshare --mount --propagation private docker/check.sh "$work" ${mirror:+"$mirror"}
-fi
-
 # Storage of its own: nothing of the machine's images is read or left behind.
 store() {
     buildah --root "$work/storage/images" --runroot "$work/storage/state" "$@"
@@ -33,8 +27,7 @@ store() {
 
 drop_storage() {
     if [ -d "$work/storage" ]; then
-        store rm --all >/dev/null 2>&1 || true
-        umount --quiet --recursive "$work/storage/images/overlay" 2>/dev/null || true
+        store rm --all >/dev/null
         rm -rf --one-file-system "$work/storage"
     fi
 }
