@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
+import time
 import weakref
 from collections.abc import Iterator
 from typing import Any
@@ -15,6 +17,9 @@ from caffe_torch.proto import caffe_pb2
 
 # One environment a path and process: LMDB forbids a second.
 _open: weakref.WeakValueDictionary[str, Source] = weakref.WeakValueDictionary()
+
+#: How often, in steps of _PAUSE seconds, to wait for a reader of a net that is gone: its thread ends a little later.
+_TRIES, _PAUSE = 100, 0.02
 
 #: How many records ``sample`` reads at each end, and how many in between.
 _ENDS, _BETWEEN = 4, 24
@@ -29,8 +34,7 @@ class Source:
         if not os.path.isdir(path) or not os.path.exists(file):
             raise CaffeError(f"{path}: is no LMDB (a folder with data.mdb is expected): build it first")
         try:
-            # Nobody writes to a finished LMDB, and without the lock file a reader needs no write permission.
-            self.environment = lmdb.open(path, readonly=True, lock=False, readahead=True, max_readers=64)
+            self.environment = _environment(path)
             with self.environment.begin() as transaction:
                 stat = transaction.stat()
                 self.count = stat["entries"]
@@ -89,6 +93,19 @@ class Source:
                     yield key, cursor.value()
         except lmdb.Error as error:
             raise CaffeError(f"{self.path}: is damaged ({error}): build it anew") from None
+
+
+def _environment(path: str) -> lmdb.Environment:
+    """The environment, without the lock file: a finished LMDB has no writer, and a reader needs no write permission."""
+    for tried in range(_TRIES):
+        try:
+            return lmdb.open(path, readonly=True, lock=False, readahead=True, max_readers=64)
+        except lmdb.Error as error:
+            if "already open" not in str(error) or tried == _TRIES - 1:
+                raise
+            gc.collect()
+            time.sleep(_PAUSE)
+    raise AssertionError("the last try returns or raises")
 
 
 def _between(first: bytes, last: bytes) -> Iterator[bytes]:

@@ -22,7 +22,8 @@ import zlib
 # Before any library is loaded: both engines compute with one thread, and the original logs as `caffe train` does.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"
-os.environ["GLOG_minloglevel"] = "0"
+if __name__ == "__main__":  # imported, it leaves the tests' own environment alone
+    os.environ["GLOG_minloglevel"] = "0"
 os.environ["GLOG_logtostderr"] = "1"
 
 import numpy as np  # noqa: E402
