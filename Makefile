@@ -102,7 +102,7 @@ ONE_GPU = $(patsubst all,0,$(firstword $(subst $(comma), ,$(GPU))))
 
 .PHONY: setup demo reproduce shop keywords records clean-records statistics split lmdb sheet subset prototxt train \
         train-multilabel train-multitask train-multiweight train-multiweight-third features evaluate report annotate \
-        search test lint proto clean committed-prototxt docker-cpu docker-gpu docker-run docker-train-multiweight \
+        search study study-report test lint proto clean committed-prototxt docker-cpu docker-gpu docker-run docker-train-multiweight \
         docker-check original-root original-run test-parity parity-table bench bench-retrieval
 .DELETE_ON_ERROR:
 
@@ -180,6 +180,18 @@ features: $(READY)
 evaluate: $(READY)
 	$(PY) tools/evaluate.py $(RUN) --all --random --metric $(METRIC) --denominator $(DENOMINATOR) \
 	  --candidates $(CANDIDATES) --memory $(MEMORY)
+
+# The study (docs/study/fashion/study.yaml): stopped at any point, the same command goes on. ONLY="core independent" runs
+# some of its experiments, JOBS trials run at a time.
+STUDY ?= docs/study/fashion
+JOBS  ?= 1
+ONLY  ?=
+study: lmdb
+	$(PY) tools/run_study.py $(STUDY) --runs $(RUNS) --jobs $(JOBS) $(foreach e,$(ONLY),--only $(e)) $(if $(GPU),--gpu $(GPU))
+	@$(MAKE) --no-print-directory study-report
+
+study-report: $(READY)
+	$(PY) tools/report_study.py $(STUDY)
 
 report: $(READY)
 	$(PY) tools/report.py $(RUN) $(if $(FAILURES),--failures-first) $(foreach s,$(SUBSETS),--subset $(s))

@@ -101,15 +101,17 @@ def for_dataset(
     rescale: bool = False,
     net: dict[str, Any] | None = None,
     solver: dict[str, Any] | None = None,
+    name: str | None = None,
 ) -> Recipe:
     """The recipe of a run on packed data: sizes, counts and labels come from ``dataset.json`` and ``catalog.yaml``.
 
     ``net`` and ``solver`` override fields of NetSettings and SolverSettings (None: the default). The crop's default is
-    7/8 of the image's side: 224 of 256.
+    7/8 of the image's side: 224 of 256. ``name`` is the run's own, where it is not that of the method.
     """
     catalog = Catalog.load(dataset.catalog)
     info = _info(dataset, catalog)
-    name, head, used, chosen_c = choose(variant, scheme, c, rescale)
+    method, head, used, chosen_c = choose(variant, scheme, c, rescale)
+    name = name or method
     counts = {group: int(info["group_images"][group]) for group in catalog.names}
     gamma = weights.compute(used, weights.proportions(counts), c=chosen_c, rescale=rescale, counts=counts)
     size = int(info["size"])
