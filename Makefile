@@ -181,13 +181,14 @@ evaluate: $(READY)
 	$(PY) tools/evaluate.py $(RUN) --all --random --metric $(METRIC) --denominator $(DENOMINATOR) \
 	  --candidates $(CANDIDATES) --memory $(MEMORY)
 
-# The study (docs/study/fashion/study.yaml): stopped at any point, the same command goes on. ONLY="core independent" runs
+# The study, make study DATA=../shared/datasets/fashion-product-images-small: stopped at any point, the same command goes on. ONLY="core independent" runs
 # some of its experiments, JOBS trials run at a time.
 STUDY ?= docs/study/fashion
 JOBS  ?= 1
 ONLY  ?=
-study: lmdb
-	$(PY) tools/run_study.py $(STUDY) --runs $(RUNS) --jobs $(JOBS) $(foreach e,$(ONLY),--only $(e)) $(if $(GPU),--gpu $(GPU))
+study: $(READY)
+	$(PY) tools/run_study.py $(STUDY) --data $(DATA) --runs $(RUNS) --jobs $(JOBS) $(foreach e,$(ONLY),--only $(e)) \
+	  $(if $(GPU),--gpu $(GPU))
 	@$(MAKE) --no-print-directory study-report
 
 study-report: $(READY)

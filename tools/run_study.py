@@ -19,7 +19,8 @@ from multiweight.study.order import Trial  # noqa: E402
 def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     p.add_argument("study", type=Path, help=f"folder that holds {design.FILE}; results are written beside it")
-    p.add_argument("--runs", default="runs", help="folder of all runs, which holds the packed dataset")
+    p.add_argument("--runs", default="runs", help="folder of all runs")
+    p.add_argument("--data", type=Path, help="folder to import the dataset from, where it is not packed yet")
     p.add_argument("--only", action="append", help="an experiment by name; may be given several times (default: all)")
     p.add_argument("--jobs", type=int, default=1, help="trials at a time, each with its share of the cores")
     p.add_argument("--gpu", default=None, help="number of the GPU, or none (default: a GPU where there is one)")
@@ -48,7 +49,7 @@ def main() -> int:
         device = engine.use_device(caffe, args.gpu)
         trial.run(study, one, args.runs, caffe, device, show=True)
         return 0
-    for line in parts.make(study, experiments, args.runs):
+    for line in parts.make(study, experiments, args.runs, args.data):
         print(line, flush=True)
 
     def command(one: Trial) -> list[str]:

@@ -28,7 +28,8 @@ class Trial:
         """Names the result file and the folder of the run, and says all that the trial is."""
         if self.method is None:
             return f"{self.data}_{self.purpose}"
-        return f"{self.data}_{self.purpose}_{self.method.name}_{self.rate:g}_{self.iterations}_{self.seed}"
+        rate = f"{self.rate:g}".replace("+", "")
+        return f"{self.data}_{self.purpose}_{self.method.name}_{rate}_{self.iterations}_{self.seed}"
 
 
 Results = Mapping[str, Mapping[str, Any]]

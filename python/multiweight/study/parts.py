@@ -31,12 +31,20 @@ def dataset(study: Study, runs: str | Path, data: str, validation: bool) -> Data
     return Dataset(f"{own}-{VALIDATION}" if validation else own, runs)
 
 
-def make(study: Study, experiments: tuple[Experiment, ...], runs: str | Path) -> Iterator[str]:
+def make(
+    study: Study, experiments: tuple[Experiment, ...], runs: str | Path, source: str | Path | None = None
+) -> Iterator[str]:
     """Pack what the experiments need and is not there yet; yields a line on each part made.
 
-    UserError where the dataset itself is not packed, is of another size, or lacks a group of a subset.
+    ``source`` is the folder to import the dataset from, where it is not packed yet. UserError where the dataset is not
+    packed and there is no source, is of another size, or lacks a group of a subset.
     """
     whole = Dataset(study.dataset, runs)
+    if source is not None and not whole.info.exists():
+        datasets.import_dataset(whole, Path(source))
+        yield from _pack(study, whole)
+    if not whole.info.exists():
+        raise UserError(f"{whole.info}: no such file: give --data, the folder to import {whole.name} from")
     info = steps.read(whole.info)
     if info.get("size") != study.size:
         raise UserError(f"{whole.info}: packed at {info.get('size')} pixels, the study wants {study.size}: pack again")
