@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ from multiweight.plot_style import MARKERS, colours, finish, plt, save
 from multiweight.results import NAMES
 from multiweight.runs import UNTRAINED
 from multiweight.study import findings
-from multiweight.study.findings import Findings, Line
+from multiweight.study.findings import Findings
 
 
 def title(name: str) -> str:
@@ -22,7 +21,7 @@ def title(name: str) -> str:
 
 def bars(path: Path, found: Findings) -> None:
     """Fig. 2 with intervals: mean over seeds, and Student's t over them where there are several."""
-    lines, groups = _run(found), found.groups
+    lines, groups = found.lines, found.groups
     colour_of = colours([line.method.name for line in lines])
     places, width = np.arange(len(groups)), 0.84 / len(lines)
     figure, axes = plt.subplots(figsize=(min(24.0, 3.0 + len(groups) * (0.25 + 0.12 * len(lines))), 4.6))
@@ -52,7 +51,7 @@ def bars(path: Path, found: Findings) -> None:
 
 def changes(path: Path, found: Findings) -> bool:
     """Difference of each group's mAP from the first method's, against the group's proportion; bars: t over seeds."""
-    lines, groups = _run(found), found.groups
+    lines, groups = found.lines, found.groups
     if len(lines) < 2:
         return False
     colour_of = colours([line.method.name for line in lines])
@@ -79,7 +78,7 @@ def changes(path: Path, found: Findings) -> bool:
 
 def convergence(path: Path, found: Findings) -> None:
     """Mean mAP against iterations: the mean over seeds as a line, each seed as a dot, the untrained nets at 0."""
-    lines = _run(found)
+    lines = found.lines
     colour_of = colours([line.method.name for line in lines])
     start = 100 * found.untrained_map()
     figure, axes = plt.subplots(figsize=(7.2, 4.4))
@@ -95,7 +94,3 @@ def convergence(path: Path, found: Findings) -> None:
     finish(axes)
     axes.legend(frameon=False, fontsize=9)
     save(figure, path, svg=False)
-
-
-def _run(found: Findings) -> Sequence[Line]:
-    return [line for line in found.lines if line.runs]

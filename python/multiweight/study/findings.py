@@ -74,14 +74,19 @@ class Line:
 
 @dataclass(frozen=True)
 class Findings:
-    """An experiment as far as it has run: a line a method with a finished trial, and the reference rows."""
+    """An experiment as far as it has run: a line a method, ``all_lines`` with those of which every run diverged."""
 
     experiment: Experiment
-    lines: tuple[Line, ...]
+    all_lines: tuple[Line, ...]
     untrained: tuple[dict[str, Any], ...]
     random: dict[str, Any]
     proportions: dict[str, float]
     images: dict[str, int]
+
+    @property
+    def lines(self) -> list[Line]:
+        """Those with a finished trial."""
+        return [line for line in self.all_lines if line.runs]
 
     @property
     def groups(self) -> list[str]:
@@ -94,7 +99,7 @@ class Findings:
 
 
 def read(study: Study, experiment: Experiment, results: order.Results) -> Findings | None:
-    """What an experiment found so far; None before its references and one of its trials are there."""
+    """What an experiment found so far; None before its references and the end of one of its trials are there."""
     data = parts.name(experiment.subset)
     references = results.get(order.Trial(order.REFERENCES, data).name)
     lines = []
@@ -102,7 +107,7 @@ def read(study: Study, experiment: Experiment, results: order.Results) -> Findin
         line = _line(study, experiment, method, results)
         if line is not None:
             lines.append(line)
-    if references is None or not any(line.runs for line in lines):
+    if references is None or not lines:
         return None
     return Findings(
         experiment, tuple(lines), tuple(references["untrained"]), references["random"], references["proportions"],

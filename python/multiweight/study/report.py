@@ -23,7 +23,7 @@ def write(study: Study) -> Path:
     results = trial.results(study)
     for experiment in study.experiments:
         found = findings.read(study, experiment, results)
-        if found is not None:
+        if found is not None and found.lines:
             drawings.bars(study.folder / f"{experiment.name}_groups.png", found)
             drawings.changes(study.folder / f"{experiment.name}_changes.png", found)
             drawings.convergence(study.folder / f"{experiment.name}_convergence.png", found)
@@ -98,16 +98,18 @@ def _search_cell(result: Mapping[str, Any] | None, best: bool) -> str:
 
 
 def _experiment(study: Study, experiment: Experiment, found: Findings, results: order.Results) -> Iterator[str]:
-    lines = [line for line in found.lines if line.runs]
     left = order.missing(study, experiment, results)
     if left:
         yield f"Not finished: {left:,} iterations are left.\n"
     yield f"{found.images['train']:,} training and {found.images['test']:,} test images, {len(found.groups)} groups.\n"
-    yield table_formats.markdown(_summary(found, lines))
-    for line in found.lines:
+    for line in found.all_lines:
         for one in line.diverged:
             seed = one["settings"]["seed"]
             yield f"{title(line.method.name)} diverged with seed {seed} at iteration {one['iteration']:,}.\n"
+    lines = found.lines
+    if not lines:
+        return
+    yield table_formats.markdown(_summary(found, lines))
     yield f"![mAP of each group]({experiment.name}_groups.png)\n"
     yield table_formats.markdown(_by_group(found, lines))
     if len(lines) > 1:
