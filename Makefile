@@ -38,10 +38,12 @@ STEPSIZE ?= $(shell expr $(ITERATIONS) \* 4 / 5)
 LOSS    ?= python
 SEED    ?= 1
 NET     ?=
-# --- gamma: SCHEME is ones, proportion, smoothed, inverse_smoothed, a CSV of group,gamma, or module:function ---
+# --- gamma: SCHEME is one of python/multiweight/schemes.py (ones, proportion, smoothed, ..., uncertainty, dwa), a CSV of
+#     group,gamma, or module:function; C its constant; OBJECTIVE is sigmoid, focal or asymmetric ---
 SCHEME  ?=
 C       ?=
 RESCALE ?=
+OBJECTIVE ?=
 # --- the sample shop ---
 PRODUCTS ?= 1600
 WRONG   ?= 0.05
@@ -91,7 +93,8 @@ export ENGINE
 RUN := --dataset $(DATASET) --runs $(RUNS)
 AGAIN = $(if $(OVERWRITE),--overwrite)
 VARIANTS = $(foreach v,$(METHODS),--variant $(v))
-WEIGHTING = $(if $(SCHEME),--scheme $(SCHEME)) $(if $(C),--c $(C)) $(if $(RESCALE),--rescale)
+WEIGHTING = $(if $(SCHEME),--scheme $(SCHEME)) $(if $(C),--c $(C)) $(if $(RESCALE),--rescale) \
+            $(if $(OBJECTIVE),--objective $(OBJECTIVE))
 NETS = $(PY) tools/make_prototxt.py $(RUN) --size $(SIZE) --width $(WIDTH) --batch-size $(BATCH) --iterations $(ITERATIONS) \
        --loss $(LOSS) --seed $(SEED) $(if $(LR),--base-lr $(LR)) --stepsize $(STEPSIZE) $(NET)
 TRAIN = $(PY) tools/train.py $(RUN) $(if $(GPU),--gpu $(GPU))
