@@ -9,6 +9,7 @@ from multiweight import nets, recipes, weights
 from multiweight.catalog import Catalog
 from multiweight.errors import UserError
 from multiweight.net_settings import DataPaths, NetSettings
+from multiweight.runs import REPOSITORY
 from multiweight.schemes import SCHEMES
 
 HALF = {"a": 1.0, "b": 0.25, "c": 0.04}
@@ -49,6 +50,14 @@ def test_a_group_without_images_has_no_inverse(name):
 def test_class_balanced_needs_the_counts():
     with pytest.raises(UserError, match="needs the numbers of training images"):
         weights.compute("class_balanced", HALF)
+
+
+def test_the_table_in_prototxt_lists_each_with_its_constant():
+    text = (REPOSITORY / "prototxt" / "README.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1:4] for line in text.splitlines() if line.startswith("| `")]
+    listed = {row[0].strip(" `"): row[2].strip() for row in rows if row[0].strip(" `") in SCHEMES}
+    constants = {name: f"{s.constant.name}, {s.constant.default:g}" if s.constant else "" for name, s in SCHEMES.items()}
+    assert listed == constants
 
 
 def test_names_of_variants():
