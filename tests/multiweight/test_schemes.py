@@ -56,7 +56,9 @@ def test_the_table_in_prototxt_lists_each_with_its_constant():
     text = (REPOSITORY / "prototxt" / "README.md").read_text(encoding="utf-8")
     rows = [line.split("|")[1:4] for line in text.splitlines() if line.startswith("| `")]
     listed = {row[0].strip(" `"): row[2].strip() for row in rows if row[0].strip(" `") in SCHEMES}
-    constants = {name: f"{s.constant.name}, {s.constant.default:g}" if s.constant else "" for name, s in SCHEMES.items()}
+    constants = {
+        name: f"{s.constant.name}, {s.constant.default:g}" if s.constant else "" for name, s in SCHEMES.items()
+    }
     assert listed == constants
 
 
