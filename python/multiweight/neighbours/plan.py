@@ -41,4 +41,4 @@ def plan(queries: Rows, candidates: Rows | None, k: int, memory: int, processes:
         panel = min(panel, -(-n // math.ceil(math.sqrt(8 * processes))))
     # A 16th of the memory for products that wait, of 4 bytes a value at most.
     ahead = max(1, min(_AHEAD, memory // (16 * 4 * block * block)))
-    return Plan(block, max(1, panel), max(1 << 14, memory // 300), ahead)
+    return Plan(block, max(1, panel), max(1 << 14, memory // 200), ahead)
