@@ -35,7 +35,7 @@ def runs(tmp_path_factory):
     tool("train", *where, *(f"--variant={v}" for v in METHODS), "--gpu", "none")
     tool("extract_features", *where, "--all", "--untrained", "--gpu", "none")
     tool("evaluate", *where, "--all", "--random")
-    tool("report", *where, "--no-check")
+    tool("report", *where)
     return runs
 
 
@@ -81,7 +81,7 @@ def test_a_scheme_of_the_users_goes_the_whole_way(runs, tmp_path):
     for name in names:
         tool("extract_features", *where, "--variant", name, "--gpu", "none")
         tool("evaluate", *where, "--variant", name)
-    tool("report", *where, "--no-check")
+    tool("report", *where)
     report = (runs / "tiny/report/report.md").read_text()
     assert all(f"| {name} |" in report for name in ("rare\\_first", "uncertainty-focal"))
     gamma = json.loads((runs / "tiny/rare_first/settings.json").read_text())["gamma"]
