@@ -38,6 +38,9 @@ STEPSIZE ?= $(shell expr $(ITERATIONS) \* 4 / 5)
 LOSS    ?= python
 SEED    ?= 1
 NET     ?=
+#     TRUNK is alexnet, caffenet, vgg16 or resnet50; WEIGHTS a .caffemodel to start from, layers taken by name
+TRUNK   ?= alexnet
+WEIGHTS ?=
 # --- gamma: SCHEME is one of python/multiweight/schemes.py (ones, proportion, smoothed, ..., uncertainty, dwa), a CSV of
 #     group,gamma, or module:function; C its constant; OBJECTIVE is sigmoid, focal or asymmetric ---
 SCHEME  ?=
@@ -98,8 +101,8 @@ VARIANTS = $(foreach v,$(METHODS),--variant $(v))
 WEIGHTING = $(if $(SCHEME),--scheme $(SCHEME)) $(if $(C),--c $(C)) $(if $(RESCALE),--rescale) \
             $(if $(OBJECTIVE),--objective $(OBJECTIVE))
 NETS = $(PY) tools/make_prototxt.py $(RUN) --size $(SIZE) --width $(WIDTH) --batch-size $(BATCH) --iterations $(ITERATIONS) \
-       --loss $(LOSS) --seed $(SEED) $(if $(LR),--base-lr $(LR)) --stepsize $(STEPSIZE) $(NET)
-TRAIN = $(PY) tools/train.py $(RUN) $(if $(GPU),--gpu $(GPU))
+       --loss $(LOSS) --trunk $(TRUNK) --seed $(SEED) $(if $(LR),--base-lr $(LR)) --stepsize $(STEPSIZE) $(NET)
+TRAIN = $(PY) tools/train.py $(RUN) $(if $(GPU),--gpu $(GPU)) $(if $(WEIGHTS),--weights $(WEIGHTS))
 
 comma := ,
 # Training may use several GPUs; extraction takes the first of them.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
-from multiweight import engine, net_settings, recipe_files, recipes, schemes, solvers  # noqa: E402
+from multiweight import engine, net_settings, recipe_files, recipes, schemes, solvers, trunks  # noqa: E402
 from multiweight.errors import UserError, run_tool  # noqa: E402
 from multiweight.layers import objectives  # noqa: E402
 from multiweight.runs import REPOSITORY, Dataset  # noqa: E402
@@ -64,6 +64,7 @@ def parser() -> argparse.ArgumentParser:
     n.add_argument(
         "--crop", type=int, help="side of the crop, pixels (default: 7/8 of the size, the paper's 224 of 256)"
     )
+    n.add_argument("--trunk", choices=tuple(trunks.TRUNKS), default="alexnet", help="the layers all tasks share")
     n.add_argument("--width", type=float, default=1.0, help="factor on channels and units of the trunk")
     n.add_argument(
         "--branch", choices=net_settings.BRANCHES, default="fc8", help="first layer that each task has for itself"
@@ -112,6 +113,7 @@ def main() -> int:
     dataset = Dataset(args.dataset, args.runs)
     net = dict(
         loss=args.loss,
+        trunk=args.trunk,
         size=args.size,
         crop=args.crop,
         width=args.width,

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from multiweight.errors import UserError
 from multiweight.layers import objectives
+from multiweight.trunks import TRUNKS
 
 HEADS = ("multi_label", "multi_task", "multi_weight")
 LOSSES = ("python", "builtin")
 BRANCHES = ("fc8", "fc7", "fc6")
 TASKS = ("group", "kind")
-RETRIEVAL_BLOB = "fc7"
 WEIGHTINGS = ("fixed", "uncertainty", "dwa")
 
 
@@ -21,10 +20,11 @@ WEIGHTINGS = ("fixed", "uncertainty", "dwa")
 class NetSettings:
     """What a net looks like; the defaults are the paper's, or Caffe's AlexNet's where the paper is silent.
 
-    ``size`` and ``crop`` are sides in pixels; ``width`` multiplies the channels of conv1 to conv5 and the units of fc6
-    and fc7. ``branch`` is the first layer that each task has for itself; ``tasks``: a task is a ``group`` or a
-    ``kind`` (two tasks: types, attributes). ``task_units``: units of a task's own fc6 or fc7 (None: the shared layer's
-    units divided among the tasks). ``task_lr`` and ``task_decay`` multiply lr_mult and decay_mult of the task layers.
+    ``trunk`` is one of ``trunks.TRUNKS``; ``size`` and ``crop`` are sides in pixels; ``width`` multiplies the channels
+    of convolutions and the units of fc6 and fc7. ``branch`` is the first layer that each task has for itself;
+    ``tasks``: a task is a ``group`` or a ``kind`` (two tasks: types, attributes). ``task_units``: units of a task's own
+    fc6 or fc7 (None: the shared layer's units divided among the tasks). ``task_lr`` and ``task_decay`` multiply lr_mult
+    and decay_mult of the task layers.
     ``decay_by_gamma`` multiplies the decay of a group's own layers by its gamma; ``gamma_on`` ``shared`` also divides
     their learning rate by it, so that gamma acts on the shared layers alone. ``unknown``, as the data was packed:
     ``ignore`` makes the builtin losses leave out labels of -1, as the Python layer always does. ``objective`` is what a
@@ -34,6 +34,7 @@ class NetSettings:
     """
 
     head: str = "multi_weight"
+    trunk: str = "alexnet"
     loss: str = "python"
     size: int = 256
     crop: int = 224
@@ -61,7 +62,7 @@ class NetSettings:
     def __post_init__(self) -> None:
         for name, known in (
             ("head", HEADS), ("loss", LOSSES), ("branch", BRANCHES), ("tasks", TASKS), ("weighting", WEIGHTINGS),
-            ("objective", objectives.NAMES),
+            ("objective", objectives.NAMES), ("trunk", tuple(TRUNKS)),
         ):  # fmt: skip
             if getattr(self, name) not in known:
                 raise UserError(f"net setting {name} = {getattr(self, name)!r}: expected one of {', '.join(known)}")
@@ -72,8 +73,11 @@ class NetSettings:
             raise UserError(f"net setting gamma_on = {self.gamma_on!r}: expected all or shared")
         if not self.size >= self.crop > 0:
             raise UserError(f"crop {self.crop} of images of {self.size}: expected a crop no larger than the image")
-        if self.pool5 < 1:
-            raise UserError(f"crop {self.crop} leaves nothing after pool5: AlexNet needs at least 67 pixels")
+        kind = TRUNKS[self.trunk]
+        if self.side < 1:
+            raise UserError(f"crop {self.crop} leaves nothing of {kind.title}: it needs at least {kind.least} pixels")
+        if self.branch not in kind.branches:
+            raise UserError(f"{kind.title} has no {self.branch}: tasks branch at {', '.join(kind.branches)}")
         for name in ("width", "batch_size", "test_batch_size"):
             if not getattr(self, name) > 0:
                 raise UserError(f"net setting {name} = {getattr(self, name)}: expected a number above 0")
@@ -102,12 +106,14 @@ class NetSettings:
         return {"name": self.objective, **{key: value for key, value in given.items() if value is not None}}
 
     @property
-    def pool5(self) -> int:
-        """Side of pool5: 6 for crops 224 and 227. Convolutions round down, poolings up."""
-        side = (self.crop - 11) // 4 + 1
-        for _ in range(3):
-            side = math.ceil((side - 3) / 2) + 1 if side >= 3 else 0
-        return side
+    def side(self) -> int:
+        """Width and height of the trunk's last blob."""
+        return TRUNKS[self.trunk].side(self.crop)
+
+    @property
+    def retrieval_blob(self) -> str:
+        """The blob that images are compared by."""
+        return TRUNKS[self.trunk].feature
 
     def units(self, full: int) -> int:
         """``full`` channels or units times the width, even, so that grouped convolutions divide them."""

@@ -1,4 +1,4 @@
-"""The nets of the paper: AlexNet's trunk once, and the heads multi_label, multi_task and multi_weight."""
+"""The nets of the paper: a trunk, and the heads multi_label, multi_task and multi_weight."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from typing import Any
 from multiweight import engine
 from multiweight.catalog import Catalog, Group
 from multiweight.errors import UserError
-from multiweight.net_settings import BRANCHES, RETRIEVAL_BLOB, DataPaths, NetSettings
+from multiweight.net_settings import BRANCHES, DataPaths, NetSettings
+from multiweight.trunks import TRUNKS, std
 
-__all__ = ["RETRIEVAL_BLOB", "DataPaths", "NetSettings", "deploy", "train_val"]
+__all__ = ["DataPaths", "NetSettings", "deploy", "train_val"]
 
 
 def train_val(
@@ -38,7 +39,7 @@ def train_val(
     test = _Builder(caffe, settings, catalog, gamma)
     test.data(paths, train=False)
     inputs = test.spec.to_proto().layer
-    result = build.schema.NetParameter(name=name or f"AlexNet_{settings.head}")
+    result = build.schema.NetParameter(name=name or f"{TRUNKS[settings.trunk].title}_{settings.head}")
     result.layer.extend(net.layer[: len(inputs)])
     result.layer.extend(inputs)
     result.layer.extend(net.layer[len(inputs) :])
@@ -48,18 +49,18 @@ def train_val(
 def deploy(caffe: ModuleType, settings: NetSettings, catalog: Catalog, name: str = "") -> Any:
     """The NetParameter for annotation and features: input ``data`` (10 x 3 x crop x crop), outputs ``prob_<group>``.
 
-    multi_label ends in one ``prob``. The blob ``fc7`` is the retrieval feature: fc7 after its ReLU, or, where tasks
-    have their own fc7, those side by side in catalog order.
+    multi_label ends in one ``prob``. The retrieval feature is the blob named by ``settings.retrieval_blob``: fc7 after
+    its ReLU, or, where tasks have their own fc7, those side by side in catalog order.
     """
     build = _Builder(caffe, settings, catalog, {group: 1.0 for group in catalog.names})
     build.spec.data = build.layers.Input(shape=dict(dim=[10, 3, settings.crop, settings.crop]))
     build.trunk()
     scores = build.scores()
     if build.task_features:
-        build.spec[RETRIEVAL_BLOB] = build.layers.Concat(*build.task_features, axis=1)
+        build.spec[settings.retrieval_blob] = build.layers.Concat(*build.task_features, axis=1)
     for key, score in scores.items():
         build.spec[f"prob_{key}" if key else "prob"] = build.layers.Sigmoid(score)
-    result = build.schema.NetParameter(name=name or f"AlexNet_{settings.head}")
+    result = build.schema.NetParameter(name=name or f"{TRUNKS[settings.trunk].title}_{settings.head}")
     result.layer.extend(build.spec.to_proto().layer)
     for layer in result.layer:
         layer.ClearField("param")
@@ -101,21 +102,12 @@ class _Builder:
         n.label = data(include=phase, source=labels, batch_size=batch, backend=backend)
 
     def trunk(self) -> None:
-        """AlexNet as Caffe trains it (conv, ReLU, norm, pool), down to the last layer that all tasks share."""
-        n, s = self.spec, self.settings
-        w = s.width
-        n.conv1, n.relu1 = self.conv(n.data, 96, kernel=11, stride=4, std=0.01, bias=0)
-        n.norm1 = self.norm(n.relu1)
-        n.pool1 = self.pool(n.norm1)
-        n.conv2, n.relu2 = self.conv(n.pool1, 256, kernel=5, pad=2, group=2, std=_std(0.01, w), bias=0.1)
-        n.norm2 = self.norm(n.relu2)
-        n.pool2 = self.pool(n.norm2)
-        n.conv3, n.relu3 = self.conv(n.pool2, 384, kernel=3, pad=1, std=_std(0.01, w), bias=0)
-        n.conv4, n.relu4 = self.conv(n.relu3, 384, kernel=3, pad=1, group=2, std=_std(0.01, w), bias=0.1)
-        n.conv5, n.relu5 = self.conv(n.relu4, 256, kernel=3, pad=1, group=2, std=_std(0.01, w), bias=0.1)
-        n.pool5 = self.pool(n.relu5)
-        self.feature, self.inputs = n.pool5, s.units(256) * s.pool5**2
-        for layer in BRANCHES[:0:-1][: 2 - BRANCHES.index(s.branch)]:
+        """The trunk, and fc6 and fc7 as far as all tasks share them."""
+        s = self.settings
+        kind = TRUNKS[s.trunk]
+        self.feature, channels = kind.build(self)
+        self.inputs = channels * s.side**2
+        for layer in BRANCHES[:0:-1][: 2 - BRANCHES.index(s.branch)] if kind.hidden else ():
             self.feature = self.hidden(layer, self.feature, self.inputs, s.units(4096))
             self.inputs = s.units(4096)
 
@@ -132,7 +124,7 @@ class _Builder:
             units = s.task_units or math.ceil(s.units(4096) / len(tasks))
             for layer in BRANCHES[BRANCHES.index(s.branch) : 0 : -1]:
                 feature, inputs = self.hidden(f"{layer}_{task}", feature, inputs, units, members), units
-                if layer == RETRIEVAL_BLOB:
+                if layer == self.settings.retrieval_blob:
                     self.task_features.append(feature)
             top = self.output(feature, inputs, sum(group.size for group in members), members)
             self.spec[f"fc8_{members[0].slug if len(members) == 1 else task}"] = top
@@ -209,36 +201,47 @@ class _Builder:
             self.spec[f"{prefix}_{group.slug}"] = top
         return {group.slug: top for group, top in zip(members, tops)}
 
-    def conv(self, bottom: Any, outputs: int, kernel: int, std: float, bias: float, **more: int) -> tuple[Any, Any]:
-        """A convolution and its ReLU; AlexNet's biases of 0.1 keep the ReLUs of conv2, conv4, conv5, fc6, fc7 alive."""
+    def conv(
+        self, bottom: Any, outputs: int, kernel: int, bias: float, std: float | None = None, **more: int
+    ) -> tuple[Any, Any]:
+        """A convolution and its ReLU; biases above 0 keep ReLUs alive. Without ``std``, He's initialisation."""
         top = self.layers.Convolution(
             bottom,
             param=[dict(lr_mult=1, decay_mult=1), dict(lr_mult=2, decay_mult=0)],
             num_output=self.settings.units(outputs),
             kernel_size=kernel,
             **more,
-            weight_filler=dict(type="gaussian", std=std),
+            weight_filler=dict(type="msra") if std is None else dict(type="gaussian", std=std),
             bias_filler=dict(type="constant", value=bias),
         )
         return top, self.layers.ReLU(top, in_place=True)
 
+    def plain_conv(self, bottom: Any, outputs: int, kernel: int, bias_term: bool, **more: int) -> Any:
+        """A convolution before a BatchNorm, which needs no bias."""
+        param = [dict(lr_mult=1, decay_mult=1), dict(lr_mult=2, decay_mult=0)]
+        chosen: dict[str, Any] = dict(num_output=self.settings.units(outputs), kernel_size=kernel, **more)
+        chosen["weight_filler"] = dict(type="msra")
+        if bias_term:
+            return self.layers.Convolution(bottom, param=param, **chosen)
+        return self.layers.Convolution(bottom, param=param[:1], bias_term=False, **chosen)
+
     def norm(self, bottom: Any) -> Any:
         return self.layers.LRN(bottom, local_size=5, alpha=1e-4, beta=0.75)
 
-    def pool(self, bottom: Any) -> Any:
-        return self.layers.Pooling(bottom, pool=self.params.Pooling.MAX, kernel_size=3, stride=2)
+    def pool(self, bottom: Any, kernel: int = 3) -> Any:
+        return self.layers.Pooling(bottom, pool=self.params.Pooling.MAX, kernel_size=kernel, stride=2)
 
     def hidden(self, name: str, bottom: Any, inputs: int, units: int, members: list[Group] | None = None) -> Any:
         """fc6 or fc7 with ReLU and dropout, shared, or a task's own where ``members`` says whose."""
         n, layers, number = self.spec, self.layers, name[2:]
         full = 9216 if name.startswith("fc6") else 4096
-        n[name] = self.dense(bottom, units, _std(0.005, inputs / full), 0.1, members)
+        n[name] = self.dense(bottom, units, std(0.005, inputs / full), TRUNKS[self.settings.trunk].hidden_bias, members)
         n[f"relu{number}"] = layers.ReLU(n[name], in_place=True)
         n[f"drop{number}"] = layers.Dropout(n[f"relu{number}"], in_place=True, dropout_ratio=self.settings.dropout)
         return n[f"drop{number}"]
 
     def output(self, bottom: Any, inputs: int, labels: int, members: list[Group]) -> Any:
-        return self.dense(bottom, labels, _std(0.01, inputs / 4096), 0, members)
+        return self.dense(bottom, labels, std(0.01, inputs / 4096), 0, members)
 
     def dense(self, bottom: Any, units: int, std: float, bias: float, members: list[Group] | None) -> Any:
         lr, decay = self.multipliers(members)
@@ -269,11 +272,3 @@ class _Builder:
                     )
                 lr /= weight
         return lr, decay
-
-
-def _std(full: float, fan_in: float) -> float:
-    """Caffe's AlexNet's standard deviation for a layer with ``fan_in`` times the full net's inputs a unit.
-
-    std * sqrt(inputs) is kept, so that a narrow net starts with activations as large as the full one's.
-    """
-    return float(f"{full / math.sqrt(fan_in):.4g}")

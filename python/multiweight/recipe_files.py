@@ -9,15 +9,16 @@ from typing import Any
 
 from multiweight import engine, nets, prototxt_text, recipes, solvers, steps, weights
 from multiweight.errors import UserError
-from multiweight.net_settings import RETRIEVAL_BLOB
 from multiweight.recipes import Recipe
 from multiweight.runs import Dataset, Run
+from multiweight.trunks import TRUNKS
 
 
 def texts(caffe: ModuleType, recipe: Recipe, command: str) -> dict[str, str]:
     """``train_val``, ``deploy`` and ``solver`` as prototxt text; ``command`` is named in their first lines."""
     values, catalog = recipe.gamma.values, recipe.catalog
-    title = f"AlexNet_{recipe.variant}"
+    trunk = TRUNKS[recipe.net.trunk]
+    title = f"{trunk.title}_{recipe.variant}"
     first = catalog.groups[0].slug
     head = "fc8" if recipe.net.head == "multi_label" else _first_task_layer(recipe)
     loss = "loss" if recipe.net.head == "multi_label" or recipe.net.loss == "python" else f"loss_{first}"
@@ -29,7 +30,7 @@ def texts(caffe: ModuleType, recipe: Recipe, command: str) -> dict[str, str]:
     train = nets.train_val(caffe, recipe.net, catalog, values, recipe.paths, title)
     comments = {
         "data": ["Images and label vectors: two LMDBs with the same keys, read in step."],
-        "conv1": [f"The trunk: AlexNet, crop {recipe.net.crop}, width {recipe.net.width:g}."],
+        trunk.first: [f"The trunk: {trunk.title}, crop {recipe.net.crop}, width {recipe.net.width:g}."],
         head: [_HEADS[recipe.net.head]],
         loss: [_loss_comment(recipe)],
     }
@@ -46,7 +47,7 @@ def texts(caffe: ModuleType, recipe: Recipe, command: str) -> dict[str, str]:
     return {
         "train_val": prototxt_text.render(train, [written, *gamma_lines, "", *table], comments),
         "deploy": prototxt_text.render(
-            deployed, [written, f"Annotation: the prob blobs. Retrieval: the blob {RETRIEVAL_BLOB}."], deploy_comments
+            deployed, [written, f"Annotation: the prob blobs. Retrieval: the blob {trunk.feature}."], deploy_comments
         ),
         "solver": prototxt_text.render(solver, [written], _solver_comments(recipe)),
     }

@@ -10,7 +10,7 @@ from typing import Any, Callable
 from multiweight import eclothing, solvers, steps, weights
 from multiweight.catalog import Catalog
 from multiweight.errors import UserError
-from multiweight.net_settings import RETRIEVAL_BLOB, DataPaths, NetSettings
+from multiweight.net_settings import DataPaths, NetSettings
 from multiweight.runs import REPOSITORY, Dataset
 from multiweight.schemes import SCHEMES
 from multiweight.solvers import SolverSettings
@@ -176,7 +176,7 @@ def settings_of(recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
         "solver": recipe.solver.as_dict(),
         "labels": recipe.catalog.size,
         "catalog_sha256": steps.sha256(dataset.catalog),
-        "retrieval_blob": RETRIEVAL_BLOB,
+        "retrieval_blob": recipe.net.retrieval_blob,
     }
 
 

@@ -40,7 +40,7 @@ def check_weights(caffe: ModuleType, net: Any, weights: Path, blob: str) -> None
                 )
             continue
         # Files from before 2014 pad every shape to four axes; Caffe takes those for equal, and so does this.
-        if [_squeeze(s) for s in stored[name]] != [_squeeze(s) for s in expected]:
+        if [squeezed(s) for s in stored[name]] != [squeezed(s) for s in expected]:
             raise UserError(
                 f"{weights}: a snapshot of another net: layer {name!r} has shapes {_list(stored[name])} there and "
                 f"{_list(expected)} in the deploy prototxt: give the weights that were trained with this net"
@@ -62,7 +62,8 @@ def blob_shape(blob: Any) -> tuple[int, ...]:
     return (blob.num, blob.channels, blob.height, blob.width)
 
 
-def _squeeze(shape: Sequence[int]) -> list[int]:
+def squeezed(shape: Sequence[int]) -> list[int]:
+    """A shape without leading ones: files from before 2014 pad every shape to four axes."""
     return list(shape)[next((i for i, size in enumerate(shape) if size != 1), len(shape)) :]
 
 

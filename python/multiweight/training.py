@@ -14,7 +14,7 @@ from typing import Any
 
 from google.protobuf import text_format
 
-from multiweight import engine, progress, recipes, steps
+from multiweight import engine, initial_weights, progress, recipes, steps
 from multiweight.errors import UserError
 from multiweight.runs import REPOSITORY, Run
 
@@ -61,7 +61,7 @@ def _train(caffe: ModuleType, run: Run, device: str, weights: Path | None, show:
     elif weights is not None:
         if not weights.exists():
             raise UserError(f"{weights}: no such file: --weights takes a .caffemodel to start from")
-        solver.net.copy_from(str(weights))
+        print(f"{run.variant}: starts from {weights}: {initial_weights.fill(caffe, solver.net, weights).describe()}")
     leader = engine.process() == 0
     log = _Log(run.log if leader else Path(os.devnull), solver.net, last or 0)
     solver.add_callback(lambda: None, lambda: log.gather(solver, param))

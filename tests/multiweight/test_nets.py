@@ -75,7 +75,7 @@ def test_data_comes_in_pairs_and_only_training_is_random():
 
 @pytest.mark.parametrize("crop, side", [(224, 6), (227, 6), (112, 3), (67, 1)])
 def test_pool5_as_the_paper_has_it(crop, side):
-    assert NetSettings(crop=crop).pool5 == side
+    assert NetSettings(crop=crop).side == side
 
 
 def test_a_narrow_net_keeps_the_scale_of_its_activations():
@@ -155,7 +155,7 @@ def test_multipliers_of_task_layers():
     "changes, words",
     [
         (dict(crop=300), "crop 300"),
-        (dict(crop=40), "at least 67"),
+        (dict(crop=40), "at least 55"),
         (dict(branch="conv5"), "expected one of fc8, fc7, fc6"),
         (dict(width=0), "width"),
         (dict(dropout=1.0), "dropout"),
