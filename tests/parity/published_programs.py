@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+import caffe_torch
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -36,13 +40,23 @@ def convert(source: Path, target: Path) -> Path:
     return target
 
 
-def notebook(source: Path, cells: slice = slice(None)) -> str:
-    """The code cells of a notebook, as they are, without lines for IPython or the shell."""
+def notebook(source: Path, cells: slice | Sequence[int] = slice(None)) -> str:
+    """The code cells of a notebook, as they are, ``pass`` in place of lines for IPython or the shell."""
     content = json.loads(source.read_text())
     found = content["cells"] if "cells" in content else content["worksheets"][0]["cells"]
     code = ["".join(c.get("source") or c.get("input")) for c in found if c["cell_type"] == "code"]
-    kept = [line for cell in code[cells] for line in [*cell.splitlines(), ""] if line[:1] not in ("%", "!")]
-    return "\n".join(kept) + "\n"
+    kept = code[cells] if isinstance(cells, slice) else [code[i] for i in cells]
+    return re.sub(r"(?m)^( *)[%!](?:.*\\\n)*.*$", r"\1pass", "\n\n".join(kept)) + "\n"
+
+
+def random_weights(prototxt: Path, to: Path) -> None:
+    """Weights of a deploy net's size in place of the published ones: drawn as He et al. do; no biases."""
+    net = caffe_torch.Net(str(prototxt), caffe_torch.TEST)
+    random = np.random.default_rng(0)
+    for blobs in net.params.values():
+        shape = blobs[0].data.shape
+        blobs[0].data[...] = random.standard_normal(shape, np.float32) * np.sqrt(2 / np.prod(shape[1:]))
+    net.save(str(to))
 
 
 def here(
