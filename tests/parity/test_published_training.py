@@ -97,17 +97,23 @@ def test_classification_notebook(source: Path, tmp_path: Path) -> None:
         big.unlink()
 
 
-#: What newer versions of SciPy, scikit-image and NumPy no longer have, for programs that were written for the old.
+#: What newer versions of SciPy and NumPy no longer have, and the seed, for programs that were written for the old.
 OLD_NAMES = """
 import sys, types
 import numpy as np
 import scipy, scipy.sparse
 from PIL import Image
 np.int = int
-misc = scipy.misc = sys.modules["scipy.misc"] = types.ModuleType("scipy.misc")
-misc.imresize = lambda image, size: np.asarray(Image.fromarray(image).resize(size[:2][::-1], Image.BILINEAR))
-skimage = sys.modules["skimage"] = types.ModuleType("skimage")
-skimage.io = sys.modules["skimage.io"] = types.ModuleType("skimage.io")
+try:
+    import scipy.misc
+except ImportError:
+    scipy.misc = sys.modules["scipy.misc"] = types.ModuleType("scipy.misc")
+scipy.misc.imresize = lambda image, size: np.asarray(Image.fromarray(image).resize(size[:2][::-1], Image.BILINEAR))
+try:
+    import skimage.io
+except ImportError:  # the data layer only imports it
+    sys.modules["skimage"] = sys.modules["skimage.io"] = types.ModuleType("skimage")
+    sys.modules["skimage"].io = sys.modules["skimage.io"]
 np.random.seed(0)
 """
 ANNOTATION = """<annotation>{}</annotation>"""
@@ -115,7 +121,7 @@ OBJECT = "<object><name>{}</name><bndbox><xmin>2</xmin><ymin>2</ymin><xmax>9</xm
 
 
 def test_multilabel_notebook_with_its_python_data_layer(source: Path, tmp_path: Path) -> None:
-    """CaffeNet with 20 sigmoid outputs, fed by the published Python layer: the original sees the same batch and loss.
+    """CaffeNet with 20 sigmoid outputs, fed by the published Python layer: the original sees the same batch and activations.
 
     Batches of 4 in place of 128, one step in place of 600.
     """
@@ -144,11 +150,15 @@ def test_multilabel_notebook_with_its_python_data_layer(source: Path, tmp_path: 
     text = python3(notebook(source / "examples/pascal-multilabel-with-datalayer.ipynb", [0, 1, 2, 3, 4, 6]), "pascal")
     assert text.count("batch_size = 128") == 2 + 1
     text = text.replace("batch_size = 128", "batch_size = 4")
+    # The step draws Dropout masks, which differ between engines: what the test net makes of its batch is kept before.
+    assert text.count("solver.step(1)") == 1
+    keep = "fc7 = (solver.test_nets[0].forward(), solver.test_nets[0].blobs['fc7'].data.copy())[1]"
+    text = text.replace("solver.step(1)", f"{keep}\nsolver.step(1)")
     end = """
 accuracy = check_accuracy(solver.test_nets[0], 1, 4)
 seen = solver.net.blobs
 np.savez(sys.argv[1], data=seen['data'].data, label=seen['label'].data, accuracy=accuracy,
-         conv5=seen['conv5'].data, score=solver.test_nets[0].blobs['score'].data)
+         conv5=seen['conv5'].data, fc7=fc7, score=solver.test_nets[0].blobs['score'].data)
 """
     (examples / "pascal.py").write_text(OLD_NAMES + text + end)
     here(examples, ["pascal.py", "ours.npz"])
@@ -165,8 +175,9 @@ np.savez(sys.argv[1], data=seen['data'].data, label=seen['label'].data, accuracy
         np.testing.assert_array_equal(ours["label"], expected["label"])
         # Two versions of Pillow may differ by a level.
         assert np.abs(ours["data"] - expected["data"]).max() <= 1
-        for name, tolerance in (("conv5", 0.01), ("score", 0.05)):
-            assert ours[name].shape == expected[name].shape and np.isfinite(ours[name]).all()
-            assert np.abs(ours[name] - expected[name]).max() <= tolerance * np.abs(expected[name]).max(), name
+        for name in ("conv5", "fc7"):
+            assert np.abs(ours[name] - expected[name]).max() <= 0.01 * np.abs(expected[name]).max(), name
+        assert ours["score"].shape == (4, 20) and np.isfinite(ours["score"]).all() and ours["score"].any()
+        assert 0 <= ours["accuracy"] <= 1
     for big in tmp_path.rglob("*.caffemodel"):
         big.unlink()
