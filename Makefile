@@ -38,10 +38,12 @@ STEPSIZE ?= $(shell expr $(ITERATIONS) \* 4 / 5)
 LOSS    ?= python
 SEED    ?= 1
 NET     ?=
-# --- gamma: SCHEME is ones, proportion, smoothed, inverse_smoothed, a CSV of group,gamma, or module:function ---
+# --- gamma: SCHEME is one of python/multiweight/schemes.py (ones, proportion, smoothed, ..., uncertainty, dwa), a CSV of
+#     group,gamma, or module:function; C its constant; OBJECTIVE is sigmoid, focal or asymmetric ---
 SCHEME  ?=
 C       ?=
 RESCALE ?=
+OBJECTIVE ?=
 # --- the sample shop ---
 PRODUCTS ?= 1600
 WRONG   ?= 0.05
@@ -69,6 +71,8 @@ VIEWS   ?= centre
 RECOGNITION ?=
 FAILURES ?=
 SUBSETS ?=
+#     CHECK=1 fails where a trained method does not beat the untrained net and a random ranking, as the demo's must
+CHECK   ?=
 #     one photo, and the trained run that names it: make annotate PHOTO=a.jpg VARIANT=multi_weight_third
 PHOTO   ?=
 MAX_BAD ?= 0.01
@@ -91,7 +95,8 @@ export ENGINE
 RUN := --dataset $(DATASET) --runs $(RUNS)
 AGAIN = $(if $(OVERWRITE),--overwrite)
 VARIANTS = $(foreach v,$(METHODS),--variant $(v))
-WEIGHTING = $(if $(SCHEME),--scheme $(SCHEME)) $(if $(C),--c $(C)) $(if $(RESCALE),--rescale)
+WEIGHTING = $(if $(SCHEME),--scheme $(SCHEME)) $(if $(C),--c $(C)) $(if $(RESCALE),--rescale) \
+            $(if $(OBJECTIVE),--objective $(OBJECTIVE))
 NETS = $(PY) tools/make_prototxt.py $(RUN) --size $(SIZE) --width $(WIDTH) --batch-size $(BATCH) --iterations $(ITERATIONS) \
        --loss $(LOSS) --seed $(SEED) $(if $(LR),--base-lr $(LR)) --stepsize $(STEPSIZE) $(NET)
 TRAIN = $(PY) tools/train.py $(RUN) $(if $(GPU),--gpu $(GPU))
@@ -102,7 +107,7 @@ ONE_GPU = $(patsubst all,0,$(firstword $(subst $(comma), ,$(GPU))))
 
 .PHONY: setup demo reproduce shop keywords records clean-records statistics split lmdb sheet subset prototxt train \
         train-multilabel train-multitask train-multiweight train-multiweight-third features evaluate report annotate \
-        search test lint proto clean committed-prototxt docker-cpu docker-gpu docker-run docker-train-multiweight \
+        search study study-report test lint proto clean committed-prototxt docker-cpu docker-gpu docker-run docker-train-multiweight \
         docker-check original-root original-run test-parity parity-table bench bench-retrieval
 .DELETE_ON_ERROR:
 
@@ -117,7 +122,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 
 demo: $(READY)
 	@$(MAKE) --no-print-directory shop
-	@$(MAKE) --no-print-directory reproduce DATA=$(RUNS)/sample-shop/shop DATASET=sample-shop
+	@$(MAKE) --no-print-directory reproduce DATA=$(RUNS)/sample-shop/shop DATASET=sample-shop CHECK=1
 
 shop: $(READY)
 	$(PY) tools/make_sample_shop.py $(RUNS)/sample-shop/shop --products $(PRODUCTS) --wrong $(WRONG) --missing $(MISSING)
@@ -181,8 +186,21 @@ evaluate: $(READY)
 	$(PY) tools/evaluate.py $(RUN) --all --random --metric $(METRIC) --denominator $(DENOMINATOR) \
 	  --candidates $(CANDIDATES) --memory $(MEMORY)
 
+# The study, make study DATA=../shared/datasets/fashion-product-images-small: stopped at any point, the same command goes on. ONLY="core independent" runs
+# some of its experiments, JOBS trials run at a time.
+STUDY ?= docs/study/fashion
+JOBS  ?= 1
+ONLY  ?=
+study: $(READY)
+	$(PY) tools/run_study.py $(STUDY) --data $(DATA) --runs $(RUNS) --jobs $(JOBS) $(foreach e,$(ONLY),--only $(e)) \
+	  $(if $(GPU),--gpu $(GPU))
+	@$(MAKE) --no-print-directory study-report
+
+study-report: $(READY)
+	$(PY) tools/report_study.py $(STUDY)
+
 report: $(READY)
-	$(PY) tools/report.py $(RUN) $(if $(FAILURES),--failures-first) $(foreach s,$(SUBSETS),--subset $(s))
+	$(PY) tools/report.py $(RUN) $(if $(FAILURES),--failures-first) $(foreach s,$(SUBSETS),--subset $(s)) $(if $(CHECK),--check)
 
 annotate search: $(READY)
 	$(if $(PHOTO),,$(error make $@ needs PHOTO=FILE, and VARIANT=the run to use))

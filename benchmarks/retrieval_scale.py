@@ -40,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def child(args: argparse.Namespace) -> None:
-    from multiweight.neighbours import search
+    from multiweight.neighbours import plan, search
     from multiweight.neighbours.rows import Rows
 
     times: dict[str, list[float]] = {}
@@ -53,7 +53,7 @@ def child(args: argparse.Namespace) -> None:
 
     with h5py.File(args.child, "r") as file:
         rows: Rows = timed("pass", lambda: Rows(file["fc7"]))  # type: ignore[assignment]
-        sizes = search.plan(rows, None, args.k, args.memory << 20, 1, None)
+        sizes = plan.plan(rows, None, args.k, args.memory << 20, 1, None)
         with search.Search(rows, None, args.k, True, sizes, args.threads, args.device) as one:
             tiles = one.tiles()
             own = [t for t in tiles if t[0] == t[1]]
@@ -72,7 +72,7 @@ def main() -> int:
     if args.child:
         child(args)
         return 0
-    from multiweight.neighbours import search
+    from multiweight.neighbours import plan
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "features.h5"
@@ -83,7 +83,7 @@ def main() -> int:
             class Sizes:
                 n, d, resident = args.n, args.d, False
 
-            panel = search.plan(Sizes(), None, args.k, args.memory << 20, 1, None).panel  # type: ignore[arg-type]
+            panel = plan.plan(Sizes(), None, args.k, args.memory << 20, 1, None).panel  # type: ignore[arg-type]
             for start in range(0, min(2 * panel, args.n), 1024):
                 stop = min(start + 1024, 2 * panel, args.n)
                 values[start:stop] = generator.standard_normal((stop - start, args.d), dtype=np.float32)

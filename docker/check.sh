@@ -81,7 +81,7 @@ inside make shop lmdb prototxt ENGINE=caffe "${settings[@]}"
 from=$SECONDS
 inside make train-multiweight ENGINE=caffe "${settings[@]}" 2>"$work/train.log" || { tail -n 5 "$work/train.log" >&2; fail "training failed"; }
 note "make train-multiweight in the image: $((SECONDS - from)) s"
-inside make features evaluate report ENGINE=caffe "${settings[@]}"
+inside make features evaluate report ENGINE=caffe CHECK=1 "${settings[@]}"
 
 step "docker/gpu/Dockerfile on the CPU original: caffe train with the loss layer, gone on with, then extract_features"
 inside make prototxt ENGINE=caffe "${settings[@]}" SCHEME=smoothed C=2.0 ITERATIONS=20 NET="--test-interval 20"
@@ -105,6 +105,6 @@ step "the host's tools on the same snapshots"
 cp -a "$work/runs" "$work/host-runs"
 rm -rf "$work/host-runs/sample-shop/report" "$work/host-$run" "$work"/host-runs/sample-shop/*/{features,retrieval}.h5 \
     "$work"/host-runs/sample-shop/*/evaluation.json
-make --no-print-directory features evaluate report ENGINE=torch "${settings[@]}" RUNS="$work/host-runs"
+make --no-print-directory features evaluate report ENGINE=torch CHECK=1 "${settings[@]}" RUNS="$work/host-runs"
 python3 docker/compare_evaluations.py "$work/runs/sample-shop" "$work/host-runs/sample-shop" | tee -a "$work/figures.txt"
 note "everything: $((SECONDS - begun)) s"

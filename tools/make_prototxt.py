@@ -9,8 +9,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
-from multiweight import engine, net_settings, recipe_files, recipes, solvers, weights  # noqa: E402
+from multiweight import engine, net_settings, recipe_files, recipes, schemes, solvers  # noqa: E402
 from multiweight.errors import UserError, run_tool  # noqa: E402
+from multiweight.layers import objectives  # noqa: E402
 from multiweight.runs import REPOSITORY, Dataset  # noqa: E402
 
 DEFAULTS = net_settings.NetSettings()
@@ -40,10 +41,18 @@ def parser() -> argparse.ArgumentParser:
 
     g = p.add_argument_group("gamma, the weight of each group's loss")
     g.add_argument(
-        "--scheme", help=f"{', '.join(weights.SCHEMES)}; a CSV group,gamma; or module:function, which runs your code"
+        "--scheme", help=f"{', '.join(schemes.SCHEMES)}; a CSV group,gamma; or module:function, which runs your code"
     )
-    g.add_argument("--c", type=float, help="constant c of Eq. (11), above 0 (default: 3)")
+    constants = ", ".join(f"{s.constant.name} of {s.name}" for s in schemes.SCHEMES.values() if s.constant)
+    g.add_argument("--c", type=float, help=f"the scheme's constant: {constants} (default: the scheme's own)")
+    g.add_argument("--window", type=int, help="iterations that dwa averages a loss over (default: 100)")
     g.add_argument("--rescale", action="store_true", help="scale gamma so that it sums to the number of groups")
+
+    o = p.add_argument_group("what a label costs (python/multiweight/layers/objectives.py)")
+    o.add_argument("--objective", choices=objectives.NAMES, default="sigmoid", help="the paper's, or another")
+    o.add_argument("--focus", type=float, help="power of the focal and asymmetric losses (default: 2 and 4)")
+    o.add_argument("--focus-positive", type=float, help="power for labels present, asymmetric (default: 0)")
+    o.add_argument("--margin", type=float, help="probability below which absent labels cost nothing, asymmetric (0.05)")
 
     n = p.add_argument_group("net")
     n.add_argument(
@@ -93,7 +102,7 @@ def parser() -> argparse.ArgumentParser:
 def main() -> int:
     args = parser().parse_args()
     if args.name:
-        print(recipes.choose(args.variant, args.scheme, args.c, args.rescale)[0])
+        print(recipes.choose(args.variant, args.scheme, args.c, args.rescale, args.objective)[0])
         return 0
     caffe = engine.select(args.engine)
     if args.committed:
@@ -117,6 +126,7 @@ def main() -> int:
         mirror=not args.no_mirror,
         batch_size=args.batch_size,
         test_batch_size=args.test_batch_size,
+        **{name: getattr(args, name) for name in ("objective", "focus", "focus_positive", "margin", "window")},
     )
     names = "iterations base_lr stepsize weight_decay momentum test_iter test_interval snapshot display seed".split()
     recipe = recipes.for_dataset(

@@ -8,32 +8,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib import ticker
 
 from multiweight import results
+from multiweight.plot_style import MARKERS, colours, finish, plt, save
 from multiweight.results import Result
-from multiweight.runs import METHODS, RANDOM, UNTRAINED
-
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt  # noqa: E402  # the backend is chosen first: servers have no display
-
-# Okabe and Ito's colours, which people with colour-blindness tell apart; the paper's methods always have the same.
-_FIXED = dict(zip(METHODS, ("#0072B2", "#E69F00", "#009E73", "#D55E00")))
-_MORE = ("#CC79A7", "#56B4E9", "#7A5195", "#8C6D31", "#636363", "#B8B03A")
-_MARKERS = {UNTRAINED: ("#000000", "untrained net"), RANDOM: ("#8A8A8A", "random ranking")}
-_DPI = 150
 
 
 def histogram(path: Path, found: Sequence[Result]) -> bool:
     """Fig. 2: for each group one bar a trained method, groups by falling proportion; the reference rows as dashes."""
     trained = [r for r in found if r.trained]
     groups = results.groups(found)
-    colours = _colours(trained)
+    colour_of = _colours(trained)
     places = np.arange(len(groups))
     width = 0.84 / max(1, len(trained))
     inches = min(24.0, max(7.0, 2.0 + len(groups) * (0.22 + 0.13 * max(1, len(trained)))))
@@ -41,7 +29,7 @@ def histogram(path: Path, found: Sequence[Result]) -> bool:
     for number, r in enumerate(trained):
         offset = (number - (len(trained) - 1) / 2) * width
         heights = _percents(r, groups)
-        axes.bar(places + offset, heights, width * 0.94, color=colours[r.variant], label=r.name, zorder=2)
+        axes.bar(places + offset, heights, width * 0.94, color=colour_of[r.variant], label=r.name, zorder=2)
         ends = _ends(r, groups)
         if ends is not None:
             axes.errorbar(
@@ -49,7 +37,7 @@ def histogram(path: Path, found: Sequence[Result]) -> bool:
             )
     for r in found:
         if not r.trained:
-            colour, label = _MARKERS[r.variant]
+            colour, label = MARKERS[r.variant]
             heights = _percents(r, groups)
             axes.hlines(heights, places - 0.45, places + 0.45, color=colour, linewidth=1.8, label=label, zorder=3)
     proportions = [found[0].evaluation["groups"][group]["proportion"] for group in groups]
@@ -61,9 +49,9 @@ def histogram(path: Path, found: Sequence[Result]) -> bool:
     axes.set_ylabel(f"mAP@{found[0].evaluation['k']} (%)")
     axes.set_xlabel("group, and its proportion of the training images")
     axes.grid(axis="y", color="#DDDDDD", linewidth=0.7, zorder=0)
-    _finish(axes)
+    finish(axes)
     axes.legend(ncol=len(found), loc="lower left", bbox_to_anchor=(0, 1.01), frameon=False, fontsize=9, borderaxespad=0)
-    _save(figure, path)
+    save(figure, path)
     return True
 
 
@@ -76,7 +64,7 @@ def change(path: Path, found: Sequence[Result]) -> bool:
     trained = [r for r in found if r.trained]
     if len(trained) < 2:
         return False
-    groups, colours = results.groups(found), _colours(trained)
+    groups, colour_of = results.groups(found), _colours(trained)
     proportions = np.array([found[0].evaluation["groups"][group]["proportion"] for group in groups])
     base = _percents(trained[0], groups)
     figure, axes = plt.subplots(figsize=(7.2, 4.4))
@@ -85,7 +73,7 @@ def change(path: Path, found: Sequence[Result]) -> bool:
     for r in trained[1:]:
         changes = _percents(r, groups) - base
         axes.plot(
-            proportions[shown], changes[shown], "o", color=colours[r.variant], markersize=5, alpha=0.85, label=r.name,
+            proportions[shown], changes[shown], "o", color=colour_of[r.variant], markersize=5, alpha=0.85, label=r.name,
             zorder=3,
         )  # fmt: skip
     for n, (group, x) in enumerate(zip(groups, proportions)):
@@ -98,9 +86,9 @@ def change(path: Path, found: Sequence[Result]) -> bool:
     axes.set_xlabel("proportion of the group in the training images")
     axes.set_ylabel(f"change of mAP@{found[0].evaluation['k']} from {trained[0].name} (points)")
     axes.grid(color="#E4E4E4", linewidth=0.6, zorder=0)
-    _finish(axes)
+    finish(axes)
     axes.legend(frameon=False, fontsize=9)
-    _save(figure, path)
+    save(figure, path)
     return True
 
 
@@ -114,7 +102,7 @@ def curves(path: Path, found: Sequence[Result]) -> bool:
     logged = [r for r in found if r.log.iterations]
     if not logged:
         return False
-    colours = _colours([r for r in found if r.trained])
+    colour_of = _colours([r for r in found if r.trained])
     weighted = [r for r in logged if not r.log.total or any(value != 1 for value in r.gamma.values())]
     totals = [r for r in logged if r.log.total]
     panels: list[tuple[str, list[tuple[Result, list[float]]]]] = []
@@ -126,7 +114,7 @@ def curves(path: Path, found: Sequence[Result]) -> bool:
     for number, (axes, (title, lines)) in enumerate(zip(grid[0], panels)):
         drawn: list[float] = []
         for r, values in lines:
-            colour, smooth = colours[r.variant], smoothed(values)
+            colour, smooth = colour_of[r.variant], smoothed(values)
             axes.plot(r.log.iterations, values, color=colour, linewidth=0.6, alpha=0.25)
             axes.plot(r.log.iterations, smooth, color=colour, linewidth=1.6, label=r.name)
             drawn += [value for value in smooth if math.isfinite(value)]
@@ -141,12 +129,12 @@ def curves(path: Path, found: Sequence[Result]) -> bool:
         axes.set_title(title, fontsize=10, loc="left")
         axes.set_xlabel("iteration")
         axes.grid(color="#E4E4E4", linewidth=0.6)
-        _finish(axes)
+        finish(axes)
     grid[0][0].set_ylabel("loss of an image")
     if totals and any(r.log.test for r in totals):
         grid[0][0].plot([], [], "o", color="#555555", markersize=4, label="test images")
     grid[0][0].legend(frameon=False, fontsize=9)
-    _save(figure, path)
+    save(figure, path)
     return True
 
 
@@ -165,8 +153,7 @@ def smoothed(values: Sequence[float]) -> np.ndarray:
 
 
 def _colours(trained: Sequence[Result]) -> dict[str, str]:
-    others = [r.variant for r in trained if r.variant not in _FIXED]
-    return {**_FIXED, **{name: _MORE[n % len(_MORE)] for n, name in enumerate(others)}}
+    return colours([r.variant for r in trained])
 
 
 def _percents(r: Result, groups: Sequence[str]) -> np.ndarray:
@@ -183,17 +170,3 @@ def _ends(r: Result, groups: Sequence[str]) -> np.ndarray | None:
 
 def _short(proportion: float) -> str:
     return f"{proportion:.2f}" if proportion >= 0.1 else f"{proportion:.2g}"
-
-
-def _finish(axes: Any) -> None:
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    axes.tick_params(which="both", labelsize=8)
-
-
-def _save(figure: Any, path: Path) -> None:
-    # No date or version inside, so that equal results give equal files.
-    figure.savefig(str(path), dpi=_DPI, bbox_inches="tight", metadata={"Software": None})
-    with plt.rc_context({"svg.hashsalt": "multiweight"}):
-        figure.savefig(str(path.with_suffix(".svg")), bbox_inches="tight", metadata={"Date": None, "Creator": None})
-    plt.close(figure)

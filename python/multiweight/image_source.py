@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import importlib
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -14,6 +16,9 @@ import numpy as np
 
 from multiweight import engine
 from multiweight.errors import UserError
+
+#: Seconds to wait for a net's reader of the same LMDB to end.
+_WAIT = 3.0
 
 
 class LmdbImages:
@@ -25,10 +30,22 @@ class LmdbImages:
         if not (path / "data.mdb").exists():
             raise UserError(f"{path}: no LMDB there: pack the data first (make lmdb)")
         try:
-            self._env = self._lmdb.open(str(path), readonly=True, lock=False, readahead=False)
+            self._env = self._opened()
         except self._lmdb.Error as error:
             raise UserError(f"{path}: not a readable LMDB ({error})") from None
         self.count = int(self._env.stat()["entries"])
+
+    def _opened(self) -> Any:
+        """LMDB opens a path once a process, and a net that is gone ends its reader's thread a little later: wait."""
+        until = time.monotonic() + _WAIT
+        while True:
+            try:
+                return self._lmdb.open(str(self.path), readonly=True, lock=False, readahead=False)
+            except self._lmdb.Error as error:
+                if "already open" not in str(error) or time.monotonic() > until:
+                    raise
+                gc.collect()
+                time.sleep(0.05)
 
     def close(self) -> None:
         self._env.close()

@@ -7,12 +7,14 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from multiweight.errors import UserError
+from multiweight.layers import objectives
 
 HEADS = ("multi_label", "multi_task", "multi_weight")
 LOSSES = ("python", "builtin")
 BRANCHES = ("fc8", "fc7", "fc6")
 TASKS = ("group", "kind")
 RETRIEVAL_BLOB = "fc7"
+WEIGHTINGS = ("fixed", "uncertainty", "dwa")
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,10 @@ class NetSettings:
     units divided among the tasks). ``task_lr`` and ``task_decay`` multiply lr_mult and decay_mult of the task layers.
     ``decay_by_gamma`` multiplies the decay of a group's own layers by its gamma; ``gamma_on`` ``shared`` also divides
     their learning rate by it, so that gamma acts on the shared layers alone. ``unknown``, as the data was packed:
-    ``ignore`` makes the builtin losses leave out labels of -1, as the Python layer always does.
+    ``ignore`` makes the builtin losses leave out labels of -1, as the Python layer always does. ``objective`` is what a
+    label costs (``layers/objectives.py``), with its ``focus``, ``focus_positive`` and ``margin`` (None: its own);
+    ``weighting`` says whether gamma stays ``fixed`` or a layer of that name changes it: ``dwa`` with ``temperature``
+    and a ``window`` of iterations.
     """
 
     head: str = "multi_weight"
@@ -45,13 +50,24 @@ class NetSettings:
     batch_size: int = 256
     test_batch_size: int = 50
     unknown: str = "no"
+    objective: str = "sigmoid"
+    focus: float | None = None
+    focus_positive: float | None = None
+    margin: float | None = None
+    weighting: str = "fixed"
+    temperature: float = 2.0
+    window: int = 100
 
     def __post_init__(self) -> None:
-        for name, known in (("head", HEADS), ("loss", LOSSES), ("branch", BRANCHES), ("tasks", TASKS)):
+        for name, known in (
+            ("head", HEADS), ("loss", LOSSES), ("branch", BRANCHES), ("tasks", TASKS), ("weighting", WEIGHTINGS),
+            ("objective", objectives.NAMES),
+        ):  # fmt: skip
             if getattr(self, name) not in known:
                 raise UserError(f"net setting {name} = {getattr(self, name)!r}: expected one of {', '.join(known)}")
         if self.unknown not in ("no", "ignore"):
             raise UserError(f"net setting unknown = {self.unknown!r}: expected no or ignore")
+        self._check_objective()
         if self.gamma_on not in ("all", "shared"):
             raise UserError(f"net setting gamma_on = {self.gamma_on!r}: expected all or shared")
         if not self.size >= self.crop > 0:
@@ -65,6 +81,25 @@ class NetSettings:
             raise UserError(f"net setting task_units = {self.task_units}: expected a number above 0")
         if min(self.task_lr, self.task_decay) < 0 or not 0 <= self.dropout < 1:
             raise UserError("net settings task_lr and task_decay are 0 or above, dropout 0 to below 1")
+
+    def _check_objective(self) -> None:
+        try:
+            objectives.parse(self.objective_values)
+        except ValueError as error:
+            raise UserError(f"net settings: {error}") from None
+        if self.window < 1 or not self.temperature > 0:
+            raise UserError("net settings window is 1 or more, temperature above 0")
+        if self.loss == "builtin" and (self.objective, self.weighting) != ("sigmoid", "fixed"):
+            raise UserError(
+                f"objective {self.objective} with {self.weighting} weights needs the Python loss: Caffe's own layer is "
+                "the sigmoid cross-entropy with fixed weights; leave out --loss builtin, and --variant multi_label"
+            )
+
+    @property
+    def objective_values(self) -> dict[str, Any]:
+        """As ``layers.objectives.parse`` takes it."""
+        given = {"focus": self.focus, "focus_positive": self.focus_positive, "margin": self.margin}
+        return {"name": self.objective, **{key: value for key, value in given.items() if value is not None}}
 
     @property
     def pool5(self) -> int:

@@ -66,6 +66,15 @@ def deploy(caffe: ModuleType, settings: NetSettings, catalog: Catalog, name: str
     return result
 
 
+# The layer of each weighting, and the multipliers of its own blobs: what it learns never decays, its state never moves.
+_LAYERS = {"fixed": "multi_weight", "uncertainty": "uncertainty", "dwa": "dwa"}
+_WEIGHTINGS: dict[str, dict[str, Any]] = {
+    "fixed": {},
+    "uncertainty": {"param": [dict(lr_mult=1, decay_mult=0)]},
+    "dwa": {"param": [dict(lr_mult=0, decay_mult=0)] * 2},
+}
+
+
 class _Builder:
     """One net under construction: the parts that train_val and deploy share."""
 
@@ -163,9 +172,10 @@ class _Builder:
                 n.label,
                 ntop=1 + len(groups),
                 loss_weight=[1.0] + [0.0] * len(groups),
+                **_WEIGHTINGS[self.settings.weighting],
                 python_param=dict(
-                    module="multiweight.layers.multi_weight_loss",
-                    layer="MultiWeightLossLayer",
+                    module=f"multiweight.layers.{_LAYERS[self.settings.weighting]}_loss",
+                    layer=f"{_LAYERS[self.settings.weighting].title().replace('_', '')}LossLayer",
                     param_str=self.param_str(),
                 ),
             )
@@ -174,7 +184,15 @@ class _Builder:
                 n[f"loss_{group.slug}"] = top
 
     def param_str(self) -> str:
-        values = {"groups": list(self.catalog.names), "gamma": [float(self.gamma[name]) for name in self.catalog.names]}
+        s = self.settings
+        values: dict[str, Any] = {
+            "groups": list(self.catalog.names),
+            "gamma": [float(self.gamma[name]) for name in self.catalog.names],
+        }
+        if s.objective != "sigmoid":
+            values["objective"] = s.objective_values
+        if s.weighting == "dwa":
+            values.update(temperature=s.temperature, window=s.window)
         return json.dumps(values, ensure_ascii=False)
 
     def parts(self, prefix: str, task: str, whole: Any, members: list[Group]) -> dict[str, Any]:

@@ -73,7 +73,15 @@ def _loss_comment(recipe: Recipe) -> str:
         return "Summed over labels, averaged over images: Eq. (1) with a single task."
     if recipe.net.loss == "builtin":
         return "Eq. (3): loss_weight is gamma_t; each J_t is summed over labels and averaged over images."
-    return "Eq. (3), J = sum gamma_t J_t; the tops with loss_weight 0 report each J_t and train nothing."
+    how = {
+        "fixed": "Eq. (3), J = sum gamma_t J_t",
+        "uncertainty": "J = sum (exp(-s_t) J_t + s_t / 2), s learned",
+        "dwa": "J = sum w_t J_t, w by how fast each J_t falls",
+    }[recipe.net.weighting]
+    objective = recipe.net.objective_values
+    settings = ", ".join(f"{key} {value:g}" for key, value in objective.items() if key != "name")
+    cost = "" if recipe.net.objective == "sigmoid" else f" of the {objective['name']} loss ({settings or 'defaults'})"
+    return f"{how}{cost}; the tops with loss_weight 0 report each J_t and train nothing."
 
 
 def _solver_comments(recipe: Recipe) -> dict[str, list[str]]:

@@ -12,14 +12,15 @@ from multiweight.catalog import Catalog
 from multiweight.errors import UserError
 from multiweight.net_settings import RETRIEVAL_BLOB, DataPaths, NetSettings
 from multiweight.runs import REPOSITORY, Dataset
+from multiweight.schemes import SCHEMES
 from multiweight.solvers import SolverSettings
 from multiweight.weights import Gamma
 
 # variant -> head, scheme, c of the paper's methods.
-METHODS: dict[str, tuple[str, str, float]] = {
-    "multi_label": ("multi_label", "ones", 3.0),
-    "multi_task": ("multi_task", "ones", 3.0),
-    "multi_weight": ("multi_weight", "proportion", 3.0),
+METHODS: dict[str, tuple[str, str, float | None]] = {
+    "multi_label": ("multi_label", "ones", None),
+    "multi_task": ("multi_task", "ones", None),
+    "multi_weight": ("multi_weight", "proportion", None),
     "multi_weight_third": ("multi_weight", "smoothed", 3.0),
 }
 
@@ -39,41 +40,43 @@ class Recipe:
     counted: str
 
 
-def variant_name(scheme: str, c: float, rescale: bool = False) -> str:
+def variant_name(scheme: str, c: float | None, rescale: bool = False, objective: str = "sigmoid") -> str:
     """The name of a variant that is none of the paper's: ``smoothed-c2``, ``proportion-rescaled``, a CSV's stem."""
     base = scheme
     if scheme.endswith(".csv"):
         base = Path(scheme).stem
     elif ":" in scheme:
         base = scheme.rpartition(":")[2]
-    elif scheme not in weights.SCHEMES:
-        known = ", ".join(weights.SCHEMES)
+    elif scheme not in SCHEMES:
+        known = ", ".join(SCHEMES)
         raise UserError(
             f"weight scheme {scheme!r} is unknown: expected {known}, a file ending in .csv, or module:function"
         )
-    elif weights.SCHEMES[scheme].uses_c:
+    elif c is not None:
         base += f"-c{c:g}"
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", base).strip("-.")
-    return name + ("-rescaled" if rescale else "")
+    return name + ("-rescaled" if rescale else "") + ("" if objective == "sigmoid" else f"-{objective}")
 
 
 def choose(
-    variant: str | None, scheme: str | None, c: float | None, rescale: bool = False
-) -> tuple[str, str, str, float]:
-    """(variant, head, scheme, c) as chosen; UserError for a variant of the paper with another gamma."""
+    variant: str | None, scheme: str | None, c: float | None, rescale: bool = False, objective: str = "sigmoid"
+) -> tuple[str, str, str, float | None]:
+    """(variant, head, scheme, its constant) as chosen; UserError for a variant of the paper with another gamma."""
     if variant in METHODS:
         head, own_scheme, own_c = METHODS[variant]
-        if scheme not in (None, own_scheme) or c not in (None, own_c) or rescale:
+        if scheme not in (None, own_scheme) or c not in (None, own_c) or rescale or objective != "sigmoid":
+            constant = "" if own_c is None else f", c = {own_c:g}"
             raise UserError(
-                f"variant {variant} is the paper's, with scheme {own_scheme}, c = {own_c:g} and no rescaling: "
-                "leave --variant out, or give it another name"
+                f"variant {variant} is the paper's, with scheme {own_scheme}{constant}, no rescaling and the sigmoid "
+                "cross-entropy: leave --variant out, or give it another name"
             )
         return variant, head, own_scheme, own_c
     if scheme is None:
         known = ", ".join(METHODS)
         raise UserError(f"variant {variant!r} needs a --scheme (the paper's {known} have their own)")
-    chosen = 3.0 if c is None else c
-    return variant or variant_name(scheme, chosen, rescale), "multi_weight", scheme, chosen
+    default = weights.default_constant(scheme)
+    chosen = None if default is None else default if c is None else c
+    return variant or variant_name(scheme, chosen, rescale, objective), "multi_weight", scheme, chosen
 
 
 def as_written(path: Path) -> str:
@@ -101,20 +104,27 @@ def for_dataset(
     rescale: bool = False,
     net: dict[str, Any] | None = None,
     solver: dict[str, Any] | None = None,
+    name: str | None = None,
 ) -> Recipe:
     """The recipe of a run on packed data: sizes, counts and labels come from ``dataset.json`` and ``catalog.yaml``.
 
     ``net`` and ``solver`` override fields of NetSettings and SolverSettings (None: the default). The crop's default is
-    7/8 of the image's side: 224 of 256.
+    7/8 of the image's side: 224 of 256. ``name`` is the run's own, where it is not that of the method.
     """
     catalog = Catalog.load(dataset.catalog)
     info = _info(dataset, catalog)
-    name, head, used, chosen_c = choose(variant, scheme, c, rescale)
+    chosen = {key: value for key, value in (net or {}).items() if value is not None}
+    objective = chosen.get("objective", NetSettings.objective)
+    method, head, used, chosen_c = choose(variant, scheme, c, rescale, objective)
+    name = name or method
     counts = {group: int(info["group_images"][group]) for group in catalog.names}
     gamma = weights.compute(used, weights.proportions(counts), c=chosen_c, rescale=rescale, counts=counts)
     size = int(info["size"])
-    chosen = {key: value for key, value in (net or {}).items() if value is not None}
-    packed = {"size": size, "crop": size * 7 // 8, "unknown": info.get("unknown", "no")}
+    packed: dict[str, Any] = {"size": size, "crop": size * 7 // 8, "unknown": info.get("unknown", "no")}
+    if used in SCHEMES and SCHEMES[used].weighting != "fixed":
+        packed.update(weighting=SCHEMES[used].weighting)
+        if chosen_c is not None:
+            packed.update(temperature=chosen_c)
     settings = NetSettings(**{**packed, **chosen}).for_head(head)
     if settings.size != size:
         raise UserError(

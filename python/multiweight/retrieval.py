@@ -12,7 +12,8 @@ import numpy as np
 
 from multiweight import engine
 from multiweight.errors import UserError
-from multiweight.neighbours import joining, search
+from multiweight.neighbours import joining, plan, search
+from multiweight.neighbours.ranking import Ranking
 from multiweight.neighbours.rows import Rows
 from multiweight.neighbours.state import State
 
@@ -69,10 +70,10 @@ def top_k(
                 f"queries of {queries.weights}, candidates of {others.weights} (blob, hash of the weights): features "
                 "of two nets cannot be compared: extract both with the same weights"
             )
-        found = search.Ranking(queries.n, k)
+        found = Ranking(queries.n, k)
         wanted = min(k, queries.n - 1 if others is None else others.n)
         if wanted >= 1 and queries.n:
-            sizes = search.plan(queries, others, wanted, memory, engine.processes(), block)
+            sizes = plan.plan(queries, others, wanted, memory, engine.processes(), block)
             with search.Search(queries, others, wanted, metric == "cosine", sizes, threads, device) as one:
                 identity = {
                     "queries": queries.fingerprint,

@@ -19,12 +19,20 @@ from multiweight.errors import UserError
 from multiweight.runs import REPOSITORY, Run
 
 
+class Diverged(UserError):
+    """The loss is no longer finite, seen at ``iteration``, before its update."""
+
+    def __init__(self, message: str, iteration: int):
+        super().__init__(message)
+        self.iteration = iteration
+
+
 def train(caffe: ModuleType, run: Run, *, device: str = "cpu", weights: Path | None = None, show: bool = False) -> bool:
     """Train ``run`` to its solver's max_iter, from its last snapshot if it has one; False when it is trained already.
 
     ``device`` is what :func:`engine.use_device` returned; ``weights`` a .caffemodel to start from (fine-tuning), used
     only where there is no snapshot to resume from. Writes log.csv (a row each ``display`` iterations: the mean of the
-    total loss and of each reporting top; rows of phase test), snapshots, and train.json. Raises UserError when the loss
+    total loss and of each reporting top; rows of phase test), snapshots, and train.json. Raises Diverged when the loss
     is no longer finite: the snapshots up to then stay.
     """
     if not run.solver.exists():
@@ -187,9 +195,10 @@ class _Log:
         """Called before each update: a loss that is not finite never reaches the weights, nor a snapshot."""
         found = losses(solver.net)
         if not math.isfinite(found["loss"]):
-            raise UserError(
+            raise Diverged(
                 f"iteration {solver.iter}: the loss is {found['loss']}: training has diverged and stops; the snapshots "
-                f"before it are kept; try a base_lr below {param.base_lr:g} (make prototxt LR=...)"
+                f"before it are kept; try a base_lr below {param.base_lr:g} (make prototxt LR=...)",
+                solver.iter,
             )
         for name, value in found.items():
             self._sums[name] = self._sums.get(name, 0.0) + value

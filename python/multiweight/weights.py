@@ -1,4 +1,4 @@
-"""gamma, the weight of each group's loss (Eq. 3): one function a scheme, each with its source."""
+"""gamma, the weight of each group's loss (Eq. 3), from a scheme, a CSV, or the user's own function."""
 
 from __future__ import annotations
 
@@ -8,57 +8,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import numpy as np
 
 from multiweight.errors import UserError
-
-SchemeFunction = Callable[[np.ndarray, float], np.ndarray]
-
-
-@dataclass(frozen=True)
-class Scheme:
-    """A registered way from proportions to gamma; ``uses_c`` tells whether the constant c of Eq. 11 matters to it."""
-
-    name: str
-    function: SchemeFunction
-    source: str
-    uses_c: bool
-
-
-SCHEMES: dict[str, Scheme] = {}
-
-
-def scheme(name: str, source: str, uses_c: bool = False) -> Callable[[SchemeFunction], SchemeFunction]:
-    """Register ``function(proportions, c) -> gamma`` (float64 vectors, one entry a group) under ``name``."""
-
-    def register(function: SchemeFunction) -> SchemeFunction:
-        SCHEMES[name] = Scheme(name, function, source, uses_c)
-        return function
-
-    return register
-
-
-@scheme("ones", "Section III: multi-task learning, all losses equal")
-def ones(r: np.ndarray, c: float) -> np.ndarray:
-    return np.ones_like(r)
-
-
-@scheme("proportion", "Section IV-C: gamma_t = r_t")
-def proportion(r: np.ndarray, c: float) -> np.ndarray:
-    return r.copy()
-
-
-@scheme("smoothed", "Eq. (11): r_t where r_t >= r_avg/c, else r_avg/c", uses_c=True)
-def smoothed(r: np.ndarray, c: float) -> np.ndarray:
-    floor = r.mean() / c
-    return np.where(r >= floor, r, floor)
-
-
-@scheme("inverse_smoothed", "the other reading of Section IV-E: 1/max(r_t, r_avg/c)", uses_c=True)
-def inverse_smoothed(r: np.ndarray, c: float) -> np.ndarray:
-    return 1.0 / np.maximum(r, r.mean() / c)
+from multiweight.schemes import SCHEMES, Groups, Scheme
 
 
 @dataclass(frozen=True)
@@ -66,7 +21,7 @@ class Gamma:
     """The weights of one training, and all that is needed to say where they came from.
 
     ``values`` and ``proportions`` map group name to float, in catalog order. ``scheme`` is a registered name, a path to
-    a CSV, or ``module:function``; ``c`` is None where it played no part.
+    a CSV, or ``module:function``; ``c`` is the scheme's constant, None where it has none.
     """
 
     values: dict[str, float]
@@ -85,7 +40,7 @@ class Gamma:
         """One line: scheme, c, rescaling and source."""
         parts = [f"gamma scheme {self.scheme}"]
         if self.c is not None:
-            parts.append(f"c = {self.c:g}")
+            parts.append(f"{_constant_name(self.scheme)} = {self.c:g}")
         if self.rescale:
             parts.append("rescaled to sum(gamma) = T")
         return ", ".join(parts) + f" ({self.source})"
@@ -110,7 +65,7 @@ def compute(
     scheme: str,
     proportions: Mapping[str, float],
     *,
-    c: float = 3.0,
+    c: float | None = None,
     rescale: bool = False,
     counts: Mapping[str, int] | None = None,
 ) -> Gamma:
@@ -118,24 +73,24 @@ def compute(
 
     ``scheme`` is one of SCHEMES, a path to a CSV ``group,gamma``, or ``module:function``: code of yours, imported and
     called as ``function(proportions, counts)`` with two dicts by group name (counts is empty where only proportions are
-    known); it returns a dict, or a sequence in that order. ``c`` divides the mean proportion (Eq. 11). ``rescale``
-    multiplies all weights by one factor so that they sum to the number of groups, which keeps the step size of the
-    shared layers comparable with gamma = 1. UserError for an unknown scheme or group, a missing one, and a weight that
-    is negative, not finite, or zero everywhere.
+    known); it returns a dict, or a sequence in that order. ``c`` is the constant of schemes that have one (c of Eq. 11,
+    beta, temperature; None: its default). ``rescale`` multiplies all weights by one factor so that they sum to the
+    number of groups, which keeps the step size of the shared layers comparable with gamma = 1. UserError for an unknown
+    scheme or group, a missing one, and a weight that is negative, not finite, or zero everywhere.
     """
     if not proportions:
         raise UserError("no groups to weight")
     for group, value in proportions.items():
         if not (math.isfinite(value) and 0 <= value <= 1):
             raise UserError(f"group {group!r}: proportion {value!r}: expected 0 to 1")
-    if not (math.isfinite(c) and c > 0):
-        raise UserError(f"c = {c!r}: the constant of Eq. (11) must be above 0 (the paper's is 3)")
     names, used_c = tuple(proportions), None
     if scheme in SCHEMES:
         entry = SCHEMES[scheme]
-        source, used_c = entry.source, (c if entry.uses_c else None)
+        used_c = _constant(entry, c)
+        n = np.array([counts[name] for name in names], dtype=np.float64) if counts else None
         r = np.array([proportions[name] for name in names], dtype=np.float64)
-        values = dict(zip(names, entry.function(r, c).tolist()))
+        source = entry.source
+        values = dict(zip(names, entry.function(Groups(names, r, n, used_c or 0.0)).tolist()))
     elif scheme.endswith(".csv"):
         source = f"read from {Path(scheme).name}"
         values = _ordered(read_gamma(scheme), names, scheme)
@@ -152,6 +107,29 @@ def compute(
         factor = len(values) / math.fsum(values.values())
         values = {name: value * factor for name, value in values.items()}
     return Gamma(values, scheme, source, used_c, rescale, dict(proportions))
+
+
+def default_constant(scheme: str) -> float | None:
+    """The constant that a registered scheme takes where none is given; None for one without, a CSV, a function."""
+    return entry.constant.default if (entry := SCHEMES.get(scheme)) and entry.constant else None
+
+
+def _constant(entry: Scheme, given: float | None) -> float | None:
+    if entry.constant is None:
+        return None
+    value = entry.constant.default if given is None else given
+    if not (math.isfinite(value) and 0 < value < entry.constant.below):
+        most = f" and below {entry.constant.below:g}" if math.isfinite(entry.constant.below) else ""
+        raise UserError(
+            f"{entry.constant.name} = {value!r}: scheme {entry.name} needs a number above 0{most} "
+            f"(default {entry.constant.default:g})"
+        )
+    return value
+
+
+def _constant_name(scheme: str) -> str:
+    entry = SCHEMES.get(scheme)
+    return entry.constant.name if entry and entry.constant else "c"
 
 
 def read_gamma(path: str | Path) -> dict[str, float]:

@@ -1,5 +1,5 @@
 # ruff: noqa: UP004, UP010, UP031
-"""What the loss layer computes on fixed numbers, as JSON on standard output: Python 2.7 and newer, NumPy alone.
+"""What the loss layers compute on fixed numbers, as JSON on standard output: Python 2.7 and newer, NumPy alone.
 
     python layer_numbers.py PACKAGE_FOLDER
 
@@ -13,6 +13,11 @@ import sys
 import types
 
 import numpy as np
+
+
+class Blobs(list):
+    def add_blob(self, *shape):
+        self.append(Blob(np.zeros(shape)))
 
 
 class Blob(object):
@@ -34,7 +39,9 @@ def main(folder):
     stand_in.Layer = object
     sys.modules["caffe"] = stand_in
     sys.path.insert(0, folder)
+    from multiweight.layers.dwa_loss import DwaLossLayer
     from multiweight.layers.multi_weight_loss import MultiWeightLossLayer
+    from multiweight.layers.uncertainty_loss import UncertaintyLossLayer
 
     random = np.random.RandomState(7)
     sizes, gamma = [4, 1, 9], [1.0, 0.3120, 0.0002]
@@ -49,6 +56,19 @@ def main(folder):
     for weight, blob in zip([1, 0, 0.5, 0], top):
         blob.diff[...] = weight
     layer.backward(top, [True, True, True, False], bottom)
+    changing = {}
+    for cls, objective in ((UncertaintyLossLayer, {"name": "focal"}), (DwaLossLayer, {"name": "asymmetric"})):
+        one = cls()
+        one.blobs = Blobs()
+        values = {"groups": ["Color", "Coat", "Waist"], "gamma": gamma, "objective": objective}
+        one.param_str = json.dumps(dict(values, window=1) if cls is DwaLossLayer else values)
+        one.setup(bottom, top)
+        one.reshape(bottom, top)
+        for _ in range(3):
+            one.forward(bottom, top)
+            one.backward(top, [True, True, True, False], bottom)
+        found = [blob.data.tolist() for blob in one.blobs] + [one.blobs[0].diff.tolist()]
+        changing[cls.__name__] = [float(top[0].data[0]), found, [blob.diff.tolist() for blob in bottom[:3]]]
     told = {}
     for name, gammas in (("negative", [1.0, -1.0, 1.0]), ("count", [1.0])):
         layer.param_str = json.dumps({"groups": ["Color", "Coat", "Length"], "gamma": gammas})
@@ -62,6 +82,7 @@ def main(folder):
         "tops": [float(blob.data[0]) for blob in top],
         "diffs": [blob.diff.tolist() for blob in bottom],
         "errors": told,
+        "changing": changing,
     }
     print(json.dumps(numbers))
 

@@ -1,6 +1,7 @@
 """The whole way in small, through the tools as a user runs them: photos, LMDB, nets, training, fc7, mAP@50, report."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,10 +12,10 @@ ROOT = Path(__file__).resolve().parents[2]
 METHODS = ("multi_label", "multi_task", "multi_weight", "multi_weight_third")
 
 
-def tool(name, *args, status=0):
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "tools" / f"{name}.py"), *map(str, args)], capture_output=True, text=True, cwd=ROOT
-    )
+def tool(name, *args, status=0, path=""):
+    command = [sys.executable, str(ROOT / "tools" / f"{name}.py"), *map(str, args)]
+    environment = {**os.environ, "PYTHONPATH": str(path)}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment)
     assert done.returncode == status, f"{name}: status {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done.stdout + done.stderr
 
@@ -34,7 +35,7 @@ def runs(tmp_path_factory):
     tool("train", *where, *(f"--variant={v}" for v in METHODS), "--gpu", "none")
     tool("extract_features", *where, "--all", "--untrained", "--gpu", "none")
     tool("evaluate", *where, "--all", "--random")
-    tool("report", *where, "--no-check")
+    tool("report", *where)
     return runs
 
 
@@ -64,3 +65,24 @@ def test_a_users_mistake_is_one_line_without_a_traceback(runs):
     }.items():
         said = tool(name, *args, status=2)
         assert "error: " in said and "Traceback" not in said
+
+
+def test_a_scheme_of_the_users_goes_the_whole_way(runs, tmp_path):
+    """The three lines that README shows, and a scheme of the project that learns."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    lines = readme.partition("    # my_scheme.py\n")[2].partition("\n\n")[0].splitlines()
+    (tmp_path / "my_scheme.py").write_text("\n".join(line[4:] for line in lines) + "\n")
+    where = ("--dataset", "tiny", "--runs", runs)
+    net = ("--crop", 67, "--width", "0.0625", "--batch-size", 8, "--iterations", 4)
+    tool("make_prototxt", *where, "--scheme", "my_scheme:rare_first", *net, path=tmp_path)
+    tool("make_prototxt", *where, "--scheme", "uncertainty", "--objective", "focal", *net)
+    names = ("rare_first", "uncertainty-focal")
+    tool("train", *where, *(f"--variant={name}" for name in names), "--gpu", "none")
+    for name in names:
+        tool("extract_features", *where, "--variant", name, "--gpu", "none")
+        tool("evaluate", *where, "--variant", name)
+    tool("report", *where)
+    report = (runs / "tiny/report/report.md").read_text()
+    assert all(f"| {name} |" in report for name in ("rare\\_first", "uncertainty-focal"))
+    gamma = json.loads((runs / "tiny/rare_first/settings.json").read_text())["gamma"]
+    assert max(gamma, key=gamma.get) != "Color" and gamma["Color"] == min(gamma.values())

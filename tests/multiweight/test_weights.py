@@ -54,8 +54,11 @@ def test_smoothed_is_the_larger_of_ratio_and_floor(r, c):
 
 @given(ratios, constants, st.sampled_from(sorted(weights.SCHEMES)))
 def test_every_scheme_is_finite_ordered_and_rescales_to_the_number_of_groups(r, c, scheme):
-    plain = weights.compute(scheme, r, c=c)
-    scaled = weights.compute(scheme, r, c=c, rescale=True)
+    counts = {g: max(1, round(value * 1e6)) for g, value in r.items()}
+    if scheme == "class_balanced":
+        c = c / 21
+    plain = weights.compute(scheme, r, c=c, counts=counts)
+    scaled = weights.compute(scheme, r, c=c, counts=counts, rescale=True)
     assert list(plain.values) == list(r)
     assert all(math.isfinite(value) and value >= 0 for value in plain.values.values())
     assert scaled.total == pytest.approx(len(r))
@@ -66,7 +69,7 @@ def test_every_scheme_is_finite_ordered_and_rescales_to_the_number_of_groups(r, 
 @given(ratios, st.sampled_from(sorted(weights.SCHEMES)))
 def test_gamma_files_keep_every_digit(tmp_path_factory, r, scheme):
     path = tmp_path_factory.mktemp("gamma") / "gamma.csv"
-    gamma = weights.compute(scheme, r)
+    gamma = weights.compute(scheme, r, counts=dict.fromkeys(r, 7))
     weights.write_gamma(path, gamma)
     assert weights.read_gamma(path) == gamma.values
     assert weights.compute(str(path), r).values == gamma.values

@@ -50,10 +50,10 @@ class Pair:
         self.files = self.folder / "files"
         for name in ("files", "python/multiweight/layers", *ENGINES):
             (self.folder / name).mkdir(parents=True)
-        # The layers' very file, without the rest of the package, for which the original's Python may be too old.
-        for name in ("__init__.py", "layers/__init__.py", "layers/multi_weight_loss.py"):
-            name = f"multiweight/{name}"
-            shutil.copy(original.REPOSITORY / "python" / name, self.folder / "python" / name)
+        # The layers' very files, without the rest of the package, for which the original's Python may be too old.
+        package = original.REPOSITORY / "python" / "multiweight"
+        for source in (package / "__init__.py", *package.glob("layers/*.py")):
+            shutil.copy(source, self.folder / "python" / "multiweight" / source.relative_to(package))
         for name in ("runner.py", "probes.py", "pylayers.py"):
             shutil.copy(HERE / name, self.folder / "python" / name)
 

@@ -7,24 +7,29 @@ import json
 import caffe
 import numpy as np
 
+from multiweight.layers import objectives
+
 
 class MultiWeightLossLayer(caffe.Layer):
-    """Weighted sum of one sigmoid cross-entropy a group of labels.
+    """Weighted sum of one loss a group of labels: sigmoid cross-entropy, or another of ``objectives``.
 
     Bottoms: one score blob a group, N x M_t (more axes of size 1 are allowed), then one label blob, N x L with
     L = sum(M_t): the groups' labels in the same order, values 0 to 1, or -1: unknown, which adds neither loss nor
     gradient, as SigmoidCrossEntropyLoss leaves out labels equal to its ignore_label.
     Tops: the total J; optionally one top a group, J_t before weighting, for the log. The prototxt needs a loss_weight
     for every top: 1 for the total, 0 for a top that only reports (Caffe gives a Python layer none by itself).
-    param_str: JSON, {"groups": [name, ...], "gamma": [weight, ...]}, one entry a score blob.
+    param_str: JSON, {"groups": [name, ...], "gamma": [weight, ...]}, one entry a score blob; optionally "objective":
+    {"name": "focal", "focus": 2} or another that ``objectives.parse`` takes.
 
     Sums over labels, means over images (Eq. 1), unknown labels or not, which is SigmoidCrossEntropyLoss's default too.
     The gradient at a score is gamma_t (p^ - p) / N, times the diff of the total's top, plus (p^ - p) / N times the diff
-    of the group's own top. Raises ValueError naming the group for shapes that do not fit, and for other labels.
+    of the group's own top; of another objective, its slope stands for p^ - p. A layer whose weights change overrides
+    ``weights``, ``total``, ``start`` and ``learn``. Raises ValueError naming the group for shapes that do not fit, and
+    for other labels.
     """
 
     def setup(self, bottom, top):
-        self.groups, self.gamma = _parse(self.param_str)
+        self.groups, self.gamma, self.objective, settings = _parse(self.param_str, self.settings)
         tasks = len(self.groups)
         if len(bottom) != tasks + 1:
             raise ValueError(
@@ -39,6 +44,24 @@ class MultiWeightLossLayer(caffe.Layer):
                 )
             )
         self._check_shapes(bottom)
+        self.start(settings)
+
+    #: Further keys of param_str that the layer takes, with their defaults.
+    settings = {}  # type: dict
+
+    def start(self, settings):
+        """Called once, at the end of setup: add the layer's own blobs here."""
+
+    def weights(self):
+        """The factor on each J_t, float64 (T,)."""
+        return self.gamma
+
+    def total(self, loss):
+        """J of the J_t, float64 (T,)."""
+        return np.dot(self.weights(), loss)
+
+    def learn(self, factor):
+        """Called in backward with the diff of the total's top: gradients and state of the layer's own blobs."""
 
     def reshape(self, bottom, top):
         sizes = self._check_shapes(bottom)
@@ -57,20 +80,17 @@ class MultiWeightLossLayer(caffe.Layer):
             self.scores[:, starts[t] : starts[t + 1]] = bottom[t].data.reshape(images, -1)
         x, p = self.scores, bottom[tasks].data.reshape(images, -1)
         ignored = self._check_labels(p)
-        # exp sees no positive number, so that scores of +-1000 neither overflow nor lose the loss.
-        small = np.exp(-np.abs(x))
-        cell = np.maximum(x, 0) - x * p + np.log1p(small)
+        cell, error = self.objective(x, p)
         if ignored is not None:
             cell[ignored] = 0
+            error[ignored] = 0
+        self.error[...] = error
         # One column a label is summed in double: float32 over 256 images and 830 labels would cost digits.
         column = cell.sum(axis=0, dtype=np.float64)
-        loss = np.add.reduceat(column, starts[:-1]) / images
-        np.subtract(np.where(x >= 0, 1, small) / (1 + small), p, out=self.error)
-        if ignored is not None:
-            self.error[ignored] = 0
-        top[0].data[...] = np.dot(self.gamma, loss)
+        self.loss = np.add.reduceat(column, starts[:-1]) / images
+        top[0].data[...] = self.total(self.loss)
         for index in range(1, len(top)):
-            top[index].data[...] = loss[index - 1]
+            top[index].data[...] = self.loss[index - 1]
 
     def backward(self, top, propagate_down, bottom):
         tasks, starts = len(self.groups), self.starts
@@ -78,14 +98,16 @@ class MultiWeightLossLayer(caffe.Layer):
             raise ValueError("MultiWeightLoss: the labels have no gradient: nothing below them can be trained")
         images = float(self.error.shape[0])
         total = float(np.ravel(top[0].diff)[0])
+        weights = self.weights()
         for t in range(tasks):
             if not propagate_down[t]:
                 continue
-            factor = total * self.gamma[t]
+            factor = total * weights[t]
             if len(top) > 1:
                 factor += float(np.ravel(top[t + 1].diff)[0])
             error = self.error[:, starts[t] : starts[t + 1]]
             bottom[t].diff[...] = (error * (factor / images)).reshape(bottom[t].diff.shape)
+        self.learn(total)
 
     def _check_shapes(self, bottom):
         tasks = len(self.groups)
@@ -132,11 +154,13 @@ def _shape(blob):
     return [int(size) for size in blob.shape]
 
 
-def _parse(param_str):
+def _parse(param_str, known):
+    """(groups, gamma, objective, the values of the ``known`` further settings)."""
     try:
         values = json.loads(param_str)
         groups, gamma = [name for name in values["groups"]], np.array(values["gamma"], np.float64)
-    except (ValueError, KeyError, TypeError) as error:
+        objective = objectives.parse(values.get("objective"))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             'MultiWeightLoss: param_str {0!r}: expected JSON {{"groups": [...], "gamma": [...]}} ({1})'.format(
                 param_str, error
@@ -151,4 +175,8 @@ def _parse(param_str):
             raise ValueError(
                 "MultiWeightLoss: group {0}: gamma {1}: expected a finite number, 0 or above".format(name, weight)
             )
-    return groups, gamma
+    settings = dict((key, values.pop(key, default)) for key, default in known.items())
+    for key in values:
+        if key not in ("groups", "gamma", "objective"):
+            raise ValueError("MultiWeightLoss: param_str has a key {0!r} that this layer does not know".format(key))
+    return groups, gamma, objective, settings

@@ -9,6 +9,9 @@ import numpy as np
 
 from multiweight.neighbours.rows import STRIP, Rows
 
+#: Values made ready at a time: the float64 arrays on the way there are a few times as large.
+_VALUES = 1 << 18
+
 
 @dataclass(frozen=True)
 class Block:
@@ -59,8 +62,9 @@ class Space:
         """``raw`` float32, the rows of ``rows`` from ``start`` on, made ready for ``product``."""
         stored, n = [], len(raw)
         lengths, errors, bias = np.empty(n), np.empty(n), np.empty(n)
-        for at in range(0, n, STRIP):
-            part = slice(at, min(at + STRIP, n))
+        step = max(16, min(STRIP, _VALUES // raw.shape[1]))
+        for at in range(0, n, step):
+            part = slice(at, min(at + step, n))
             scaled = raw[part] / self.divisor(rows, start + at, part.stop - at)
             x = scaled - self.centre
             squares = np.einsum("ij,ij->i", x, x)

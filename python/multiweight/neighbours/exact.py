@@ -14,7 +14,7 @@ import threading
 import numpy as np
 
 _U = 2.0**-53
-_AT_ONCE = 32
+_AT_ONCE = 64
 
 
 class ExactScores:

@@ -9,7 +9,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Pairs:
-    """``rows`` and ``columns`` (m,) int32 of the whole sets, ``low`` and ``high`` (m,) float64 similarities."""
+    """``rows`` and ``columns`` (m,) int32 of the whole sets, ``low`` and ``high`` (m,) float32, rounded outwards."""
 
     rows: np.ndarray
     columns: np.ndarray

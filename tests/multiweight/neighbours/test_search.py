@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from brute_force import feature_sets, nearest
 from multiweight import retrieval
 from multiweight.errors import UserError
-from multiweight.neighbours import products, search
+from multiweight.neighbours import plan, products, search
 from multiweight.neighbours.blocks import Space
 from multiweight.neighbours.exact import ExactScores
 from multiweight.neighbours.rows import Rows
@@ -53,7 +53,7 @@ def test_any_product_block_panel_and_pending_gives_brute_force(x, k, metric, lad
     if rows.n < 2:
         return
     # Pairs are scored early, and every block is "crowded", in turn.
-    with search.Search(rows, None, k, metric == "cosine", search.Plan(block, panel, 20), 1, "cpu") as one:
+    with search.Search(rows, None, k, metric == "cosine", plan.Plan(block, panel, 20), 1, "cpu") as one:
         one.products = ladders(rows.d)[ladder]
         before, search._CROWD = search._CROWD, -(10**6) if crowded else search._CROWD
         try:
@@ -110,7 +110,7 @@ def test_a_product_with_a_wrong_bound_would_be_noticed():
     """The tests above can fail: without room for its rounding, bfloat16 loses neighbours."""
     x = np.random.default_rng(0).normal(size=(400, 64)).astype(np.float32)
     rows = Rows(x)
-    with search.Search(rows, None, 5, True, search.Plan(100, 400, 10**6), 1, "cpu") as one:
+    with search.Search(rows, None, 5, True, plan.Plan(100, 400, 10**6), 1, "cpu") as one:
         one.products = ladders(64)["bfloat16"]
         one.space.error = lambda *_: 0.0
         one.products[0].output = 0.0
@@ -149,7 +149,7 @@ def test_a_file_read_by_panels_gives_the_same_as_an_array(tmp_path):
     with h5py.File(str(path), "r") as file:
         for source in (path, str(path), file["fc7"]):
             # 1 MB: some panels of a few hundred rows.
-            assert search.plan(Rows(file["fc7"]), None, 7, 1 << 20, 1, None).panel < 800
+            assert plan.plan(Rows(file["fc7"]), None, 7, 1 << 20, 1, None).panel < 800
             found = top_k(source, 7, memory=1 << 20)
             np.testing.assert_array_equal(found[0], expected[0])
             np.testing.assert_array_equal(found[1], expected[1])

@@ -1,0 +1,93 @@
+# ruff: noqa: UP004, UP030, UP032, B904
+# Python 2.7 to 3.13, NumPy alone: the loss layers use it, in the original's GPU image too.
+"""What a label costs and the slope of that cost by its score: sigmoid cross-entropy, focal and asymmetric losses.
+
+Of a score x with p^ = 1 / (1 + exp(-x)) and a label p from 0 to 1 the cost is p * yes(x) + (1 - p) * no(x):
+
+    sigmoid      yes = -log p^,                  no = -log(1 - p^)            Eq. (1)
+    focal        yes = -(1 - p^)^f log p^,       no = -p^^f log(1 - p^)       Lin et al. 2017, f the focus
+    asymmetric   yes = -(1 - p^)^f+ log p^,      no = -q^f log(1 - q), q = max(p^ - margin, 0)
+                                                                              Ridnik et al. 2021
+"""
+
+import numpy as np
+
+NAMES = ("sigmoid", "focal", "asymmetric")
+#: Of each objective its settings and their values where none are given.
+DEFAULTS = {
+    "sigmoid": {},
+    "focal": {"focus": 2.0},
+    "asymmetric": {"focus": 4.0, "focus_positive": 0.0, "margin": 0.05},
+}
+
+
+def parse(values):
+    """The function (x, p) -> (cost, slope), arrays of one shape, of a dict such as {"name": "focal", "focus": 2}.
+
+    ValueError names what is unknown or out of range.
+    """
+    given = dict(values or {"name": "sigmoid"})
+    name = given.pop("name", None)
+    if name not in DEFAULTS:
+        raise ValueError("objective {0!r} is unknown: expected one of {1}".format(name, ", ".join(NAMES)))
+    settings = dict(DEFAULTS[name])
+    for key, value in given.items():
+        if key not in settings:
+            raise ValueError("objective {0} has no setting {1!r}".format(name, key))
+        settings[key] = float(value)
+        if not np.isfinite(settings[key]) or settings[key] < 0 or (key == "margin" and settings[key] >= 1):
+            raise ValueError("objective {0}: {1} {2}: expected 0 or above (margin: below 1)".format(name, key, value))
+    if name == "sigmoid":
+        return sigmoid
+    positive = settings.get("focus_positive", settings["focus"])
+    return Focused(settings["focus"], positive, settings.get("margin", 0.0))
+
+
+def sigmoid(x, p):
+    """Eq. (1). exp sees no positive number, so that scores of +-1000 neither overflow nor lose the cost."""
+    small = np.exp(-np.abs(x))
+    cost = np.maximum(x, 0) - x * p + np.log1p(small)
+    return cost, np.where(x >= 0, 1, small) / (1 + small) - p
+
+
+class Focused(object):
+    """Focal and asymmetric losses: costs fall with a power of how far the score still is from its label."""
+
+    def __init__(self, focus, focus_positive, margin):
+        self.focus, self.focus_positive, self.margin = focus, focus_positive, margin
+
+    def __call__(self, x, p):
+        yes, yes_slope = _focal(x, self.focus_positive)
+        if self.margin:
+            no, no_slope = _shifted(x, self.focus, self.margin)
+        else:
+            no, no_slope = _focal(-x, self.focus)
+            no_slope = -no_slope
+        return p * yes + (1 - p) * no, p * yes_slope + (1 - p) * no_slope
+
+
+def _logs(x):
+    """p^, 1 - p^, log p^."""
+    small = np.exp(-np.abs(x))
+    share = np.where(x >= 0, 1, small) / (1 + small)
+    rest = np.where(x >= 0, small, 1) / (1 + small)
+    return share, rest, np.minimum(x, 0) - np.log1p(small)
+
+
+def _focal(x, focus):
+    """-(1 - p^)^f log p^ and its slope (1 - p^)^f (f p^ log p^ - (1 - p^))."""
+    share, rest, log_share = _logs(x)
+    weight = rest**focus
+    return -weight * log_share, weight * (focus * share * log_share - rest)
+
+
+def _shifted(x, focus, margin):
+    """-q^f log(1 - q) with q = max(p^ - margin, 0), and its slope; 1 - q is never below the margin."""
+    share, rest, _ = _logs(x)
+    q = np.maximum(share - margin, 0)
+    log_rest = np.log1p(-q)
+    inside = q > 0
+    # q^(f - 1) where q is 0 has no value below f = 1, and is not asked for: there the cost is constant.
+    base = np.where(inside, q, 1)
+    slope = share * rest * (base**focus / (1 - q) - focus * base ** (focus - 1) * log_rest)
+    return np.where(inside, -(base**focus) * log_rest, 0), np.where(inside, slope, 0)

@@ -1,0 +1,243 @@
+"""What a study compares, read from its study.yaml."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from multiweight import recipes, subsets
+from multiweight.errors import UserError
+from multiweight.net_settings import NetSettings
+
+FILE = "study.yaml"
+_GAMMA = ("scheme", "c", "rescale")
+_NET = tuple(f.name for f in fields(NetSettings) if f.name not in ("head", "size", "unknown"))
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to train: one of the paper's methods by its name, or a scheme of weights; ``net`` changes NetSettings."""
+
+    name: str
+    variant: str | None = None
+    scheme: str | None = None
+    c: float | None = None
+    rescale: bool = False
+    net: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Subset:
+    """Two groups at a ratio of images, as in Tables IV and V."""
+
+    large: str
+    small: str
+    ratio: float = 10.0
+    kind: str = "independent"
+
+
+@dataclass(frozen=True)
+class Search:
+    """The search of a method's rate: mAP on a validation part of the training images, after ``iterations``.
+
+    Where the best rate is the first or last of ``rates``, the next one, half or double, is tried too, at most
+    ``extensions`` times on either side.
+    """
+
+    rates: tuple[float, ...]
+    iterations: int
+    extensions: int = 2
+    seed: int = 1
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Methods compared on one dataset; with ``rate`` all take that rate, without it each its own best one.
+
+    ``lengths`` gives methods (by name) other numbers of iterations than the study's.
+    """
+
+    name: str
+    methods: tuple[Method, ...]
+    subset: Subset | None = None
+    rate: float | None = None
+    lengths: Mapping[str, int] = field(default_factory=dict)
+    question: str = ""
+
+
+@dataclass(frozen=True)
+class Study:
+    """The whole file. ``drop`` is the share of training after which the rate is divided by 10; mAP is measured at
+    ``points`` evenly spaced iterations, the last of them the end."""
+
+    folder: Path
+    dataset: str
+    size: int
+    net: Mapping[str, Any]
+    iterations: int
+    seeds: tuple[int, ...]
+    search: Search
+    experiments: tuple[Experiment, ...]
+    drop: float = 0.8
+    points: int = 4
+
+
+def load(folder: str | Path) -> Study:
+    """The study in ``folder``; UserError names the key, what was found and what is known."""
+    folder = Path(folder)
+    path = folder / FILE
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}): a study is a folder that holds it") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    return _Reader(path).study(found)
+
+
+class _Reader:
+    def __init__(self, path: Path):
+        self.path = path
+
+    def fail(self, key: str, what: str) -> UserError:
+        return UserError(f"{self.path}: {key}: {what}")
+
+    def keys(self, value: Any, known: tuple[str, ...], needed: tuple[str, ...], where: str) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise self.fail(where, f"{value!r}: expected keys among {', '.join(known)}")
+        for key in value:
+            if key not in known:
+                raise self.fail(where, f"key {key!r} is unknown: expected {', '.join(known)}")
+        for key in needed:
+            if key not in value:
+                raise self.fail(where, f"key {key!r} is missing")
+        return value
+
+    def number(self, value: Any, where: str, whole: bool = True, least: float = 1) -> Any:
+        right = isinstance(value, int) if whole else isinstance(value, (int, float))
+        if isinstance(value, bool) or not right or not math.isfinite(value) or value < least:
+            raise self.fail(where, f"{value!r}: expected a {'whole ' if whole else ''}number, {least:g} or above")
+        return value
+
+    def study(self, found: Any) -> Study:
+        known = tuple(f.name for f in fields(Study) if f.name != "folder")
+        needed = ("dataset", "size", "iterations", "seeds", "search", "experiments")
+        values = self.keys(found, known, needed, "the study")
+        for name in ("size", "iterations", "points"):
+            self.number(values.get(name, 1), name)
+        drop = values.get("drop", 0.8)
+        if not isinstance(drop, (int, float)) or not 0 < drop <= 1:
+            raise self.fail("drop", f"{drop!r}: expected a share above 0, at most 1")
+        if values["iterations"] % values.get("points", 4):
+            raise self.fail("points", f"{values.get('points', 4)} do not divide {values['iterations']} iterations")
+        seeds = values["seeds"]
+        if not isinstance(seeds, list) or not seeds or len(set(map(str, seeds))) < len(seeds):
+            raise self.fail("seeds", f"{seeds!r}: expected a list of different whole numbers")
+        experiments = values["experiments"]
+        if not isinstance(experiments, list) or not experiments:
+            raise self.fail("experiments", f"{experiments!r}: expected a list")
+        read = tuple(self.experiment(one, n, values["iterations"]) for n, one in enumerate(experiments, 1))
+        self.different("experiments", [one.name for one in read])
+        self.consistent(read)
+        return Study(
+            folder=self.path.parent,
+            dataset=self.name(values["dataset"], "dataset"),
+            size=values["size"],
+            net=self.net(values.get("net") or {}, "net"),
+            iterations=values["iterations"],
+            seeds=tuple(self.number(seed, "seeds", least=0) for seed in seeds),
+            search=self.search(values["search"]),
+            experiments=read,
+            drop=float(drop),
+            points=values.get("points", 4),
+        )
+
+    def search(self, found: Any) -> Search:
+        values = self.keys(found, tuple(f.name for f in fields(Search)), ("rates", "iterations"), "search")
+        rates = values["rates"]
+        if not isinstance(rates, list) or not rates:
+            raise self.fail("search: rates", f"{rates!r}: expected a list of numbers")
+        for rate in rates:
+            self.number(rate, "search: rates", whole=False, least=1e-12)
+        for name, default in (("iterations", 1), ("extensions", 0), ("seed", 0)):
+            self.number(values.get(name, default), f"search: {name}", least=default)
+        return Search(**{**values, "rates": tuple(sorted(float(rate) for rate in rates))})
+
+    def experiment(self, found: Any, number: int, iterations: int) -> Experiment:
+        where = f"experiment {number}"
+        values = self.keys(found, tuple(f.name for f in fields(Experiment)), ("name", "methods"), where)
+        where = f"experiment {self.name(values['name'], where)}"
+        methods = values["methods"]
+        if not isinstance(methods, list) or not methods:
+            raise self.fail(where, f"methods {methods!r}: expected a list")
+        read = tuple(self.method(one, where) for one in methods)
+        self.different(where, [one.name for one in read])
+        subset = None
+        if values.get("subset") is not None:
+            of = self.keys(values["subset"], tuple(f.name for f in fields(Subset)), ("large", "small"), where)
+            if of.get("kind", "independent") not in subsets.KINDS:
+                raise self.fail(where, f"kind {of['kind']!r} is unknown: expected {', '.join(subsets.KINDS)}")
+            subset = Subset(**of)
+        if values.get("rate") is not None:
+            self.number(values["rate"], f"{where}: rate", whole=False, least=1e-12)
+        lengths = self.keys(values.get("lengths") or {}, tuple(one.name for one in read), (), f"{where}: lengths")
+        for name, length in lengths.items():
+            self.number(length, f"{where}: lengths: {name}")
+        return Experiment(
+            values["name"], read, subset, values.get("rate"), lengths, str(values.get("question") or "").strip()
+        )
+
+    def method(self, found: Any, where: str) -> Method:
+        if isinstance(found, str):
+            if found not in recipes.METHODS:
+                known = ", ".join(recipes.METHODS)
+                raise self.fail(where, f"method {found!r} is unknown: expected {known}, or keys with a scheme")
+            return Method(found, variant=found)
+        values = self.keys(found, ("name", "method", *_GAMMA, *_NET), (), where)
+        base, net = values.get("method"), self.net({k: v for k, v in values.items() if k in _NET}, where)
+        gamma = {key: values[key] for key in _GAMMA if values.get(key) is not None}
+        if (base is None) == ("scheme" not in gamma):
+            raise self.fail(where, "a method has either a `method` of the paper, or a `scheme`")
+        if base is not None and base not in recipes.METHODS:
+            raise self.fail(where, f"method {base!r} is unknown: expected {', '.join(recipes.METHODS)}")
+        try:
+            name = recipes.choose(base, gamma.get("scheme"), gamma.get("c"), bool(gamma.get("rescale")))[0]
+        except UserError as error:
+            raise self.fail(where, str(error)) from None
+        if net and "name" not in values:
+            raise self.fail(where, f"{name} with other net settings ({', '.join(net)}) needs a `name` of its own")
+        return Method(self.name(values.get("name", name), where), base, net=net, **gamma)
+
+    def net(self, values: Any, where: str) -> dict[str, Any]:
+        found = self.keys(values, _NET, (), where)
+        try:
+            NetSettings(**found)
+        except TypeError as error:
+            raise self.fail(where, str(error)) from None
+        except UserError as error:
+            raise self.fail(where, str(error)) from None
+        return found
+
+    def name(self, value: Any, where: str) -> str:
+        if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*(_[A-Za-z0-9.-]+)*", value):
+            raise self.fail(where, f"name {value!r}: expected letters, digits, '.', '-' and single '_'")
+        return value
+
+    def different(self, where: str, names: list[str]) -> None:
+        for name in names:
+            if names.count(name) > 1:
+                raise self.fail(where, f"{name!r} stands twice")
+
+    def consistent(self, experiments: tuple[Experiment, ...]) -> None:
+        """One name means one method: its results are shared by all experiments on the same data."""
+        known: dict[str, Method] = {}
+        for experiment in experiments:
+            for method in experiment.methods:
+                if known.setdefault(method.name, method) != method:
+                    raise self.fail(f"experiment {experiment.name}", f"{method.name!r} is another method elsewhere")

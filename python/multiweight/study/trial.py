@@ -1,0 +1,158 @@
+"""Run one trial: write its net, train it, measure mAP@50 at each point, and leave one result file."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import h5py
+import numpy as np
+
+from multiweight import engine, evaluation, features, recipe_files, recipes, steps, training
+from multiweight.errors import UserError
+from multiweight.runs import METHODS, RANDOM, UNTRAINED, Dataset, Run
+from multiweight.study import parts
+from multiweight.study.design import Study
+from multiweight.study.order import FINAL, REFERENCES, SEARCH, Trial
+
+RESULTS = "results"
+
+
+def path(study: Study, trial: Trial) -> Path:
+    return study.folder / RESULTS / f"{trial.name}.json"
+
+
+def precision_path(study: Study, name: str) -> Path:
+    """Average precision of each query and group, (n, groups) float16, NaN where an image is no query of the group."""
+    return study.folder / RESULTS / f"{name}.npz"
+
+
+def results(study: Study) -> dict[str, dict[str, Any]]:
+    """All finished trials by name."""
+    folder = study.folder / RESULTS
+    return {file.stem: steps.read(file) for file in sorted(folder.glob("*.json"))}
+
+
+def run(study: Study, trial: Trial, runs: str | Path, caffe: ModuleType, device: str, show: bool = False) -> None:
+    """Run ``trial`` and write its result; a training that diverges is a result too, with its iteration.
+
+    A training that was stopped goes on from its last snapshot.
+    """
+    begun = time.time()
+    dataset = parts.dataset(study, runs, trial.data, trial.purpose == SEARCH)
+    if trial.purpose == REFERENCES:
+        found = _references(study, dataset, caffe)
+    else:
+        found = _trained(study, trial, dataset, caffe, device, show)
+    found.update(
+        seconds=time.time() - begun, engine=engine.describe(caffe), device=device, processor=_processor(),
+        threads=os.environ.get("OMP_NUM_THREADS"), versions=evaluation.versions(),
+    )  # fmt: skip
+    info = steps.read(dataset.info)
+    found.update(images=info["counts"], labels=info["labels"], proportions=_proportions(dataset))
+    mark = path(study, trial)
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    settings = {
+        "purpose": trial.purpose, "data": trial.data, "method": trial.method and trial.method.name,
+        "rate": trial.rate, "seed": trial.seed, "iterations": trial.iterations,
+    }  # fmt: skip
+    steps.write(mark, settings, found)
+
+
+def _trained(
+    study: Study, trial: Trial, dataset: Dataset, caffe: ModuleType, device: str, show: bool
+) -> dict[str, Any]:
+    own = _write(study, trial, dataset, caffe)
+    settings = steps.read(own.settings)
+    found = {name: settings[name] for name in ("scheme", "c", "rescale", "gamma")}
+    try:
+        training.train(caffe, own, device=device, show=show)
+    except training.Diverged as error:
+        return {"status": "diverged", "iteration": error.iteration, "points": [], **found}
+    measured = []
+    for iteration in _points(study, trial):
+        features.extract_run(caffe, own, iteration=iteration)
+        measured.append(_measure(own, iteration))
+    if trial.purpose == FINAL:
+        with h5py.File(str(own.retrieval), "r") as file:
+            precision = file["ap"][()].astype(np.float16)
+        target = precision_path(study, trial.name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with open(target.with_suffix(".part"), "wb") as part:
+            np.savez_compressed(part, ap=precision)
+        os.replace(target.with_suffix(".part"), target)
+    for large in (own.features, own.retrieval):
+        large.unlink(missing_ok=True)
+    return {"status": "done", "points": measured, "training_seconds": steps.read(own.training)["seconds"], **found}
+
+
+def _points(study: Study, trial: Trial) -> list[int]:
+    """The iterations measured: of a search the last alone."""
+    count = study.points if trial.purpose == FINAL else 1
+    return [trial.iterations * n // count for n in range(1, count + 1)]
+
+
+def _write(study: Study, trial: Trial, dataset: Dataset, caffe: ModuleType) -> Run:
+    method = trial.method
+    assert method is not None
+    solver = dict(
+        iterations=trial.iterations, base_lr=trial.rate, seed=trial.seed, test_interval=_points(study, trial)[0],
+        stepsize=max(1, int(trial.iterations * study.drop)), snapshot=_points(study, trial)[0],
+    )  # fmt: skip
+    recipe = recipes.for_dataset(
+        dataset, method.variant, scheme=method.scheme, c=method.c, rescale=method.rescale,
+        net={**study.net, **method.net}, solver=solver, name=trial.name,
+    )  # fmt: skip
+    recipe_files.write_run(caffe, recipe, dataset, f"tools/run_study.py {study.folder.name} --trial {trial.name}")
+    return dataset.run(trial.name)
+
+
+def _measure(own: Run, iteration: int) -> dict[str, Any]:
+    evaluation.evaluate(own)
+    found = steps.read(own.evaluation)
+    groups = {name: _rounded(values["map"]) for name, values in found["groups"].items()}
+    queries = {name: values["queries"] for name, values in found["groups"].items()}
+    return {"iteration": iteration, "mean_map": _rounded(found["mean_map"]), "groups": groups, "queries": queries}
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 6)
+
+
+def _references(study: Study, dataset: Dataset, caffe: ModuleType) -> dict[str, Any]:
+    """The multi-label net before training, with the initial weights of each seed, and a random ranking."""
+    recipe = recipes.for_dataset(dataset, METHODS[0], net=dict(study.net), solver=dict(iterations=1))
+    own = dataset.run(METHODS[0])
+    if not own.settings.exists():
+        recipe_files.write_run(caffe, replace(recipe), dataset, f"tools/run_study.py {study.folder.name}")
+    elif steps.read(own.settings)["net"] != json.loads(json.dumps(recipe.net.as_dict())):
+        raise UserError(f"{own.root}: a net with other settings than the study's: use another --runs, or move it")
+    untrained = []
+    for seed in study.seeds:
+        run_ = dataset.run(UNTRAINED)
+        features.extract_run(caffe, run_, seed=seed)
+        untrained.append({"seed": seed, **_measure(run_, 0)})
+    evaluation.evaluate(dataset.run(RANDOM))
+    return {"status": "done", "untrained": untrained, "random": _measure(dataset.run(RANDOM), 0), "points": []}
+
+
+def _proportions(dataset: Dataset) -> dict[str, float]:
+    catalog = evaluation.load_labels(dataset)[0]
+    return {name: round(value, 6) for name, value in evaluation.train_proportions(dataset, catalog).items()}
+
+
+def _processor() -> str:
+    """The processor's name where the system tells it, and the cores that this process may use."""
+    name = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        name = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        pass
+    return f"{name}, {len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()} cores"

@@ -1,0 +1,99 @@
+"""What a label costs: hand-worked, against finite differences, and at scores of +-1000."""
+
+from math import log
+
+import numpy as np
+import plain_blobs
+import pytest
+
+from multiweight.layers import objectives
+
+OBJECTIVES = [
+    {"name": "focal"},
+    {"name": "focal", "focus": 0.5},
+    {"name": "asymmetric"},
+    {"name": "asymmetric", "focus": 1, "focus_positive": 2, "margin": 0.2},
+    {"name": "asymmetric", "focus": 0.5, "margin": 0.1},
+    {"name": "asymmetric", "focus": 3, "margin": 0},
+]
+named = pytest.mark.parametrize("values", OBJECTIVES, ids=str)
+
+
+def cost(values, x, p):
+    return objectives.parse(values)(np.array([float(x)]), np.array([float(p)]))[0][0]
+
+
+def test_hand_worked():
+    # At log 3, p^ is 3/4.
+    assert cost({"name": "focal"}, log(3), 1) == pytest.approx(log(4 / 3) / 16)
+    assert cost({"name": "focal"}, log(3), 0) == pytest.approx(9 / 16 * log(4))
+    assert cost({"name": "focal"}, log(3), 0.5) == pytest.approx((log(4 / 3) / 16 + 9 / 16 * log(4)) / 2)
+    assert cost({"name": "asymmetric"}, log(3), 1) == pytest.approx(log(4 / 3))
+    assert cost({"name": "asymmetric"}, log(3), 0) == pytest.approx(-(0.7**4) * log(0.3))
+    # p^ = 1/21 is below the margin of 0.05.
+    assert cost({"name": "asymmetric"}, -log(20), 0) == 0
+
+
+def test_without_focus_it_is_the_sigmoid_cross_entropy():
+    x, p = np.linspace(-30, 30, 61), np.tile([0, 1, 0.3], 21)[:61]
+    for values in ({"name": "focal", "focus": 0}, {"name": "asymmetric", "focus": 0, "margin": 0}):
+        for found, expected in zip(objectives.parse(values)(x, p), objectives.sigmoid(x, p)):
+            np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+
+
+@named
+def test_slopes_agree_with_finite_differences(values):
+    x, p = np.linspace(-9, 9, 37) + 0.003, np.tile([0.0, 1.0, 0.3], 13)[:37]
+    function = objectives.parse(values)
+    step = 1e-6
+    expected = (function(x + step, p)[0] - function(x - step, p)[0]) / (2 * step)
+    # The asymmetric loss bends where p^ is the margin.
+    near = np.abs(1 / (1 + np.exp(-x)) - values.get("margin", 0.05)) < 1e-4
+    assert near.sum() <= 1
+    np.testing.assert_allclose(function(x, p)[1][~near], expected[~near], rtol=1e-6, atol=1e-9)
+
+
+@named
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_large_scores_are_finite(values, dtype):
+    x = np.array([-1000, -100, 0, 100, 1000], dtype)
+    for p in (0, 1):
+        found, slope = objectives.parse(values)(x, np.full(5, p, dtype))
+        assert np.isfinite(found).all() and np.isfinite(slope).all() and (found >= 0).all()
+    assert objectives.parse(values)(x, np.ones(5, dtype))[0][0] == pytest.approx(1000, rel=1e-4)
+
+
+@named
+def test_the_layer_weights_them(values, monkeypatch):
+    scores, labels = plain_blobs.random_case()
+    labels[1, 2] = -1
+    layer, bottom, top = plain_blobs.build(
+        monkeypatch, "multi_weight", scores, labels, gamma=[1.0, 0.3, 0.0002], objective=values
+    )
+    plain_blobs.check_scores(layer, bottom, top, [0.7, 0.0, 2.0, 0.25])
+    assert bottom[0].diff[1, 2] == 0, "an unknown label has no gradient"
+
+
+@pytest.mark.parametrize(
+    "values, words",
+    [
+        ({"name": "hinge"}, "objective 'hinge' is unknown: expected one of sigmoid, focal"),
+        ({"focus": 2}, "objective None is unknown"),
+        ({"name": "focal", "margin": 0.1}, "focal has no setting 'margin'"),
+        ({"name": "focal", "focus": -1}, "focus -1"),
+        ({"name": "asymmetric", "margin": 1}, "margin 1"),
+        ({"name": "asymmetric", "margin": float("nan")}, "margin nan"),
+    ],
+)
+def test_mistakes(values, words, monkeypatch):
+    with pytest.raises(ValueError, match=words.replace("(", r"\(")):
+        objectives.parse(values)
+    scores, labels = plain_blobs.random_case()
+    with pytest.raises(ValueError, match="MultiWeightLoss: param_str"):
+        plain_blobs.build(monkeypatch, "multi_weight", scores, labels, objective=values)
+
+
+def test_a_key_that_the_layer_does_not_know(monkeypatch):
+    scores, labels = plain_blobs.random_case()
+    with pytest.raises(ValueError, match="key 'window'"):
+        plain_blobs.build(monkeypatch, "multi_weight", scores, labels, window=5)

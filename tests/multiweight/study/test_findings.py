@@ -1,0 +1,68 @@
+"""Hand-worked intervals, differences and convergence."""
+
+import made_up
+import numpy as np
+import pytest
+
+from multiweight.study import design, findings, trial
+
+
+@pytest.fixture
+def study(tmp_path):
+    return design.load(made_up.folder(tmp_path))
+
+
+def core(study, mean):
+    made_up.run_all(study, mean)
+    return findings.read(study, study.experiments[0], trial.results(study))
+
+
+def test_nothing_is_told_before_a_trial_has_run(study):
+    assert findings.read(study, study.experiments[0], {}) is None
+
+
+def test_means_and_intervals_over_two_seeds(study):
+    found = core(study, lambda one: 0.4 + 0.02 * one.seed if one.method else 0.0)
+    line = found.lines[0]
+    one = line.estimate()
+    # Seeds at 0.42 and 0.44: mean 0.43, standard error 0.01, Student's t with one degree of freedom 12.706.
+    assert one.value == pytest.approx(0.43)
+    assert one.seeds == pytest.approx((0.43 - 0.12706, 0.43 + 0.12706), abs=1e-5)
+    # Every query has the same precision, so the bootstrap has no width; float16 holds three digits.
+    assert one.queries == pytest.approx((0.43, 0.43), abs=5e-4)
+    assert line.estimate("Coat").value == pytest.approx(0.38) and found.untrained_map() == pytest.approx(0.15)
+
+
+def test_a_difference_is_taken_seed_by_seed(study):
+    def mean(one):
+        return 0.3 + 0.05 * one.seed + (0.1 if one.method and one.method.name == "multi_weight" else 0)
+
+    found = core(study, mean)
+    one = findings.difference(found.lines[1], found.lines[0])
+    assert one.value == pytest.approx(0.1) and one.seeds == pytest.approx((0.1, 0.1)), "the seeds' spread is shared"
+    assert one.queries == pytest.approx((0.1, 0.1), abs=1e-3) and one.clear
+    none = findings.difference(found.lines[0], found.lines[0])
+    assert none.value == 0 and not none.clear
+
+
+def test_a_group_of_few_queries_has_a_wide_interval():
+    precision = np.array([[1.0], [0.0], [np.nan], [np.nan]])
+    ends = findings._estimate(np.array([0.5]), precision, 0).queries
+    assert ends == (0.0, 1.0)
+
+
+def test_iterations_to_a_level_lie_on_the_straight_line(study):
+    line = core(study, lambda one: 0.4).lines[0]
+    # 0.1 at 0, 0.2 at 4, 0.4 at 8.
+    assert findings.iterations_to(line, 0.15, 0.1) == pytest.approx(2)
+    assert findings.iterations_to(line, 0.3, 0.1) == pytest.approx(6)
+    assert findings.iterations_to(line, 0.5, 0.1) is None and findings.iterations_to(line, 0.1, 0.1) == 0
+
+
+def test_a_diverged_run_is_told_and_left_out_of_means(study):
+    core(study, lambda one: 0.4)
+    one = next(t for t in made_up.order.trials(study, study.experiments[0], trial.results(study)) if t.seed == 2)
+    made_up.write(study, one, status="diverged")
+    line = findings.read(study, study.experiments[0], trial.results(study)).lines[0]
+    assert len(line.runs) == 1 and [d["iteration"] for d in line.diverged] == [3]
+    assert line.estimate().seeds is None

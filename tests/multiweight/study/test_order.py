@@ -1,0 +1,71 @@
+"""Which trials a study has, and which rate a method takes."""
+
+import made_up
+import pytest
+
+from multiweight.study import design, order
+
+
+@pytest.fixture
+def study(tmp_path):
+    return design.load(made_up.folder(tmp_path))
+
+
+def search(study, method, scores):
+    """Results of a method's search: mean mAP by rate, None where it diverged."""
+    found = {}
+    for rate, value in scores.items():
+        one = order.Trial(order.SEARCH, "whole", method, rate, study.search.seed, study.search.iterations)
+        status = "done" if value is not None else "diverged"
+        found[one.name] = made_up.result(one, value or 0, status)
+    return found
+
+
+def waiting(study, results):
+    core = study.experiments[0]
+    method = core.methods[0]
+    return [t.rate for t in order.trials(study, core, results) if t.method == method and t.name not in results]
+
+
+def test_the_listed_rates_come_first(study):
+    core = study.experiments[0]
+    first = list(order.trials(study, core, {}))
+    assert [t.purpose for t in first] == ["references"] + ["search"] * 4, "no final before a rate is known"
+    assert [(t.rate, t.iterations) for t in first[1:3]] == [(0.001, 4), (0.002, 4)]
+    # A reference, two methods of two rates of 4, and two methods of two seeds of 8.
+    assert order.missing(study, core, {}) == 2 * 2 * 4 + 2 * 2 * 8
+
+
+@pytest.mark.parametrize(
+    "scores, best, next_rates",
+    [
+        ({0.001: 0.3, 0.002: 0.2}, None, [0.0005]),
+        ({0.001: 0.2, 0.002: 0.3}, None, [0.004]),
+        ({0.001: 0.2, 0.002: 0.3, 0.004: 0.25}, 0.002, None),
+        ({0.001: 0.2, 0.002: 0.3, 0.004: 0.35}, 0.004, None),  # extensions: 1
+        ({0.0005: 0.3, 0.001: 0.3, 0.002: 0.2}, 0.0005, None),
+        ({0.001: 0.3, 0.002: None, 0.0005: 0.2}, 0.001, None),
+        ({0.001: None, 0.002: None}, None, [0.0005]),
+        ({0.0005: None, 0.001: None, 0.002: None}, None, []),
+    ],
+)
+def test_the_best_rate_and_the_search_beyond_an_edge(study, scores, best, next_rates):
+    method = study.experiments[0].methods[0]
+    results = search(study, method, scores)
+    assert order.best_rate(study, "whole", method, results) == best
+    finals = [best] * 2
+    assert waiting(study, results) == (finals if next_rates is None else next_rates)
+
+
+def test_one_rate_needs_no_search_and_lengths_are_a_methods_own(study):
+    trials = [t for t in order.trials(study, study.experiments[1], {}) if t.method]
+    assert [(t.method.name, t.rate, t.iterations, t.seed) for t in trials] == [
+        ("multi_weight", 0.002, 16, 1), ("proportion-rescaled", 0.002, 8, 1),
+        ("multi_weight", 0.002, 16, 2), ("proportion-rescaled", 0.002, 8, 2),
+    ]  # fmt: skip
+
+
+def test_all_is_run_in_the_end(study):
+    made_up.run_all(study, lambda one: 0.3)
+    results = made_up.trial.results(study)
+    assert [order.missing(study, one, results) for one in study.experiments] == [0, 0]

@@ -1,0 +1,39 @@
+"""report.md and its figures."""
+
+import made_up
+import pytest
+
+from multiweight.errors import UserError
+from multiweight.study import design, report
+
+
+@pytest.fixture
+def study(tmp_path):
+    return design.load(made_up.folder(tmp_path))
+
+
+def test_it_needs_a_trained_method(study):
+    with pytest.raises(UserError, match="no method has been trained yet"):
+        report.write(study)
+
+
+def test_tables_and_figures(study):
+    made_up.run_all(study, lambda one: 0.4 + (0.1 if one.method and one.method.name == "multi_weight" else 0))
+    path = report.write(study)
+    text = path.read_text(encoding="utf-8")
+    for name in ("core_groups", "core_changes", "core_convergence", "one-rate_groups"):
+        assert (study.folder / f"{name}.png").stat().st_size > 5000 and f"({name}.png)" in text
+    row = next(line for line in text.splitlines() if line.startswith("| multi-weight | 0.0005 | 1.25 | 2 |"))
+    assert "| **50.00** |" in row and "| **+10.00** |" in row
+    assert "| Coat | 0.2500 | 2 | 35.00 ± 0.0 | **45.00 ± 0.0** |" in text
+    assert "multi-weight better in 2, worse in 0" in text
+    again = report.write(study).read_text(encoding="utf-8")
+    assert again == text, "the same results give the same page"
+
+
+def test_a_running_study_says_what_is_left(study):
+    core = study.experiments[0]
+    made_up.run_all(study, lambda one: 0.4)
+    last = list(made_up.order.trials(study, core, made_up.trial.results(study)))[-1]
+    made_up.trial.path(study, last).unlink()
+    assert "Not finished: 8 iterations are left." in report.render(study)

@@ -1,0 +1,83 @@
+"""Weights that change in training and other objectives: the very same layer files trained in both engines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import generated
+import pytest
+from deviations import Table
+from pair import ENGINES, Pair, Result
+
+import caffe_torch
+from multiweight import nets, prototxt_text
+from multiweight.net_settings import NetSettings
+
+SECTION = "Schemes and objectives"
+ITERATIONS = 4 * generated.EPOCH
+STOP = 2 * generated.EPOCH
+CASES: dict[str, dict[str, Any]] = {
+    "uncertainty": dict(weighting="uncertainty"),
+    "uncertainty focal": dict(weighting="uncertainty", objective="focal"),
+    "dwa": dict(weighting="dwa", window=5),
+    "ones asymmetric": dict(objective="asymmetric"),
+}
+COLUMNS = {"weights": "weights", "iteration": "weights"}
+
+
+def net(settings: dict[str, Any]) -> Any:
+    """The multi-weight net at 1/16 of the width, without what is random."""
+    chosen = NetSettings(
+        size=generated.SIDE, crop=generated.SIDE, width=1 / 16, dropout=0.0, mirror=False,
+        batch_size=generated.BATCH, test_batch_size=generated.BATCH, **settings,
+    )  # fmt: skip
+    gamma = dict.fromkeys(generated.CATALOG.names, 1.0)
+    return nets.train_val(caffe_torch, chosen, generated.CATALOG, gamma, generated.paths("schemes"))
+
+
+@pytest.fixture(scope="module")
+def trained(pair: Pair) -> dict[str, dict[str, Result]]:
+    generated.write_pair(pair.files, "schemes", generated.RECORDS, generated.SIDE, generated.CATALOG.size)
+    tasks = len(generated.CATALOG.groups)
+    jobs = []
+    for case, settings in CASES.items():
+        name, made = case.replace(" ", "_"), net(settings)
+        (pair.files / f"{name}.prototxt").write_text(prototxt_text.render(made))
+        fills = generated.fills(made)
+        fills["loss/0"] = ["values", [0.0] * tasks if "uncertainty" in case else [0.0] * (3 * tasks) + [1.0] * tasks]
+        fills["loss/1"] = ["values", [0.0]]
+        for engine in ENGINES:
+            text = generated.solver(f"../files/{name}.prototxt", f"../{engine}/{name}", ITERATIONS, snapshot=STOP)
+            (pair.folder / engine / f"{name}.prototxt").write_text(text)
+        jobs.append(dict(kind="solver", name=name, solver=f"{name}.prototxt", fills=fills))
+    return pair.run(jobs)
+
+
+@pytest.fixture(scope="module")
+def continued(pair: Pair, trained: dict[str, dict[str, Result]]) -> dict[str, Result]:
+    """dwa from the original's snapshot to the end, in this engine: an epoch ends there."""
+    solver = (pair.folder / "torch" / "dwa.prototxt").read_text().replace("../torch/dwa", "../torch/continued")
+    (pair.folder / "torch" / "continued.prototxt").write_text(solver)
+    state = f"../original/dwa_iter_{STOP}.solverstate"
+    job = dict(kind="solver", name="dwa", solver="continued.prototxt", restore=state)
+    return pair.run_each({"torch": [job]})["torch"]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_training(case: str, trained: dict[str, dict[str, Result]], table: Table) -> None:
+    theirs, ours = (trained[engine][case.replace(" ", "_")].values() for engine in ENGINES)
+    table.compare(SECTION, f"SGD, {ITERATIONS} iterations: {case}", case, ours, theirs, COLUMNS)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if "ones" not in case])
+def test_the_weights_have_moved(case: str, trained: dict[str, dict[str, Result]]) -> None:
+    """Else the comparison would be one of multi-task nets."""
+    found = trained["original"][case.replace(" ", "_")].values()["weights/loss/0"]
+    assert abs(found.reshape(-1, len(generated.CATALOG.groups))[-1] - (1 if case == "dwa" else 0)).max() > 1e-3
+
+
+def test_a_snapshot_carries_the_state(
+    trained: dict[str, dict[str, Result]], continued: dict[str, Result], table: Table
+) -> None:
+    whole = trained["original"]["dwa"].values()
+    table.compare(SECTION, "dwa, from the original's snapshot", "dwa", continued["dwa"].values(), whole, COLUMNS)
