@@ -121,7 +121,7 @@ OBJECT = "<object><name>{}</name><bndbox><xmin>2</xmin><ymin>2</ymin><xmax>9</xm
 
 
 def test_multilabel_notebook_with_its_python_data_layer(source: Path, tmp_path: Path) -> None:
-    """CaffeNet with 20 sigmoid outputs, fed by the published Python layer: the original sees the same batch and activations.
+    """CaffeNet with 20 sigmoid outputs, fed by the published Python layer: both see the same batch.
 
     Batches of 4 in place of 128, one step in place of 600.
     """
