@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+import caffe_torch
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -36,24 +41,41 @@ def convert(source: Path, target: Path) -> Path:
     return target
 
 
-def notebook(source: Path, cells: slice = slice(None)) -> str:
-    """The code cells of a notebook, as they are, without lines for IPython or the shell."""
+def notebook(source: Path, cells: slice | Sequence[int] = slice(None)) -> str:
+    """The code cells of a notebook, as they are, ``pass`` in place of lines for IPython or the shell.
+
+    A cell under %%timeit is a function of its own that is called once, as there.
+    """
     content = json.loads(source.read_text())
     found = content["cells"] if "cells" in content else content["worksheets"][0]["cells"]
     code = ["".join(c.get("source") or c.get("input")) for c in found if c["cell_type"] == "code"]
-    kept = [line for cell in code[cells] for line in [*cell.splitlines(), ""] if line[:1] not in ("%", "!")]
-    return "\n".join(kept) + "\n"
+    kept = code[cells] if isinstance(cells, slice) else [code[i] for i in cells]
+    for i, cell in enumerate(kept):
+        if cell.startswith("%%timeit"):
+            kept[i] = f"def timed():\n{textwrap.indent(cell.partition(chr(10))[2], '    ')}\n\ntimed()"
+    return re.sub(r"(?m)^( *)[%!](?:.*\\\n)*.*$", r"\1pass", "\n\n".join(kept)) + "\n"
+
+
+def random_weights(prototxt: Path, to: Path) -> None:
+    """Weights of a deploy net's size in place of the published ones: drawn as He et al. do; no biases."""
+    net = caffe_torch.Net(str(prototxt), caffe_torch.TEST)
+    random = np.random.default_rng(0)
+    for blobs in net.params.values():
+        shape = blobs[0].data.shape
+        blobs[0].data[...] = random.standard_normal(shape, np.float32) * np.sqrt(2 / np.prod(shape[1:]))
+    net.save(str(to))
 
 
 def here(
     folder: Path, arguments: Sequence[str | Path], path: Sequence[Path] = (), timeout: int = 580
 ) -> subprocess.CompletedProcess[str]:
     """``python -m caffe_torch ARGUMENTS`` in ``folder``, with ``path`` on PYTHONPATH; its failure is the test's."""
+    more = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if os.path.isabs(entry)]
     done = subprocess.run(
         [sys.executable, "-m", "caffe_torch", *map(str, arguments)],
         cwd=folder,
         env={
-            **os.environ, "PYTHONPATH": os.pathsep.join(map(str, [REPOSITORY / "python", *path])),
+            **os.environ, "PYTHONPATH": os.pathsep.join(map(str, [REPOSITORY / "python", *path, *more])),
             "GLOG_minloglevel": os.environ.get("GLOG_minloglevel", "2"), "MPLBACKEND": "Agg",
             "CAFFE_TORCH_FORCE_CPU": "1",
         },

@@ -9,7 +9,7 @@ from pathlib import Path
 import lmdb
 import numpy as np
 import pytest
-from published_programs import here, notebook, other, python3
+from published_programs import here, notebook, other, python3, random_weights
 
 import caffe_torch
 
@@ -20,12 +20,7 @@ def test_net_surgery_notebook(source: Path, tmp_path: Path) -> None:
     for name in ("examples/net_surgery", "examples/images", "models/bvlc_reference_caffenet", "python/caffe/imagenet"):
         shutil.copytree(source / name, tmp_path / name)
     model = tmp_path / "models/bvlc_reference_caffenet"
-    net = caffe_torch.Net(str(model / "deploy.prototxt"), caffe_torch.TEST)
-    random = np.random.default_rng(0)
-    for blobs in net.params.values():
-        shape = blobs[0].data.shape
-        blobs[0].data[...] = random.standard_normal(shape, np.float32) * np.sqrt(2 / np.prod(shape[1:]))
-    net.save(str(model / "bvlc_reference_caffenet.caffemodel"))
+    random_weights(model / "deploy.prototxt", model / "bvlc_reference_caffenet.caffemodel")
     (examples / "surgery.py").write_text(python3(notebook(source / "examples/net_surgery.ipynb"), "net_surgery"))
     said = here(examples, ["surgery.py"]).stdout
     assert "fc6-conv weights are (4096, 256, 6, 6) dimensional" in said
@@ -74,12 +69,8 @@ def test_deep_dream_notebook(source: Path, tmp_path: Path) -> None:
         "def display(data): assert data[:2] == b'\\xff\\xd8'\n"
     )
     shutil.copytree(source / "models/bvlc_googlenet", model)
-    net = caffe_torch.Net(str(model / "deploy.prototxt"), caffe_torch.TEST)
+    random_weights(model / "deploy.prototxt", model / "bvlc_googlenet.caffemodel")
     random = np.random.default_rng(0)
-    for blobs in net.params.values():
-        shape = blobs[0].data.shape
-        blobs[0].data[...] = random.standard_normal(shape, np.float32) * np.sqrt(2 / np.prod(shape[1:]))
-    net.save(str(model / "bvlc_googlenet.caffemodel"))
     for name, size in (("sky1024px.jpg", (64, 96)), ("flowers.jpg", (64, 64))):
         image.fromarray(random.integers(0, 255, (*size, 3), dtype=np.uint8)).save(work / name)
     first, guided = (notebook(dream, cells) for cells in (slice(0, 7), slice(11, 15)))
