@@ -159,7 +159,8 @@ def test_weights_of_another_trunk_and_no_weights(tmp_path):
 
 def test_the_table_in_prototxt():
     text = (REPOSITORY / "prototxt" / "README.md").read_text(encoding="utf-8")
-    rows = [[cell.strip(" `") for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("| `")]
+    lines = [line for line in text.splitlines() if line.startswith("| `")]
+    rows = [[cell.strip(" `") for cell in line.split("|")[1:-1]] for line in lines]
     listed = [row for row in rows if row[0] in TRUNKS]
     assert listed == [
         [t.name, listed[n][1], ", ".join(t.branches), t.feature, str(t.least)] for n, t in enumerate(TRUNKS.values())
