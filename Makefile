@@ -258,7 +258,7 @@ original-run:
 	@[ -d "$(RUNS)" ] || install -d $(if $(SUDO_UID),-o $(SUDO_UID) -g $(SUDO_GID)) "$(RUNS)"
 	@docker/run.sh build/original-root "$(RUNS)" "$(DATA)" -- $(CMD)
 
-# Speed and memory beside what one would run instead (docs/SPEED.md); BENCH=--quick takes a look in a few minutes.
+# Speed and memory beside what one would run instead; BENCH=--quick takes a look in a few minutes.
 BENCH ?=
 BENCHMARKS := step memory feeding gpu
 bench: $(VENV)/.ready
