@@ -20,6 +20,7 @@ def deploy(tmp_path, images=1, **settings):
     param.layer[0].input_param.shape[0].dim[0] = images
     path = tmp_path / "deploy.prototxt"
     path.write_text(str(param))
+    caffe.set_random_seed(1)  # narrow nets of some seeds are dead
     return caffe.Net(str(path), caffe.TEST)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from multiweight.neighbours.rows import STRIP, Rows
 
 #: Values made ready at a time: the float64 arrays on the way there are a few times as large.
-_VALUES = 1 << 18
+_VALUES = 1 << 17
 
 
 @dataclass(frozen=True)

@@ -269,7 +269,8 @@ def test_the_same_neighbours_as_faiss_where_scores_differ():
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="resident memory is read from /proc")
 def test_memory_stays_below_the_bound(tmp_path):
-    """49 MB of features, streamed by a process that may take 16 MB beside its libraries; 8 more are the heap's.
+    """49 MB of features, streamed by a process that may take 16 MB beside its libraries; 12 more are the heaps' of its
+    three threads, and all of it is well below the features.
 
     The first search loads the libraries, whose buffers are made as the first panels come.
     """
@@ -289,7 +290,7 @@ print(json.dumps(peak() - before))
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "python"), "OMP_NUM_THREADS": "1"}
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) < 24 << 20
+    assert json.loads(done.stdout) < 28 << 20
 
 
 @pytest.mark.parametrize("metric", retrieval.METRICS)
