@@ -110,8 +110,8 @@ ONE_GPU = $(patsubst all,0,$(firstword $(subst $(comma), ,$(GPU))))
 
 .PHONY: setup demo reproduce shop keywords records clean-records statistics split lmdb sheet subset prototxt train \
         train-multilabel train-multitask train-multiweight train-multiweight-third features evaluate report annotate \
-        search study study-report test lint proto clean committed-prototxt docker-cpu docker-gpu docker-run docker-train-multiweight \
-        docker-check original-root original-run test-parity parity-table bench bench-retrieval
+        search study study-report test lint proto clean committed-prototxt docker-cpu docker-gpu docker-run \
+        docker-train-multiweight docker-check original-root original-run test-parity parity-table bench bench-retrieval
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.ready
@@ -189,12 +189,13 @@ evaluate: $(READY)
 	$(PY) tools/evaluate.py $(RUN) --all --random --metric $(METRIC) --denominator $(DENOMINATOR) \
 	  --candidates $(CANDIDATES) --memory $(MEMORY)
 
-# The study, make study DATA=../shared/datasets/fashion-product-images-small: stopped at any point, the same command goes on. ONLY="core independent" runs
-# some of its experiments, JOBS trials run at a time.
+# The study of the folder STUDY, on the photos of DATA: stopped at any point, the same command goes on. ONLY="core independent"
+# runs some of its experiments; JOBS trials run at a time.
 STUDY ?= docs/study/fashion
 JOBS  ?= 1
 ONLY  ?=
 study: $(READY)
+	$(if $(DRAWN),$(error make study needs DATA=FOLDER, the photos to import: for $(STUDY) those of Fashion Product Images))
 	$(PY) tools/run_study.py $(STUDY) --data $(DATA) --runs $(RUNS) --jobs $(JOBS) $(foreach e,$(ONLY),--only $(e)) \
 	  $(if $(GPU),--gpu $(GPU))
 	@$(MAKE) --no-print-directory study-report

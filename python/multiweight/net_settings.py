@@ -7,13 +7,13 @@ from typing import Any
 
 from multiweight.errors import UserError
 from multiweight.layers import objectives
+from multiweight.schemes import WEIGHTINGS
 from multiweight.trunks import TRUNKS
 
 HEADS = ("multi_label", "multi_task", "multi_weight")
 LOSSES = ("python", "builtin")
 BRANCHES = ("fc8", "fc7", "fc6")
 TASKS = ("group", "kind")
-WEIGHTINGS = ("fixed", "uncertainty", "dwa")
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class NetSettings:
 
     def __post_init__(self) -> None:
         for name, known in (
-            ("head", HEADS), ("loss", LOSSES), ("branch", BRANCHES), ("tasks", TASKS), ("weighting", WEIGHTINGS),
+            ("head", HEADS), ("loss", LOSSES), ("branch", BRANCHES), ("tasks", TASKS), ("weighting", tuple(WEIGHTINGS)),
             ("objective", objectives.NAMES), ("trunk", tuple(TRUNKS)),
         ):  # fmt: skip
             if getattr(self, name) not in known:

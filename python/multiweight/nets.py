@@ -12,6 +12,7 @@ from multiweight import engine
 from multiweight.catalog import Catalog, Group
 from multiweight.errors import UserError
 from multiweight.net_settings import BRANCHES, DataPaths, NetSettings
+from multiweight.schemes import WEIGHTINGS
 from multiweight.trunks import TRUNKS, std
 
 __all__ = ["DataPaths", "NetSettings", "deploy", "train_val"]
@@ -65,15 +66,6 @@ def deploy(caffe: ModuleType, settings: NetSettings, catalog: Catalog, name: str
     for layer in result.layer:
         layer.ClearField("param")
     return result
-
-
-# The layer of each weighting, and the multipliers of its own blobs: what it learns never decays, its state never moves.
-_LAYERS = {"fixed": "multi_weight", "uncertainty": "uncertainty", "dwa": "dwa"}
-_WEIGHTINGS: dict[str, dict[str, Any]] = {
-    "fixed": {},
-    "uncertainty": {"param": [dict(lr_mult=1, decay_mult=0)]},
-    "dwa": {"param": [dict(lr_mult=0, decay_mult=0)] * 2},
-}
 
 
 class _Builder:
@@ -159,15 +151,16 @@ class _Builder:
                 weight = float(self.gamma[next(group.name for group in groups if group.slug == slug)])
                 n[f"loss_{slug}"] = layers.SigmoidCrossEntropyLoss(scores[slug], label, loss_weight=weight, **ignore)
         else:
+            how = WEIGHTINGS[self.settings.weighting]
             tops = layers.Python(
                 *scores.values(),
                 n.label,
                 ntop=1 + len(groups),
                 loss_weight=[1.0] + [0.0] * len(groups),
-                **_WEIGHTINGS[self.settings.weighting],
+                **({"param": [dict(lr_mult=lr, decay_mult=0) for lr in how.lr_mults]} if how.lr_mults else {}),
                 python_param=dict(
-                    module=f"multiweight.layers.{_LAYERS[self.settings.weighting]}_loss",
-                    layer=f"{_LAYERS[self.settings.weighting].title().replace('_', '')}LossLayer",
+                    module=f"multiweight.layers.{how.module}",
+                    layer=how.layer,
                     param_str=self.param_str(),
                 ),
             )

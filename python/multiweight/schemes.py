@@ -1,7 +1,7 @@
 """The schemes of weights: one function each, with its source. A new one is a function here, and nothing elsewhere.
 
 A function takes :class:`Groups` and returns gamma, one float64 a group. ``constant`` names the number it takes, if any,
-with its default. A scheme whose weights change in training has a pycaffe layer in ``layers/`` besides.
+with its default. A scheme whose weights change in training names a pycaffe layer of ``layers/`` in WEIGHTINGS besides.
 """
 
 from __future__ import annotations
@@ -34,8 +34,25 @@ class Constant:
 
 
 @dataclass(frozen=True)
+class Weighting:
+    """How the loss is weighted: the layer's file in ``layers/``, its class, and the lr_mult of each blob of its own."""
+
+    module: str
+    layer: str
+    lr_mults: tuple[float, ...] = ()
+
+
+#: What the solver learns moves with it, and never decays; a layer's state moves by the layer alone.
+WEIGHTINGS = {
+    "fixed": Weighting("multi_weight_loss", "MultiWeightLossLayer"),
+    "uncertainty": Weighting("uncertainty_loss", "UncertaintyLossLayer", (1,)),
+    "dwa": Weighting("dwa_loss", "DwaLossLayer", (0, 0)),
+}
+
+
+@dataclass(frozen=True)
 class Scheme:
-    """A registered scheme; ``weighting`` is how the loss layer weights: ``fixed``, or by a layer that learns."""
+    """A registered scheme; ``weighting`` is a key of WEIGHTINGS: gamma stays ``fixed``, or a layer changes it."""
 
     name: str
     function: Callable[[Groups], np.ndarray]

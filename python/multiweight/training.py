@@ -37,8 +37,9 @@ def train(caffe: ModuleType, run: Run, *, device: str = "cpu", weights: Path | N
     """
     if not run.solver.exists():
         raise UserError(f"{run.solver}: no such file: write the nets first (make prototxt)")
+    start = None if weights is None else weights.resolve()
     with _repository_folder(run) as absolute:
-        return _train(caffe, absolute, device, weights, show)
+        return _train(caffe, absolute, device, start, show)
 
 
 def _train(caffe: ModuleType, run: Run, device: str, weights: Path | None, show: bool) -> bool:
@@ -59,8 +60,6 @@ def _train(caffe: ModuleType, run: Run, device: str, weights: Path | None, show:
         print(f"{run.variant}: goes on from iteration {last}, {how}")
         solver.restore(str(run.snapshot(last, "solverstate")))
     elif weights is not None:
-        if not weights.exists():
-            raise UserError(f"{weights}: no such file: --weights takes a .caffemodel to start from")
         print(f"{run.variant}: starts from {weights}: {initial_weights.fill(caffe, solver.net, weights).describe()}")
     leader = engine.process() == 0
     log = _Log(run.log if leader else Path(os.devnull), solver.net, last or 0)

@@ -151,9 +151,14 @@ def test_weights_of_another_trunk_and_no_weights(tmp_path):
     net = deploy(tmp_path, trunk="resnet50", size=64, crop=64, **NARROW)
     for name in ("fc8_colour", "fc8_coat"):
         net.params.pop(name, None)
-    (tmp_path / "none.caffemodel").write_bytes(b"not one")
-    with pytest.raises(UserError, match="not a .caffemodel|fills no layer"):
-        initial_weights.fill(caffe, net, tmp_path / "none.caffemodel")
+    (tmp_path / "broken.caffemodel").write_bytes(b"\xff" * 20)
+    with pytest.raises(UserError, match="broken.caffemodel: not a .caffemodel"):
+        initial_weights.fill(caffe, net, tmp_path / "broken.caffemodel")
+    (tmp_path / "empty.caffemodel").write_bytes(b"")
+    with pytest.raises(UserError, match="empty.caffemodel: fills no layer of this net: it has no layer with weights"):
+        initial_weights.fill(caffe, net, tmp_path / "empty.caffemodel")
+    with pytest.raises(UserError, match="absent.caffemodel: cannot be read"):
+        initial_weights.fill(caffe, net, tmp_path / "absent.caffemodel")
     with pytest.raises(UserError, match="vgg.caffemodel: fills no layer of this net: it has conv1_1"):
         initial_weights.fill(caffe, net, tmp_path / "vgg.caffemodel")
 

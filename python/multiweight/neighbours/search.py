@@ -115,7 +115,12 @@ class Search:
 
     def _pair(self, a: range, b: range, same: bool, ahead: Future[Any] | None) -> None:
         triangle = same and a == b
-        if ahead is None or self._needless(a, b):
+        if ahead is None:
+            return
+        if self._needless(a, b):
+            # It reads the tile's rows, so it must not outlive the tile.
+            if not ahead.cancel():
+                ahead.result()
             return
         crowd = _CROWD * self.k * (len(a) + len(b)) + 1000
         level = 0

@@ -6,7 +6,6 @@ import json
 import os
 import platform
 import time
-from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -130,7 +129,7 @@ def _references(study: Study, dataset: Dataset, caffe: ModuleType) -> dict[str, 
     recipe = recipes.for_dataset(dataset, METHODS[0], net=dict(study.net), solver=dict(iterations=1))
     own = dataset.run(METHODS[0])
     if not own.settings.exists():
-        recipe_files.write_run(caffe, replace(recipe), dataset, f"tools/run_study.py {study.folder.name}")
+        recipe_files.write_run(caffe, recipe, dataset, f"tools/run_study.py {study.folder.name}")
     elif steps.read(own.settings)["net"] != json.loads(json.dumps(recipe.net.as_dict())):
         raise UserError(f"{own.root}: a net with other settings than the study's: use another --runs, or move it")
     untrained = []

@@ -9,26 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from plain_blobs import Blob
 
 import caffe_torch
 import multiweight
 
 PACKAGE = Path(multiweight.__file__).parent
 FILE = PACKAGE / "layers" / "multi_weight_loss.py"
-
-
-class Blob:
-    def __init__(self, data):
-        self.data = np.array(data)
-        self.diff = np.zeros_like(self.data)
-
-    @property
-    def shape(self):
-        return self.data.shape
-
-    def reshape(self, *shape):
-        if self.data.shape != shape:
-            self.data, self.diff = np.zeros(shape), np.zeros(shape)
 
 
 @pytest.fixture
