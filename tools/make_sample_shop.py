@@ -23,6 +23,9 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--wrong", type=float, default=DEFAULTS.wrong, help="share of labels, 0 to 1, that are wrong")
     p.add_argument("--missing", type=float, default=DEFAULTS.missing, help="share of labels, 0 to 1, that are missing")
+    p.add_argument(
+        "--tail", type=float, default=DEFAULTS.tail, help="power of the groups' shares: 0 equal, 1 heavy-tailed, 4 most"
+    )
     p.add_argument("--size", type=int, default=DEFAULTS.size, help="side of a photo, pixels")
     p.add_argument("--quality", type=int, default=DEFAULTS.quality, help="JPEG quality, 1 to 100")
     p.add_argument("--seed", type=int, default=DEFAULTS.seed, help="seed of everything that varies")
@@ -32,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main() -> int:
     args = parser().parse_args()
-    settings = sample_shop.ShopSettings(args.products, args.seed, args.wrong, args.missing, args.size, args.quality)
+    settings = sample_shop.ShopSettings(**{name: getattr(args, name) for name in sample_shop.ShopSettings._fields})
     print(
         f"draw {args.products} products into {args.folder}; labels {args.wrong:.0%} wrong, {args.missing:.0%} missing"
     )

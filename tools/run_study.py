@@ -33,11 +33,11 @@ def parser() -> argparse.ArgumentParser:
 def main() -> int:
     args = parser().parse_args()
     study = design.load(args.study)
-    names = [one.name for one in study.experiments]
+    names = list(dict.fromkeys(name for one in study.experiments for name in (one.family, one.name) if name))
     for name in args.only or []:
         if name not in names:
             raise UserError(f"{args.study}: experiment {name!r} is unknown: it has {', '.join(names)}")
-    experiments = tuple(one for one in study.experiments if not args.only or one.name in args.only)
+    experiments = tuple(one for one in study.experiments if not args.only or {one.name, one.family} & set(args.only))
     if args.jobs < 1:
         raise UserError(f"--jobs {args.jobs}: expected 1 or more")
     if args.list:

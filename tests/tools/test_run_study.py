@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from multiweight import packing
+from multiweight import packing, records
 from multiweight.progress import quiet
 from multiweight.runs import REPOSITORY
 
@@ -28,6 +28,10 @@ experiments:
     rate: 0.001
     subset: {large: Color, small: Belt, ratio: 2, kind: dependent}
     methods: [{scheme: smoothed, c: 2}]
+  - name: dials
+    rate: 0.001
+    shops: {wrong: [0.4], products: 24, size: 64}
+    methods: [multi_task, multi_weight]
   - name: wild
     rate: 1.0e+30
     methods: [multi_weight]
@@ -68,18 +72,29 @@ def test_two_groups_and_a_run_that_diverges(study):
     assert "core: 0 iterations left" in listed and "diverged at" in listed and "to be run" not in listed
 
 
+def test_a_drawn_shop_is_trained_on_noise_and_measured_on_the_truth(study):
+    _, runs = study
+    own = runs / "shop-shop-products24-wrong0.4-size64"
+    truth = {one.image: one.labels for one in records.read(own / "shop/truth.csv")}
+    packed = {part: records.read_packed(own / f"data/{part}_packed.csv") for part in ("train", "test")}
+    assert all(one.labels == truth[one.image] for _, one in packed["test"])
+    noisy = sum(one.labels != truth[one.image] for _, one in packed["train"])
+    assert noisy > len(packed["train"]) / 2
+
+
 def test_the_report(study):
     folder, _ = study
     done = tool("report_study.py", folder)
     assert done.returncode == 0, done.stderr
     text = (folder / "report.md").read_text()
+    assert "## dials" in text and "(dials_gains.png)" in text
     assert "## pair" in text and "smoothed-c2" in text and "diverged with seed 1 at iteration" in text
 
 
 @pytest.mark.parametrize(
     "arguments, words",
     [
-        (("--only", "cores"), "experiment 'cores' is unknown: it has core, pair, wild"),
+        (("--only", "cores"), "experiment 'cores' is unknown: it has core, pair, dials, dials-wrong0.4, wild"),
         (("--trial", "x"), "no trial 'x'"),
         (("--jobs", "0"), "--jobs 0"),
     ],

@@ -117,10 +117,12 @@ def catalog() -> Catalog:
     return Catalog.from_dict(groups)
 
 
-def products(count: int, seed: int) -> list[Product]:
+def products(count: int, seed: int, tail: float = 1.0) -> list[Product]:
     """``count`` products (12 or more) of a seed.
 
-    Each detail is on its share of them, and on at least two, so that both parts of a split see it.
+    Each detail is on its share of them, and on at least two, so that both parts of a split see it. ``tail`` is the
+    power to which the shares are raised: 0 gives every product all details that it has room for, 1 the shop's own
+    heavy tail, more a heavier one.
     """
     rng = np.random.RandomState(seed)
     garments = [_choice(rng, GARMENTS) for _ in range(count)]
@@ -137,7 +139,7 @@ def products(count: int, seed: int) -> list[Product]:
             labels[-1]["Length"] = _choice(rng, LENGTHS[garment])
     for detail in reversed(DETAILS):  # the rarest first, so that the others make way
         able = [n for n in range(count) if labels[n]["Garment"] in detail.garments and _room(detail, labels[n])]
-        chosen = rng.permutation(len(able))[: max(2, round(detail.share * count))]
+        chosen = rng.permutation(len(able))[: max(2, round(detail.share**tail * count))]
         for n in sorted(able[position] for position in chosen):
             labels[n][detail.name] = _choice(rng, _room(detail, labels[n]))
     order = {name: n for n, name in enumerate(catalog().names)}

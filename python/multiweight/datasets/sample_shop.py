@@ -19,12 +19,16 @@ from multiweight.progress import bar
 from multiweight.records import Label, Record
 
 MARK = "shop.json"
+TRUTH = "truth.csv"
 MAX_PHOTOS = 4
 RARE = {"Hood", "Print", "Brooch"}  # their few products have two photos or more, so that a query can find another
 
 
 class ShopSettings(NamedTuple):
-    """``wrong`` and ``missing`` are shares of the labels, 0 to 1; ``size`` is a photo's side in pixels."""
+    """``wrong`` and ``missing`` are shares of the labels, 0 to 1; ``size`` is a photo's side in pixels.
+
+    ``tail`` says how unequal the groups are (:func:`multiweight.datasets.sample_catalog.products`).
+    """
 
     products: int = 1600
     seed: int = 1
@@ -32,6 +36,7 @@ class ShopSettings(NamedTuple):
     missing: float = 0.1
     size: int = 192
     quality: int = 90
+    tail: float = 1.0
 
 
 DEFAULTS = ShopSettings()
@@ -50,7 +55,7 @@ def make(
     group), a share missing. ``truth.csv`` has them without. The same settings give the same labels everywhere, and
     the same photos with the same OpenCV. Returns the contents of ``shop.json`` and whether anything was done.
     """
-    _check(settings)
+    check(settings)
     folder = Path(folder)
     mark = folder / MARK
     found = steps.finished(mark, settings._asdict(), overwrite)
@@ -67,7 +72,7 @@ def make(
     for old in images.glob("p*_*.jpg"):
         old.unlink()
     catalog = sample_catalog.catalog()
-    products = sample_catalog.products(settings.products, settings.seed)
+    products = sample_catalog.products(settings.products, settings.seed, settings.tail)
     photos = [_photos(product, settings.seed, number) for number, product in enumerate(products)]
     grain = sample_photos.grain(settings.size, np.random.RandomState(settings.seed))
 
@@ -90,7 +95,7 @@ def make(
     truth = [Record(name, product.name, product.truth) for product, names in zip(products, photos) for name in names]
     shown = [Record(name, p.name, carried) for p, names, carried in zip(products, photos, labels) for name in names]
     catalog.save(folder / "catalog.yaml")
-    records.write(folder / "truth.csv", truth)
+    records.write(folder / TRUTH, truth)
     records.write(folder / "records.csv", shown)
     with_label = Counter(group for record in truth for group in record.groups)
     largest = max(with_label.values())
@@ -100,7 +105,8 @@ def make(
     return steps.read(mark), True
 
 
-def _check(settings: ShopSettings) -> None:
+def check(settings: ShopSettings) -> None:
+    """UserError names the setting that is out of its range."""
     if settings.products < 12:
         raise UserError(f"products {settings.products}: expected 12 or more")
     for name in ("wrong", "missing"):
@@ -112,6 +118,8 @@ def _check(settings: ShopSettings) -> None:
         raise UserError(f"size {settings.size}: expected 32 to 2048 pixels")
     if not 1 <= settings.quality <= 100:
         raise UserError(f"quality {settings.quality}: expected 1 to 100")
+    if not 0 <= settings.tail <= 4:
+        raise UserError(f"tail {settings.tail}: expected a power from 0 (groups as equal as can be) to 4")
 
 
 def _rng(seed: int, product: int, purpose: int) -> np.random.RandomState:

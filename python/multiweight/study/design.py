@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from multiweight import recipes, subsets
+from multiweight.datasets import sample_shop
+from multiweight.datasets.sample_shop import ShopSettings
 from multiweight.errors import UserError
 from multiweight.net_settings import NetSettings
 
 FILE = "study.yaml"
 _GAMMA = ("scheme", "c", "rescale")
+_EXPERIMENT = ("name", "methods", "subset", "shops", "rate", "lengths", "question")
 _NET = tuple(f.name for f in fields(NetSettings) if f.name not in ("head", "size", "unknown"))
 
 
@@ -43,6 +47,17 @@ class Subset:
 
 
 @dataclass(frozen=True)
+class Shop:
+    """A drawn shop, measured on true labels; ``dials`` are the settings by which its experiment's shops differ."""
+
+    settings: ShopSettings
+    dials: tuple[str, ...] = ()
+
+    def at(self, dial: str) -> float:
+        return float(getattr(self.settings, dial))
+
+
+@dataclass(frozen=True)
 class Search:
     """The search of a method's rate: mAP on a validation part of the training images, after ``iterations``.
 
@@ -60,7 +75,8 @@ class Search:
 class Experiment:
     """Methods compared on one dataset; with ``rate`` all take that rate, without it each its own best one.
 
-    ``lengths`` gives methods (by name) other numbers of iterations than the study's.
+    ``lengths`` gives methods (by name) other numbers of iterations than the study's. An entry of the file with
+    ``shops`` is one experiment for each combination of its dials, all of them with its name as ``family``.
     """
 
     name: str
@@ -69,6 +85,8 @@ class Experiment:
     rate: float | None = None
     lengths: Mapping[str, int] = field(default_factory=dict)
     question: str = ""
+    shop: Shop | None = None
+    family: str = ""
 
 
 @dataclass(frozen=True)
@@ -142,7 +160,7 @@ class _Reader:
         experiments = values["experiments"]
         if not isinstance(experiments, list) or not experiments:
             raise self.fail("experiments", f"{experiments!r}: expected a list")
-        read = tuple(self.experiment(one, n, values["iterations"]) for n, one in enumerate(experiments, 1))
+        read = tuple(made for n, one in enumerate(experiments, 1) for made in self.experiments(one, n))
         self.different("experiments", [one.name for one in read])
         self.consistent(read)
         return Study(
@@ -169,9 +187,41 @@ class _Reader:
             self.number(values.get(name, default), f"search: {name}", least=default)
         return Search(**{**values, "rates": tuple(sorted(float(rate) for rate in rates))})
 
-    def experiment(self, found: Any, number: int, iterations: int) -> Experiment:
+    def experiments(self, found: Any, number: int) -> Iterator[Experiment]:
+        """The experiments of one entry: one, or one for each shop."""
         where = f"experiment {number}"
-        values = self.keys(found, tuple(f.name for f in fields(Experiment)), ("name", "methods"), where)
+        if not isinstance(found, dict) or found.get("shops") is None:
+            yield self.experiment(found, where)
+            return
+        base = self.experiment({key: value for key, value in found.items() if key != "shops"}, where)
+        where = f"experiment {base.name}"
+        if base.subset:
+            raise self.fail(where, "has `shops` and a `subset`: expected one of them")
+        values = self.keys(found["shops"], ShopSettings._fields, (), f"{where}: shops")
+        if len(base.methods) < 2:
+            raise self.fail(where, "shops, and one method: expected the one to compare with, and others")
+        lists = {key: value if isinstance(value, list) else [value] for key, value in values.items()}
+        for key, value in lists.items():
+            if not value:
+                raise self.fail(where, f"shops: {key}: []: expected a number, or some in a list")
+            for one in value:
+                whole = isinstance(getattr(sample_shop.DEFAULTS, key), int)
+                self.number(one, f"{where}: shops: {key}", whole=whole, least=0)
+        dials = tuple(key for key, value in values.items() if isinstance(value, list))
+        if len(dials) > 2:
+            raise self.fail(where, f"shops: {', '.join(dials)} are lists: expected two at most, a figure's two axes")
+        for combination in itertools.product(*lists.values()):
+            settings = ShopSettings(**dict(zip(lists, combination)))
+            try:
+                sample_shop.check(settings)
+            except UserError as error:
+                raise self.fail(f"{where}: shops", str(error)) from None
+            at = "-".join(f"{key}{getattr(settings, key):g}" for key in dials)
+            name = f"{base.name}-{at}" if at else base.name
+            yield replace(base, name=name, shop=Shop(settings, dials), family=base.name)
+
+    def experiment(self, found: Any, where: str) -> Experiment:
+        values = self.keys(found, _EXPERIMENT, ("name", "methods"), where)
         where = f"experiment {self.name(values['name'], where)}"
         methods = values["methods"]
         if not isinstance(methods, list) or not methods:

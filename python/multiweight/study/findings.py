@@ -100,7 +100,7 @@ class Findings:
 
 def read(study: Study, experiment: Experiment, results: order.Results) -> Findings | None:
     """What an experiment found so far; None before its references and the end of one of its trials are there."""
-    data = parts.name(experiment.subset)
+    data = parts.name(experiment)
     references = results.get(order.Trial(order.REFERENCES, data).name)
     lines = []
     for method in experiment.methods:
@@ -146,7 +146,7 @@ def iterations_to(line: Line, level: float, start: float) -> float | None:
 
 
 def _line(study: Study, experiment: Experiment, method: Method, results: order.Results) -> Line | None:
-    data = parts.name(experiment.subset)
+    data = parts.name(experiment)
     rate = experiment.rate or order.best_rate(study, data, method, results)
     if rate is None:
         return None
@@ -194,9 +194,9 @@ def chosen_rates(
     found: dict[str, dict[str, dict[float, Any]]] = {}
     for experiment in experiments:
         if experiment.rate is None:
-            data = found.setdefault(parts.name(experiment.subset), {})
+            data = found.setdefault(parts.name(experiment), {})
             for method in experiment.methods:
-                searched = order.searched(study, parts.name(experiment.subset), method, results)
+                searched = order.searched(study, parts.name(experiment), method, results)
                 if searched:
                     data[method.name] = searched
     return found

@@ -65,7 +65,7 @@ def _best(found: Mapping[float, Mapping[str, Any]]) -> float:
 
 def trials(study: Study, experiment: Experiment, results: Results) -> Iterator[Trial]:
     """Every trial of an experiment that can be named so far, finished or not, in the order to run them."""
-    data = parts.name(experiment.subset)
+    data = parts.name(experiment)
     yield Trial(REFERENCES, data)
     if experiment.rate is None:
         for method in experiment.methods:
@@ -81,7 +81,7 @@ def trials(study: Study, experiment: Experiment, results: Results) -> Iterator[T
 
 def final(study: Study, experiment: Experiment, method: Method, rate: float, seed: int) -> Trial:
     length = experiment.lengths.get(method.name, study.iterations)
-    return Trial(FINAL, parts.name(experiment.subset), method, rate, seed, length)
+    return Trial(FINAL, parts.name(experiment), method, rate, seed, length)
 
 
 def missing(study: Study, experiment: Experiment, results: Results) -> int:
@@ -89,7 +89,7 @@ def missing(study: Study, experiment: Experiment, results: Results) -> int:
     left = sum(t.iterations for t in trials(study, experiment, results) if t.name not in results)
     waiting = [
         m for m in experiment.methods
-        if experiment.rate is None and best_rate(study, parts.name(experiment.subset), m, results) is None
+        if experiment.rate is None and best_rate(study, parts.name(experiment), m, results) is None
     ]  # fmt: skip
     return left + sum(experiment.lengths.get(m.name, study.iterations) for m in waiting) * len(study.seeds)
 

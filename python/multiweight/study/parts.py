@@ -1,4 +1,4 @@
-"""The data of a study: the packed dataset, its subsets of two groups, and of each a part to validate on."""
+"""The data of a study: the packed dataset, subsets of two groups, drawn shops; and of each a part to validate on."""
 
 from __future__ import annotations
 
@@ -7,22 +7,30 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from multiweight import datasets, engine, packing, split, steps, subsets
+from multiweight import datasets, engine, packing, records, split, steps, subsets
 from multiweight.catalog import Catalog
+from multiweight.datasets import sample_shop
 from multiweight.errors import UserError
 from multiweight.runs import Dataset
-from multiweight.study.design import Experiment, Study, Subset
+from multiweight.study.design import Experiment, Shop, Study
 
 WHOLE = "whole"
 VALIDATION = "validation"
 
 
-def name(subset: Subset | None) -> str:
-    """The short name of an experiment's data, for results and folders: ``whole``, or ``large-small-10``."""
-    if subset is None:
+def name(experiment: Experiment) -> str:
+    """The short name of an experiment's data, for results and folders.
+
+    ``whole``; ``large-small-10`` of a subset; and of a drawn shop all that differs from the sample shop's own settings.
+    """
+    if experiment.shop is not None:
+        own = experiment.shop.settings._asdict()
+        text = "-".join(["shop", *(f"{k}{own[k]:g}" for k, v in sample_shop.DEFAULTS._asdict().items() if own[k] != v)])
+    elif experiment.subset is not None:
+        text = f"{experiment.subset.large}-{experiment.subset.small}-{experiment.subset.ratio:g}"
+    else:
         return WHOLE
-    both = f"{subset.large}-{subset.small}-{subset.ratio:g}"
-    return re.sub(r"[^A-Za-z0-9.]+", "-", both).strip("-.").lower()
+    return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-.").lower()
 
 
 def dataset(study: Study, runs: str | Path, data: str, validation: bool) -> Dataset:
@@ -36,9 +44,34 @@ def make(
 ) -> Iterator[str]:
     """Pack what the experiments need and is not there yet; yields a line on each part made.
 
-    ``source`` is the folder to import the dataset from, where it is not packed yet. UserError where the dataset is not
-    packed and there is no source, is of another size, or lacks a group of a subset.
+    ``source`` is the folder to import the dataset from, where it is not packed yet; experiments on drawn shops need
+    none. UserError where the dataset is not packed and there is no source, is of another size, or lacks a group of a
+    subset.
     """
+    if any(one.shop is None for one in experiments):
+        yield from _whole(study, experiments, runs, source)
+    for experiment in experiments:
+        data = name(experiment)
+        own = dataset(study, runs, data, False)
+        if experiment.shop is not None:
+            _draw(experiment.shop, own)
+            split.split_dataset(own, seed=study.search.seed)
+            _tell_the_truth(own)
+            yield from _pack(study, own)
+        elif experiment.subset is not None:
+            of = experiment.subset
+            subsets.make(Dataset(study.dataset, runs), own, of.large, of.small, of.ratio, of.kind, study.search.seed)
+            yield from _pack(study, own)
+        if experiment.rate is None:
+            division = dataset(study, runs, data, True)
+            _divide(own, division)
+            yield from _pack(study, division)
+
+
+def _whole(
+    study: Study, experiments: tuple[Experiment, ...], runs: str | Path, source: str | Path | None
+) -> Iterator[str]:
+    """The study's own dataset, packed from ``source`` where it is not yet, and right for the experiments."""
     whole = Dataset(study.dataset, runs)
     if source is not None and not whole.info.exists():
         datasets.import_dataset(whole, Path(source))
@@ -53,17 +86,18 @@ def make(
         for group in (subset.large, subset.small):
             if group not in known:
                 raise UserError(f"{study.folder}: group {group!r} is unknown: {whole.name} has {', '.join(known)}")
-    for experiment in experiments:
-        data = name(experiment.subset)
-        own = dataset(study, runs, data, False)
-        if experiment.subset:
-            of = experiment.subset
-            subsets.make(whole, own, of.large, of.small, of.ratio, of.kind, study.search.seed)
-            yield from _pack(study, own)
-        if experiment.rate is None:
-            division = dataset(study, runs, data, True)
-            _divide(own, division)
-            yield from _pack(study, division)
+
+
+def _draw(shop: Shop, own: Dataset) -> None:
+    sample_shop.make(own.root / "shop", shop.settings)
+    datasets.import_dataset(own, own.root / "shop")
+
+
+def _tell_the_truth(own: Dataset) -> None:
+    """The test images of a drawn shop carry their true labels; those to train on keep the noisy ones."""
+    truth = {item.image: item for item in records.read(own.root / "shop" / sample_shop.TRUTH)}
+    test = records.read(own.split("test"))
+    records.write(own.split("test"), [truth[item.image] for item in test])
 
 
 def _divide(own: Dataset, division: Dataset) -> None:

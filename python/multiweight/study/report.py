@@ -8,10 +8,11 @@ from typing import Any
 
 from multiweight import table_formats
 from multiweight.errors import UserError
-from multiweight.study import drawings, findings, order, trial
+from multiweight.study import drawings, findings, grid, order, trial
 from multiweight.study.design import Experiment, Study
 from multiweight.study.drawings import title
 from multiweight.study.findings import Estimate, Findings, Line
+from multiweight.study.grid import Grid
 from multiweight.tables import DASH, Table, duration
 
 NAME = "report.md"
@@ -21,8 +22,12 @@ def write(study: Study) -> Path:
     """Write report.md and the figures of every experiment that has a finished trial; UserError where none has."""
     text = render(study)
     results = trial.results(study)
+    for family in _families(study):
+        found_grid = grid.read(study, family, results)
+        if found_grid.done:
+            grid.heat_map(study.folder / f"{family}_gains.png", found_grid)
     for experiment in study.experiments:
-        found = findings.read(study, experiment, results)
+        found = None if experiment.family else findings.read(study, experiment, results)
         if found is not None and found.lines:
             drawings.bars(study.folder / f"{experiment.name}_groups.png", found)
             drawings.changes(study.folder / f"{experiment.name}_changes.png", found)
@@ -39,10 +44,43 @@ def render(study: Study) -> str:
     if not any(one for _, one in found):
         raise UserError(f"{study.folder / trial.RESULTS}: no method has been trained yet: run the study (make study)")
     lines = [f"# Study: {study.folder.name}", "", *_head(study, results), "", *_rates(study, results)]
+    for family in _families(study):
+        lines += ["", *_grid(study, grid.read(study, family, results), results)]
     for experiment, one in found:
+        if experiment.family:
+            continue
         lines += ["", f"## {experiment.name}", "", experiment.question, ""]
         lines += _experiment(study, experiment, one, results) if one else ["Not run yet."]
     return "\n".join(lines).replace("\n\n\n", "\n\n").rstrip() + "\n"
+
+
+def _families(study: Study) -> list[str]:
+    """The names of the experiments that run over shops, each once."""
+    return list(dict.fromkeys(one.family for one in study.experiments if one.family))
+
+
+def _grid(study: Study, found: Grid, results: order.Results) -> Iterator[str]:
+    yield f"## {found.name}"
+    yield ""
+    yield found.question
+    yield ""
+    if not found.done:
+        yield "Not run yet."
+        return
+    left = sum(order.missing(study, one, results) for one in study.experiments if one.family == found.name)
+    if left:
+        yield f"Not finished: {left:,} iterations are left.\n"
+    shop = next(one.shop for one in study.experiments if one.family == found.name and one.shop)
+    images = [one.images for one in found.done.values()]
+    counts = {part: sorted({one[part] for one in images}) for part in ("train", "test")}
+    fixed = {key: value for key, value in shop.settings._asdict().items() if key not in (*found.dials, "quality")}
+    yield (
+        f"Drawn shops: {_said(fixed)}; {counts['train'][0]:,} to {counts['train'][-1]:,} images to train with the "
+        f"shop's noisy labels, {counts['test'][0]:,} to {counts['test'][-1]:,} to measure with the true ones. In "
+        "brackets the method's rate, chosen on noisy labels as above.\n"
+    )
+    yield table_formats.markdown(grid.table(found))
+    yield f"![gain over {' and '.join(found.dials) or 'the first method'}]({found.name}_gains.png)"
 
 
 def _head(study: Study, results: order.Results) -> Iterator[str]:
@@ -75,7 +113,8 @@ def _rates(study: Study, results: order.Results) -> Iterator[str]:
         f"{search.iterations:,} iterations, seed {search.seed}; where the best lies at an edge, half or double it is "
         "tried too."
     )
-    for data, methods in findings.chosen_rates(study, study.experiments, results).items():
+    single = [one for one in study.experiments if not one.family]
+    for data, methods in findings.chosen_rates(study, single, results).items():
         if not methods:
             continue
         rates = sorted({rate for found in methods.values() for rate in found})

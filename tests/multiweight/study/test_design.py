@@ -4,7 +4,7 @@ import pytest
 from made_up import TEXT, folder
 
 from multiweight.errors import UserError
-from multiweight.study import design
+from multiweight.study import design, parts
 
 
 def test_a_study_is_read(tmp_path):
@@ -44,6 +44,12 @@ def test_net_settings_make_a_method_of_their_own(tmp_path):
         ("name: one-rate", "name: core", "'core' stands twice"),
         ("name: one-rate", "name: ../x", "name '../x'"),
         ("dataset: shop", "dataset: [", "not YAML"),
+        ("question: Does it help?", "shops: {worng: [0, 1]}", "key 'worng' is unknown: expected products, seed, wrong"),
+        ("question: Does it help?", "shops: {wrong: [0, 2]}", "wrong 2: expected a share from 0 to 1"),
+        ("question: Does it help?", "shops: {wrong: [0, no]}", "shops: wrong: False"),
+        ("question: Does it help?", "shops: {seed: [1, 2], wrong: [0, 1], tail: [0, 1]}", "expected two at most"),
+        ("question: Does it help?", "shops: {tail: []}", "shops: tail: []: expected a number, or some in a list"),
+        ("question: Does it help?", "shops: {}\n    subset: {large: A, small: B}", "expected one of them"),
     ],
 )
 def test_mistakes_name_the_key(tmp_path, old, new, words):
@@ -51,6 +57,26 @@ def test_mistakes_name_the_key(tmp_path, old, new, words):
     with pytest.raises(UserError) as error:
         design.load(folder(tmp_path, TEXT.replace(old, new)))
     assert words in str(error.value) and "study.yaml" in str(error.value)
+
+
+def test_shops_are_an_experiment_each(tmp_path):
+    text = TEXT.replace("question: Does it help?", "shops: {wrong: [0, 0.3], tail: [0.5, 1], missing: 0.2}")
+    study = design.load(folder(tmp_path, text))
+    shops = study.experiments[:4]
+    assert [one.name for one in shops] == [
+        "core-wrong0-tail0.5", "core-wrong0-tail1", "core-wrong0.3-tail0.5", "core-wrong0.3-tail1",
+    ]  # fmt: skip
+    assert {one.family for one in shops} == {"core"} and study.experiments[4].family == ""
+    last = shops[-1].shop
+    assert last.dials == ("wrong", "tail") and (last.at("wrong"), last.at("tail")) == (0.3, 1)
+    assert last.settings.missing == 0.2 and last.settings.products == 1600
+    assert parts.name(shops[2]) == "shop-wrong0.3-missing0.2-tail0.5" and parts.name(study.experiments[4]) == "whole"
+
+
+def test_a_gain_needs_two_methods(tmp_path):
+    text = TEXT.replace("question: Does it help?", "shops: {wrong: [0, 0.3]}").replace(", multi_weight]", "]", 1)
+    with pytest.raises(UserError, match="one method: expected the one to compare with, and others"):
+        design.load(folder(tmp_path, text))
 
 
 def test_a_name_means_one_method(tmp_path):

@@ -1,0 +1,129 @@
+"""What an experiment found over all its drawn shops: one table, and one figure of mAP gained over the dials."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from multiweight.plot_style import plt, save
+from multiweight.study import findings, order
+from multiweight.study.design import Experiment, Method, Shop, Study
+from multiweight.study.drawings import title
+from multiweight.study.findings import Estimate, Findings
+from multiweight.tables import DASH, Table
+
+#: What a dial is called in tables and figures, and its unit.
+TITLES = {
+    "wrong": "wrong labels (share)",
+    "missing": "missing labels (share)",
+    "tail": "imbalance (power of the groups' shares)",
+}
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The experiments of one family: ``found`` by the values of its dials, in the order of the file."""
+
+    name: str
+    question: str
+    dials: tuple[str, ...]
+    found: dict[tuple[float, ...], Findings | None]
+
+    @property
+    def done(self) -> dict[tuple[float, ...], Findings]:
+        return {at: one for at, one in self.found.items() if one is not None and one.lines}
+
+    def values(self, number: int) -> list[float]:
+        """The positions of a dial, lowest first."""
+        return sorted({at[number] for at in self.found})
+
+
+def read(study: Study, family: str, results: order.Results) -> Grid:
+    """What the experiments of ``family`` found so far."""
+    members = [one for one in study.experiments if one.family == family]
+    dials = _shop(members[0]).dials
+    found = {tuple(_shop(one).at(dial) for dial in dials): findings.read(study, one, results) for one in members}
+    return Grid(family, members[0].question, dials, found)
+
+
+def table(grid: Grid) -> Table:
+    """A row a shop: each method's mean mAP@50 (rate), and its difference from the first method's, bold where clear."""
+    names = [method.name for method in _members(grid)]
+    header = [_called(grid, n) for n in range(len(grid.dials))] + [title(name) for name in names]
+    for name in names[1:]:
+        header += [f"{title(name)} minus {title(names[0])}", "over seeds"]
+    rows = []
+    for at, one in grid.found.items():
+        cells = [f"{value:g}" for value in at]
+        lines = {line.method.name: line for line in one.lines} if one else {}
+        for name in names:
+            line = lines.get(name)
+            cells.append(f"{100 * line.estimate().value:.2f} ({line.rate:g})" if line else DASH)
+        for name in names[1:]:
+            gained = _gain(one, name)
+            value = DASH if gained is None else f"{100 * gained.value:+.2f}"
+            cells.append(f"**{value}**" if gained and gained.clear else value)
+            ends = gained.seeds if gained else None
+            cells.append(f"{100 * ends[0]:+.2f} to {100 * ends[1]:+.2f}" if ends else DASH)
+        rows.append([*cells, f"{100 * one.untrained_map():.2f}" if one else DASH])
+    return Table([*header, "untrained"], rows)
+
+
+def heat_map(path: Path, grid: Grid) -> None:
+    """A panel a method: its gain of mean mAP@50 over the first method at each pair of the dials; ``*`` where clear."""
+    names = [method.name for method in _members(grid)]
+    ys = grid.values(0) if grid.dials else [0.0]
+    xs = grid.values(1) if len(grid.dials) > 1 else [0.0]
+    gains = np.full((len(names) - 1, len(ys), len(xs)), np.nan)
+    clear = np.zeros(gains.shape, bool)
+    for at, one in grid.done.items():
+        place = ys.index(at[0]) if at else 0, xs.index(at[1]) if len(at) > 1 else 0
+        for panel, name in enumerate(names[1:]):
+            gained = _gain(one, name)
+            if gained is not None:
+                gains[panel][place], clear[panel][place] = 100 * gained.value, gained.clear
+    most = float(np.nanmax(np.abs(gains), initial=1.0))
+    size = (1.6 + 3.1 * (len(names) - 1), 1.3 + 0.75 * len(ys))
+    figure, panels = plt.subplots(1, len(names) - 1, figsize=size, squeeze=False, sharey=True, layout="constrained")
+    for panel, name in enumerate(names[1:]):
+        axes = panels[0][panel]
+        image = axes.imshow(gains[panel], cmap="PuOr", vmin=-most, vmax=most, aspect="auto", origin="lower")
+        for row, column in np.ndindex(len(ys), len(xs)):
+            value = gains[panel, row, column]
+            if np.isfinite(value):
+                dark = abs(value) > 0.6 * most
+                axes.text(column, row, f"{value:+.1f}{'*' if clear[panel, row, column] else ''}", ha="center",
+                          va="center", fontsize=9, color="white" if dark else "black")  # fmt: skip
+        axes.set_yticks(range(len(ys)), [f"{value:g}" for value in ys])
+        axes.set_xticks(range(len(xs)), [f"{value:g}" for value in xs])
+        axes.set_xlabel(_called(grid, 1), fontsize=8)
+        axes.set_title(f"{title(name)} minus {title(names[0])}", fontsize=9)
+        axes.tick_params(length=0, labelsize=8)
+    panels[0][0].set_ylabel(_called(grid, 0), fontsize=8)
+    figure.colorbar(image, ax=list(panels[0])).set_label("mean mAP@50, points", fontsize=8)
+    save(figure, path, svg=False)
+
+
+def _called(grid: Grid, number: int) -> str:
+    return TITLES.get(grid.dials[number], grid.dials[number]) if number < len(grid.dials) else ""
+
+
+def _members(grid: Grid) -> Sequence[Method]:
+    return next(iter(grid.done.values())).experiment.methods
+
+
+def _gain(found: Findings | None, name: str) -> Estimate | None:
+    """The difference of a method from the first of its experiment; None before both have run."""
+    lines = {line.method.name: line for line in found.lines} if found else {}
+    first = found.experiment.methods[0].name if found else ""
+    if name not in lines or first not in lines or not set(lines[name].seeds) & set(lines[first].seeds):
+        return None
+    return findings.difference(lines[name], lines[first])
+
+
+def _shop(experiment: Experiment) -> Shop:
+    assert experiment.shop is not None, "a family is made of shops"
+    return experiment.shop

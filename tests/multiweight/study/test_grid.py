@@ -1,0 +1,60 @@
+"""An experiment over drawn shops: its table and its figure."""
+
+import made_up
+import pytest
+
+from multiweight.study import design, grid, order, report, trial
+
+TEXT = made_up.TEXT.replace("question: Does it help?", "shops: {wrong: [0, 0.3], tail: [0.5, 1]}")
+
+
+@pytest.fixture
+def study(tmp_path):
+    return design.load(made_up.folder(tmp_path, TEXT))
+
+
+def mean(one):
+    """multi-weight gains 10 points where there is noise, and nothing elsewhere."""
+    gain = one.method is not None and one.method.name == "multi_weight" and "wrong0.3" in one.data
+    return 0.4 + 0.1 * gain
+
+
+def test_each_shop_has_a_row_with_the_gain(study):
+    made_up.run_all(study, mean)
+    found = grid.read(study, "core", trial.results(study))
+    assert found.dials == ("wrong", "tail") and found.values(0) == [0, 0.3] and found.values(1) == [0.5, 1]
+    table = grid.table(found)
+    assert [row[:2] for row in table.rows] == [["0", "0.5"], ["0", "1"], ["0.3", "0.5"], ["0.3", "1"]]
+    assert table.header[:4] == [
+        "wrong labels (share)", "imbalance (power of the groups' shares)", "multi-label", "multi-weight",
+    ]  # fmt: skip
+    # The made-up scores do not depend on the rate, so the search ends at the lowest one it may try.
+    assert table.rows[0][2:5] == ["40.00 (0.0005)", "40.00 (0.0005)", "+0.00"]
+    assert table.rows[2][2:5] == ["40.00 (0.0005)", "50.00 (0.0005)", "**+10.00**"]
+    assert table.rows[2][5] == "+10.00 to +10.00" and table.rows[2][6] == "15.00"
+
+
+def test_the_report_has_one_section_and_one_figure_for_all_shops(study):
+    made_up.run_all(study, mean)
+    text = report.write(study).read_text(encoding="utf-8")
+    assert text.count("## core") == 1 and "(core_gains.png)" in text and "## one-rate" in text
+    assert (study.folder / "core_gains.png").stat().st_size > 5000
+    assert not list(study.folder.glob("core-wrong*.png"))
+    assert "Drawn shops: products 1600, seed 1, missing 0.1, size 192; 8 to 8 images to train" in text
+
+
+def test_what_has_not_run_is_a_dash(study):
+    made_up.run_all(study, mean)
+    last = [one for one in study.experiments if one.family][-1]
+    for one in order.trials(study, last, trial.results(study)):
+        trial.path(study, one).unlink(missing_ok=True)
+    text = report.write(study).read_text(encoding="utf-8")
+    assert "| 0.3 | 1 | – | – | – | – | – |" in text and "Not finished: 48 iterations are left." in text
+
+
+def test_one_dial_and_one_shop(tmp_path):
+    for number, shops in enumerate(("{wrong: [0, 0.3]}", "{wrong: 0.3}")):
+        text = TEXT.replace("{wrong: [0, 0.3], tail: [0.5, 1]}", shops)
+        study = design.load(made_up.folder(tmp_path / str(number), text))
+        made_up.run_all(study, mean)
+        assert "| **+10.00** |" in report.write(study).read_text(encoding="utf-8")
