@@ -51,6 +51,7 @@ OBJECTIVE ?=
 PRODUCTS ?= 1600
 WRONG   ?= 0.05
 MISSING ?= 0.1
+TAIL    ?= 1
 # --- data: RESIZE is warp, pad or crop; UNKNOWN no or ignore; GIVEN=1 takes the source's own split, DEDUPE=1 keeps
 #     near-duplicate photos on one side ---
 RESIZE  ?= warp
@@ -128,7 +129,8 @@ demo: $(READY)
 	@$(MAKE) --no-print-directory reproduce DATA=$(RUNS)/sample-shop/shop DATASET=sample-shop CHECK=1
 
 shop: $(READY)
-	$(PY) tools/make_sample_shop.py $(RUNS)/sample-shop/shop --products $(PRODUCTS) --wrong $(WRONG) --missing $(MISSING)
+	$(PY) tools/make_sample_shop.py $(RUNS)/sample-shop/shop --products $(PRODUCTS) --wrong $(WRONG) --missing $(MISSING) \
+	  --tail $(TAIL)
 
 reproduce: $(READY)
 	@$(MAKE) --no-print-directory lmdb
