@@ -191,14 +191,13 @@ evaluate: $(READY)
 	$(PY) tools/evaluate.py $(RUN) --all --random --metric $(METRIC) --denominator $(DENOMINATOR) \
 	  --candidates $(CANDIDATES) --memory $(MEMORY)
 
-# The study of the folder STUDY, on the photos of DATA: stopped at any point, the same command goes on. ONLY="core independent"
-# runs some of its experiments; JOBS trials run at a time.
+# The study of the folder STUDY, on the photos of DATA (drawn shops need none): stopped at any point, the same command goes
+# on. ONLY="core independent" runs some of its experiments; JOBS trials run at a time.
 STUDY ?= docs/study/fashion
 JOBS  ?= 1
 ONLY  ?=
 study: $(READY)
-	$(if $(DRAWN),$(error make study needs DATA=FOLDER, the photos to import: for $(STUDY) those of Fashion Product Images))
-	$(PY) tools/run_study.py $(STUDY) --data $(DATA) --runs $(RUNS) --jobs $(JOBS) $(foreach e,$(ONLY),--only $(e)) \
+	$(PY) tools/run_study.py $(STUDY) $(if $(DRAWN),,--data $(DATA)) --runs $(RUNS) --jobs $(JOBS) $(foreach e,$(ONLY),--only $(e)) \
 	  $(if $(GPU),--gpu $(GPU))
 	@$(MAKE) --no-print-directory study-report
 

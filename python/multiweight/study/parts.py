@@ -77,7 +77,9 @@ def _whole(
         datasets.import_dataset(whole, Path(source))
         yield from _pack(study, whole)
     if not whole.info.exists():
-        raise UserError(f"{whole.info}: no such file: give --data, the folder to import {whole.name} from")
+        raise UserError(
+            f"{whole.info}: no such file: give --data (of make: DATA=), the folder to import {whole.name} from"
+        )
     info = steps.read(whole.info)
     if info.get("size") != study.size:
         raise UserError(f"{whole.info}: packed at {info.get('size')} pixels, the study wants {study.size}: pack again")
