@@ -74,15 +74,16 @@ def test_a_scheme_of_the_users_goes_the_whole_way(runs, tmp_path):
     (tmp_path / "my_scheme.py").write_text("\n".join(line[4:] for line in lines) + "\n")
     where = ("--dataset", "tiny", "--runs", runs)
     net = ("--crop", 67, "--width", "0.0625", "--batch-size", 8, "--iterations", 4)
-    tool("make_prototxt", *where, "--scheme", "my_scheme:rare_first", *net, path=tmp_path)
+    tool("make_prototxt", *where, "--scheme", "my_scheme:softened", *net, path=tmp_path)
     tool("make_prototxt", *where, "--scheme", "uncertainty", "--objective", "focal", *net)
-    names = ("rare_first", "uncertainty-focal")
+    names = ("softened", "uncertainty-focal")
     tool("train", *where, *(f"--variant={name}" for name in names), "--gpu", "none")
     for name in names:
         tool("extract_features", *where, "--variant", name, "--gpu", "none")
         tool("evaluate", *where, "--variant", name)
     tool("report", *where)
     report = (runs / "tiny/report/report.md").read_text()
-    assert all(f"| {name} |" in report for name in ("rare\\_first", "uncertainty-focal"))
-    gamma = json.loads((runs / "tiny/rare_first/settings.json").read_text())["gamma"]
-    assert max(gamma, key=gamma.get) != "Color" and gamma["Color"] == min(gamma.values())
+    assert all(f"| {name} |" in report for name in ("softened", "uncertainty-focal"))
+    gamma = json.loads((runs / "tiny/softened/settings.json").read_text())["gamma"]
+    paper = json.loads((runs / "tiny/multi_weight/settings.json").read_text())["gamma"]
+    assert gamma == pytest.approx({group: value**0.5 for group, value in paper.items()}) and gamma["Brooch"] < 0.5
