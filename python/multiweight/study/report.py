@@ -100,7 +100,7 @@ def _head(study: Study, results: order.Results) -> Iterator[str]:
         "mAP@50 in percent, at the end of training, over all test images (cosine, Eq. 10's denominator); means over "
         "groups and seeds. Intervals are 95%: over seeds by Student's t, over queries by bootstrap of the test images. "
         "A difference is called clear where both leave out 0. Groups are many, and their intervals are each on their "
-        "own: of 29, one or two would look clear by chance."
+        "own: of twenty, one would look clear by chance."
     )
 
 
