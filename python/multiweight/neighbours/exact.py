@@ -25,27 +25,36 @@ class ExactScores:
         self.error = (d + 16) * _U
         self._local = threading.local()
 
-    def one_to_many(
-        self, query: np.ndarray, square: float, table: np.ndarray, places: np.ndarray, squares: np.ndarray
+    def pairs(
+        self,
+        a: np.ndarray,
+        rows: np.ndarray,
+        a_squares: np.ndarray,
+        b: np.ndarray,
+        columns: np.ndarray,
+        b_squares: np.ndarray,
     ) -> np.ndarray:
-        """float32 scores of one float32 row (d,) with rows ``places`` (m,) of ``table``; ``squares`` are theirs."""
-        one = query.astype(np.float64)
-        values = np.empty(len(places))
-        narrow, wide = self._buffers(len(one))
-        for start in range(0, len(places), _AT_ONCE):
-            some = places[start : start + _AT_ONCE]
-            np.take(table, some, axis=0, out=narrow[: len(some)], mode="clip")
-            rows = wide[: len(some)]
-            np.copyto(rows, narrow[: len(some)])
-            if self.cosine:
-                values[start : start + len(some)] = _dots(rows, one)
-            else:
-                rows -= one
-                values[start : start + len(some)] = np.einsum("ij,ij->i", rows, rows)
-        values = _cosines(values, square * squares) if self.cosine else -np.sqrt(values)
+        """float32 scores (m,) of the rows ``rows`` of ``a`` with the rows ``columns`` of ``b``, both float32;
+        ``a_squares`` and ``b_squares`` (m,) are theirs. Pairs of one row should stand together."""
+        values = np.empty(len(rows))
+        narrow, wide = self._buffers(a.shape[1])
+        starts = np.flatnonzero(np.r_[True, rows[1:] != rows[:-1]])
+        for first, last in zip(starts, np.r_[starts[1:], len(rows)]):
+            one = a[rows[first]].astype(np.float64)
+            for start in range(first, last, _AT_ONCE):
+                some = columns[start : min(start + _AT_ONCE, last)]
+                np.take(b, some, axis=0, out=narrow[: len(some)], mode="clip")
+                others = wide[: len(some)]
+                np.copyto(others, narrow[: len(some)])
+                if self.cosine:
+                    values[start : start + len(some)] = _dots(others, one)
+                else:
+                    others -= one
+                    values[start : start + len(some)] = np.einsum("ij,ij->i", others, others)
+        values = _cosines(values, a_squares * b_squares) if self.cosine else -np.sqrt(values)
         scores, unsure = self._round(values)
         for at in np.flatnonzero(unsure):
-            scores[at] = self._defined(query, table[places[at]])
+            scores[at] = self._defined(a[rows[at]], b[columns[at]])
         return scores
 
     def _buffers(self, d: int) -> tuple[np.ndarray, np.ndarray]:

@@ -35,8 +35,7 @@ def raise_limits(limits: np.ndarray, owners: np.ndarray, low: np.ndarray, k: int
     owners, low = owners[higher], low[higher]
     if not len(owners):
         return
-    # One sort of integers: the owner above, and below the float32 bits mapped so that higher values come first.
-    keys = (owners.astype(np.uint64) << np.uint64(32)) | _falling(low.astype(np.float32))
+    keys = sort_keys(owners, low.astype(np.float32))
     keys.sort()
     sorted_owners = (keys >> np.uint64(32)).astype(np.int64)
     first = np.flatnonzero(np.r_[True, sorted_owners[1:] != sorted_owners[:-1]])
@@ -47,6 +46,11 @@ def raise_limits(limits: np.ndarray, owners: np.ndarray, low: np.ndarray, k: int
     found = np.nextafter(_rising(keys[at]), np.float32(-np.inf)).astype(np.float64)  # float32 may have rounded up
     who = sorted_owners[at]
     limits[who] = np.maximum(limits[who], found)
+
+
+def sort_keys(owners: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """(m,) uint64, in whose order pairs stand by owner, then by falling float32 value: one sort of integers."""
+    return (owners.astype(np.uint64) << np.uint64(32)) | _falling(values + np.float32(0))
 
 
 def _falling(values: np.ndarray) -> np.ndarray:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from multiweight.neighbours.pairs import sort_keys
+
 
 class Ranking:
     """``indices`` (n, k) int64 and ``scores`` (n, k) float32: highest score first, equal scores by index; -1 and -inf
@@ -33,10 +35,14 @@ class Ranking:
         owner = np.concatenate([np.repeat(touched, k)[kept.reshape(-1) >= 0], queries])
         other = np.concatenate([kept[kept >= 0], candidates])
         value = np.concatenate([self.scores[touched][kept >= 0], scores])
-        order = np.lexsort((other, -value, owner))
+        keys = sort_keys(owner, value)
+        order = np.argsort(keys)
+        equal = keys[order[1:]] == keys[order[:-1]]
+        if equal.any():
+            order = np.lexsort((other, keys))
         owner, other, value = owner[order], other[order], value[order]
-        first = np.searchsorted(owner, owner)
-        place = np.arange(len(owner)) - first
+        starts = np.flatnonzero(np.r_[True, owner[1:] != owner[:-1]])
+        place = np.arange(len(owner)) - np.repeat(starts, np.diff(np.r_[starts, len(owner)]))
         best = place < k
         self.indices[owner[best], place[best]] = other[best]
         self.scores[owner[best], place[best]] = value[best]

@@ -48,23 +48,22 @@ class Scoring:
         order = np.argsort(pairs.rows, kind="stable")
         rows, columns = pairs.rows[order].astype(np.int64), pairs.columns[order].astype(np.int64)
         scores = np.empty(len(rows), dtype=np.float32)
-        starts = np.flatnonzero(np.r_[True, rows[1:] != rows[:-1]])
-        ends = np.r_[starts[1:], len(rows)]
+        # Cut where a row begins, so that no two threads convert the same one.
+        cuts = np.r_[np.flatnonzero(np.r_[True, rows[1:] != rows[:-1]])[::_CHUNK], len(rows)]
         (raw, first, _), (other, other_first, _) = self.side(True), self.side(False)
 
         def chunk(at: int) -> None:
-            for start, end in zip(starts[at : at + _CHUNK], ends[at : at + _CHUNK]):
-                query = rows[start]
-                some = columns[start:end]
-                scores[start:end] = self.exact.one_to_many(
-                    raw[query - first],
-                    self.queries.squares[query],
-                    other,
-                    some - other_first,
-                    self.candidates.squares[some],
-                )
+            part = slice(cuts[at], cuts[at + 1])
+            scores[part] = self.exact.pairs(
+                raw,
+                rows[part] - first,
+                self.queries.squares[rows[part]],
+                other,
+                columns[part] - other_first,
+                self.candidates.squares[columns[part]],
+            )
 
-        list(self.pool.map(chunk, range(0, len(starts), _CHUNK)))
+        list(self.pool.map(chunk, range(len(cuts) - 1)))
         self._offer(rows, columns, scores)
 
     def _offer(self, rows: np.ndarray, columns: np.ndarray, scores: np.ndarray) -> None:

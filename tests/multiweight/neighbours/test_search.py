@@ -127,11 +127,14 @@ def test_scores_are_those_of_correctly_rounded_sums():
         exact = ExactScores(cosine, 200, nonnegative=False)
         defined = np.array([[exact._defined(x, y) for y in b] for x in a])
         np.testing.assert_array_equal(exact.many_to_many(a, squares[0], b, squares[1]), defined)
-        rows = [exact.one_to_many(x, s, b, np.arange(30), squares[1]) for x, s in zip(a, squares[0])]
-        np.testing.assert_array_equal(np.stack(rows), defined)
+        rows, columns = (part.reshape(-1) for part in np.indices((30, 30)))
+        pairs = exact.pairs(a, rows, squares[0][rows], b, columns, squares[1][columns])
+        np.testing.assert_array_equal(pairs.reshape(30, 30), defined)
         # A value that the interval's ends round differently is computed by its definition.
         exact.error = 1e-3
         np.testing.assert_array_equal(exact.many_to_many(a, squares[0], b, squares[1]), defined)
+        pairs = exact.pairs(a, rows, squares[0][rows], b, columns, squares[1][columns])
+        np.testing.assert_array_equal(pairs.reshape(30, 30), defined)
 
 
 def written(path, x, dtype=np.float32):
