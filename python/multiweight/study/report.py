@@ -113,8 +113,7 @@ def _rates(study: Study, results: order.Results) -> Iterator[str]:
         f"{search.iterations:,} iterations, seed {search.seed}; where the best lies at an edge, half or double it is "
         "tried too."
     )
-    single = [one for one in study.experiments if not one.family]
-    for data, methods in findings.chosen_rates(study, single, results).items():
+    for data, methods in findings.chosen_rates(study, study.experiments, results).items():
         if not methods:
             continue
         rates = sorted({rate for found in methods.values() for rate in found})

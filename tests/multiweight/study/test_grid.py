@@ -41,6 +41,8 @@ def test_the_report_has_one_section_and_one_figure_for_all_shops(study):
     assert (study.folder / "core_gains.png").stat().st_size > 5000
     assert not list(study.folder.glob("core-wrong*.png"))
     assert "Drawn shops: products 1600, seed 1, missing 0.1, size 192; 8 to 8 images to train" in text
+    # The search of each shop's rates: the best is bold.
+    assert "shop-wrong0.3:\n\n| method | 0.0005 | 0.001 |" in text and "| multi-weight | **50.00** |" in text
 
 
 def test_what_has_not_run_is_a_dash(study):
