@@ -58,7 +58,7 @@ RESIZE  ?= warp
 UNKNOWN ?= no
 GIVEN   ?=
 DEDUPE  ?=
-#     CLEAN=1 cleans before the split; OVERWRITE=1 imports, splits and packs anew where inputs or settings have changed.
+#     CLEAN=1 cleans before the split; OVERWRITE=1 draws, imports, splits, packs and writes nets anew where inputs or settings have changed.
 CLEAN   ?=
 OVERWRITE ?=
 RATIO   ?= 10
@@ -86,6 +86,13 @@ CMD     ?=
 MIRROR  ?=
 DOCKER  ?= docker
 
+# These belong to a scheme of weights; the paper's methods have their own.
+ifeq ($(SCHEME),)
+ifneq ($(C)$(RESCALE)$(OBJECTIVE),)
+$(error C, RESCALE and OBJECTIVE need SCHEME=...: make train SCHEME=proportion RESCALE=1, for one)
+endif
+endif
+
 METHODS := multi_label multi_task multi_weight multi_weight_third
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
@@ -102,7 +109,7 @@ VARIANTS = $(foreach v,$(METHODS),--variant $(v))
 WEIGHTING = $(if $(SCHEME),--scheme $(SCHEME)) $(if $(C),--c $(C)) $(if $(RESCALE),--rescale) \
             $(if $(OBJECTIVE),--objective $(OBJECTIVE))
 NETS = $(PY) tools/make_prototxt.py $(RUN) --size $(SIZE) --width $(WIDTH) --batch-size $(BATCH) --iterations $(ITERATIONS) \
-       --loss $(LOSS) --trunk $(TRUNK) --seed $(SEED) $(if $(LR),--base-lr $(LR)) --stepsize $(STEPSIZE) $(NET)
+       --loss $(LOSS) --trunk $(TRUNK) --seed $(SEED) $(if $(LR),--base-lr $(LR)) --stepsize $(STEPSIZE) $(NET) $(AGAIN)
 TRAIN = $(PY) tools/train.py $(RUN) $(if $(GPU),--gpu $(GPU)) $(if $(WEIGHTS),--weights $(WEIGHTS))
 
 comma := ,
@@ -130,7 +137,7 @@ demo: $(READY)
 
 shop: $(READY)
 	$(PY) tools/make_sample_shop.py $(RUNS)/sample-shop/shop --products $(PRODUCTS) --wrong $(WRONG) --missing $(MISSING) \
-	  --tail $(TAIL)
+	  --tail $(TAIL) $(AGAIN)
 
 reproduce: $(READY)
 	@$(MAKE) --no-print-directory lmdb
@@ -142,7 +149,7 @@ reproduce: $(READY)
 
 # Texts -> keywords.yaml, for a person to edit: make keywords DATA=my-shop (the texts of its shop.csv or shop.jsonl)
 keywords: $(READY)
-	$(PY) tools/build_catalog.py $(wildcard $(DATA)/shop.csv $(DATA)/shop.jsonl)
+	$(PY) tools/build_catalog.py $(or $(wildcard $(DATA)/shop.csv $(DATA)/shop.jsonl),$(error make keywords needs DATA=DIR, a folder with shop.csv or shop.jsonl: $(DATA) has neither))
 
 records: $(READY)
 	$(PY) tools/import_dataset.py $(DATA) $(RUN) --max-bad $(MAX_BAD) $(AGAIN)

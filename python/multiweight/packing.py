@@ -167,7 +167,7 @@ def _begin(dataset: Dataset, suffix: str, wanted: dict[str, Any], overwrite: boo
     if whole and not overwrite:
         raise UserError(
             f"{whole[0]}: exists, but neither {dataset.info.name} nor {mark.name} tells how it was packed: "
-            "use --overwrite to pack anew"
+            "use --overwrite (of make: OVERWRITE=1) to pack anew"
         )
     if not suffix:
         dataset.info.unlink(missing_ok=True)

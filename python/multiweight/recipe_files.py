@@ -129,7 +129,7 @@ def write_run(caffe: ModuleType, recipe: Recipe, dataset: Dataset, command: str,
         if differing and not overwrite:
             raise UserError(
                 f"{run.settings}: the run has other settings ({'; '.join(differing[:4])}): "
-                "choose another --variant, or --overwrite"
+                "choose another --variant or --runs, or --overwrite (of make: OVERWRITE=1)"
             )
         if differing and any(run.snapshots.glob("*.solverstate")):
             raise UserError(f"{run.snapshots}: holds snapshots trained with other settings: move or delete them first")

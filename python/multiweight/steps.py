@@ -22,12 +22,17 @@ def finished(mark: Path, settings: Mapping[str, Any], overwrite: bool = False) -
     found = read(mark)
     for name, value in settings.items():
         if found.get("settings", {}).get(name) != value:
-            before = found.get("settings", {}).get(name)
             raise UserError(
-                f"{mark}: made with {name} {_short(before)}, asked for {_short(value)}: "
-                "use --overwrite to make it again, or another --dataset name to keep both"
+                f"{mark}: made with {name} {_changed(found.get('settings', {}).get(name), value)}: "
+                "use --overwrite (of make: OVERWRITE=1) to make it again, or another folder (RUNS=) to keep both"
             )
     return found
+
+
+def _changed(before: Any, now: Any) -> str:
+    if isinstance(before, dict) and isinstance(now, dict):
+        return f"that have changed since ({', '.join(k for k in {**before, **now} if before.get(k) != now.get(k))})"
+    return f"{_short(before)}, asked for {_short(now)}"
 
 
 def read(mark: Path) -> dict[str, Any]:

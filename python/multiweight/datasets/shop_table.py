@@ -210,6 +210,7 @@ def _catalog(
     notes += [f"{group}: left out {n} labels of fewer than {min_products} products" for group, n in rare.items() if n]
     if not groups:
         raise UserError(
-            f"{folder}: no labels: give label columns, or texts and a keywords.yaml (tools/build_catalog.py)"
+            f"{folder}: no labels: give label columns, or texts and a keywords.yaml whose groups hold words of theirs "
+            "(tools/build_catalog.py finds candidates; moving them into groups is yours)"
         )
     return Catalog.from_dict(groups)

@@ -45,6 +45,8 @@ class Scoring:
 
     def score(self, pairs: Pairs) -> None:
         """Score pairs exactly, and take them into the ranking."""
+        if not len(pairs):
+            return
         order = np.argsort(pairs.rows, kind="stable")
         rows, columns = pairs.rows[order].astype(np.int64), pairs.columns[order].astype(np.int64)
         scores = np.empty(len(rows), dtype=np.float32)

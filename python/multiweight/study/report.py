@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from multiweight import table_formats
+from multiweight.datasets import sample_shop
 from multiweight.errors import UserError
 from multiweight.study import drawings, findings, grid, order, trial
 from multiweight.study.design import Experiment, Study
@@ -113,6 +114,12 @@ def _rates(study: Study, results: order.Results) -> Iterator[str]:
         f"{search.iterations:,} iterations, seed {search.seed}; where the best lies at an edge, half or double it is "
         "tried too."
     )
+    if _families(study):
+        own = sample_shop.DEFAULTS
+        yield (
+            "A drawn shop is named by the settings that differ from the sample shop's own "
+            f"(wrong {own.wrong:g}, missing {own.missing:g}, tail {own.tail:g})."
+        )
     for data, methods in findings.chosen_rates(study, study.experiments, results).items():
         if not methods:
             continue

@@ -63,7 +63,7 @@ def test_edited_keywords_are_noticed(tmp_path):
     assert datasets.import_dataset(dataset, folder, progress=quiet)[1]
     assert not datasets.import_dataset(dataset, folder, progress=quiet)[1]
     (folder / "keywords.yaml").write_text(KEYWORDS.replace("大红", "深红"), encoding="utf-8")
-    with pytest.raises(UserError, match="import.json: made with inputs .*use --overwrite"):
+    with pytest.raises(UserError, match=r"made with inputs that have changed since \(keywords.yaml\): use --overwrite"):
         datasets.import_dataset(dataset, folder, progress=quiet)
     assert datasets.import_dataset(dataset, folder, overwrite=True, progress=quiet)[1]
 
