@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import queue
 import threading
@@ -33,14 +34,13 @@ class Prefetcher:
     """Calls ``make`` over and over in a thread and hands out its results in order.
 
     An exception of ``make`` surfaces in ``next`` once the batches before it are used up. The thread ends with the
-    object.
+    object; the end of the program waits until it has.
     """
 
     def __init__(self, make: Callable[[], Any], depth: int):
         self._queue: queue.Queue[Any] = queue.Queue(max(depth, 1))
-        self._stop = threading.Event()
-        thread = threading.Thread(target=_work, args=(make, self._queue, self._stop), daemon=True, name="prefetch")
-        weakref.finalize(self, self._stop.set)
+        thread = _Maker(make, self._queue)
+        weakref.finalize(self, thread.stop.set)
         thread.start()
 
     def next(self) -> Any:
@@ -51,17 +51,40 @@ class Prefetcher:
         return batch
 
 
-def _work(make: Callable[[], Any], ready: queue.Queue[Any], stop: threading.Event) -> None:
-    while not stop.is_set():
-        try:
-            item = make()
-        except BaseException as error:
-            item = error
-        while not stop.is_set():
+class _Maker(threading.Thread):
+    """The thread behind a Prefetcher, which it does not hold, so that the one can end the other."""
+
+    def __init__(self, make: Callable[[], Any], ready: queue.Queue[Any]):
+        super().__init__(name="prefetch", daemon=True)
+        self._make = make
+        self._ready = ready
+        self.stop = threading.Event()
+        _makers.add(self)
+
+    def run(self) -> None:
+        while not self.stop.is_set():
             try:
-                ready.put(item, timeout=0.2)
-                break
-            except queue.Full:
-                continue
-        if isinstance(item, BaseException):
-            return
+                item = self._make()
+            except BaseException as error:
+                item = error
+            while not self.stop.is_set():
+                try:
+                    self._ready.put(item, timeout=0.2)
+                    break
+                except queue.Full:
+                    continue
+            if isinstance(item, BaseException):
+                return
+
+
+_makers: weakref.WeakSet[_Maker] = weakref.WeakSet()
+
+
+@atexit.register
+def _end_makers() -> None:
+    """Let no maker outlive the interpreter: one that comes back from PyTorch then aborts the whole process."""
+    makers = list(_makers)
+    for maker in makers:
+        maker.stop.set()
+    for maker in makers:
+        maker.join()
