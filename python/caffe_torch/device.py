@@ -12,6 +12,7 @@ from caffe_torch import allocator, log
 from caffe_torch.errors import CaffeError
 
 allocator.use_large_pages()
+allocator.use_one_heap()
 
 #: CAFFE_TORCH_FORCE_CPU=1 lets a program that asks for a GPU run unchanged where there is none.
 _FORCE_CPU = "CAFFE_TORCH_FORCE_CPU"
