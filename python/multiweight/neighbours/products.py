@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 from concurrent.futures import Executor
+from contextlib import ExitStack
 from typing import Any, Protocol
 
 import numpy as np
@@ -216,6 +217,23 @@ def available(d: int, device: str | None = None) -> list[Any]:
     fast = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
     # Without the instruction set bfloat16 is emulated, and slower than float32.
     return [Bfloat16Product(d), *ladder] if fast is not None and fast() else ladder
+
+
+def share_out(product: Any, threads: int, most: int) -> tuple[ExitStack, int]:
+    """Let up to ``most`` calls of ``multiply`` at a time use ``threads`` cores: (what ends it, how many calls).
+
+    NumPy's BLAS makes several products with one thread each sooner than one with several, which wait for one another
+    whenever something else takes a core. Without threadpoolctl, and for PyTorch's products, it is one call at a time.
+    """
+    stack, calls = ExitStack(), max(1, min(threads, most))
+    if type(product) is not NumpyProduct:
+        return stack, 1
+    try:
+        limits = importlib.import_module("threadpoolctl").threadpool_limits
+    except ImportError:
+        return stack, 1
+    stack.enter_context(limits(max(1, threads // calls), user_api="blas"))
+    return stack, calls
 
 
 def _torch() -> Any:

@@ -11,6 +11,7 @@ import os
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Lock
 from typing import Any, Callable
 
 import numpy as np
@@ -51,8 +52,12 @@ class Search:
         self.held = self._tightened = 0
         self.deep = 1
         self._ready: dict[tuple[bool, int], Block] = {}
-        self._pool = ThreadPoolExecutor(threads or default_threads())
-        self._multiplier = ThreadPoolExecutor(1)
+        self._preparing = Lock()
+        threads = threads or default_threads()
+        self._pool = ThreadPoolExecutor(threads)
+        blocks = -(-min(queries.n, sizes.panel) // sizes.block)
+        self._blas, at_a_time = products.share_out(self.products[0], threads, min(sizes.ahead, blocks))
+        self._multiplier = ThreadPoolExecutor(at_a_time)
         self.scoring = Scoring(queries, candidates, k, self.space, self._pool)
         self.ranking, self.limits, self.learn = self.scoring.ranking, self.scoring.limits, self.scoring.learn
 
@@ -62,6 +67,7 @@ class Search:
     def __exit__(self, *_: object) -> None:
         self._multiplier.shutdown(cancel_futures=True)
         self._pool.shutdown()
+        self._blas.close()
 
     def tiles(self) -> list[tuple[range, range]]:
         """The parts of the work, each to be done once, in any order, by anyone."""
@@ -93,7 +99,7 @@ class Search:
         self._ready.clear()
 
     def _multiplied(self, steps: list[_Step], same: bool) -> Iterator[tuple[_Step, Future[Any] | None]]:
-        """Each step with its first product, computed ahead in a thread of its own while earlier ones are looked at."""
+        """Each step with its first product, computed ahead in other threads while earlier ones are looked at."""
         waiting: deque[tuple[_Step, Future[Any] | None]] = deque()
         for a, b in steps:
             # Asked again when the step's turn comes: by then more may be closed.
@@ -106,7 +112,8 @@ class Search:
 
     def _multiply(self, a: range, b: range, same: bool) -> tuple[Block, Block, Any]:
         product = self.products[0]
-        left, right = self._block(product, True, a), self._block(product, same, b)
+        with self._preparing:
+            left, right = self._block(product, True, a), self._block(product, same, b)
         return left, right, product.multiply(left.stored, right.stored)
 
     def _needless(self, a: range, b: range) -> bool:

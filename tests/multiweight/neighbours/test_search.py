@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import h5py
 import numpy as np
 import pytest
+import threadpoolctl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -247,6 +248,42 @@ def test_threads_change_nothing():
     one, three = (top_k(x, 9, threads=threads, block=200) for threads in (1, 3))
     np.testing.assert_array_equal(one[0], three[0])
     np.testing.assert_array_equal(one[1], three[1])
+
+
+def blas_threads():
+    return max(pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas")
+
+
+@pytest.mark.parametrize("threads, calls, each", [(1, 1, 1), (2, 2, 1), (5, 5, 1), (16, 8, 2), (200, 8, 25)])
+def test_products_share_the_threads(monkeypatch, threads, calls, each):
+    x = np.random.default_rng(4).normal(size=(40, 6)).astype(np.float32)
+    before, seen, multiply = blas_threads(), [], products.NumpyProduct.multiply
+    stack, found = products.share_out(products.NumpyProduct(np.float32, 6), threads, 8)
+    stack.close()
+    assert found == calls
+
+    def watch(self, a, b):
+        seen.append(blas_threads())
+        return multiply(self, a, b)
+
+    monkeypatch.setattr(products, "_torch", lambda: None)
+    monkeypatch.setattr(products.NumpyProduct, "multiply", watch)
+    with search.Search(Rows(x), None, 3, True, plan.Plan(4, 40, 10**6, ahead=8), threads, "cpu") as one:
+        for a, b in one.tiles():
+            one.do(a, b)
+    assert len(seen) >= 55 and max(seen) <= each
+    assert blas_threads() == before
+    assert np.array_equal(one.ranking.indices, nearest(x, x, 3, "cosine", True)[0])
+
+
+def test_without_threadpoolctl_it_is_one_product_at_a_time(monkeypatch):
+    x = np.random.default_rng(4).normal(size=(40, 6)).astype(np.float32)
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "threadpoolctl", None)
+        assert products.share_out(products.NumpyProduct(np.float32, 6), 4, 8)[1] == 1
+        alone = top_k(x, 3, threads=4, block=4)
+    together = top_k(x, 3, threads=4, block=4)
+    assert np.array_equal(alone[0], together[0]) and np.array_equal(alone[1], together[1])
 
 
 def test_the_same_neighbours_as_faiss_where_scores_differ():
