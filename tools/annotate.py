@@ -26,7 +26,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--top", type=int, default=0, help="in every group at least this many labels, whatever their value")
     p.add_argument("--views", choices=transform.VIEWS, default="centre", help="average over crops and mirror images")
     p.add_argument("--json", action="store_true", help="one JSON object a photo and line")
-    p.add_argument("--draw", type=Path, metavar="FOLDER", help="write each photo with its labels there, as PNG")
+    p.add_argument(
+        "--draw", type=Path, metavar="FOLDER", help="write each photo with its labels there, as NAME.labels.png"
+    )
     p.add_argument("--gpu", default=None, help="number of the GPU, or none (default: a GPU where there is one)")
     p.add_argument("--engine", default=None, choices=engine.CHOICES, help="which Caffe (default: $ENGINE, else auto)")
     return p
@@ -34,6 +36,13 @@ def parser() -> argparse.ArgumentParser:
 
 def main() -> int:
     args = parser().parse_args()
+    if not 0 <= args.threshold <= 1:
+        raise UserError(f"--threshold {args.threshold}: expected 0 to 1")
+    if args.top < 0:
+        raise UserError(f"--top {args.top}: expected 0 or more")
+    if args.draw and args.draw.exists() and not args.draw.is_dir():
+        raise UserError(f"--draw {args.draw}: a file: expected a folder")
+    drawings: set[Path] = set()
     caffe = engine.select(args.engine)
     engine.use_device(caffe, args.gpu)
     net = annotation.Annotator(caffe, Dataset(args.dataset, args.runs).run(args.variant), args.iteration, args.views)
@@ -43,7 +52,7 @@ def main() -> int:
             labels = net.annotate(photo, args.threshold, args.top)
             if args.draw:
                 args.draw.mkdir(parents=True, exist_ok=True)
-                annotation.draw(photo, labels, args.draw / f"{photo.stem}.png")
+                annotation.draw(photo, labels, drawing(args.draw, photo, drawings))
         except UserError as error:
             # One bad file among many: the others are still told.
             print(f"error: {error}", file=sys.stderr)
@@ -55,6 +64,15 @@ def main() -> int:
         else:
             print(f"{photo}\n{annotation.text(labels)}", end="")
     return 2 if failed else 0
+
+
+def drawing(folder: Path, photo: Path, taken: set[Path]) -> Path:
+    """Where to draw a photo: not over itself, nor over another of its name from another folder."""
+    number = 1
+    while (path := folder / f"{photo.name}{'' if number == 1 else f'-{number}'}.labels.png") in taken:
+        number += 1
+    taken.add(path)
+    return path
 
 
 if __name__ == "__main__":

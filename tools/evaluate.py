@@ -50,6 +50,8 @@ def main() -> int:
         variants = [*dict.fromkeys(v for v in found if v not in variants), *variants]
     if not variants:
         raise UserError("give --variant, --all or --random")
+    if args.memory < 1:
+        raise UserError(f"--memory {args.memory}: expected 1 or more, in MB")
     # Under torchrun every process searches its part, and one of them talks.
     first = engine.process() == 0
     for variant in variants:
@@ -85,7 +87,8 @@ def show(run: Run) -> None:
         )
     zero = found["features"].get("zero_features")
     if zero:
-        print(f"{run.variant}: warning: {zero} image(s) have features of zeros alone", file=sys.stderr)
+        keys = ", ".join(found["features"]["zero_keys"])
+        print(f"{run.variant}: warning: {zero} image(s) have features of zeros alone: {keys}", file=sys.stderr)
 
 
 if __name__ == "__main__":

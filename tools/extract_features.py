@@ -45,8 +45,16 @@ def main() -> int:
     args = parser().parse_args()
     if args.batch < 1:
         raise UserError(f"--batch {args.batch}: expected 1 or more")
+    if args.size is not None and args.size < 1:
+        raise UserError(f"--size {args.size}: expected 1 or more")
     variants = [*(args.variant or []), *([UNTRAINED] if args.untrained else [])]
     free = (args.deploy, args.weights, args.images, args.output)
+    of_run = (args.dataset, args.variant, args.all, args.untrained, args.iteration, args.probabilities)
+    if any(of_run) and any((*free, args.size, args.mean)):
+        raise UserError(
+            "options of a run (--dataset, --variant, --all, --untrained, --iteration, --probabilities) and of any net "
+            "(--deploy, --weights, --images, --size, --mean, --output) do not go together: give one kind"
+        )
     if args.all and args.dataset:
         dataset = Dataset(args.dataset, args.runs)
         trained = [v for v in dataset.variants() if dataset.run(v).last_snapshot() is not None]

@@ -10,7 +10,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
 from multiweight import gallery, report, results  # noqa: E402
-from multiweight.errors import run_tool  # noqa: E402
+from multiweight.errors import UserError, run_tool  # noqa: E402
 from multiweight.runs import Dataset  # noqa: E402
 
 
@@ -35,6 +35,10 @@ def parser() -> argparse.ArgumentParser:
 
 def main() -> int:
     args = parser().parse_args()
+    if args.gallery < 0:
+        raise UserError(f"--gallery {args.gallery}: expected 0 or more")
+    if args.query and not args.gallery:
+        raise UserError("--query shows images in the gallery, and --gallery 0 leaves it out: give one of them")
     subsets = [Dataset(name, args.runs) for name in args.subset]
     shown = report.Gallery(args.gallery, args.failures_first, tuple(args.query))
     outcome = report.write(Dataset(args.dataset, args.runs), subsets, shown, gallery.engine_of())

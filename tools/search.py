@@ -9,7 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
-from multiweight import engine, records, search_page, shop_index  # noqa: E402
+from multiweight import engine, evaluation, records, search_page, shop_index  # noqa: E402
 from multiweight.catalog import Catalog  # noqa: E402
 from multiweight.errors import UserError, run_tool  # noqa: E402
 from multiweight.runs import Dataset  # noqa: E402
@@ -33,16 +33,25 @@ def main() -> int:
     args = parser().parse_args()
     if args.k < 1:
         raise UserError(f"--k {args.k}: expected 1 or more")
+    if args.html and (args.html.is_dir() or not args.html.parent.is_dir()):
+        raise UserError(f"--html {args.html}: expected a file to write, in a folder that is there")
     dataset = Dataset(args.dataset, args.runs)
     run = dataset.run(args.variant)
     index = shop_index.ShopIndex(run, args.index)
     known = dict(records.read_packed(dataset.packed("test"), Catalog.load(dataset.catalog)))
+    evaluation.check_images(run, run.features, index.features.keys, list(known))
     caffe = engine.select(args.engine)
     engine.use_device(caffe, args.gpu)
     net = shop_index.PhotoFeatures(caffe, run, index)
-    shown = []
+    shown, failed = [], 0
     for photo in args.photo:
-        found = index.search(net.of(photo), args.k)
+        try:
+            found = index.search(net.of(photo), args.k)
+        except UserError as error:
+            # One bad file among many: the others are still searched.
+            print(f"error: {error}", file=sys.stderr)
+            failed += 1
+            continue
         shown.append((photo, found))
         print(photo)
         for one in found:
@@ -51,7 +60,7 @@ def main() -> int:
     if args.html:
         search_page.write(args.html, caffe, dataset, shown, known)
         print(f"the page is {args.html}")
-    return 0
+    return 2 if failed else 0
 
 
 if __name__ == "__main__":

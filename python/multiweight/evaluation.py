@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import json
 import math
@@ -18,6 +19,7 @@ import numpy as np
 from multiweight import (
     engine,
     features,
+    image_source,
     measures,
     progress,
     recognition,
@@ -30,9 +32,12 @@ from multiweight import (
 from multiweight.catalog import Catalog
 from multiweight.errors import UserError
 from multiweight.neighbours.rows import Rows
+from multiweight.neighbours.state import OtherSearch
 from multiweight.runs import METHODS, RANDOM, UNTRAINED, Dataset, Run
 
 CANDIDATES = ("all", "group")
+#: Images without a direction that are told by name.
+_NAMED = 5
 
 
 def evaluate(
@@ -74,8 +79,10 @@ def evaluate(
     with retrieval.rows_of(None if run.variant == RANDOM else _existing(run.features)) as rows:
         source: dict[str, Any] = {"seed": seed}
         if rows is not None:
-            check_keys(rows.names, keys, run.features, dataset.packed("test"))
+            check_images(run, run.features, rows.names, keys)
             source = _source(run, rows)
+            if half:
+                _check_float16(run.features, rows)
         outputs = steps.sha256(run.probabilities) if run.probabilities.exists() else None
         asked = {"features": source, "test": test, **measure, "settings": settings, "probabilities_sha256": outputs}
         if run.retrieval.exists() and run.evaluation.exists():
@@ -89,8 +96,15 @@ def evaluate(
                 return indices, np.where(indices >= 0, np.float32(0), np.float32(-np.inf))
             whole = rows if only is None else _part(run.features, only)
             with (progress.bar if show else progress.quiet)(total=whole.n, desc="retrieval", unit="image") as bar:
-                state = run.search_state if only is None else None
-                return retrieval.top_k(whole, k, metric, memory=memory, state=state, progress=bar.update)
+                options: dict[str, Any] = dict(memory=memory, progress=bar.update)
+                if only is not None:
+                    return retrieval.top_k(whole, k, metric, **options)
+                try:
+                    return retrieval.top_k(whole, k, metric, state=run.search_state, **options)
+                except OtherSearch as error:
+                    # Left by an evaluation that was stopped, of other features or with other options.
+                    error.path.unlink()
+                    return retrieval.top_k(whole, k, metric, state=run.search_state, **options)
 
         indices, scores, values = rank(labels, catalog, search, denominator, candidates)
         groups, mean, interval = summary(values, catalog)
@@ -189,6 +203,20 @@ def load_labels(dataset: Dataset) -> tuple[Catalog, list[str], np.ndarray]:
     return catalog, [key for key, _ in packed], labels
 
 
+def check_images(run: Run, path: Path, found: list[str], expected: list[str]) -> None:
+    """UserError unless the features (or outputs) at ``path``, with the keys ``found``, are of the images packed now.
+
+    Another split may have as many images, and keys only count them.
+    """
+    packed, images = run.dataset.packed("test"), run.dataset.images("test")
+    check_keys(found, expected, path, packed)
+    of = features.attributes(path).get("images_sha256")
+    if of is not None and (images / "data.mdb").exists():
+        now = hashlib.sha256(image_source.pack_identity(images, len(expected))).hexdigest()
+        if of != now:
+            raise UserError(f"{path}: of other images than {images} holds now: extract the features again")
+
+
 def check_keys(found: list[str], expected: list[str], features_path: Path, records_path: Path) -> None:
     """UserError unless features and records are of the same images in the same order."""
     if found == expected:
@@ -253,10 +281,21 @@ def _source(run: Run, rows: Rows) -> dict[str, Any]:
     """What features.h5 says of itself; UserError where every feature is 0."""
     attributes = features.attributes(run.features)
     names = ("blob", "weights", "weights_sha256", "inputs_sha256", "engine", "views", "seconds")
-    zero = int((rows.squares == 0).sum())
-    if zero == rows.n:
+    zero = np.flatnonzero(rows.squares == 0).tolist()
+    if len(zero) == rows.n:
         raise UserError(f"{run.features}: every feature is 0: the net has died; train again with a lower base_lr")
-    return {**{n: attributes.get(n) for n in names}, "dimensions": rows.d, "zero_features": zero}
+    named = [] if rows.names is None else [rows.names[row] for row in zero[:_NAMED]]
+    return {
+        **{n: attributes.get(n) for n in names}, "dimensions": rows.d, "zero_features": len(zero), "zero_keys": named,
+    }  # fmt: skip
+
+
+def _check_float16(path: Path, rows: Rows) -> None:
+    """UserError where a feature is beyond float16, before a search of hours rather than after it."""
+    most = float(np.finfo(np.float16).max)
+    beyond = [start + row for start, part in rows.parts() for row in np.flatnonzero((np.abs(part) > most).any(axis=1))]
+    if beyond:
+        raise UserError(f"{path}: values beyond float16's {most:g} in {rows.named(beyond)}: evaluate without --float16")
 
 
 def _part(path: Path, rows: np.ndarray) -> Rows:
@@ -269,7 +308,7 @@ def _recognise(run: Run, catalog: Catalog, keys: list[str], labels: np.ndarray) 
     if not run.probabilities.exists():
         return None
     found = features.load(run.probabilities)
-    check_keys(found.keys, keys, run.probabilities, run.dataset.packed("test"))
+    check_images(run, run.probabilities, found.keys, keys)
     return recognition.scores(found.values, labels, catalog)
 
 

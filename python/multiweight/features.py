@@ -60,13 +60,16 @@ def extract(
     ``outputs``. ``views`` other than ``centre`` average the blob over crops and mirror images. ``half`` stores float16.
 
     The file has the dataset ``<blob>`` (n, d), ``keys`` (n,), and the attributes variant, weights (file name),
-    weights_sha256, inputs_sha256 (net, mean, blob, views, precision and images), engine, blob, views, created, seconds,
-    zero_rows. It appears when it is whole; until then the finished rows stand beside it, and the same call goes on.
+    weights_sha256, inputs_sha256 (net, mean, blob, views, precision and images), images_sha256 (they alone), engine,
+    blob, views, created, seconds, zero_rows. It appears when it is whole; until then the finished rows stand beside it,
+    and the same call goes on.
 
     UserError: a snapshot of another net (the layer and both shapes), an unknown blob, images of another size than the
     mean or smaller than the crop, an image that cannot be decoded, NaN or infinity among the features (by key).
     """
     deploy, output = Path(deploy), Path(output)
+    if output.is_dir():
+        raise UserError(f"{output}: a folder: expected the HDF5 file to write")
     blobs = [blob] if isinstance(blob, str) else list(blob)
     net_text = read_bytes(deploy, "the net's deploy prototxt")
     # Initial weights come from the net's fillers, so the net and the seed stand for them.
@@ -78,7 +81,8 @@ def extract(
         if _done(output, weights_sha256, inputs_sha256):
             return False
         if not source.count:
-            raise UserError(f"{images}: no images in it: pack the data again")
+            advice = "pack the data again" if isinstance(source, image_source.LmdbImages) else "give a path a line"
+            raise UserError(f"{source.path}: no images in it: {advice}")
         started = time.time()
         net = open_net(caffe, deploy, weights, blobs, seed)
         reader = transform.Views(caffe, mean, net.blobs["data"].data.shape[1:], views)
@@ -93,6 +97,7 @@ def extract(
             weights=Path(weights).name if weights else f"{UNTRAINED_WEIGHTS}, seed {seed}",
             weights_sha256=weights_sha256,
             inputs_sha256=inputs_sha256,
+            images_sha256=hashlib.sha256(source.identity()).hexdigest(),
             engine=engine.describe(caffe),
             blob=name,
             views=views,

@@ -11,13 +11,17 @@ from typing import NamedTuple
 
 
 class Header(NamedTuple):
-    """``width`` and ``height`` in pixels (0: unknown), ``problem`` a reason not to decode, or an empty string."""
+    """``width`` and ``height`` in pixels (0: unknown), ``problem`` a reason not to decode, or an empty string.
+
+    ``orientation`` is EXIF's (1 to 8), told for the formats with ``alpha``.
+    """
 
     format: str = ""
     width: int = 0
     height: int = 0
     alpha: bool = False
     problem: str = ""
+    orientation: int = 1
 
 
 def header(data: bytes) -> Header:
@@ -66,7 +70,8 @@ def _png(data: bytes) -> Header:
     width, height, _, colour = struct.unpack_from(">IIBB", data, 16)
     end = data.rfind(b"IEND")
     transparent = colour in (4, 6) or b"tRNS" in data[: max(data.find(b"IDAT"), 0)]
-    return Header("PNG", width, height, transparent, "" if end > 0 else "truncated PNG: no end chunk")
+    problem = "" if end > 0 else "truncated PNG: no end chunk"
+    return Header("PNG", width, height, transparent, problem, _orientation(_png_chunk(data, b"eXIf")))
 
 
 def _webp(data: bytes) -> Header:
@@ -76,9 +81,49 @@ def _webp(data: bytes) -> Header:
     if kind == b"VP8X":
         width = int.from_bytes(data[24:27], "little") + 1
         height = int.from_bytes(data[27:30], "little") + 1
-        return Header("WebP", width, height, bool(data[20] & 0x10), problem)
+        exif = _webp_chunk(data, b"EXIF")
+        return Header("WebP", width, height, bool(data[20] & 0x10), problem, _orientation(exif))
     if kind == b"VP8L":
         bits = struct.unpack_from("<I", data, 21)[0]
         return Header("WebP", (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1, bool(bits >> 28 & 1), problem)
     width, height = struct.unpack_from("<HH", data, 26)
     return Header("WebP", width & 0x3FFF, height & 0x3FFF, problem=problem)
+
+
+def _png_chunk(data: bytes, name: bytes) -> bytes:
+    """The contents of the first chunk of that name, or nothing."""
+    at = 8
+    while at + 8 <= len(data):
+        size = int.from_bytes(data[at : at + 4], "big")
+        if data[at + 4 : at + 8] == name:
+            return data[at + 8 : at + 8 + size]
+        at += 12 + size
+    return b""
+
+
+def _webp_chunk(data: bytes, name: bytes) -> bytes:
+    """The contents of the first chunk of that name, or nothing."""
+    at = 12
+    while at + 8 <= len(data):
+        size = int.from_bytes(data[at + 4 : at + 8], "little")
+        if data[at : at + 4] == name:
+            return data[at + 8 : at + 8 + size]
+        at += 8 + size + size % 2
+    return b""
+
+
+def _orientation(exif: bytes) -> int:
+    """The tag 0x0112 of EXIF data, a TIFF file in small; 1 where it is not there."""
+    exif = exif[6:] if exif.startswith(b"Exif\0\0") else exif
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(exif[:4])
+    if order is None:
+        return 1
+    try:
+        start = struct.unpack_from(order + "I", exif, 4)[0]
+        for entry in range(struct.unpack_from(order + "H", exif, start)[0]):
+            tag, kind, _, value = struct.unpack_from(order + "HHIH", exif, start + 2 + 12 * entry)
+            if (tag, kind) == (0x0112, 3):
+                return value if 1 <= value <= 8 else 1
+    except struct.error:
+        pass
+    return 1

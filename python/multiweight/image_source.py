@@ -21,6 +21,13 @@ from multiweight.errors import UserError
 _WAIT = 3.0
 
 
+def pack_identity(path: Path, count: int) -> bytes:
+    """What stands for the ``count`` images of a packed LMDB: its size, and what packing wrote beside it."""
+    description = path.parent / "dataset.json"
+    facts = json.dumps([count, (path / "data.mdb").stat().st_size]).encode()
+    return facts + (description.read_bytes() if description.exists() else b"")
+
+
 class LmdbImages:
     """Datum (raw or encoded, BGR) of an LMDB, in the order of the keys' bytes; closed by ``close``."""
 
@@ -51,10 +58,8 @@ class LmdbImages:
         self._env.close()
 
     def identity(self) -> bytes:
-        """What stands for the images: the LMDB's size, and the description that packing left beside it."""
-        description = self.path.parent / "dataset.json"
-        facts = json.dumps([self.count, (self.path / "data.mdb").stat().st_size]).encode()
-        return facts + (description.read_bytes() if description.exists() else b"")
+        """What stands for the images."""
+        return pack_identity(self.path, self.count)
 
     def keys(self) -> list[str]:
         with self._env.begin() as transaction:
@@ -94,11 +99,11 @@ class LmdbImages:
 class ListedImages:
     """Image files, each warped to ``size`` pixels a side as packing does; EXIF orientation applied.
 
-    ``paths`` are the files, ``keys`` what the features are known by.
+    ``paths`` are the files, ``keys`` what the features are known by; ``path`` is the file that lists them.
     """
 
-    def __init__(self, paths: list[Path], keys: list[str], size: int):
-        self.paths, self._keys, self.size, self.count = paths, keys, size, len(paths)
+    def __init__(self, path: Path, paths: list[Path], keys: list[str], size: int):
+        self.path, self.paths, self._keys, self.size, self.count = path, paths, keys, size, len(paths)
 
     @classmethod
     def read(cls, listing: Path, size: int) -> ListedImages:
@@ -119,7 +124,7 @@ class ListedImages:
                 raise UserError(f"{listing}:{number}: no such image {key!r} in {listing.parent}")
             seen.add(key)
             keys.append(key)
-        return cls([listing.parent / key for key in keys], keys, size)
+        return cls(listing, [listing.parent / key for key in keys], keys, size)
 
     def close(self) -> None:
         """Nothing stays open."""

@@ -143,7 +143,7 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> np.ndarray:
         raise UnreadableImage(what)
     if image.shape[0] * image.shape[1] > max_pixels:
         raise UnreadableImage(f"{image.shape[1]}x{image.shape[0]} pixels, allowed {max_pixels}")
-    return _on_white(image) if info.alpha else image
+    return _turned(_on_white(image), info.orientation) if info.alpha else image
 
 
 def _on_white(image: np.ndarray) -> np.ndarray:
@@ -156,6 +156,15 @@ def _on_white(image: np.ndarray) -> np.ndarray:
     alpha = image[:, :, 3:].astype(np.uint16)
     mixed = image[:, :, :3].astype(np.uint16) * alpha + 255 * (255 - alpha)
     return ((mixed + 127) // 255).astype(np.uint8)
+
+
+def _turned(image: np.ndarray, orientation: int) -> np.ndarray:
+    """As EXIF's ``orientation`` says; OpenCV does so itself, but not where it keeps the alpha channel."""
+    if orientation >= 5:
+        image = cv2.transpose(image)
+    # What is left once 5 to 8 are transposed: nothing, or a flip of the sides, of both, of top and bottom.
+    flip = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}.get(orientation)
+    return image if flip is None else cv2.flip(image, flip)
 
 
 def resize(image: np.ndarray, size: int, policy: str = "warp") -> np.ndarray:

@@ -192,12 +192,29 @@ def _check_same(one: Result, other: Result, dataset: Dataset) -> None:
                 f"{dataset.root}: {one.variant} was evaluated with {key} {values[one.variant]}, "
                 f"{other.variant} with {values[other.variant]}: evaluate both alike"
             )
+    if RANDOM not in (one.variant, other.variant):
+        _check_features(one, other, dataset)
     if one.evaluation["test"] != other.evaluation["test"] or set(one.evaluation["groups"]) != set(
         other.evaluation["groups"]
     ):
         raise UserError(
             f"{dataset.root}: {one.variant} and {other.variant} were evaluated on different test images or groups: "
             "evaluate both again"
+        )
+
+
+def _check_features(one: Result, other: Result, dataset: Dataset) -> None:
+    """UserError where features are of other views, or of another blob than the run's own net is meant to give."""
+    told = [r.evaluation["features"] for r in (one, other)]
+    own = [r.evaluation["settings"].get("retrieval_blob") or f.get("blob") for r, f in zip((one, other), told)]
+    differs = [name for name in ("blob", "views") if told[0].get(name) != told[1].get(name)]
+    if "blob" in differs and all(f.get("blob") == blob for f, blob in zip(told, own)):
+        differs.remove("blob")  # nets of different trunks
+    if differs:
+        name = differs[0]
+        raise UserError(
+            f"{dataset.root}: {one.variant} has features of {name} {told[0].get(name)}, {other.variant} of "
+            f"{told[1].get(name)}: extract and evaluate both alike"
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Callable, Union
 
@@ -53,15 +54,15 @@ def top_k(
     work, and all return the whole. ``state`` names a file that keeps finished parts; given again, the search goes on.
     ``progress`` is called with the number of rows finished.
 
-    UserError: NaN or infinity (the rows by name), two sets of different width or of
-    different weights, a state of another search, a memory too
-    small for one strip of rows.
+    UserError: NaN or infinity (the rows by name), two sets of different width or of different weights, a state of
+    another search, a memory too small for one strip of rows, a device that PyTorch cannot use.
     """
     if metric not in METRICS:
         raise UserError(f"metric {metric!r} is unknown: expected one of {', '.join(METRICS)}")
-    if k < 1:
-        raise UserError(f"k = {k}: expected 1 or more")
-    with rows_of(features) as queries, rows_of(candidates) as others:
+    for name, value in (("k", k), ("memory", memory), ("block", block), ("threads", threads)):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, Integral) or value < 1):
+            raise UserError(f"{name} = {value!r}: expected a whole number, 1 or more")
+    with rows_of(features) as queries, rows_of(candidates, source="candidates") as others:
         if others is not None and others.d != queries.d:
             raise UserError(f"queries of {queries.d} values, candidates of {others.d}: expected features of one net")
         known = others is not None and None not in (queries.weights, others.weights)
@@ -70,19 +71,18 @@ def top_k(
                 f"queries of {queries.weights}, candidates of {others.weights} (blob, hash of the weights): features "
                 "of two nets cannot be compared: extract both with the same weights"
             )
-        found = Ranking(queries.n, k)
+        try:
+            found = Ranking(queries.n, k)
+        except MemoryError:
+            raise UserError(f"k = {k}: lists of that length for {queries.n} rows do not fit into memory") from None
         wanted = min(k, queries.n - 1 if others is None else others.n)
         if wanted >= 1 and queries.n:
             sizes = plan.plan(queries, others, wanted, memory, engine.processes(), block)
             with search.Search(queries, others, wanted, metric == "cosine", sizes, threads, device) as one:
-                identity = {
-                    "queries": queries.fingerprint,
-                    "candidates": others.fingerprint if others is not None else None,
-                    "k": wanted,
-                    "metric": metric,
-                    "panel": sizes.panel,
-                    "processes": engine.processes(),
-                }
+                identity = {"k": wanted, "metric": metric, "panel": sizes.panel, "processes": engine.processes()}
+                if state is not None:
+                    identity["queries"] = queries.fingerprint()
+                    identity["candidates"] = None if others is None else others.fingerprint()
                 _work(one, state, identity, progress)
                 found.indices[:, :wanted], found.scores[:, :wanted] = one.ranking.indices, one.ranking.scores
     return found.indices, found.scores
@@ -120,7 +120,7 @@ def _work(
 
 
 @contextmanager
-def rows_of(features: Features | None, names: Sequence[str] | None = None) -> Iterator[Any]:
+def rows_of(features: Features | None, names: Sequence[str] | None = None, source: str = "features") -> Iterator[Any]:
     """:class:`neighbours.rows.Rows` of an array, an HDF5 dataset or a features file; None of None."""
     if features is None:
         yield None
@@ -129,17 +129,28 @@ def rows_of(features: Features | None, names: Sequence[str] | None = None) -> It
     elif isinstance(features, (str, Path)):
         try:
             with h5py.File(str(features), "r") as file:
-                values = file[file.attrs["blob"]]
-                keys = [key.decode() if isinstance(key, bytes) else str(key) for key in file["keys"][()]]
-                if values.ndim != 2 or len(values) != len(keys):
-                    raise UserError(f"{features}: {values.shape} features for {len(keys)} keys: extract again")
+                values, keys = _contents(file, features)
                 weights = file.attrs.get("weights_sha256")
-                rows = Rows(values, keys, None if weights is None else f"{file.attrs['blob']} {weights}")
-                yield rows
+                name = None if weights is None else f"{file.attrs['blob']} {weights}"
+                yield Rows(values, keys, name, str(features))
         except (OSError, KeyError) as error:
             raise UserError(f"{features}: not a whole features file ({error}): extract the features again") from None
     else:
-        yield Rows(features, names)
+        yield Rows(features, names, source=source)
+
+
+def _contents(file: h5py.File, path: str | Path) -> tuple[h5py.Dataset, list[str]]:
+    """(features, keys) of an open features file."""
+    values, stored = file[file.attrs["blob"]], file["keys"]
+    if not isinstance(values, h5py.Dataset) or not isinstance(stored, h5py.Dataset):
+        raise UserError(f"{path}: a group where features or keys are expected: extract the features again")
+    try:
+        keys = [key.decode() if isinstance(key, bytes) else str(key) for key in stored[()]]
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: a key is not UTF-8 ({error.reason}): extract the features again") from None
+    if values.ndim != 2 or len(values) != len(keys):
+        raise UserError(f"{path}: {values.shape} features for {len(keys)} keys: extract the features again")
+    return values, keys
 
 
 def random_k(n: int, k: int = DEFAULT_K, seed: int = 1) -> np.ndarray:

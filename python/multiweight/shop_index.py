@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -45,11 +46,16 @@ class ShopIndex:
         names = ("weights_sha256", "inputs_sha256", "blob")
         identity = {name: self.features.attributes.get(name) for name in names}
         if kind != "flat" and self.path.exists() and note.exists() and steps.read(note) == identity:
-            self._index = self._faiss.read_index(str(self.path))
-            return
+            try:
+                self._index = self._faiss.read_index(str(self.path))
+                return
+            except RuntimeError:  # cut short: it is built again
+                pass
         self._index = self._built(kind)
         if kind != "flat":
-            self._faiss.write_index(self._index, str(self.path))
+            part = self.path.with_name(self.path.name + ".part")
+            self._faiss.write_index(self._index, str(part))
+            os.replace(part, self.path)
             note.write_text(json.dumps(identity), encoding="utf-8")
 
     def _built(self, kind: str) -> Any:

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import hashlib
 import json
 
 import h5py
 import numpy as np
 import pytest
 
-from multiweight import evaluation
+from multiweight import evaluation, image_source, retrieval
 from multiweight.catalog import Catalog
 from multiweight.errors import UserError
 from multiweight.runs import Dataset
@@ -166,3 +167,44 @@ def test_float16_and_recognition_are_told(dataset):
     # Named and right: red of 0 and 1, blue of 2 and 3; 3 is red too.
     assert found["recognition"]["Colour"]["micro_f1"] == pytest.approx(2 * 4 / (4 + 5))
     assert found["recognition"]["Colour"]["top"] == {"1": 1.0}
+
+
+def test_features_of_another_pack_are_refused(dataset):
+    run = dataset.run("multi_label")
+    dataset.images("test").mkdir()
+    (dataset.images("test") / "data.mdb").write_bytes(b"images")
+    packed = hashlib.sha256(image_source.pack_identity(dataset.images("test"), 4)).hexdigest()
+    with h5py.File(str(run.features), "a") as file:
+        file.attrs["images_sha256"] = packed
+    assert evaluation.evaluate(run)
+    # Split and packed again: as many images, so the same keys.
+    dataset.info.write_text(dataset.info.read_text().replace("40", "41"))
+    with pytest.raises(UserError, match="features.h5: of other images than .* holds now"):
+        evaluation.evaluate(run)
+
+
+def test_an_evaluation_that_was_stopped_does_not_stand_in_the_way_of_another(dataset):
+    run = dataset.run("multi_label")
+    assert evaluation.evaluate(run, k=2)
+    expected = read(run)["mean_map"]
+    retrieval.top_k(run.features, 3, "euclidean", state=run.search_state)
+    assert evaluation.evaluate(run, k=2, memory=1 << 20) is False
+    run.evaluation.unlink()
+    assert evaluation.evaluate(run, k=2)
+    assert read(run)["mean_map"] == expected and not run.search_state.exists()
+
+
+def test_images_without_a_direction_are_told_by_name(dataset):
+    run = dataset.run("multi_label")
+    with h5py.File(str(run.features), "a") as file:
+        file["fc7"][2] = 0
+    evaluation.evaluate(run)
+    assert read(run)["features"]["zero_features"] == 1 and read(run)["features"]["zero_keys"] == ["00000002"]
+    with h5py.File(str(run.features), "a") as file:
+        file["fc7"][1, 0] = 1e5
+    with pytest.raises(UserError, match="features.h5: values beyond float16's 65504 in 1 image.*00000001"):
+        evaluation.evaluate(run, half=True)
+    with h5py.File(str(run.features), "a") as file:
+        file["fc7"][3] = np.nan
+    with pytest.raises(UserError, match="features.h5: NaN or infinity in the features of 1 image.*00000003"):
+        evaluation.evaluate(run)

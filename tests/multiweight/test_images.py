@@ -125,6 +125,48 @@ def test_exif_orientation_is_applied():
     assert np.array_equal(turned, np.rot90(decode(jpeg), -1))
 
 
+def with_alpha(extension, orientation, order="<"):
+    """PICTURE with an opaque alpha channel, and an EXIF chunk."""
+    entry = struct.pack(order + "IHHHIHHI", 8, 1, 0x0112, 3, 1, orientation, 0, 0)
+    tiff = {"<": b"II*\0", ">": b"MM\0*"}[order] + entry
+    if extension == ".png":
+        data = encoded(".png", np.dstack([PICTURE, np.full(PICTURE.shape[:2], 255, np.uint8)]))
+        body = b"eXIf" + tiff
+        return data[:33] + struct.pack(">I", len(tiff)) + body + struct.pack(">I", zlib.crc32(body)) + data[33:]
+    # A lossless WebP in the extended format: the flags say alpha and EXIF.
+    picture = np.dstack([PICTURE, np.full(PICTURE.shape[:2], 254, np.uint8)])
+    plain = encoded(".webp", picture, cv2.IMWRITE_WEBP_QUALITY, 101)
+    start = plain.index(b"VP8L")
+    size = struct.unpack_from("<I", plain, start + 4)[0]
+    image = plain[start : start + 8 + size + size % 2]
+    head = b"VP8X" + struct.pack("<IB3x", 10, 0x18) + (79).to_bytes(3, "little") + (59).to_bytes(3, "little")
+    exif = b"EXIF" + struct.pack("<I", len(tiff)) + tiff
+    chunks = b"WEBP" + head + image + exif
+    return b"RIFF" + struct.pack("<I", len(chunks)) + chunks
+
+
+@pytest.mark.parametrize("extension", [".png", ".webp"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_applied_beside_an_alpha_channel(extension, orientation):
+    turns = {
+        1: PICTURE, 2: PICTURE[:, ::-1], 3: PICTURE[::-1, ::-1], 4: PICTURE[::-1], 5: PICTURE.transpose(1, 0, 2),
+        6: np.rot90(PICTURE, -1), 7: np.rot90(PICTURE.transpose(1, 0, 2), 2), 8: np.rot90(PICTURE),
+    }  # fmt: skip
+    for order in "<>":
+        found = decode(with_alpha(extension, orientation, order))
+        assert found.shape == turns[orientation].shape
+        # 254 of 255 is opaque but for a last digit of white.
+        assert np.abs(found.astype(int) - turns[orientation]).max() <= 1
+
+
+def test_a_damaged_exif_chunk_turns_nothing():
+    for cut in range(1, 40):
+        data = bytearray(with_alpha(".png", 6))
+        at = data.index(b"eXIf") + 4
+        data[at + cut % 26] ^= 0xFF
+        assert decode(bytes(data)).shape in ((60, 80, 3), (80, 60, 3))
+
+
 @pytest.mark.parametrize(
     "data, reason",
     [

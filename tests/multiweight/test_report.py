@@ -172,6 +172,24 @@ def test_differing_measures_are_not_mixed(tmp_path):
         report.write(dataset)
 
 
+@pytest.mark.parametrize("name, value", [("views", "crops"), ("blob", "fc6")])
+def test_other_features_are_not_mixed(tmp_path, name, value):
+    dataset = synthetic_runs.write(tmp_path)
+    synthetic_runs.write_variant(dataset, "other", (0.5,) * 4)
+    report.write(dataset)
+    path = dataset.run("other").evaluation
+    found = json.loads(path.read_text())
+    found["features"][name] = value
+    found["settings"]["retrieval_blob"] = "fc7"
+    path.write_text(json.dumps(found))
+    with pytest.raises(UserError, match=f"features of {name} .*, other of {value}: extract and evaluate both alike"):
+        report.write(dataset)
+    if name == "blob":  # another trunk's own
+        found["settings"]["retrieval_blob"] = value
+        path.write_text(json.dumps(found))
+        report.write(dataset)
+
+
 def test_other_test_images_are_not_mixed(tmp_path):
     dataset = synthetic_runs.write(tmp_path)
     synthetic_runs.write_variant(dataset, "other", (0.5,) * 4, test={"images": 3})

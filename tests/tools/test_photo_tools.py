@@ -97,8 +97,19 @@ def test_annotations_as_text_json_and_picture(shop, tmp_path):
             {"group": "Hue", "label": name, "probability": pytest.approx(sigmoid(4), abs=1e-4)},
             {"group": "Top half", "label": "light", "probability": pytest.approx(sigmoid(8 / 3 - 1), abs=1e-4)},
         ]
-        drawn = cv2.imread(str(tmp_path / "drawn" / f"{photo.stem}.png"))
+        drawn = cv2.imread(str(tmp_path / "drawn" / f"{photo.name}.labels.png"))
         assert min(drawn.shape[:2]) > 200 and (drawn == BGR[name]).all(axis=2).sum() > 1000
+    # Drawn beside the photos themselves, and beside one of the same name from another folder.
+    (tmp_path / "other").mkdir()
+    twin = picture(tmp_path / "other" / photos[0].name, BGR["red"])
+    originals = [photo.read_bytes() for photo in photos]
+    assert tool("annotate", dataset, *photos, twin, "--draw", tmp_path).returncode == 0
+    assert [photo.read_bytes() for photo in photos] == originals
+    drawn = cv2.imread(str(tmp_path / f"{twin.name}-2.labels.png"))
+    assert (drawn == BGR["red"]).all(axis=2).sum() > 1000
+    for wrong in (["--threshold", "2"], ["--top", "-1"], ["--draw", photos[0]]):
+        done = tool("annotate", dataset, photos[0], *wrong)
+        assert done.returncode == 2 and done.stderr.startswith(f"error: {wrong[0]}")
     done = tool("annotate", dataset, photos[0], "--threshold", "0.99", "--top", "1")
     assert done.returncode == 0 and done.stdout.splitlines()[1].split() == ["Hue", "blue", "0.982"]
     assert "no label reaches" in tool("annotate", dataset, photos[0], "--threshold", "0.999").stdout
@@ -150,8 +161,14 @@ def test_the_nearest_products_of_a_photo(shop, tmp_path, kind):
         before = run.root.joinpath(f"index.{kind}").stat().st_mtime_ns
         shop_index.ShopIndex(run, kind)
         assert run.root.joinpath(f"index.{kind}").stat().st_mtime_ns == before
-    bad = tool("search", dataset, "Makefile", "--index", kind)
+        run.root.joinpath(f"index.{kind}").write_bytes(b"cut short")
+        assert [one.key for one in shop_index.ShopIndex(run, kind).search(np.ones(3, np.float32), 3)]
+        assert run.root.joinpath(f"index.{kind}").stat().st_size > 100
+    bad = tool("search", dataset, "Makefile", photo, "--index", kind)
     assert bad.returncode == 2 and bad.stderr.startswith("error: Makefile") and "Traceback" not in bad.stderr
+    assert "p-red" in bad.stdout
+    folder = tool("search", dataset, photo, "--html", tmp_path)
+    assert folder.returncode == 2 and folder.stderr.startswith(f"error: --html {tmp_path}")
 
 
 def test_features_of_other_weights_are_refused(shop):
@@ -169,3 +186,30 @@ def test_features_of_other_weights_are_refused(shop):
             file.attrs["weights_sha256"] = kept
     with pytest.raises(UserError, match="a feature of 5 values, an index of 3"):
         index.search(np.ones(5, np.float32), 2)
+
+
+def test_a_search_in_features_of_another_pack_is_refused(shop):
+    pytest.importorskip("faiss")
+    _, dataset, run = shop
+    with h5py.File(str(run.features), "a") as file:
+        kept = file.attrs["images_sha256"]
+        file.attrs["images_sha256"] = "0" * 64
+    try:
+        done = tool("search", dataset, "README.md")
+        assert done.returncode == 2 and "features.h5: of other images than" in done.stderr
+    finally:
+        with h5py.File(str(run.features), "a") as file:
+            file.attrs["images_sha256"] = kept
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (["--images", "list.txt", "--output", "z.h5"], "do not go together"),
+        (["--size", "0"], "--size 0: expected 1 or more"),
+    ],
+)
+def test_extraction_refuses_what_it_would_leave_out(shop, options, message):
+    _, dataset, run = shop
+    done = tool("extract_features", dataset, "--variant", run.variant, *options)
+    assert done.returncode == 2 and message in done.stderr

@@ -41,9 +41,10 @@ class Space:
         self.scale = float(np.sqrt(max(rows.squares.max(initial=0.0) for rows in sets))) or 1.0
         total, count = np.zeros(sets[-1].d), 0
         for start, part in sets[-1].parts():
-            # Any centre will do, so float32 sums do.
-            weights = (1 / self.divisor(sets[-1], start, len(part))[:, 0]).astype(np.float32)
-            total += np.nan_to_num(weights @ part, posinf=0.0, neginf=0.0)
+            # Any centre will do, so float32 sums do, and none where they overflow.
+            with np.errstate(over="ignore", invalid="ignore"):
+                weights = (1 / self.divisor(sets[-1], start, len(part))[:, 0]).astype(np.float32)
+                total += np.nan_to_num(weights @ part, posinf=0.0, neginf=0.0)
             count += len(part)
         self.centre = total / max(1, count)
         self.centre_square = float(self.centre @ self.centre)
@@ -100,4 +101,6 @@ class Space:
         """``limits`` lowered so far that all that may round to the same score lies above: ties go by index."""
         if self.cosine:
             return limits - 2.0**-22
-        return limits * (1 + 2.0**-20)
+        # As distances, of which float32 keeps 24 bits, and near 0 fewer.
+        farther = np.sqrt(np.maximum(-2.0 * limits, 0.0)) * (self.scale * (1 + 2.0**-20)) + 2.0**-147
+        return -0.5 * np.square(farther / self.scale)

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from multiweight.errors import UserError
 from multiweight.neighbours.rows import STRIP
 
 Selection = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -213,6 +214,13 @@ def available(d: int, device: str | None = None) -> list[Any]:
     if device is None:
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if device != "cpu":
+        try:
+            torch.empty(0, device=device)
+        except (RuntimeError, AssertionError) as error:
+            raise UserError(
+                f"device {device!r} cannot be used ({str(error).splitlines()[0]}): expected cpu, or a GPU's name as "
+                "PyTorch has it, such as cuda or cuda:1"
+            ) from None
         return [DeviceProduct(d, device), *ladder]
     fast = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
     # Without the instruction set bfloat16 is emulated, and slower than float32.

@@ -17,17 +17,19 @@ class Rows:
     """(n, d) features: an array, or an open HDF5 dataset of floats of any width.
 
     ``names`` are the rows' ids, for messages; ``weights`` tells the blob and a hash of the net's weights, where they
-    are known. ``resident`` tells whether the values lie in memory already. One pass fills ``squares`` (n,) float64, the
-    rows' squared lengths; ``nonnegative``; and ``fingerprint`` of the contents. UserError names the rows that hold NaN
-    or infinity.
+    are known; ``source`` is where the values come from, for messages. ``resident`` tells whether they lie in memory
+    already. One pass fills ``squares`` (n,) float64, the rows' squared lengths, and ``nonnegative``. UserError names
+    the rows that hold NaN or infinity.
     """
 
-    def __init__(self, values: Any, names: Sequence[str] | None = None, weights: str | None = None):
+    def __init__(
+        self, values: Any, names: Sequence[str] | None = None, weights: str | None = None, source: str = "features"
+    ):
         self.resident = isinstance(values, np.ndarray) or not hasattr(values, "shape")
         if self.resident:
             values = np.ascontiguousarray(values, dtype=np.float32)
         if len(values.shape) != 2 or values.shape[1] == 0:
-            raise UserError(f"features have shape {tuple(values.shape)}: expected (images, values)")
+            raise UserError(f"{source}: shape {tuple(values.shape)}: expected (images, values)")
         self._values, self.names, self.weights = values, names, weights
         self.n, self.d = (int(size) for size in values.shape)
         self.squares = np.zeros(self.n)
@@ -42,9 +44,7 @@ class Rows:
             # Squares of float32 never overflow float64: only NaN and infinity give such a sum.
             bad += (start + np.flatnonzero(~np.isfinite(self.squares[start : start + len(part)]))).tolist()
         if bad:
-            raise UserError(f"NaN or infinity in the features of {self.named(bad)}")
-        digest = hashlib.sha256(np.array([self.n, self.d]).tobytes() + self.squares.tobytes())
-        self.fingerprint = digest.hexdigest()
+            raise UserError(f"{source}: NaN or infinity in the features of {self.named(bad)}")
 
     def read(self, start: int, stop: int) -> np.ndarray:
         """Rows ``start`` to ``stop`` as float32; a view where they are in memory."""
@@ -55,6 +55,13 @@ class Rows:
         """(first row, float32 rows) one strip after the other."""
         for start in range(0, self.n, step):
             yield start, self.read(start, min(start + step, self.n))
+
+    def fingerprint(self) -> str:
+        """A hash of all values, by one more pass over them."""
+        digest = hashlib.blake2b(np.array([self.n, self.d]).tobytes(), digest_size=32)
+        for _, part in self.parts():
+            digest.update(np.ascontiguousarray(part).data)
+        return digest.hexdigest()
 
     def named(self, rows: Sequence[int]) -> str:
         """``3 row(s): a, b, c`` with at most five ids."""

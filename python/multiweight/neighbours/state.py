@@ -14,10 +14,18 @@ from multiweight.errors import UserError
 from multiweight.neighbours.ranking import Ranking
 
 
+class OtherSearch(UserError):
+    """The file at ``path`` is of another search, or damaged."""
+
+    def __init__(self, path: Path, message: str):
+        super().__init__(f"{path}: {message}")
+        self.path = path
+
+
 class State:
     """Keeps ``ranking`` and the set ``done`` of tile numbers at ``path``; ``identity`` says what is searched.
 
-    UserError when the file is of another search: other features, k, metric, memory or number of processes.
+    OtherSearch when the file is of another search: other features, k, metric, memory or number of processes.
     """
 
     def __init__(self, path: Path, identity: dict[str, Any], ranking: Ranking):
@@ -31,12 +39,13 @@ class State:
             with np.load(str(self.path), allow_pickle=False) as file:
                 found = str(file["identity"])
                 indices, scores, done = file["indices"], file["scores"], file["done"]
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            raise UserError(f"{self.path}: not a search's state ({error}): delete it and search again") from None
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise OtherSearch(self.path, f"not a search's state ({error}): delete it and search again") from None
         if found != self.identity:
-            raise UserError(
-                f"{self.path}: the state of another search ({found}), asked for {self.identity}: "
-                "delete it, or give the options that it began with"
+            raise OtherSearch(
+                self.path,
+                f"the state of another search ({found}), asked for {self.identity}: "
+                "delete it, or give the options that it began with",
             )
         self.ranking.indices[:], self.ranking.scores[:] = indices, scores
         self.done = set(done.tolist())

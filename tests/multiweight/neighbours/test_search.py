@@ -207,9 +207,14 @@ def test_a_stopped_search_goes_on(tmp_path, monkeypatch):
     np.testing.assert_array_equal(found[0], top_k(x, 7)[0])
     with pytest.raises(UserError, match="state of another search"):
         top_k(path, 8, memory=1 << 20, state=state)
-    state.write_bytes(b"PK nonsense")
-    with pytest.raises(UserError, match="not a search's state"):
-        top_k(path, 7, memory=1 << 20, state=state)
+    mirrored = x * np.where(np.arange(64) == 3, -1, 1).astype(np.float32)  # of the same lengths
+    mirrored[::2] = x[::2]
+    with pytest.raises(UserError, match="state of another search"):
+        top_k(written(tmp_path / "g.h5", mirrored), 7, memory=1 << 20, state=state)
+    for content in (b"PK nonsense", b""):
+        state.write_bytes(content)
+        with pytest.raises(UserError, match="not a search's state"):
+            top_k(path, 7, memory=1 << 20, state=state)
 
 
 SHARED = """
@@ -347,3 +352,40 @@ def test_equal_features_cost_little_and_go_by_index(metric, monkeypatch):
     assert indices[1400].tolist() == [1401, 1402, 1403] and (scores == (1 if metric == "cosine" else 0)).all()
     # 15 blocks on the diagonal and those of the first rows, of 120 in all.
     assert sum(computed) <= 40 * 100
+
+
+@pytest.mark.parametrize("scale", [1e-38, 1e-40, 1e-44, 1e30])
+@pytest.mark.parametrize("metric", retrieval.METRICS)
+def test_the_smallest_and_largest_values_have_neighbours_too(scale, metric):
+    x = (np.random.default_rng(5).normal(size=(40, 8)) * scale).astype(np.float32)
+    indices, scores = top_k(x, 5, metric, block=8)
+    expected = nearest(x, x, 5, metric, True)
+    assert np.array_equal(indices, expected[0]) and np.array_equal(scores, expected[1])
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (dict(block=-1), "block = -1: expected a whole number, 1 or more"),
+        (dict(threads=0), "threads = 0"),
+        (dict(memory=-5), "memory = -5"),
+        (dict(k=5.0), "k = 5.0"),
+        (dict(k=True), "k = True"),
+        (dict(k=10**15), "do not fit into memory"),
+        (dict(device="foo"), "device 'foo' cannot be used"),
+        (dict(candidates=np.full((3, 4), np.nan)), "candidates: NaN or infinity in the features of 3 image"),
+    ],
+)
+def test_options_that_cannot_be_are_named(options, message):
+    pytest.importorskip("torch")
+    with pytest.raises(UserError, match=message):
+        top_k(np.eye(4, dtype=np.float32), **{"k": 2, **options})
+
+
+def test_a_file_with_keys_that_are_no_text_is_named(tmp_path):
+    path = written(tmp_path / "f.h5", np.eye(3))
+    with h5py.File(str(path), "a") as file:
+        del file["keys"]
+        file["keys"] = np.array([b"a", b"\xff", b"c"])
+    with pytest.raises(UserError, match="f.h5: a key is not UTF-8"):
+        top_k(path, 1)
