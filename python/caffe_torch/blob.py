@@ -207,6 +207,61 @@ class _Array:
         return self._host
 
 
+class _Reshaped(_Array):
+    """The memory of another array, ``owner``, in a shape of its own."""
+
+    def __init__(self, owner: _Array, shape: tuple[int, ...]):
+        super().__init__(shape)
+        self._owner = owner
+        self._readers = owner._readers
+
+    def numpy(self) -> np.ndarray:
+        return self._owner.numpy().reshape(self.shape)
+
+    def get(self) -> Tensor:
+        return self._owner.get().reshape(self.shape)
+
+    def set(self, value: Tensor) -> None:
+        self._owner.set(value.reshape(self._owner.shape))
+
+    def room(self, like: Tensor, where: torch.device | None = None) -> Tensor:
+        return torch.empty_like(like, device=where or device.current())
+
+    def release(self) -> None:
+        self._owner.release()
+
+    def lend(self) -> Tensor:
+        return self.get().clone()
+
+    def promise(self, recipe: Recipe, like: Tensor, source: _Array | None = None) -> None:
+        value = torch.empty_like(like, device=device.current())
+        recipe(slice(0, len(value)), value)
+        self.set(value)
+
+    def keep_promise(self) -> None:
+        self._owner.keep_promise()
+
+    @property
+    def is_zero(self) -> bool:
+        return self._owner.is_zero
+
+    def clear(self) -> None:
+        self._owner.clear()
+
+    def change(self, operation: Callable[[Tensor], object]) -> None:
+        tensor = self.get().clone()
+        operation(tensor)
+        self.set(tensor)
+
+    def reshape(self, shape: tuple[int, ...]) -> None:
+        if _count(shape) != _count(self.shape):
+            raise CaffeError(f"blob of shape {self.shape}: shares its memory, which {shape} does not fit")
+        self.shape = shape
+
+    def begin_fetch(self) -> bool:
+        return self._owner.begin_fetch()
+
+
 def _count(shape: tuple[int, ...]) -> int:
     return int(np.prod(shape, dtype=np.int64))
 
@@ -353,6 +408,10 @@ class Blob:
 
     def share_diff(self, other: Blob) -> None:
         self._diff = other._diff
+
+    def share_reshaped(self, other: Blob) -> None:
+        """Use the data and gradient of ``other``, of as many elements, in this blob's own shape from now on."""
+        self._data, self._diff = _Reshaped(other._data, self.shape), _Reshaped(other._diff, self.shape)
 
     def adopt_shape(self, shape: tuple[int, ...]) -> None:
         """Like ``reshape``, for a layer's tops: cheap where nothing changes."""

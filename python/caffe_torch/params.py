@@ -48,5 +48,8 @@ def _share(layer: Layer, index: int, blob: Blob, spec: caffe_pb2.ParamSpec, owne
             if getattr(spec, field) != getattr(parameter, field) and getattr(parameter, field) != 1:
                 raise layer.fail(f"parameter {spec.name!r} is shared, but its {field} differs from layer {owner!r}'s")
             setattr(parameter, field, getattr(spec, field))
-    blob.share_data(parameter.blob)
-    blob.share_diff(parameter.blob)
+    if blob.shape != parameter.blob.shape:
+        blob.share_reshaped(parameter.blob)
+    else:
+        blob.share_data(parameter.blob)
+        blob.share_diff(parameter.blob)

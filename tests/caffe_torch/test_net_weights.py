@@ -105,3 +105,30 @@ def test_sharing_follows_later_changes_and_refuses_other_shapes(tmp_path):
     np.testing.assert_array_equal(b.params["fc"][0].data, 7)
     with pytest.raises(CaffeError, match=r"'fc'.*\(4, 3\).*\(5, 3\)"):
         net(tmp_path, INPUT + FC % ("fc", "x", "fc", "", 5)).share_with(a)
+
+
+def test_permissive_sharing_keeps_each_layers_own_shape(tmp_path):
+    fc = """layer { name: "%s" type: "InnerProduct" bottom: "%s" top: "%s" param { name: "w" share_mode: PERMISSIVE }
+      inner_product_param { num_output: %d bias_term: false weight_filler { type: "gaussian" std: 0.5 } } }\n"""
+    a = fc % ("a", "x", "a", 4)
+    b = fc % ("b", "a", "b", 3)
+    n = net(tmp_path, "force_backward: true\n" + INPUT + a + b)
+    wa, wb = n.params["a"][0], n.params["b"][0]
+    assert wa.shape == (4, 3) and wb.shape == wb.diff.shape == (3, 4)
+    assert np.shares_memory(wa.data, wb.data) and np.shares_memory(wa.diff, wb.diff)
+    x = np.random.default_rng(0).standard_normal((2, 3)).astype(np.float32)
+    n.forward(x=x)
+    np.testing.assert_allclose(n.blobs["b"].data, x @ wa.data.T @ wb.data.T, rtol=1e-5)
+    top = np.ones((2, 3), np.float32)
+    n.backward(b=top)
+    expected = (top.T @ n.blobs["a"].data).reshape(-1) + ((top @ wb.data).T @ x).reshape(-1)
+    np.testing.assert_allclose(wa.diff.reshape(-1), expected, rtol=1e-5)
+    n.save(str(tmp_path / "w.caffemodel"))
+    n.save_hdf5(str(tmp_path / "w.h5"))
+    for name in ("w.caffemodel", "w.h5"):
+        other = net(tmp_path, INPUT + a + b)
+        other.copy_from(str(tmp_path / name))
+        np.testing.assert_array_equal(other.params["b"][0].data, wb.data)
+    alone = net(tmp_path, INPUT + a + b.replace('name: "w"', ""))
+    alone.copy_from(str(tmp_path / "w.caffemodel"))
+    np.testing.assert_array_equal(alone.params["b"][0].data, wb.data)
