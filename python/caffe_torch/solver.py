@@ -213,13 +213,13 @@ class Solver:
             for name in net.outputs:
                 sums[name] = sums.get(name, 0) + net.blobs[name].data.astype("float64")
         if self.param.test_compute_loss:
-            log.info(f"Test loss: {loss / batches:g}")
+            log.info(f"Test loss: {loss / batches if batches else math.nan:g}")
         return {name: total / batches for name, total in sums.items()}
 
     def _log_outputs(self, net: Net, values: dict[str, Any], kind: str) -> None:
         number = 0
         weights = net.blob_loss_weights
-        for name in net.outputs:
+        for name in net.outputs if values else ():  # a test_iter of 0 gives none
             weight = weights[name]
             for value in np.ravel(values[name]):
                 extra = f" (* {weight:g} = {weight * value:g} loss)" if weight else ""

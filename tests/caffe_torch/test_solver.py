@@ -107,6 +107,15 @@ def test_the_test_net_follows_the_training_nets_weights(tmp_path):
     assert s.test(0)["loss"] == pytest.approx((weight(s) - 3) ** 2 / 2)
 
 
+@pytest.mark.parametrize("batches", [0, -1])
+def test_a_test_without_batches_is_passed_over(tmp_path, batches):
+    s = solver(
+        tmp_path, f'base_lr: 0.1 lr_policy: "fixed" test_iter: {batches} test_interval: 1 test_compute_loss: true'
+    )
+    s.step(2)
+    assert s.iter == 2 and s.test(0) == {}
+
+
 def test_several_test_nets_each_with_its_state(tmp_path):
     (tmp_path / "own.prototxt").write_text(NET.replace("value: 3", "value: 5") % (1, 1))
     branch = NET % (1, 1) + 'layer { name: "more" type: "Power" bottom: "fc" top: "more" include { stage: "b" } }'
