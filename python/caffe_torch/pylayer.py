@@ -19,7 +19,8 @@ class Layer:
     """Subclass this and give ``setup``, ``reshape``, ``forward`` and ``backward``, as with pycaffe.
 
     ``param_str`` is the prototxt's ``python_param.param_str``, ``phase`` 0 (TRAIN) or 1 (TEST), ``blobs`` the layer's
-    own parameters (``self.blobs.add_blob(2, 3)``).
+    own parameters (``self.blobs.add_blob(2, 3)``). A layer with a state may have ``memory()``, which returns it as a
+    dict of JSON values and NumPy arrays, and ``recall(memory)``, which takes it over when a training is resumed.
     """
 
     param_str = ""

@@ -36,7 +36,10 @@ def write(file: BinaryIO, solver: Solver) -> None:
         "random": _plain(rng.state()),
         "nets": [[[name, _plain(layer.memory())] for name, layer in net._named_layers()] for net in _nets(solver)],
     }
-    file.write(json.dumps(content).encode())
+    try:
+        file.write(json.dumps(content).encode())
+    except (TypeError, ValueError) as error:
+        raise CaffeError(f"the memory of a Python layer must be JSON values and NumPy arrays ({error})") from None
 
 
 def read(file: Path, solver: Solver) -> None:
@@ -105,7 +108,7 @@ def _arrays(value: Any) -> Any:
         return value
     if set(value) == {"dtype", "shape", "base64"}:
         dtype = np.dtype(value["dtype"])
-        if dtype.kind not in "fiu":
+        if dtype.kind not in "fiub":
             raise ValueError(f"an array of {dtype}")
         data = base64.b64decode(value["base64"], validate=True)
         return np.frombuffer(data, dtype).reshape(value["shape"]).copy()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import numpy as np
@@ -26,10 +27,12 @@ def spawn_seed() -> int:
 
 
 def state() -> dict[str, Any]:
-    """Where the engine's streams are; the global ones of NumPy and of the GPU in use, for Python layers, included."""
+    """Where the engine's streams are; for Python layers also the global ones of NumPy, Python and the GPU in use."""
     found: dict[str, Any] = {"engine": _numpy.bit_generator.state, "torch": torch.get_rng_state().numpy()}
     name, keys, position, has_gauss, gauss = np.random.get_state(legacy=True)
     found["numpy"] = {"name": name, "keys": keys, "position": position, "has_gauss": has_gauss, "gauss": gauss}
+    version, words, left = random.getstate()
+    found["python"] = {"version": version, "words": np.array(words, np.uint32), "gauss": left}
     if torch.cuda.is_available() and torch.cuda.is_initialized():
         found["cuda"] = torch.cuda.get_rng_state().numpy()
     return found
@@ -41,5 +44,8 @@ def set_state(found: dict[str, Any]) -> None:
     torch.set_rng_state(torch.from_numpy(found["torch"]))
     legacy = found["numpy"]
     np.random.set_state((legacy["name"], legacy["keys"], legacy["position"], legacy["has_gauss"], legacy["gauss"]))
+    if "python" in found:  # files of earlier versions have none
+        python = found["python"]
+        random.setstate((python["version"], tuple(python["words"].tolist()), python["gauss"]))
     if "cuda" in found and torch.cuda.is_available():
         torch.cuda.set_rng_state(torch.from_numpy(found["cuda"]))

@@ -42,22 +42,34 @@ layer { name: "fc2" type: "InnerProduct" bottom: "back" top: "fc2"
 layer { name: "loss" type: "SoftmaxWithLoss" bottom: "fc2" bottom: "label" top: "loss" }
 """
 
-DRAWING = """import caffe
+DRAWING = """import random
+
+import caffe
 import numpy as np
 
 
 class Drawing(caffe.Layer):
     def setup(self, bottom, top):
         np.random.seed(4)
+        random.seed(4)
+        self.mean, self.count = np.zeros(3, np.float32), 0
 
     def reshape(self, bottom, top):
         top[0].reshape(*bottom[0].data.shape)
 
     def forward(self, bottom, top):
-        top[0].data[...] = bottom[0].data + np.random.uniform(size=bottom[0].data.shape)
+        self.mean, self.count = self.mean / 2 + bottom[0].data.mean(axis=0), self.count + 1
+        noise = np.random.uniform(size=bottom[0].data.shape) * random.gauss(1, 0.1)
+        top[0].data[...] = bottom[0].data + noise + self.mean + self.count
 
     def backward(self, top, propagate_down, bottom):
         pass
+
+    def memory(self):
+        return {"mean": self.mean, "count": self.count}
+
+    def recall(self, memory):
+        self.mean, self.count = memory["mean"], memory["count"]
 """
 
 

@@ -3,6 +3,7 @@
 import json
 import random
 import re
+import sys
 import time
 
 import pytest
@@ -93,6 +94,33 @@ def test_a_file_that_does_not_belong_is_said_and_left_alone(here, capsys):
         (here / "s_iter_4.resume.0.json").write_text(json.dumps({**content, field: value}))
         resume()
         assert words in capsys.readouterr().err
+
+
+def test_a_file_without_pythons_stream_still_resumes(here, capsys):
+    caffe.get_solver("solver.prototxt").step(4)
+    path = here / "s_iter_4.resume.0.json"
+    content = json.loads(path.read_text())
+    del content["random"]["python"]
+    path.write_text(json.dumps(content))
+    resume()
+    assert "as in Caffe" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "memory, message",
+    [
+        ("[1]", r"layer 'fromnumpy' \(Python\): its memory\(\) must return a dict"),
+        ("{'layer': self}", "the memory of a Python layer must be JSON values"),
+    ],
+)
+def test_a_python_layers_memory_that_no_file_can_hold_is_refused(here, memory, message):
+    text = (here / "drawing_layer.py").read_text().replace("return {", f"return {memory} or {{")
+    sys.modules.pop("strange_layer", None)
+    (here / "strange_layer.py").write_text(text)
+    net = (here / "net.prototxt").read_text().replace("drawing_layer", "strange_layer")
+    (here / "net.prototxt").write_text(net)
+    with pytest.raises(CaffeError, match=message):
+        caffe.get_solver("solver.prototxt").step(4)
 
 
 @pytest.mark.parametrize("change", [lambda text: text[: len(text) // 2], lambda text: "[]", lambda text: "{}"])

@@ -16,7 +16,10 @@ _FORBID = "CAFFE_TORCH_FORBID_PYTHON"
 
 @register("Python")
 class PythonLayer(Layer):
-    """Imports ``python_param.module`` and runs its class ``python_param.layer``."""
+    """Imports ``python_param.module`` and runs its class ``python_param.layer``.
+
+    Where that class has ``memory`` and ``recall``, its state goes through a resume like a built-in layer's.
+    """
 
     bottoms = (0, None)
     tops = (0, None)
@@ -59,3 +62,15 @@ class PythonLayer(Layer):
 
     def backward(self, top: list[Blob], propagate_down: list[bool], bottom: list[Blob]) -> None:
         self.user.backward(top, propagate_down, bottom)
+
+    def memory(self) -> dict[str, Any]:
+        own = getattr(self.user, "memory", None)
+        found = own() if callable(own) else {}
+        if not isinstance(found, dict):
+            raise self.fail(f"its memory() must return a dict of JSON values and NumPy arrays, found {found!r}")
+        return found
+
+    def recall(self, memory: dict[str, Any]) -> None:
+        own = getattr(self.user, "recall", None)
+        if callable(own):
+            own(memory)
