@@ -35,6 +35,8 @@ def parse(text: str, message: Any, source: str = "prototxt") -> Any:
         return text_format.Parse(text, message)
     except text_format.ParseError as error:
         raise CaffeError(f"{source}:{error}{_hint(str(error))}") from None
+    except UnicodeEncodeError as error:
+        raise CaffeError(f"{source}: a string in it is no UTF-8 ({error.object!r})") from None
 
 
 def _hint(error: str) -> str:
@@ -64,13 +66,13 @@ def nearest(wrong: str, known: Iterable[str]) -> str:
 
 def _read(path: str | Path) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8")
+        data = Path(path).read_bytes()
     except OSError as error:
         raise CaffeError(f"{path}: cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError as error:
-        raise CaffeError(
-            f"{path}: is no text file ({error.reason} at byte {error.start}); a .prototxt is expected"
-        ) from None
+    if b"\0" in data:
+        raise CaffeError(f"{path}: is no text file (zero at byte {data.index(0)}); a .prototxt is expected")
+    # Comments may be in any encoding.
+    return data.decode("utf-8", "surrogateescape").replace("\r\n", "\n").replace("\r", "\n")
 
 
 def read_message(path: str | Path, message: Any) -> Any:

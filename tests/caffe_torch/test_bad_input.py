@@ -91,7 +91,8 @@ def test_a_state_cut_short(tmp_path):
         ('layer { name: "c" type: "ReLU" bottom: "no" top: "c" }', r"layer 'c': unknown bottom blob 'no'"),
         ('layer { name: "c" ', r"n.prototxt:1:\d+ : Expected"),
         ("layer { inner_product_param { num_output: 3.5 } }", r"n.prototxt:1:\d+ .*integer: 3.5"),
-        ("\x00\x01\x02", r"n.prototxt:1:1"),
+        ("\x00\x01\x02", r"n.prototxt: is no text file"),
+        ("\x01\x02", r"n.prototxt:1:1"),
         ('layer { name: "a" } layers { name: "b" }', r"n.prototxt: has both `layer` and `layers`"),
         ('layers { layer { name: "a" type: "convolve" } }', r"layer 'a': unknown V0 layer type 'convolve'"),
         ('input: "x" input_dim: 3', r"n.prototxt: has 1 input"),
@@ -106,6 +107,26 @@ def test_a_prototxt_that_is_no_text(tmp_path):
     (tmp_path / "n.prototxt").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(CaffeError, match="n.prototxt: is no text file"):
         caffe.Net(str(tmp_path / "n.prototxt"), caffe.TEST)
+
+
+@pytest.mark.parametrize("encoding", ["gbk", "latin-1"])
+def test_a_comment_of_another_encoding_is_passed_over(tmp_path, encoding):
+    comment = {"gbk": "卷积层", "latin-1": "Größe"}[encoding]
+    (tmp_path / "n.prototxt").write_bytes(f"# {comment}\n{FC % 4} # {comment}".encode(encoding))
+    assert caffe.Net(str(tmp_path / "n.prototxt"), caffe.TEST).params["fc"][0].shape == (4, 3)
+
+
+@pytest.mark.parametrize("text", ['name: "%s"', 'layer { name: "%s" type: "ReLU" }', "name: %s", "%s: 1"])
+def test_a_value_of_another_encoding_is_one_error(tmp_path, text):
+    (tmp_path / "n.prototxt").write_bytes((text % "卷积层").encode("gbk"))
+    with pytest.raises(CaffeError, match="n.prototxt:"):
+        caffe.Net(str(tmp_path / "n.prototxt"), caffe.TEST)
+
+
+def test_a_caffemodel_in_place_of_a_prototxt(tmp_path):
+    net(tmp_path, FC % 4).save(str(tmp_path / "w.caffemodel"))
+    with pytest.raises(CaffeError, match="w.caffemodel: is no text file"):
+        caffe.Net(str(tmp_path / "w.caffemodel"), caffe.TEST)
 
 
 # --- LMDB ---
