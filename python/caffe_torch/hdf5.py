@@ -26,6 +26,9 @@ else:
 if TYPE_CHECKING:
     from caffe_torch.net_weights import NetWeights
 
+#: What h5py raises at one damaged place or another.
+_DAMAGE = (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError, MemoryError, OverflowError)
+
 
 def is_hdf5(path: str | Path) -> bool:
     """Whether the file is an HDF5 file, by its content."""
@@ -145,5 +148,7 @@ def _opened(path: str | Path) -> Iterator[h5py.File]:
     with store:
         try:
             yield store
-        except OSError as error:
+        except CaffeError:
+            raise
+        except _DAMAGE as error:
             raise CaffeError(f"{path}: is cut short or damaged ({error})") from None

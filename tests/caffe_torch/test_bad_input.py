@@ -11,7 +11,7 @@ import pytest
 from commands import PYTHON
 
 import caffe_torch as caffe
-from caffe_torch import CaffeError, cli
+from caffe_torch import CaffeError, cli, hdf5
 from caffe_torch.proto import caffe_pb2
 
 FC = """layer { name: "x" type: "DummyData" top: "x"
@@ -63,6 +63,25 @@ def test_an_hdf5_file_cut_short(tmp_path):
     path.write_bytes(path.read_bytes()[:3000])
     with pytest.raises(CaffeError, match="w.caffemodel.h5: .*cut short"):
         net(tmp_path, FC % 400).load_hdf5(str(path))
+
+
+def test_hdf5_files_with_any_byte_wrong(tmp_path):
+    n = net(tmp_path, FC % 4)
+    weights, state = tmp_path / "w.caffemodel.h5", tmp_path / "s.solverstate.h5"
+    n.save_hdf5(str(weights))
+    with open(state, "w+b") as file:
+        hdf5.write_state(file, 3, "w.caffemodel.h5", [np.ones((4, 3), np.float32)], 1)
+    messages = []
+    for path, read in ((weights, n.load_hdf5), (state, hdf5.read_state)):
+        whole = path.read_bytes()
+        for at in range(0, len(whole), 29):
+            path.write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
+            try:
+                read(str(path))
+            except CaffeError as error:
+                messages.append(str(error))
+                assert path.name in messages[-1]
+    assert sum("is cut short or damaged" in message for message in messages) > 10
 
 
 def test_a_state_cut_short(tmp_path):
