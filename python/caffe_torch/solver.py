@@ -15,7 +15,7 @@ from caffe_torch.errors import CaffeError
 from caffe_torch.nccl import NCCL
 from caffe_torch.net import Net
 from caffe_torch.signals import Action, none
-from caffe_torch.solver_rules import RULES, learning_rate
+from caffe_torch.solver_rules import RULES, check, learning_rate
 from caffe_torch.updates import Updates
 
 
@@ -33,6 +33,7 @@ class Solver:
             raise CaffeError(f"{source}: solver type {self.type!r} is unknown (known: {', '.join(RULES)})")
         if self.param.average_loss < 1 or self.param.iter_size < 1:
             raise CaffeError(f"{source}: average_loss and iter_size must be 1 or more")
+        check(self.type, self.param)
         snapshot.check_prefix(self.param, source)
         if self.param.random_seed >= 0:
             # Processes draw other crops and dropout masks each; the weights are process 0's.

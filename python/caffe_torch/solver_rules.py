@@ -17,32 +17,58 @@ from caffe_torch.errors import CaffeError
 
 Rule = Callable[[Any, int, float, Tensor, list[Tensor]], Tensor]
 
+#: From here on exp overflows.
+_LARGEST_EXPONENT = 709
+
 
 def learning_rate(param: Any, iteration: int, step: int) -> tuple[float, int]:
     """(rate, current step) of a SolverParameter at ``iteration``; ``step`` is the last call's, for multistep."""
     policy, base, gamma = param.lr_policy, param.base_lr, param.gamma
     if policy in ("step", "sigmoid") and param.stepsize < 1:
         raise CaffeError(f"solver: lr_policy {policy!r} needs a stepsize of 1 or more, found {param.stepsize}")
+    if policy in ("step", "exp", "inv", "multistep", "sigmoid") and not gamma >= 0:
+        raise CaffeError(f"solver: lr_policy {policy!r} needs a gamma of 0 or more, found {gamma:g}")
+    if policy == "poly" and param.max_iter < 1:
+        raise CaffeError(f"solver: lr_policy 'poly' needs a max_iter of 1 or more, found {param.max_iter}")
     if policy == "fixed":
         return base, step
     if policy == "step":
         step = iteration // param.stepsize
-        return base * gamma**step, step
+        return base * _power(gamma, step), step
     if policy == "exp":
-        return base * gamma**iteration, step
+        return base * _power(gamma, iteration), step
     if policy == "inv":
-        return base * (1 + gamma * iteration) ** -param.power, step
+        return base * _power(1 + gamma * iteration, -param.power), step
     if policy == "multistep":
         while step < len(param.stepvalue) and iteration >= param.stepvalue[step]:
             step += 1
-        return base * gamma**step, step
+        return base * _power(gamma, step), step
     if policy == "poly":
-        return base * (1 - iteration / param.max_iter) ** param.power, step
+        return base * _power(1 - iteration / param.max_iter, param.power), step
     if policy == "sigmoid":
-        return base / (1 + math.exp(-gamma * (iteration - param.stepsize))), step
+        exponent = -gamma * (iteration - param.stepsize)
+        return base / (1 + math.exp(exponent)) if exponent < _LARGEST_EXPONENT else 0.0, step
     raise CaffeError(
         f"solver: lr_policy {policy!r} is unknown (known: fixed, step, exp, inv, multistep, poly, sigmoid)"
     )
+
+
+def _power(value: float, exponent: float) -> float:
+    """C's ``pow``: infinite or not a number where Python raises or gives a complex number."""
+    try:
+        result = value**exponent
+    except (OverflowError, ZeroDivisionError):
+        return math.inf
+    return math.nan if isinstance(result, complex) else result
+
+
+def check(kind: str, param: Any) -> None:
+    """CaffeError where settings of a solver type leave its very first update undefined."""
+    if kind == "Adam" and not (param.momentum < 1 and param.momentum2 <= 1):
+        raise CaffeError(
+            f"solver: Adam needs a momentum below 1 and a momentum2 of 1 at most, found {param.momentum:g} and "
+            f"{param.momentum2:g}"
+        )
 
 
 def _sgd(param: Any, iteration: int, rate: float, gradient: Tensor, history: list[Tensor]) -> Tensor:

@@ -59,6 +59,9 @@ def test_clipping_and_iter_size(tmp_path):
         ('lr_policy: "multistep" gamma: 0.5 stepvalue: 2 stepvalue: 6', 7, 0.025),
         ('lr_policy: "poly" power: 2 max_iter: 10', 5, 0.025),
         ('lr_policy: "sigmoid" gamma: 1 stepsize: 4', 4, 0.05),
+        ('lr_policy: "sigmoid" gamma: 10 stepsize: 1000', 4, 0),
+        ('lr_policy: "exp" gamma: 1e30', 40, np.inf),
+        ('lr_policy: "poly" power: 0.5 max_iter: 3', 4, np.nan),
     ],
 )
 def test_policies(settings, at, rate):
@@ -68,7 +71,7 @@ def test_policies(settings, at, rate):
     step = 0
     for iteration in range(at + 1):
         found, step = learning_rate(param, iteration, step)
-    assert found == pytest.approx(rate)
+    assert found == pytest.approx(rate, nan_ok=True)
 
 
 @pytest.mark.parametrize("kind", ["SGD", "Nesterov", "AdaGrad", "RMSProp", "AdaDelta", "Adam"])
@@ -138,6 +141,13 @@ def test_several_test_nets_each_with_its_state(tmp_path):
         ("test_iter: 1 test_interval: 1 test_state { } test_state { }", "2 test_state for 1 test net"),
         ("average_loss: 0", "average_loss and iter_size must be 1 or more"),
         ('lr_policy: "step"', "needs a stepsize"),
+        *(
+            (f'lr_policy: "{policy}" gamma: -1 stepsize: 1', f"'{policy}' needs a gamma of 0 or more, found -1")
+            for policy in ("step", "exp", "inv", "multistep", "sigmoid")
+        ),
+        ('lr_policy: "poly" power: 1', "'poly' needs a max_iter of 1 or more, found 0"),
+        ('type: "Adam" momentum: 1', "Adam needs a momentum below 1"),
+        ('type: "Adam" momentum: 0.9 momentum2: 1.5', "momentum2 of 1 at most, found 0.9 and 1.5"),
         ('lr_policy: "steps"', "lr_policy 'steps' is unknown"),
         ('lr_policy: "fixed" snapshot: 1 snapshot_prefix: "/proc/nowhere/s"', "cannot be written"),
     ],
