@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from pathlib import Path
 from typing import Any, Callable
@@ -25,9 +26,11 @@ class Solver:
     #: The prototxt's ``type`` is used where a class does not say its own.
     rule: str | None = None
 
-    def __init__(self, solver_file: str | Path | Any):
-        source = str(solver_file) if isinstance(solver_file, (str, Path)) else "solver"
-        self.param: Any = prototxt.read_solver(source) if isinstance(solver_file, (str, Path)) else solver_file
+    def __init__(self, solver_file: str | bytes | Path | Any, source: str | None = None):
+        """``source`` is what messages call a SolverParameter that is given in place of its file."""
+        self.param: Any
+        self.param, found = _read(solver_file)
+        source = source or found
         self.type = self.rule or self.param.type
         if self.type not in RULES:
             raise CaffeError(f"{source}: solver type {self.type!r} is unknown (known: {', '.join(RULES)})")
@@ -245,26 +248,39 @@ class SGDSolver(Solver):
     rule = "SGD"
 
 
-class NesterovSolver(Solver):
+class NesterovSolver(SGDSolver):
     rule = "Nesterov"
 
 
-class AdaGradSolver(Solver):
+class AdaGradSolver(SGDSolver):
     rule = "AdaGrad"
 
 
-class RMSPropSolver(Solver):
+class RMSPropSolver(SGDSolver):
     rule = "RMSProp"
 
 
-class AdaDeltaSolver(Solver):
+class AdaDeltaSolver(SGDSolver):
     rule = "AdaDelta"
 
 
-class AdamSolver(Solver):
+class AdamSolver(SGDSolver):
     rule = "Adam"
 
 
-def get_solver(solver_file: str | Path | Any) -> Solver:
-    """The solver of the type that its prototxt, or a SolverParameter, names."""
-    return Solver(solver_file)
+_CLASSES = (SGDSolver, NesterovSolver, AdaGradSolver, RMSPropSolver, AdaDeltaSolver, AdamSolver)
+
+
+def get_solver(solver_file: str | bytes | Path | Any) -> Solver:
+    """The solver of the type that its prototxt, or a SolverParameter, names, as an object of that type's class."""
+    param, source = _read(solver_file)
+    cls = next((cls for cls in _CLASSES if cls.rule == param.type), Solver)
+    return cls(param, source)
+
+
+def _read(solver_file: str | bytes | Path | Any) -> tuple[Any, str]:
+    """(SolverParameter, its file for messages) of a solver's .prototxt, or of a SolverParameter."""
+    if isinstance(solver_file, (str, bytes, os.PathLike)):
+        source = os.fsdecode(solver_file)
+        return prototxt.read_solver(source), source
+    return solver_file, "solver"

@@ -90,6 +90,13 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(tmp_path, kind):
     assert weight(resumed) == weight(whole)
 
 
+@pytest.mark.parametrize("kind", ["SGD", "Nesterov", "AdaGrad", "RMSProp", "AdaDelta", "Adam"])
+def test_a_solver_is_of_its_types_class_and_all_are_sgd_solvers(tmp_path, kind):
+    s = solver(tmp_path, f'type: "{kind}" base_lr: 0.05 lr_policy: "fixed"')
+    assert type(s) is getattr(caffe, f"{kind}Solver") and isinstance(s, caffe.SGDSolver)
+    assert type(caffe.get_solver(s.param)) is type(s)
+
+
 def test_a_caffemodel_is_no_state(tmp_path):
     s = solver(tmp_path, 'base_lr: 0.1 lr_policy: "fixed"')
     s.snapshot()
