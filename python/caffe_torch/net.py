@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,14 +14,19 @@ import caffe_torch.layers  # noqa: F401  (fills the registry)
 from caffe_torch import log, net_log, netparam, prototxt
 from caffe_torch.blob import Blob
 from caffe_torch.debug import DebugInfo
+from caffe_torch.errors import CaffeError
 from caffe_torch.layers.base import Layer, create
 from caffe_torch.net_api import NetApi
 from caffe_torch.net_weights import NetWeights
 from caffe_torch.params import Parameter, share_parameters
+from caffe_torch.proto import caffe_pb2
 from caffe_torch.upgrade import upgrade_net
 
 #: The name of every top that a loss layer leaves unnamed.
 AUTOMATIC = "(automatic)"
+
+#: What stands for a phase in a .prototxt, so that a program may take it for one.
+_PHASES = ("TRAIN", "TEST")
 
 
 class Net(NetApi, NetWeights):
@@ -32,15 +38,15 @@ class Net(NetApi, NetWeights):
 
     def __init__(
         self,
-        network_file: str | Path | Any,
+        network_file: str | bytes | Path | Any,
         *args: Any,
         phase: int | None = None,
         level: int = 0,
         stages: Sequence[str] | None = None,
-        weights: str | Path | None = None,
+        weights: str | bytes | Path | None = None,
     ):
         given = list(args)
-        if given and isinstance(given[0], (str, Path)):
+        if given and isinstance(given[0], (str, bytes, os.PathLike)) and given[0] not in _PHASES:
             weights = given.pop(0)
             log.warning(f"deprecated order of arguments; use Net({str(network_file)!r}, phase, weights={weights!r})")
         values: dict[str, Any] = {"phase": phase, "level": level, "stages": stages, "weights": weights}
@@ -49,8 +55,10 @@ class Net(NetApi, NetWeights):
         values.update(zip(values, given))
         if values["phase"] is None:
             raise TypeError("Net(file, phase): a phase (caffe.TRAIN or caffe.TEST) is needed")
-        if isinstance(network_file, (str, Path)):
-            net = prototxt.read_net(network_file)
+        if values["phase"] not in (caffe_pb2.TRAIN, caffe_pb2.TEST):
+            raise CaffeError(f"Net(file, phase): phase must be caffe.TRAIN or caffe.TEST, found {values['phase']!r}")
+        if isinstance(network_file, (str, bytes, os.PathLike)):
+            net = prototxt.read_net(os.fsdecode(network_file))
         else:
             net = upgrade_net(network_file, "net")
         stages = [*net.state.stage, *(values["stages"] or ())]

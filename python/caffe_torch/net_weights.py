@@ -29,13 +29,13 @@ class NetWeights:
         _layer_names: list[str]
         _learnable: list[Parameter]
 
-    def copy_from(self, weights: str | Path) -> None:
+    def copy_from(self, weights: str | bytes | Path) -> None:
         """Take over the parameters of the layers that a .caffemodel or HDF5 file has by the same name.
 
         Layers that the file lacks keep theirs. ``weights`` may be several files, separated by commas. A different
         number or shape of blobs raises CaffeError with the layer, both shapes and the file.
         """
-        whole = str(weights)
+        whole = os.fsdecode(weights)
         for part in [whole] if os.path.exists(whole) else whole.split(","):
             if os.path.isfile(part) and hdf5.is_hdf5(part):
                 self.load_hdf5(part)
@@ -74,9 +74,11 @@ class NetWeights:
                     raise wrong_shape("the other net", name, j, their.shape, mine.shape)
                 mine.share_data(their)
 
-    def save(self, filename: str | Path) -> None:
+    def save(self, filename: str | bytes | Path) -> None:
         """Write a .caffemodel, which appears whole or not at all."""
-        wire.write_atomically(filename, lambda file: wire.write_net(file, self.name, self._stored_layers()))
+        wire.write_atomically(
+            os.fsdecode(filename), lambda file: wire.write_net(file, self.name, self._stored_layers())
+        )
 
     def _stored_layers(self, diff: bool = False) -> list[wire.StoredLayer]:
         """What a .caffemodel holds of each layer, with the parameters' diffs if wanted."""
@@ -89,16 +91,16 @@ class NetWeights:
             found.append(wire.StoredLayer(param, [blob.data for blob in layer.blobs], diffs))
         return found
 
-    def save_hdf5(self, filename: str | Path, write_diff: bool = False) -> None:
+    def save_hdf5(self, filename: str | bytes | Path, write_diff: bool = False) -> None:
         """Write Caffe's HDF5 form, ``data/<layer>/<index>`` (and ``diff/...``), whole or not at all.
 
         Parameters that are shared by name are written once, by the layer that owns them.
         """
-        hdf5.save_net(filename, self, write_diff)
+        hdf5.save_net(os.fsdecode(filename), self, write_diff)
 
-    def load_hdf5(self, filename: str | Path) -> None:
+    def load_hdf5(self, filename: str | bytes | Path) -> None:
         """Take over the parameters of an HDF5 file that ``save_hdf5`` or Caffe wrote; errors as in ``copy_from``."""
-        hdf5.load_net(filename, self)
+        hdf5.load_net(os.fsdecode(filename), self)
 
 
 def _same_legacy_shape(shape: tuple[int, ...], found: tuple[int, ...]) -> bool:

@@ -131,7 +131,7 @@ class Solver:
     def _action(self) -> Action:
         return Action(distributed.largest(self.requested()))
 
-    def solve(self, resume_file: str | None = None) -> None:
+    def solve(self, resume_file: str | bytes | Path | None = None) -> None:
         """Train up to ``max_iter``, from the beginning or from a .solverstate; snapshot and test at the end."""
         log.info(f"Solving {self.net.name}")
         log.info(f"Learning Rate Policy: {self.param.lr_policy}")
@@ -236,9 +236,9 @@ class Solver:
         """Write ``<snapshot_prefix>_iter_N`` .caffemodel and .solverstate, each whole or not at all."""
         snapshot.write(self)
 
-    def restore(self, state_file: str | Path) -> None:
+    def restore(self, state_file: str | bytes | Path) -> None:
         """Go on from a .solverstate: iteration, history, weights; random streams and data too where they were kept."""
-        snapshot.restore(self, str(state_file))
+        snapshot.restore(self, os.fsdecode(state_file))
 
     def share_weights(self, net: Net) -> None:
         net.share_with(self.net)

@@ -90,6 +90,25 @@ def test_mistakes_are_named(tmp_path, text, words):
     assert all(word in str(error.value) for word in words), str(error.value)
 
 
+@pytest.mark.parametrize("phase", [7, "TEST", -1])
+def test_what_is_no_phase_is_refused(tmp_path, phase):
+    with pytest.raises(CaffeError, match=f"phase must be caffe.TRAIN or caffe.TEST, found {phase!r}"):
+        net(tmp_path, INPUT, phase)
+
+
+def test_file_names_may_be_bytes(tmp_path):
+    a = net(tmp_path, INPUT + FC % ("fc", "x", "fc", 4))
+    names = [str(tmp_path / name).encode() for name in ("a.caffemodel", "a.h5")]
+    a.save(names[0])
+    a.save_hdf5(names[1])
+    file = str(tmp_path / "net.prototxt").encode()
+    for name in names:
+        b = caffe.Net(file, caffe.TEST)
+        b.copy_from(name)
+        for other in (b, caffe.Net(file, name, caffe.TEST), caffe.Net(file, caffe.TEST, weights=name)):
+            np.testing.assert_array_equal(other.params["fc"][0].data, a.params["fc"][0].data)
+
+
 def test_another_nets_weights_name_layer_and_shapes(tmp_path):
     net(tmp_path, INPUT + FC % ("fc", "x", "fc", 4)).save(str(tmp_path / "a.caffemodel"))
     other = net(tmp_path, INPUT + FC % ("fc", "x", "fc", 5))

@@ -97,6 +97,14 @@ def test_a_solver_is_of_its_types_class_and_all_are_sgd_solvers(tmp_path, kind):
     assert type(caffe.get_solver(s.param)) is type(s)
 
 
+def test_file_names_may_be_bytes(tmp_path):
+    solver(tmp_path, 'base_lr: 0.05 lr_policy: "fixed"').snapshot()
+    for make in (caffe.SGDSolver, caffe.get_solver):
+        s = make(str(tmp_path / "solver.prototxt").encode())
+        s.restore(str(tmp_path / "s_iter_0.solverstate").encode())
+        s.solve(str(tmp_path / "s_iter_0.solverstate").encode())
+
+
 def test_a_caffemodel_is_no_state(tmp_path):
     s = solver(tmp_path, 'base_lr: 0.1 lr_policy: "fixed"')
     s.snapshot()
