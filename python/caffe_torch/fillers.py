@@ -41,6 +41,8 @@ def _uniform(shape: tuple[int, ...], filler: Any) -> Tensor:
 
 
 def _gaussian(shape: tuple[int, ...], filler: Any) -> Tensor:
+    if not filler.std >= 0:
+        raise CaffeError(f"filler 'gaussian': std must be 0 or more, found {filler.std:g}")
     values = torch.empty(shape).normal_(filler.mean, filler.std)
     if filler.sparse >= 0:
         # On average `sparse` inputs of each output stay connected; Caffe divides by the number of outputs.

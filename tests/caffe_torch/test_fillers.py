@@ -66,6 +66,7 @@ def test_a_seed_gives_the_same_weights() -> None:
         ('type: "orthogonal"', (2,), "unknown filler type 'orthogonal'.*xavier"),
         ('type: "uniform" sparse: 1', (2,), "gaussian only"),
         ('type: "uniform" min: 2 max: 1', (2,), "above max"),
+        ('type: "gaussian" std: -1', (2,), "std must be 0 or more, found -1"),
         ('type: "bilinear"', (2, 2), "4-d"),
         ('type: "constant"', (0,), "empty"),
     ],

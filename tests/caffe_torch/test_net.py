@@ -81,6 +81,7 @@ def test_weights_travel_through_a_caffemodel(tmp_path):
         ("layer { nam: 'l' }", ["net.prototxt", "1:", "Did you mean 'name'"]),
         (INPUT + INPUT, ["'x'"]),
         (INPUT + 'layer { name: "r" type: "ReLU" bottom: "x" bottom: "x" top: "r" }', ["'r'", "bottom"]),
+        ('layer { name: "p" type: "Python" }', ["'p'", "needs a python_param"]),
         ('layer { name: "p" type: "Python" python_param { module: "no_such_m" layer: "L" } }', ["'p'", "no_such_m"]),
     ],
 )

@@ -35,6 +35,10 @@ class EuclideanLoss(FunctionLayer):
 class HingeLoss(LossLayer):
     """One-against-all hinge, max(0, 1 +- score), summed (L1) or squared and summed (L2), averaged over the batch."""
 
+    def reshape(self, bottom: list[Blob], top: list[Blob]) -> None:
+        super().reshape(bottom, top)
+        self.one_label_an_item(bottom)
+
     def forward(self, bottom: list[Blob], top: list[Blob]) -> None:
         x = bottom[0].tensor().flatten(1)
         labels = self.class_labels(bottom[1].tensor().reshape(-1, 1), x.shape[1])

@@ -26,6 +26,12 @@ class LossLayer(Layer):
             raise self.fail(f"predictions and labels must be equally many, found shapes {first} and {second}")
         top[0].adopt_shape(())
 
+    def one_label_an_item(self, bottom: list[Blob]) -> None:
+        """CaffeError where the labels are not as many as the items of the batch."""
+        first, second = bottom[0].shape, bottom[1].shape
+        if bottom[1].count != first[0]:
+            raise self.fail(f"needs one label an item: {first[0]} for scores of shape {first}, found shape {second}")
+
     def ignored(self, labels: Tensor) -> Tensor | None:
         """True where the label, cut to an integer, is ignore_label; None where the layer has no ignore_label."""
         if not self.param.loss_param.HasField("ignore_label"):

@@ -157,6 +157,10 @@ class InfogainLoss(_SoftmaxLoss):
 class MultinomialLogisticLoss(LossLayer):
     """-log of the label's given probability, averaged over the batch."""
 
+    def reshape(self, bottom: list[Blob], top: list[Blob]) -> None:
+        super().reshape(bottom, top)
+        self.one_label_an_item(bottom)
+
     def forward(self, bottom: list[Blob], top: list[Blob]) -> None:
         p = bottom[0].tensor().flatten(1)
         self._labels = self.class_labels(bottom[1].tensor().reshape(-1, 1), p.shape[1])

@@ -32,6 +32,8 @@ class PythonLayer(Layer):
         self.blobs = self.user.blobs
 
     def _load(self) -> pylayer.Layer:
+        if not self.param.HasField("python_param"):
+            raise self.fail("needs a python_param with the module and the layer (the class) to run")
         module_name, class_name = self.param.python_param.module, self.param.python_param.layer
         if os.environ.get(_FORBID, "0") not in ("", "0"):
             raise self.fail(f"Python layers are forbidden here ({_FORBID}); it asks for {module_name}.{class_name}")

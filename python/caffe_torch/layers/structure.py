@@ -145,6 +145,8 @@ class Flatten(_SameData):
     def new_shape(self, shape: tuple[int, ...], bottom: Blob) -> tuple[int, ...]:
         param = self.param.flatten_param
         start, end = canonical_axis(self, bottom, param.axis), canonical_axis(self, bottom, param.end_axis)
+        if start > end + 1:  # one behind gives a new axis of size 1, as in Caffe
+            raise self.fail(f"axis {param.axis} lies behind end_axis {param.end_axis} for a blob of shape {shape}")
         return (*shape[:start], count(shape[start : end + 1]), *shape[end + 1 :])
 
 

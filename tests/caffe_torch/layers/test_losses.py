@@ -110,3 +110,6 @@ def test_numbers_must_match() -> None:
         sigmoid("", np.zeros((2, 3)), np.zeros((2, 4)))
     with pytest.raises(CaffeError, match="one label a prediction"):
         OneLayer('type: "SoftmaxWithLoss"', np.zeros((2, 4)), np.zeros((2, 4)))
+    for kind in ("HingeLoss", "MultinomialLogisticLoss"):
+        with pytest.raises(CaffeError, match=r"one label an item: 2 for .*\(2, 4\), found shape \(2, 3\)"):
+            OneLayer(f'type: "{kind}"', np.zeros((2, 4)), np.zeros((2, 3)))

@@ -86,6 +86,13 @@ def test_reshape_refuses(dims: str) -> None:
         OneLayer(f'type: "Reshape" reshape_param {{ shape {{ {dims} }} }}', np.zeros((2, 3)))
 
 
+def test_flatten_needs_its_axes_in_order() -> None:
+    with pytest.raises(CaffeError, match=r"layer 'it' \(Flatten\): axis 3 lies behind end_axis 1 .*\(2, 3, 4, 5\)"):
+        OneLayer('type: "Flatten" flatten_param { axis: 3 end_axis: 1 }', np.zeros((2, 3, 4, 5)))
+    it = OneLayer('type: "Flatten" flatten_param { axis: 2 end_axis: 1 }', np.zeros((2, 3, 4, 5)))
+    assert it.forward().shape == (2, 3, 1, 4, 5)
+
+
 def test_crop() -> None:
     it = OneLayer(
         'type: "Crop" crop_param { axis: 1 offset: 1 offset: 0 }', np.arange(12).reshape(1, 3, 4), np.zeros((9, 2, 2))
