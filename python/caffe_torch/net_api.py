@@ -93,7 +93,12 @@ class NetApi:
         return {name: self.blobs[name].diff for name in wanted}
 
     def _fill(self, name: str, array: np.ndarray, target: np.ndarray, what: str) -> None:
-        if array.shape[0] != target.shape[0]:
+        array = np.asarray(array)
+        if array.size == target.size == 1:  # a loss is a scalar, its gradient a number or an array of one
+            array = array.reshape(target.shape)
+        if (array.ndim == 0) != (target.ndim == 0):
+            raise CaffeError(f"{what}: {name} is given an array of shape {array.shape}, its blob has {target.shape}")
+        if target.ndim and array.shape[0] != target.shape[0]:
             raise CaffeError(f"{what}: {name} is given {array.shape[0]} items, its blob has {target.shape[0]}")
         target[...] = array
 

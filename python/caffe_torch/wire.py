@@ -227,6 +227,12 @@ def read_state(path: str | Path) -> tuple[Any, list[np.ndarray]]:
         state.ParseFromString(bytes(rest))
     except DecodeError as error:
         raise CaffeError(f"{path}: is no .solverstate ({error})") from None
+    try:
+        learned_net = state.learned_net
+    except UnicodeDecodeError as error:
+        learned_net = error.object
+    if isinstance(learned_net, bytes):  # which of the two it is depends on protobuf's version
+        raise CaffeError(f"{path}: is damaged: the name of its .caffemodel is no UTF-8 ({learned_net!r})")
     if not state.HasField("iter") or not state.HasField("learned_net"):
         raise CaffeError(f"{path}: is no .solverstate (it names no iteration or no .caffemodel)")
     return state, history

@@ -11,7 +11,7 @@ import pytest
 from commands import PYTHON
 
 import caffe_torch as caffe
-from caffe_torch import CaffeError, cli, hdf5
+from caffe_torch import CaffeError, cli, hdf5, wire
 from caffe_torch.proto import caffe_pb2
 
 FC = """layer { name: "x" type: "DummyData" top: "x"
@@ -95,6 +95,12 @@ def test_a_state_cut_short(tmp_path):
     path.write_bytes(path.read_bytes()[:-5])
     with pytest.raises(CaffeError, match="s_iter_0.solverstate: .*cut short"):
         solver.restore(str(path))
+
+
+def test_a_state_that_names_its_weights_in_no_utf_8(tmp_path):
+    (tmp_path / "s.solverstate").write_bytes(b"\x08\x05\x12\x03a\xff\xfe\x20\x00")
+    with pytest.raises(CaffeError, match="s.solverstate: is damaged: .*no UTF-8"):
+        wire.read_state(tmp_path / "s.solverstate")
 
 
 # --- prototxt ---

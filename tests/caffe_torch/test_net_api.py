@@ -40,6 +40,19 @@ def test_forward_backward_all_gives_the_gradients_of_each_batch(net):
         net.forward_backward_all(z=x)
 
 
+@pytest.mark.parametrize("gradient", [np.full(1, 3), np.full((), 3), 3.0])
+def test_a_loss_takes_its_gradient_as_a_number_or_as_an_array_of_one(tmp_path, gradient):
+    (tmp_path / "net.prototxt").write_text(
+        NET + 'layer { name: "l" type: "Reduction" bottom: "y" top: "l" loss_weight: 1 }'
+    )
+    net = caffe.Net(str(tmp_path / "net.prototxt"), caffe.TEST)
+    net.forward(x=np.ones((4, 3)))
+    once = net.backward()["x"].copy()
+    np.testing.assert_allclose(net.backward(l=gradient)["x"], 3 * once, rtol=1e-5)
+    with pytest.raises(CaffeError, match=r"backward: l is given an array of shape \(2,\), its blob has \(\)"):
+        net.backward(l=np.ones(2))
+
+
 def test_forms_of_the_constructor(tmp_path, net):
     path = str(tmp_path / "net.prototxt")
     net.save(str(tmp_path / "a.caffemodel"))
