@@ -39,6 +39,8 @@ class _Array:
         self._readers: weakref.WeakSet[_Array] = weakref.WeakSet()
         #: Another array's recipe reads this memory: it may be replaced, but not changed.
         self._lent = False
+        #: The whole memory, where a reshape has left a part of it as the host's copy.
+        self._whole: np.ndarray | None = None
 
     def numpy(self) -> np.ndarray:
         """The writable NumPy view; what is written there is what the layers read next."""
@@ -80,7 +82,7 @@ class _Array:
                 if value.data_ptr() != self._host.data_ptr() or value.stride() != self._host.stride():
                     self._host.copy_(value)
             else:
-                self._host, self._lent = value, False
+                self._host, self._lent, self._whole = value, False, None
 
     def room(self, like: Tensor, where: torch.device | None = None) -> Tensor:
         """Memory laid out like ``like``, on its device or ``where``, for content that ``set`` gets next.
@@ -102,7 +104,7 @@ class _Array:
         """Give the memory back before new content is computed; not where a NumPy view of it has been given out."""
         if not self._exposed:
             self._become_known()
-            self._host = self._device = None
+            self._host = self._device = self._whole = None
             self._zero = True
 
     def lend(self) -> Tensor:
@@ -161,7 +163,7 @@ class _Array:
         self.set(tensor)
 
     def reshape(self, shape: tuple[int, ...]) -> None:
-        """Give the array another shape; the first elements stay, as far as they fit."""
+        """Give the array another shape; the first elements stay, and all that its memory has held, as in Caffe."""
         if shape == self.shape:
             return
         # What was promised for the old shape is not computed for the new one's sake: its source may have changed too.
@@ -172,14 +174,17 @@ class _Array:
         self._host = self._device = None
         self._newest_on_host = True
         self._exposed = self._lent = False
+        whole, self._whole = self._whole, None
         if old is not None:
-            if old.size == size:
-                self._host = torch.from_numpy(old).reshape(shape)
-                self._exposed = True
+            if whole is None or whole.ctypes.data != old.ctypes.data:
+                whole = old
+            if size <= whole.size:
+                self._host = torch.from_numpy(whole[:size]).reshape(shape)
+                self._exposed = size == old.size
+                self._whole = whole if size < whole.size else None
             else:
                 self._host = torch.zeros(shape)
-                kept = min(old.size, size)
-                self._host.reshape(-1)[:kept] = torch.from_numpy(old[:kept])
+                self._host.reshape(-1)[: old.size] = torch.from_numpy(old)
 
     def begin_fetch(self) -> bool:
         """Start to copy from the GPU what ``numpy`` will give, where that is needed; the caller then waits for it."""

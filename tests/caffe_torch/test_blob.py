@@ -140,3 +140,20 @@ def test_lent_memory_is_not_changed_by_who_reads_it_as_numpy():
     lent = blob.lend_diff()
     blob.diff[...] = 9
     assert lent.tolist() == [1, 1]
+
+
+def test_memory_outlives_a_smaller_shape():
+    blob = Blob(2, 3)
+    blob.data[...] = np.arange(6).reshape(2, 3)
+    blob.reshape(1, 3)
+    assert blob.data.tolist() == [[0, 1, 2]]
+    blob.data[0, 0] = 7
+    blob.reshape(1, 2)
+    blob.reshape(2, 3)
+    assert blob.data.tolist() == [[7, 1, 2], [3, 4, 5]]
+    blob.reshape(3, 3)
+    assert blob.data.reshape(-1).tolist() == [7, 1, 2, 3, 4, 5, 0, 0, 0]
+    blob.reshape(1, 3)
+    blob.assign(torch.ones(1, 3))
+    blob.reshape(2, 3)
+    assert blob.data.tolist() == [[1, 1, 1], [0, 0, 0]]
