@@ -33,7 +33,7 @@ def main(argv: list[str]) -> int | None:
     if argv[0] in ("-h", "--help"):
         print(_USAGE)
         return 0
-    if argv[0] in _COMMANDS:
+    if argv[0] in (*_COMMANDS, "-version", "--version"):
         return importlib.import_module("caffe_torch.cli").main(argv)
     importlib.import_module("caffe_torch")
     # Processes that the program starts by multiprocessing inherit sys.path, and with it a `caffe` to import.

@@ -9,17 +9,30 @@ import re
 import sys
 from collections.abc import Sequence
 
-from caffe_torch import log
+from caffe_torch import __version__, log
 from caffe_torch.errors import CaffeError
 
 #: Command -> the module of ``caffe_torch.commands`` whose ``run`` does it.
 COMMANDS = {"train": "training", "test": "scoring", "time": "timing", "device_query": "device_query"}
 _EFFECTS = ("stop", "snapshot", "none")
 
+#: glog's flags, which mean nothing here as the log always goes to standard error: switches, and flags with a value.
+_SWITCHES = (
+    "logtostderr", "alsologtostderr", "colorlogtostderr", "logtostdout", "colorlogtostdout", "log_prefix",
+    "log_utc_time", "log_year_in_prefix", "stop_logging_if_full_disk", "drop_log_memory", "symbolize_stacktrace",
+    "timestamp_in_logfile_name",
+)  # fmt: skip
+_VALUES = (
+    "stderrthreshold", "v", "vmodule", "logbufsecs", "logbuflevel", "max_log_size", "log_link", "log_backtrace_at",
+    "alsologtoemail", "logemaillevel", "logmailer", "logfile_mode", "logcleansecs",
+)  # fmt: skip
+
 
 def parser() -> argparse.ArgumentParser:
     """Every flag in one dash or two, its value after a space or ``=``, in any order, as gflags takes them."""
     p = argparse.ArgumentParser(prog="caffe-torch", description=__doc__, allow_abbrev=False)
+    version = f"caffe version {__version__} (caffe-torch: its interfaces on PyTorch)"
+    p.add_argument("-version", "--version", action="version", version=version, help="say the version and exit")
     p.add_argument("command", choices=COMMANDS, help="train or finetune a model, score it, time it, or show the GPUs")
 
     def flag(
@@ -48,14 +61,28 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
+def _without_glogs(words: Sequence[str]) -> list[str]:
+    """The words of a command line that are none of glog's flags, nor their values."""
+    left = []
+    rest = iter(words)
+    for word in rest:
+        flag = re.fullmatch(r"--?(\w+)(=.*)?", word, re.DOTALL)
+        name, value = flag.groups() if flag else ("", None)
+        if name in _VALUES:
+            if value is None:
+                next(rest, None)
+        elif name not in _SWITCHES and not (name.startswith("no") and name[2:] in _SWITCHES):
+            left.append(word)
+    return left
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line ``argv`` (without the program's name) and return the exit status.
 
     What the original aborts on becomes one line on standard error and status 1.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    # The log always goes to standard error.
-    args = parser().parse_args([word for word in words if not re.match(r"--?(also)?logtostderr(=|$)", word)])
+    args = parser().parse_args(_without_glogs(words))
     if args.forbid_python:
         os.environ["CAFFE_TORCH_FORBID_PYTHON"] = "1"
     if args.minloglevel is not None:

@@ -153,6 +153,18 @@ def test_unknown_words_show_the_usage(words, capsys):
     assert "usage: caffe-torch" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("launch", ["caffe_torch", "caffe_torch.cli"])
+def test_the_version(tmp_path, launch):
+    for word in ("-version", "--version"):
+        assert Command(tmp_path, word, launch=("-m", launch)).end(0).startswith("caffe version 1.0.0")
+
+
+def test_glogs_flags_are_passed_over(capsys):
+    given = "--stderrthreshold=2 -v 1 --vmodule a=1,b=2 --colorlogtostderr --logbufsecs 0 -nologtostderr"
+    assert cli.main([*given.split(), "time", "-noalsologtostderr", "--model=no.prototxt", "--logtostderr=1"]) == 1
+    assert "no.prototxt: cannot be read" in capsys.readouterr().err
+
+
 def test_python_layers_can_be_forbidden(tmp_path):
     folder = write(tmp_path / "t", "max_iter: 1")
     said = Command(folder, *TRAIN, "--forbid-python").end(1)
