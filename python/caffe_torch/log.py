@@ -66,15 +66,24 @@ _line: Callable[[str], object] = _print
 _copy: TextIO | None = None
 
 
-def _write(level: int, message: str) -> None:
+def informs() -> bool:
+    """Whether ``info`` writes anything, for what takes long to be said."""
+    return _shows(0)
+
+
+def _shows(level: int) -> bool:
     """GLOG_minloglevel=1 silences information, 2 warnings too; of several processes only the first informs."""
     if level == 0 and distributed.rank() != 0:
-        return
+        return False
     try:
         least = int(os.environ.get("GLOG_minloglevel", "0")) if _least is None else _least
     except ValueError:
         least = 0
-    if level < least:
+    return level >= least
+
+
+def _write(level: int, message: str) -> None:
+    if not _shows(level):
         return
     now = time.time()
     stamp = time.strftime("%m%d %H:%M:%S", time.localtime(now)) + f".{int(now % 1 * 1e6):06d}"

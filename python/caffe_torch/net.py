@@ -75,7 +75,9 @@ class Net(NetApi, NetWeights):
 
     def _init(self, net: Any, state: Any) -> None:
         net.state.CopyFrom(state)
-        param = netparam.insert_splits(netparam.filter_net(net))
+        param = netparam.filter_net(net)
+        net_log.parameters("net", param)
+        param = netparam.insert_splits(param)
         self.name = param.name
         self.phase = state.phase
         self._layers: list[Layer] = []

@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from google.protobuf import text_format
 
 from caffe_torch import log
+from caffe_torch.proto import caffe_pb2
 
 if TYPE_CHECKING:
     from caffe_torch.net import Net
 
 _FLOAT = 4
+
+
+def parameters(what: str, param: Any) -> None:
+    """Write the SolverParameter or NetParameter that a solver or net (``what``) is made of, without any weights."""
+    if not log.informs():
+        return
+    if any(layer.blobs for layer in _layers(param)):
+        whole, param = param, type(param)()
+        param.CopyFrom(whole)
+        for layer in _layers(param):
+            layer.ClearField("blobs")
+    log.info(f"Initializing {what} from parameters: \n{text_format.MessageToString(param).rstrip()}")
+
+
+def _layers(param: Any) -> list[Any]:
+    """The layers of a NetParameter, or of the nets inside a SolverParameter."""
+    if isinstance(param, caffe_pb2.NetParameter):
+        return list(param.layer)
+    nets = [getattr(param, field) for field in ("net_param", "train_net_param") if param.HasField(field)]
+    return [layer for net in (*nets, *param.test_net_param) for layer in net.layer]
 
 
 def describe(net: Net) -> None:

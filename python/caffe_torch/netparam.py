@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from caffe_torch import log
 from caffe_torch.errors import CaffeError
 from caffe_torch.proto import caffe_pb2
 
@@ -20,21 +21,35 @@ def filter_net(net: Any) -> Any:
     for layer in net.layer:
         if layer.include and layer.exclude:
             raise CaffeError(f"layer {layer.name!r}: has both include and exclude rules; use one kind")
-        included = any(_meets(net.state, rule) for rule in layer.include) if layer.include else True
-        if included and not any(_meets(net.state, rule) for rule in layer.exclude):
+        included = any(_meets(net.state, rule, layer.name) for rule in layer.include) if layer.include else True
+        if included and not any(_meets(net.state, rule, layer.name) for rule in layer.exclude):
             kept.layer.add().CopyFrom(layer)
     return kept
 
 
-def _meets(state: Any, rule: Any) -> bool:
+def _meets(state: Any, rule: Any, layer: str) -> bool:
+    reason = _unmet(state, rule)
+    if reason:
+        log.info(f"The NetState {reason} specified by a rule in layer {layer}")
+    return not reason
+
+
+def _unmet(state: Any, rule: Any) -> str:
+    """Why the rule does not hold, or ``""``."""
     if rule.HasField("phase") and rule.phase != state.phase:
-        return False
+        return f"phase ({state.phase}) differed from the phase ({rule.phase})"
     if rule.HasField("min_level") and state.level < rule.min_level:
-        return False
+        return f"level ({state.level}) is below the min_level ({rule.min_level})"
     if rule.HasField("max_level") and state.level > rule.max_level:
-        return False
+        return f"level ({state.level}) is above the max_level ({rule.max_level})"
     stages = set(state.stage)
-    return all(s in stages for s in rule.stage) and not any(s in stages for s in rule.not_stage)
+    for stage in rule.stage:
+        if stage not in stages:
+            return f"did not contain stage '{stage}'"
+    for stage in rule.not_stage:
+        if stage in stages:
+            return f"contained a not_stage '{stage}'"
+    return ""
 
 
 def insert_splits(net: Any) -> Any:

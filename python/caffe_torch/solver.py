@@ -10,7 +10,7 @@ from typing import Any, Callable
 
 import numpy as np
 
-from caffe_torch import distributed, log, nonfinite, prototxt, rng, snapshot, solver_nets
+from caffe_torch import distributed, log, net_log, nonfinite, prototxt, rng, snapshot, solver_nets
 from caffe_torch.debug import DebugInfo
 from caffe_torch.errors import CaffeError
 from caffe_torch.nccl import NCCL
@@ -31,6 +31,7 @@ class Solver:
         self.param: Any
         self.param, found = _read(solver_file)
         source = source or found
+        net_log.parameters("solver", self.param)
         self.type = self.rule or self.param.type
         if self.type not in RULES:
             raise CaffeError(f"{source}: solver type {self.type!r} is unknown (known: {', '.join(RULES)})")

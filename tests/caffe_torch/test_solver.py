@@ -134,6 +134,55 @@ def test_a_test_without_batches_is_passed_over(tmp_path, batches):
     assert s.iter == 2 and s.test(0) == {}
 
 
+def messages(text):
+    """The log without its stamps."""
+    return [line.partition("] ")[2] if line[:1] == "I" else line for line in text.splitlines()]
+
+
+def test_the_log_tells_what_solver_and_nets_are_made_of(tmp_path, capsys):
+    (tmp_path / "own.prototxt").write_text(NET % (1, 1))
+    rules = "".join(
+        f'layer {{ name: "{i}" type: "Power" bottom: "fc" top: "{i}" {rule} }}\n'
+        for i, rule in enumerate(
+            (
+                "include { phase: TEST }", "include { min_level: 2 }", "exclude { max_level: -1 }",
+                'include { stage: "a" }', 'include { not_stage: "b" }',
+            )
+        )
+    )  # fmt: skip
+    s = solver(
+        tmp_path,
+        f'base_lr: 0.1 test_net: "{tmp_path}/own.prototxt" test_iter: 1 test_iter: 1 test_interval: 9 '
+        'train_state { stage: "b" }',
+        net=NET % (1, 1) + rules,
+    )
+    said = messages(capsys.readouterr().err)
+    at = said.index("Initializing solver from parameters: ")
+    assert "base_lr: 0.1" in said[at + 1 : said.index(f"Creating training net from net file: {tmp_path}/net.prototxt")]
+    assert f"Creating test net (#0) specified by test_net file: {tmp_path}/own.prototxt" in said
+    assert f"Creating test net (#1) specified by net file: {tmp_path}/net.prototxt" in said
+    at = said.index("Initializing net from parameters: ")
+    assert "layer {" in said[at:] and "  phase: TRAIN" in said[at:]
+    for line in (
+        "phase (0) differed from the phase (1) specified by a rule in layer 0",
+        "level (0) is below the min_level (2) specified by a rule in layer 1",
+        "level (0) is above the max_level (-1) specified by a rule in layer 2",
+        "did not contain stage 'a' specified by a rule in layer 3",
+        "contained a not_stage 'b' specified by a rule in layer 4",
+    ):
+        assert f"The NetState {line}" in said
+    inside = caffe_pb2.SolverParameter(base_lr=1, snapshot_prefix="s")
+    inside.net_param.CopyFrom(caffe_pb2.NetParameter(layer=[layer.param for layer in s.net._layers]))
+    inside.net_param.layer[-2].blobs.add(data=[0.125])
+    inside.test_iter.append(1)
+    inside.test_interval = 9
+    caffe.get_solver(inside)
+    said = messages(capsys.readouterr().err)
+    assert "Creating training net specified in net_param." in said
+    assert "Creating test net (#0) specified by net_param" in said
+    assert not any("blobs" in line for line in said)
+
+
 def test_several_test_nets_each_with_its_state(tmp_path):
     (tmp_path / "own.prototxt").write_text(NET.replace("value: 3", "value: 5") % (1, 1))
     branch = NET % (1, 1) + 'layer { name: "more" type: "Power" bottom: "fc" top: "more" include { stage: "b" } }'
