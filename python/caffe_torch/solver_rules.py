@@ -40,7 +40,8 @@ def learning_rate(param: Any, iteration: int, step: int) -> tuple[float, int]:
     if policy == "inv":
         return base * _power(1 + gamma * iteration, -param.power), step
     if policy == "multistep":
-        while step < len(param.stepvalue) and iteration >= param.stepvalue[step]:
+        # One step an iteration, even where several are due.
+        if step < len(param.stepvalue) and iteration >= param.stepvalue[step]:
             step += 1
         return base * _power(gamma, step), step
     if policy == "poly":

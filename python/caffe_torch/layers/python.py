@@ -66,13 +66,12 @@ class PythonLayer(Layer):
         self.user.backward(top, propagate_down, bottom)
 
     def memory(self) -> dict[str, Any]:
-        own = getattr(self.user, "memory", None)
-        found = own() if callable(own) else {}
+        # Written for pycaffe, a layer may call anything else of its own `memory`: both must be methods.
+        own: list[Any] = [getattr(self.user, name, None) for name in ("memory", "recall")]
+        found = own[0]() if all(callable(method) for method in own) else {}
         if not isinstance(found, dict):
             raise self.fail(f"its memory() must return a dict of JSON values and NumPy arrays, found {found!r}")
         return found
 
     def recall(self, memory: dict[str, Any]) -> None:
-        own = getattr(self.user, "recall", None)
-        if callable(own):
-            own(memory)
+        self.user.recall(memory)  # type: ignore[attr-defined]
