@@ -6,6 +6,8 @@ import json
 import os
 import platform
 import time
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,9 +17,10 @@ import numpy as np
 
 from multiweight import engine, evaluation, features, recipe_files, recipes, steps, training
 from multiweight.errors import UserError
+from multiweight.net_settings import NetSettings
 from multiweight.runs import METHODS, RANDOM, UNTRAINED, Dataset, Run
-from multiweight.study import parts
-from multiweight.study.design import Study
+from multiweight.study import order, parts
+from multiweight.study.design import FILE, Study
 from multiweight.study.order import FINAL, REFERENCES, SEARCH, Trial
 
 RESULTS = "results"
@@ -33,9 +36,68 @@ def precision_path(study: Study, name: str) -> Path:
 
 
 def results(study: Study) -> dict[str, dict[str, Any]]:
-    """All finished trials by name."""
+    """All finished trials by name; UserError where one was made with other settings than the study has now."""
     folder = study.folder / RESULTS
-    return {file.stem: steps.read(file) for file in sorted(folder.glob("*.json"))}
+    found = {file.stem: steps.read(file) for file in sorted(folder.glob("*.json"))}
+    for experiment in study.experiments:
+        for one in order.trials(study, experiment, found):
+            if one.name in found:
+                _check(study, one, found[one.name])
+    return found
+
+
+def settings(study: Study, trial: Trial) -> dict[str, Any]:
+    """All that decides a trial, as its result keeps it."""
+    own: dict[str, Any] = {
+        "purpose": trial.purpose, "data": trial.data, "method": trial.method and trial.method.name,
+        "rate": trial.rate, "seed": trial.seed, "iterations": trial.iterations,
+        "dataset": study.dataset, "size": study.size,
+        "net": {**study.net, **(trial.method.net if trial.method else {})},
+    }  # fmt: skip
+    experiment = next((one for one in study.experiments if parts.name(one) == trial.data), None)
+    if experiment is not None and experiment.subset is not None:
+        own["subset"] = asdict(experiment.subset)
+    if experiment is not None and experiment.shop is not None:
+        own["shop"] = experiment.shop.settings._asdict()
+    if trial.data != parts.WHOLE or trial.purpose == SEARCH:
+        own["split_seed"] = study.search.seed
+    if trial.method is not None:
+        method = trial.method
+        _, head, scheme, c = recipes.choose(method.variant, method.scheme, method.c, method.rescale)
+        own.update(head=head, scheme=scheme, c=c, rescale=method.rescale, drop=study.drop)
+        if scheme.endswith(".csv"):
+            own["scheme_sha256"] = steps.sha256(Path(scheme))
+    if trial.purpose == FINAL:
+        own["points"] = study.points
+    return own
+
+
+def _check(study: Study, trial: Trial, found: dict[str, Any]) -> None:
+    """UserError where a result's settings differ from the study's; what an older result does not tell is not asked."""
+    told: dict[str, Any] = {name: found[name] for name in ("scheme", "c", "rescale") if name in found}
+    if found["status"] == "done":
+        told["points"] = len(found["points"])
+    told.update(found["settings"])
+    asked = settings(study, trial)
+    for name, value in asked.items():
+        for key, before, now in _changed(name, told.get(name, value), value, study.size):
+            raise UserError(
+                f"{path(study, trial)}: made with {key} {before!r}, and {study.folder / FILE} asks for {now!r}: put "
+                "the setting back, or remove that result, and the trial's folder under --runs, to run it again"
+            )
+
+
+def _changed(name: str, before: Any, now: Any, size: int) -> Iterator[tuple[str, Any, Any]]:
+    """What differs; a net setting that is not written has its default."""
+    if not isinstance(before, dict) or not isinstance(now, dict):
+        if before != now:
+            yield name, before, now
+        return
+    defaults = {**NetSettings().as_dict(), "crop": size * 7 // 8} if name == "net" else {}
+    for key in dict.fromkeys([*before, *now]):
+        old, new = (defaults.get(key) if one.get(key) is None else one[key] for one in (before, now))
+        if old != new:
+            yield f"{name} {key}", old, new
 
 
 def run(study: Study, trial: Trial, runs: str | Path, caffe: ModuleType, device: str, show: bool = False) -> None:
@@ -57,19 +119,15 @@ def run(study: Study, trial: Trial, runs: str | Path, caffe: ModuleType, device:
     found.update(images=info["counts"], labels=info["labels"], proportions=_proportions(dataset))
     mark = path(study, trial)
     mark.parent.mkdir(parents=True, exist_ok=True)
-    settings = {
-        "purpose": trial.purpose, "data": trial.data, "method": trial.method and trial.method.name,
-        "rate": trial.rate, "seed": trial.seed, "iterations": trial.iterations,
-    }  # fmt: skip
-    steps.write(mark, settings, found)
+    steps.write(mark, settings(study, trial), found)
 
 
 def _trained(
     study: Study, trial: Trial, dataset: Dataset, caffe: ModuleType, device: str, show: bool
 ) -> dict[str, Any]:
     own = _write(study, trial, dataset, caffe)
-    settings = steps.read(own.settings)
-    found = {name: settings[name] for name in ("scheme", "c", "rescale", "gamma")}
+    written = steps.read(own.settings)
+    found = {name: written[name] for name in ("scheme", "c", "rescale", "gamma")}
     try:
         training.train(caffe, own, device=device, show=show)
     except training.Diverged as error:

@@ -10,7 +10,7 @@ from multiweight.study import order, trial
 
 TEXT = """
 dataset: shop
-size: 32
+size: 64
 net: {width: 0.05, batch_size: 4}
 iterations: 8
 points: 2

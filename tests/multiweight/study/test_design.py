@@ -9,7 +9,7 @@ from multiweight.study import design, parts
 
 def test_a_study_is_read(tmp_path):
     study = design.load(folder(tmp_path))
-    assert (study.dataset, study.size, study.iterations, study.points, study.seeds) == ("shop", 32, 8, 2, (1, 2))
+    assert (study.dataset, study.size, study.iterations, study.points, study.seeds) == ("shop", 64, 8, 2, (1, 2))
     assert study.search.rates == (0.001, 0.002) and study.drop == 0.8
     core, second = study.experiments
     assert [m.variant for m in core.methods] == ["multi_label", "multi_weight"] and core.question == "Does it help?"
@@ -28,7 +28,7 @@ def test_net_settings_make_a_method_of_their_own(tmp_path):
     [
         ("seeds: [1, 2]", "seeds: [1, 1]", "seeds: [1, 1]"),
         ("seeds: [1, 2]", "sedes: [1, 2]", "key 'sedes' is unknown: expected dataset"),
-        ("size: 32\n", "", "key 'size' is missing"),
+        ("size: 64\n", "", "key 'size' is missing"),
         ("iterations: 8", "iterations: 0", "iterations: 0"),
         ("points: 2", "points: 3", "3 do not divide 8 iterations"),
         ("rates: [0.001, 0.002]", "rates: [fast]", "search: rates: 'fast'"),

@@ -1,0 +1,93 @@
+"""A result keeps all that decides its trial, and is refused once the study's file asks for something else."""
+
+import json
+
+import made_up
+import pytest
+
+from multiweight.errors import UserError
+from multiweight.study import design, order, report, trial
+
+
+@pytest.fixture
+def study(tmp_path):
+    """A study of which every trial has run, its results as trial.run leaves them."""
+    study = design.load(made_up.folder(tmp_path))
+    made_up.run_all(study, lambda one: 0.4)
+    results = trial.results(study)
+    for experiment in study.experiments:
+        for one in order.trials(study, experiment, results):
+            path = trial.path(study, one)
+            path.write_text(json.dumps({**results[one.name], "settings": trial.settings(study, one)}))
+    return study
+
+
+def changed(study, old, new):
+    text = made_up.TEXT.replace(old, new)
+    assert text != made_up.TEXT
+    return design.load(made_up.folder(study.folder, text))
+
+
+def test_a_result_of_the_same_settings_is_taken(study):
+    assert len(trial.results(study)) == len(trial.results(design.load(study.folder)))
+    same = changed(study, "batch_size: 4", "batch_size: 4, mirror: true, dropout: 0.5, crop: 56")
+    assert report.render(same)
+
+
+@pytest.mark.parametrize(
+    "old, new, words",
+    [
+        ("width: 0.05", "width: 0.1", "net width 0.05, and .*asks for 0.1"),
+        ("batch_size: 4", "batch_size: 8", "net batch_size 4, and .*asks for 8"),
+        ("batch_size: 4", "batch_size: 4, mirror: false", "net mirror True, and .*asks for False"),
+        ("dataset: shop", "dataset: store", "dataset 'shop'"),
+        ("size: 64", "size: 72", "size 64, and"),
+        ("points: 2", "points: 4", "points 2, and .*asks for 4"),
+        ("points: 2", "points: 2\ndrop: 0.5", "drop 0.8, and .*asks for 0.5"),
+        ("iterations: 4,", "iterations: 4, seed: 1, ", None),
+        ("{scheme: proportion,", "{name: proportion-rescaled, scheme: inverse,", "scheme 'proportion', .*'inverse'"),
+        ("{scheme: proportion,", "{name: proportion-rescaled, scheme: smoothed,", "scheme 'proportion'"),
+    ],
+)
+def test_a_result_of_other_settings_is_refused(study, old, new, words):
+    now = changed(study, old, new)
+    if words is None:
+        assert report.render(now)
+        return
+    for ask in (trial.results, report.render):
+        with pytest.raises(UserError, match=r"results/whole_.*\.json: made with " + words):
+            ask(now)
+
+
+def test_an_older_result_is_asked_what_it_tells(tmp_path):
+    study = design.load(made_up.folder(tmp_path))
+    made_up.run_all(study, lambda one: 0.4)
+    assert report.render(changed(study, "batch_size: 4", "batch_size: 8")), "it does not say"
+    with pytest.raises(UserError, match="points 2, and .*asks for 4"):
+        report.render(changed(study, "points: 2\nseeds: [1, 2]", "points: 4\nseeds: [1, 2, 3]"))
+
+
+def test_the_weights_in_a_csv_decide_a_trial(tmp_path):
+    csv = tmp_path / "mine.csv"
+    csv.write_text("group,gamma\nColour,1\nCoat,2\n")
+    text = made_up.TEXT.replace("{scheme: proportion, rescale: true}", f"{{scheme: {csv}}}")
+    study = design.load(made_up.folder(tmp_path, text))
+    one = order.final(study, study.experiments[1], study.experiments[1].methods[1], 0.002, 1)
+    made_up.write(study, one)
+    path = trial.path(study, one)
+    path.write_text(json.dumps({**json.loads(path.read_text()), "settings": trial.settings(study, one)}))
+    assert one.name in trial.results(study)
+    csv.write_text("group,gamma\nColour,1\nCoat,3\n")
+    with pytest.raises(UserError, match="made with scheme_sha256"):
+        trial.results(study)
+
+
+def test_a_shop_and_a_subset_are_part_of_it(tmp_path):
+    text = made_up.TEXT.replace("question: Does it help?", "shops: {wrong: [0, 0.3]}")
+    text = text.replace("rate: 0.002\n", "rate: 0.002\n    subset: {large: Colour, small: Coat}\n")
+    study = design.load(made_up.folder(tmp_path, text))
+    shop, _, pair = (next(order.trials(study, one, {})) for one in study.experiments)
+    assert trial.settings(study, shop)["shop"]["wrong"] == 0
+    assert trial.settings(study, pair)["subset"] == {
+        "large": "Colour", "small": "Coat", "ratio": 10.0, "kind": "independent",
+    }  # fmt: skip
