@@ -36,13 +36,38 @@ def precision_path(study: Study, name: str) -> Path:
 
 
 def results(study: Study) -> dict[str, dict[str, Any]]:
-    """All finished trials by name; UserError where one was made with other settings than the study has now."""
+    """All finished trials by name; UserError where one is damaged, or was made with other settings than the study's."""
     folder = study.folder / RESULTS
-    found = {file.stem: steps.read(file) for file in sorted(folder.glob("*.json"))}
+    found = {file.stem: _read(file) for file in sorted(folder.glob("*.json"))}
     for experiment in study.experiments:
         for one in order.trials(study, experiment, found):
             if one.name in found:
                 _check(study, one, found[one.name])
+    return found
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """A result with all that the report takes from it; UserError names the file and the key that it lacks."""
+    found = steps.read(file)
+
+    def needs(values: Any, names: str, where: str = "") -> None:
+        for name in names.split():
+            if not isinstance(values, dict) or name not in values:
+                raise UserError(f"{file}: {where}key {name!r} is missing: no whole result: remove it to run it again")
+
+    needs(found, "status points settings seconds engine device processor images proportions")
+    needs(found["settings"], "purpose seed", "settings: ")
+    points = found["points"]
+    if found["settings"]["purpose"] == REFERENCES:
+        needs(found, "untrained random")
+        points = [*(found["untrained"] or [None]), found["random"]]
+    elif found["status"] == "done":
+        needs(found, "gamma")
+        points = points or [None]
+    else:
+        needs(found, "iteration")
+    for point in points:
+        needs(point, "iteration mean_map groups queries", "a point's ")
     return found
 
 

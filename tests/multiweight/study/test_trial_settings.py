@@ -91,3 +91,15 @@ def test_a_shop_and_a_subset_are_part_of_it(tmp_path):
     assert trial.settings(study, pair)["subset"] == {
         "large": "Colour", "small": "Coat", "ratio": 10.0, "kind": "independent",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("lost", ["status", "settings", "points", "gamma", "engine"])
+def test_a_damaged_result_is_named(study, lost):
+    path = sorted((study.folder / trial.RESULTS).glob("*final*.json"))[0]
+    found = json.loads(path.read_text())
+    without = json.dumps({key: value for key, value in found.items() if key != lost})
+    empty = json.dumps({**found, "points": []})
+    for text, words in (("{}", "key 'status' "), (empty, "a point's key "), (without, f"key '{lost}' is missing")):
+        path.write_text(text)
+        with pytest.raises(UserError, match=f"{path.name}: {words}"):
+            report.render(study)
