@@ -11,7 +11,7 @@ from multiweight import eclothing, solvers, steps, weights
 from multiweight.catalog import Catalog
 from multiweight.errors import UserError
 from multiweight.net_settings import DataPaths, NetSettings
-from multiweight.runs import REPOSITORY, Dataset
+from multiweight.runs import RANDOM, REPOSITORY, UNTRAINED, Dataset
 from multiweight.schemes import SCHEMES
 from multiweight.solvers import SolverSettings
 from multiweight.weights import Gamma
@@ -23,6 +23,8 @@ METHODS: dict[str, tuple[str, str, float | None]] = {
     "multi_weight": ("multi_weight", "proportion", None),
     "multi_weight_third": ("multi_weight", "smoothed", 3.0),
 }
+# Names that no weights of the user's may have: theirs are the paper's methods, and what these are compared with.
+RESERVED = (*METHODS, UNTRAINED, RANDOM)
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,11 @@ def choose(
         raise UserError(f"variant {variant!r} needs a --scheme (the paper's {known} have their own)")
     default = weights.default_constant(scheme)
     chosen = None if default is None else default if c is None else c
-    return variant or variant_name(scheme, chosen, rescale, objective), "multi_weight", scheme, chosen
+    name = variant or variant_name(scheme, chosen, rescale, objective)
+    if name in RESERVED:
+        what = "give it another --variant" if variant else "rename it, or give it a --variant of its own"
+        raise UserError(f"scheme {scheme}: {name!r} is the name of a method or reference of the project: {what}")
+    return name, "multi_weight", scheme, chosen
 
 
 def as_written(path: Path) -> str:

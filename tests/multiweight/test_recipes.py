@@ -105,6 +105,18 @@ def test_what_cannot_be_made(dataset):
         make(dataset, "multi_task", net=dict(size=256))
 
 
+@pytest.mark.parametrize("name", [*recipes.METHODS, "untrained", "random"])
+def test_no_weights_take_the_place_of_a_method(dataset, tmp_path, name):
+    csv = tmp_path / f"{name}.csv"
+    csv.write_text("group,gamma\n" + "".join(f"{group},0.5\n" for group in COUNTS))
+    for scheme in (str(csv), f"module:{name}"):
+        with pytest.raises(UserError, match=f"'{name}' is the name of a method or reference.*rename it"):
+            make(dataset, scheme=scheme)
+    assert make(dataset, "mine", scheme=str(csv))[0].variant == "mine"
+    with pytest.raises(UserError, match="--variant"):
+        make(dataset, name, scheme="inverse")
+
+
 def test_data_that_does_not_fit_its_catalog(dataset):
     info = json.loads(dataset.info.read_text())
     dataset.info.write_text(json.dumps({**info, "labels": 3}))

@@ -256,13 +256,16 @@ class _Reader:
             raise self.fail(where, "a method has either a `method` of the paper, or a `scheme`")
         if base is not None and base not in recipes.METHODS:
             raise self.fail(where, f"method {base!r} is unknown: expected {', '.join(recipes.METHODS)}")
+        own = self.name(values["name"], where) if "name" in values else None
+        if own in recipes.RESERVED and (own != base or net):
+            raise self.fail(where, f"name {own!r} is that of a method or reference of the project: choose another")
         try:
-            name = recipes.choose(base, gamma.get("scheme"), gamma.get("c"), bool(gamma.get("rescale")))[0]
+            name = recipes.choose(base or own, gamma.get("scheme"), gamma.get("c"), bool(gamma.get("rescale")))[0]
         except UserError as error:
             raise self.fail(where, str(error)) from None
         if net and "name" not in values:
             raise self.fail(where, f"{name} with other net settings ({', '.join(net)}) needs a `name` of its own")
-        return Method(self.name(values.get("name", name), where), base, net=net, **gamma)
+        return Method(own or self.name(name, where), base, net=net, **gamma)
 
     def net(self, values: Any, where: str) -> dict[str, Any]:
         found = self.keys(values, _NET, (), where)

@@ -88,7 +88,7 @@ def settings(study: Study, trial: Trial) -> dict[str, Any]:
         own["split_seed"] = study.search.seed
     if trial.method is not None:
         method = trial.method
-        _, head, scheme, c = recipes.choose(method.variant, method.scheme, method.c, method.rescale)
+        _, head, scheme, c = recipes.choose(method.variant or method.name, method.scheme, method.c, method.rescale)
         own.update(head=head, scheme=scheme, c=c, rescale=method.rescale, drop=study.drop)
         if scheme.endswith(".csv"):
             own["scheme_sha256"] = steps.sha256(Path(scheme))
@@ -188,7 +188,7 @@ def _write(study: Study, trial: Trial, dataset: Dataset, caffe: ModuleType) -> R
         stepsize=max(1, int(trial.iterations * study.drop)), snapshot=_points(study, trial)[0],
     )  # fmt: skip
     recipe = recipes.for_dataset(
-        dataset, method.variant, scheme=method.scheme, c=method.c, rescale=method.rescale,
+        dataset, method.variant or method.name, scheme=method.scheme, c=method.c, rescale=method.rescale,
         net={**study.net, **method.net}, solver=solver, name=trial.name,
     )  # fmt: skip
     recipe_files.write_run(caffe, recipe, dataset, f"tools/run_study.py {study.folder.name} --trial {trial.name}")
