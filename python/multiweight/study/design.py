@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import math
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -114,7 +114,7 @@ def load(folder: str | Path) -> Study:
         found = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}): a study is a folder that holds it") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     return _Reader(path).study(found)
 
@@ -139,8 +139,20 @@ class _Reader:
 
     def number(self, value: Any, where: str, whole: bool = True, least: float = 1) -> Any:
         right = isinstance(value, int) if whole else isinstance(value, (int, float))
-        if isinstance(value, bool) or not right or not math.isfinite(value) or value < least:
-            raise self.fail(where, f"{value!r}: expected a {'whole ' if whole else ''}number, {least:g} or above")
+        # Compared, because math.isfinite fails on a whole number beyond every float.
+        if isinstance(value, bool) or not right or not least <= value <= sys.float_info.max:
+            found = repr(value) if len(repr(value)) < 80 else f"{repr(value)[:40]}..."
+            raise self.fail(where, f"{found}: expected a {'whole ' if whole else ''}number, {least:g} or above")
+        return value
+
+    def text(self, value: Any, where: str) -> Any:
+        if not isinstance(value, str):
+            raise self.fail(where, f"{value!r}: expected a name")
+        return value
+
+    def truth(self, value: Any, where: str) -> Any:
+        if not isinstance(value, bool):
+            raise self.fail(where, f"{value!r}: expected true or false")
         return value
 
     def study(self, found: Any) -> Study:
@@ -150,7 +162,7 @@ class _Reader:
         for name in ("size", "iterations", "points"):
             self.number(values.get(name, 1), name)
         drop = values.get("drop", 0.8)
-        if not isinstance(drop, (int, float)) or not 0 < drop <= 1:
+        if isinstance(drop, bool) or not isinstance(drop, (int, float)) or not 0 < drop <= 1:
             raise self.fail("drop", f"{drop!r}: expected a share above 0, at most 1")
         if values["iterations"] % values.get("points", 4):
             raise self.fail("points", f"{values.get('points', 4)} do not divide {values['iterations']} iterations")
@@ -233,6 +245,9 @@ class _Reader:
             of = self.keys(values["subset"], tuple(f.name for f in fields(Subset)), ("large", "small"), where)
             if of.get("kind", "independent") not in subsets.KINDS:
                 raise self.fail(where, f"kind {of['kind']!r} is unknown: expected {', '.join(subsets.KINDS)}")
+            for name in ("large", "small"):
+                self.text(of[name], f"{where}: subset: {name}")
+            self.number(of.get("ratio", 1), f"{where}: subset: ratio", whole=False)
             subset = Subset(**of)
         if values.get("rate") is not None:
             self.number(values["rate"], f"{where}: rate", whole=False, least=1e-12)
@@ -254,6 +269,12 @@ class _Reader:
         gamma = {key: values[key] for key in _GAMMA if values.get(key) is not None}
         if (base is None) == ("scheme" not in gamma):
             raise self.fail(where, "a method has either a `method` of the paper, or a `scheme`")
+        for name in ("method", "scheme"):
+            self.text(values.get(name) or "", f"{where}: {name}")
+        if "c" in gamma:
+            self.number(gamma["c"], f"{where}: c", whole=False, least=0)
+        if "rescale" in gamma:
+            self.truth(gamma["rescale"], f"{where}: rescale")
         if base is not None and base not in recipes.METHODS:
             raise self.fail(where, f"method {base!r} is unknown: expected {', '.join(recipes.METHODS)}")
         own = self.name(values["name"], where) if "name" in values else None
