@@ -44,19 +44,17 @@ class Recipe:
 
 def variant_name(scheme: str, c: float | None, rescale: bool = False, objective: str = "sigmoid") -> str:
     """The name of a variant that is none of the paper's: ``smoothed-c2``, ``proportion-rescaled``, a CSV's stem."""
+    weights.check_known(scheme)
     base = scheme
     if scheme.endswith(".csv"):
         base = Path(scheme).stem
-    elif ":" in scheme:
-        base = scheme.rpartition(":")[2]
     elif scheme not in SCHEMES:
-        known = ", ".join(SCHEMES)
-        raise UserError(
-            f"weight scheme {scheme!r} is unknown: expected {known}, a file ending in .csv, or module:function"
-        )
+        base = scheme.rpartition(":")[2]
     elif c is not None:
-        base += f"-c{c:g}"
+        base += f"-c{weights.digits(c)}"
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", base).strip("-.")
+    if not name:
+        raise UserError(f"scheme {scheme}: {base!r} has no letter or digit to name a run by: rename it, or give a name")
     return name + ("-rescaled" if rescale else "") + ("" if objective == "sigmoid" else f"-{objective}")
 
 
@@ -76,8 +74,7 @@ def choose(
     if scheme is None:
         known = ", ".join(METHODS)
         raise UserError(f"variant {variant!r} needs a --scheme (the paper's {known} have their own)")
-    default = weights.default_constant(scheme)
-    chosen = None if default is None else default if c is None else c
+    chosen = weights.constant(scheme, c)
     name = variant or variant_name(scheme, chosen, rescale, objective)
     if name in RESERVED:
         what = "give it another --variant" if variant else "rename it, or give it a --variant of its own"

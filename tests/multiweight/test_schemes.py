@@ -33,7 +33,12 @@ def test_hand_worked():
 
 def test_constants():
     assert weights.compute("class_balanced", HALF, counts=COUNTS).c == 0.999
-    assert weights.compute("dwa", HALF).c == 2.0 and weights.compute("ones", HALF, c=5).c is None
+    assert weights.compute("dwa", HALF).c == 2.0 and weights.compute("ones", HALF).c is None
+    for scheme in ("ones", "proportion", "mine.csv", "module:function"):
+        with pytest.raises(UserError, match=f"c = 5: scheme {scheme} has no constant.*smoothed .c."):
+            weights.compute(scheme, HALF, c=5)
+        with pytest.raises(UserError, match="has no constant"):
+            recipes.choose(None, scheme, 5)
     assert "beta = 0.9" in weights.compute("class_balanced", HALF, c=0.9, counts=COUNTS).describe()
     with pytest.raises(UserError, match="beta = 1.0.*below 1"):
         gamma("class_balanced", 1.0)
@@ -64,6 +69,12 @@ def test_the_table_in_prototxt_lists_each_with_its_constant():
 
 def test_names_of_variants():
     assert recipes.variant_name("class_balanced", 0.99) == "class_balanced-c0.99"
+    assert recipes.variant_name("class_balanced", 0.9999999) == "class_balanced-c0.9999999"
+    assert "beta = 0.9999999 (" in weights.compute("class_balanced", HALF, c=0.9999999, counts=COUNTS).describe()
+    assert recipes.variant_name("smoothed", 2.0) == "smoothed-c2" == recipes.variant_name("smoothed", 2)
+    assert recipes.variant_name("smoothed", 1e16) == "smoothed-c1e16"
+    with pytest.raises(UserError, match=r"weights/--.csv: '--' has no letter or digit to name a run by"):
+        recipes.variant_name("weights/--.csv", None)
     assert recipes.choose(None, "inverse", None)[0] == "inverse"
     assert recipes.choose(None, "ones", None, objective="focal")[0] == "ones-focal"
     assert recipes.choose(None, "dwa", None) == ("dwa-c2", "multi_weight", "dwa", 2.0)

@@ -57,6 +57,8 @@ def test_every_scheme_is_finite_ordered_and_rescales_to_the_number_of_groups(r, 
     counts = {g: max(1, round(value * 1e6)) for g, value in r.items()}
     if scheme == "class_balanced":
         c = c / 21
+    if not weights.SCHEMES[scheme].constant:
+        c = None
     plain = weights.compute(scheme, r, c=c, counts=counts)
     scaled = weights.compute(scheme, r, c=c, counts=counts, rescale=True)
     assert list(plain.values) == list(r)
@@ -134,3 +136,39 @@ def test_a_function_of_the_users(tmp_path, monkeypatch):
             weights.compute(f"my_weights_for_test:{name}", HALF)
     with pytest.raises(UserError, match="cannot be imported"):
         weights.compute("no_such_module_here:f", HALF)
+
+
+@pytest.mark.parametrize(
+    "body, words",
+    [
+        ("def f(r, counts): return None", "returned None: expected a dict by group, or a sequence"),
+        ("def f(r, counts): return 'abc'", "returned 'abc': expected a dict"),
+        ("def f(r, counts): return 1.5", "returned 1.5: expected a dict"),
+        ("def f(r, counts): return ['1', '2', '3']", "'1' for group 'a': expected a dict"),
+        ("def f(r, counts): return {g: '1' for g in r}", "'1' for group 'a': expected a dict"),
+        ("import numpy\ndef f(r, counts): return numpy.ones((3, 1))", r"array.* for group 'a': expected a dict"),
+        ("def f(r, counts): return [1, [2, [3]], 4]", r"\[2, \[3\]\] for group 'b': expected a dict"),
+        ("def f(r): return [1, 2, 3]", r"called as f\(proportions, counts\), it fails: TypeError"),
+        ("def f(r, counts): return r['d']", r"called as f\(proportions, counts\), it fails: KeyError: 'd'"),
+        ("f = [1, 2, 3]", r"'f' is \[1, 2, 3\]: expected a function"),
+        ("def f(r, counts:", "fails on import: SyntaxError"),
+        ("1 / 0", "fails on import: ZeroDivisionError"),
+    ],
+)
+def test_mistakes_in_a_function_of_the_users(tmp_path, monkeypatch, body, words):
+    name = f"my_mistake_{abs(hash(body))}"
+    (tmp_path / f"{name}.py").write_text(body + "\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(UserError, match=f"scheme {name}:f: .*{words}") as error:
+        weights.compute(f"{name}:f", HALF)
+    assert "\n" not in str(error.value)
+    with pytest.raises(UserError, match="'./us' is no module's name: expected module:function"):
+        weights.compute("./us:good", HALF)
+
+
+def test_weights_beyond_what_can_be_rescaled(tmp_path):
+    path = tmp_path / "mine.csv"
+    for value in ("1e308", "1e-320"):
+        path.write_text("group,gamma\n" + "".join(f"{name},{value}\n" for name in HALF))
+        with pytest.raises(UserError, match="mine.csv: the weights are too large or too small to be rescaled"):
+            weights.compute(str(path), HALF, rescale=True)
