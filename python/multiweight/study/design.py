@@ -12,16 +12,19 @@ from typing import Any
 
 import yaml
 
-from multiweight import recipes, subsets
+from multiweight import recipes, subsets, weights
 from multiweight.datasets import sample_shop
 from multiweight.datasets.sample_shop import ShopSettings
 from multiweight.errors import UserError
 from multiweight.net_settings import NetSettings
+from multiweight.runs import METHODS
+from multiweight.schemes import SCHEMES
 
 FILE = "study.yaml"
 _GAMMA = ("scheme", "c", "rescale")
 _EXPERIMENT = ("name", "methods", "subset", "shops", "rate", "lengths", "question")
-_NET = tuple(f.name for f in fields(NetSettings) if f.name not in ("head", "size", "unknown"))
+_NET_TYPES = {f.name: str(f.type) for f in fields(NetSettings) if f.name not in ("head", "size", "unknown")}
+_NET = tuple(_NET_TYPES)
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,7 @@ def load(folder: str | Path) -> Study:
     folder = Path(folder)
     path = folder / FILE
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        found = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}): a study is a folder that holds it") from None
     except (yaml.YAMLError, ValueError) as error:
@@ -119,9 +122,22 @@ def load(folder: str | Path) -> Study:
     return _Reader(path).study(found)
 
 
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that stands twice, of which YAML would take the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        known: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in known and key.value != "<<":
+                raise yaml.constructor.ConstructorError(None, None, f"key {key.value!r} stands twice", key.start_mark)
+            known.add(str(key.value))
+        return super().construct_mapping(node, deep)
+
+
 class _Reader:
     def __init__(self, path: Path):
         self.path = path
+        self.size, self.points, self.common = 0, 0, dict[str, Any]()
 
     def fail(self, key: str, what: str) -> UserError:
         return UserError(f"{self.path}: {key}: {what}")
@@ -172,6 +188,12 @@ class _Reader:
         experiments = values["experiments"]
         if not isinstance(experiments, list) or not experiments:
             raise self.fail("experiments", f"{experiments!r}: expected a list")
+        # What every method's net and every length is checked with.
+        self.size, self.points = values["size"], values.get("points", 4)
+        self.common = self.net(values.get("net") or {}, "net")
+        if self.common.get("objective") not in (None, NetSettings.objective):
+            raise self.fail("net: objective", "the references have the paper's: give it to a method with a `scheme`")
+        self.trial_net({}, "net", METHODS[0])
         read = tuple(made for n, one in enumerate(experiments, 1) for made in self.experiments(one, n))
         self.different("experiments", [one.name for one in read])
         self.consistent(read)
@@ -179,7 +201,7 @@ class _Reader:
             folder=self.path.parent,
             dataset=self.name(values["dataset"], "dataset"),
             size=values["size"],
-            net=self.net(values.get("net") or {}, "net"),
+            net=self.common,
             iterations=values["iterations"],
             seeds=tuple(self.number(seed, "seeds", least=0) for seed in seeds),
             search=self.search(values["search"]),
@@ -254,6 +276,8 @@ class _Reader:
         lengths = self.keys(values.get("lengths") or {}, tuple(one.name for one in read), (), f"{where}: lengths")
         for name, length in lengths.items():
             self.number(length, f"{where}: lengths: {name}")
+            if length % self.points:
+                raise self.fail(f"{where}: lengths: {name}", f"{self.points} points do not divide {length} iterations")
         return Experiment(
             values["name"], read, subset, values.get("rate"), lengths, str(values.get("question") or "").strip()
         )
@@ -263,7 +287,7 @@ class _Reader:
             if found not in recipes.METHODS:
                 known = ", ".join(recipes.METHODS)
                 raise self.fail(where, f"method {found!r} is unknown: expected {known}, or keys with a scheme")
-            return Method(found, variant=found)
+            return self.method({"method": found}, where)
         values = self.keys(found, ("name", "method", *_GAMMA, *_NET), (), where)
         base, net = values.get("method"), self.net({k: v for k, v in values.items() if k in _NET}, where)
         gamma = {key: values[key] for key in _GAMMA if values.get(key) is not None}
@@ -281,22 +305,51 @@ class _Reader:
         if own in recipes.RESERVED and (own != base or net):
             raise self.fail(where, f"name {own!r} is that of a method or reference of the project: choose another")
         try:
-            name = recipes.choose(base or own, gamma.get("scheme"), gamma.get("c"), bool(gamma.get("rescale")))[0]
+            scale, objective = bool(gamma.get("rescale")), {**self.common, **net}.get("objective") or "sigmoid"
+            name, head, scheme, _ = recipes.choose(base or own, gamma.get("scheme"), gamma.get("c"), scale)
+            recipes.choose(base or own, gamma.get("scheme"), gamma.get("c"), scale, objective)
         except UserError as error:
             raise self.fail(where, str(error)) from None
+        self.scheme(scheme, where)
+        self.trial_net(net, where, head, SCHEMES[scheme].weighting if scheme in SCHEMES else "fixed")
         if net and "name" not in values:
             raise self.fail(where, f"{name} with other net settings ({', '.join(net)}) needs a `name` of its own")
         return Method(own or self.name(name, where), base, net=net, **gamma)
 
     def net(self, values: Any, where: str) -> dict[str, Any]:
         found = self.keys(values, _NET, (), where)
-        try:
-            NetSettings(**found)
-        except TypeError as error:
-            raise self.fail(where, str(error)) from None
-        except UserError as error:
-            raise self.fail(where, str(error)) from None
+        for name, value in found.items():
+            kind = _NET_TYPES[name]
+            if value is None:
+                continue
+            if kind.startswith("bool"):
+                self.truth(value, f"{where}: {name}")
+            elif kind.startswith("str"):
+                self.text(value, f"{where}: {name}")
+            else:
+                self.number(value, f"{where}: {name}", whole=kind.startswith("int"), least=0)
         return found
+
+    def trial_net(
+        self, own: Mapping[str, Any], where: str, head: str = "multi_weight", weighting: str = "fixed"
+    ) -> None:
+        """UserError where the net that a method's trials would have cannot be made."""
+        given = {name: value for name, value in {**self.common, **own}.items() if value is not None}
+        base = {"size": self.size, "crop": self.size * 7 // 8, "weighting": weighting}
+        try:
+            NetSettings(**{**base, **given}).for_head(head)
+        except UserError as error:
+            raise self.fail(where, f"{error} (size {self.size})") from None
+
+    def scheme(self, scheme: str, where: str) -> None:
+        """UserError where the CSV or function of a scheme is not there, which its trials would find out much later."""
+        try:
+            if scheme.endswith(".csv"):
+                weights.read_gamma(scheme)
+            elif scheme not in SCHEMES and ":" in scheme:
+                weights.function(scheme)
+        except UserError as error:
+            raise self.fail(f"{where}: scheme", str(error)) from None
 
     def name(self, value: Any, where: str) -> str:
         if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*(_[A-Za-z0-9.-]+)*", value):
