@@ -53,7 +53,9 @@ def _read(file: Path) -> dict[str, Any]:
     def needs(values: Any, names: str, where: str = "") -> None:
         for name in names.split():
             if not isinstance(values, dict) or name not in values:
-                raise UserError(f"{file}: {where}key {name!r} is missing: no whole result: remove it to run it again")
+                raise UserError(
+                    f"{file}: {where}key {name!r} is missing: remove that result, and the study runs it again"
+                )
 
     needs(found, "status points settings seconds engine device processor images proportions")
     needs(found["settings"], "purpose seed", "settings: ")
