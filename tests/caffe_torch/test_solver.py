@@ -57,6 +57,7 @@ def test_clipping_and_iter_size(tmp_path):
         ('lr_policy: "exp" gamma: 0.5', 2, 0.025),
         ('lr_policy: "inv" gamma: 1 power: 2', 1, 0.025),
         ('lr_policy: "multistep" gamma: 0.5 stepvalue: 2 stepvalue: 6', 7, 0.025),
+        ('lr_policy: "multistep" gamma: 0.5 stepvalue: 2 stepvalue: 2', 2, 0.05),
         ('lr_policy: "poly" power: 2 max_iter: 10', 5, 0.025),
         ('lr_policy: "sigmoid" gamma: 1 stepsize: 4', 4, 0.05),
         ('lr_policy: "sigmoid" gamma: 10 stepsize: 1000', 4, 0),
