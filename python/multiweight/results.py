@@ -205,8 +205,9 @@ def _check_same(one: Result, other: Result, dataset: Dataset) -> None:
 
 def _check_features(one: Result, other: Result, dataset: Dataset) -> None:
     """UserError where features are of other views, or of another blob than the run's own net is meant to give."""
-    told = [r.evaluation["features"] for r in (one, other)]
-    own = [r.evaluation["settings"].get("retrieval_blob") or f.get("blob") for r, f in zip((one, other), told)]
+    told = [r.evaluation.get("features") or {} for r in (one, other)]
+    settings = [r.evaluation.get("settings") or {} for r in (one, other)]
+    own = [s.get("retrieval_blob") or f.get("blob") for s, f in zip(settings, told)]
     differs = [name for name in ("blob", "views") if told[0].get(name) != told[1].get(name)]
     if "blob" in differs and all(f.get("blob") == blob for f, blob in zip(told, own)):
         differs.remove("blob")  # nets of different trunks
