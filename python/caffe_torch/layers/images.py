@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from caffe_torch import device
-from caffe_torch.blob import Recipe
+from caffe_torch.array import Recipe
 from caffe_torch.layers.shapes import count
 
 #: Elements that a thread of a CPU takes at a time: few, for its buffers to stay in the caches, and many, for an
