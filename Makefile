@@ -277,6 +277,7 @@ bench: $(VENV)/.ready
 committed-prototxt: $(READY)
 	$(PY) tools/make_prototxt.py --committed
 
+# By grpcio-tools 1.62: newer ones write code that protobuf 4.25, the oldest that is allowed, does not read.
 proto:
 	$(PYTHON) -m grpc_tools.protoc -Ipython/caffe_torch/proto --python_out=python/caffe_torch/proto caffe.proto
 

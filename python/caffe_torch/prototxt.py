@@ -13,6 +13,7 @@ from google.protobuf.message import DecodeError
 
 from caffe_torch.errors import CaffeError
 from caffe_torch.proto import caffe_pb2
+from caffe_torch.proto.fork_fields import elsewhere, fork_fields, forks_of
 
 
 def read_net(path: str | Path) -> Any:
@@ -40,21 +41,25 @@ def parse(text: str, message: Any, source: str = "prototxt") -> Any:
 
 
 def _hint(error: str) -> str:
-    """What is known in the place of an unknown field or enum value, the nearest one first."""
+    """What is known in the place of an unknown field or enum value, the nearest one first; forks' are not listed."""
     pool = caffe_pb2.DESCRIPTOR.pool
     field = re.search(r'Message type "(caffe\.[\w.]+)" has no field named "(\w+)"', error)
     value = re.search(r'Enum type "(caffe\.[\w.]+)" has no value named "?(\w+)', error)
     if field:
-        kind, wrong = "fields", field.group(2)
+        kind, wrong, place = "fields", field.group(2), field.group(1)
         known = sorted(pool.FindMessageTypeByName(field.group(1)).fields_by_name)
     elif value:
-        kind, wrong = "values", value.group(2)
+        kind, wrong, place = "values", value.group(2), value.group(1)
         known = sorted(pool.FindEnumTypeByName(value.group(1)).values_by_name)
     else:
         return ""
     old = kind == "values" and value and value.group(1).endswith("V1LayerParameter.LayerType")
     said = ' The type of an old `layers` entry is an enum; today it is layer { type: "Name" }.' if old else ""
-    return f"{said}{nearest(wrong, known)} Known {kind}: {', '.join(known)}."
+    for name in elsewhere(wrong) if kind == "fields" else ():
+        said += f" {name.rpartition('.')[0]} has a field of this name ({', '.join(forks_of(name))})."
+    own = [name for name in known if f"{place.partition('.')[2]}.{name}" not in fork_fields()]
+    forks = f", and {len(known) - len(own)} of Caffe's forks (docs/FORKS.md)" if len(own) < len(known) else ""
+    return f"{said}{nearest(wrong, known)} Known {kind}: {', '.join(own)}{forks}."
 
 
 def nearest(wrong: str, known: Iterable[str]) -> str:
