@@ -41,7 +41,7 @@ NET     ?=
 #     TRUNK is alexnet, caffenet, vgg16 or resnet50; WEIGHTS a .caffemodel to start from, layers taken by name
 TRUNK   ?= alexnet
 WEIGHTS ?=
-# --- gamma: SCHEME is one of python/multiweight/schemes.py (ones, proportion, smoothed, ..., uncertainty, dwa), a CSV of
+# --- gamma: SCHEME is one of python/multiweight/gamma/schemes.py (ones, proportion, smoothed, ..., uncertainty, dwa), a CSV of
 #     group,gamma, or module:function; C its constant; OBJECTIVE is sigmoid, focal or asymmetric ---
 SCHEME  ?=
 C       ?=

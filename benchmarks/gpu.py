@@ -19,7 +19,7 @@ import common
 import feeding
 import torch
 
-from caffe_torch.precision import NAMES
+from caffe_torch.runtime.precision import NAMES
 
 
 def main() -> int:

@@ -12,7 +12,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
-from multiweight import eclothing, measures, retrieval, uncertainty  # noqa: E402
+from multiweight.evaluate import intervals, measures  # noqa: E402
+from multiweight.paper import eclothing  # noqa: E402
+from multiweight.retrieval import nearest  # noqa: E402
 
 
 def main() -> int:
@@ -28,7 +30,7 @@ def main() -> int:
         size = catalog.group(group).size
         # Common labels are much more common than rare ones, as in shops.
         labels[rows, catalog.slices[group].start + (size * generator.random(len(rows)) ** 3).astype(int)] = True
-    indices = retrieval.random_k(args.n, 50, 1)
+    indices = nearest.random_k(args.n, 50, 1)
     slices = [catalog.slices[name] for name in catalog.names]
 
     def timed(name: str, work: object) -> object:
@@ -40,7 +42,7 @@ def main() -> int:
     print(f"{args.n:,} images, {len(slices)} groups, {catalog.size} labels, lists of 50")
     found: measures.Scores = timed("AP, precision, recall, NDCG", lambda: measures.score(labels, slices, indices))  # type: ignore
     timed("AP by min(all, k)", lambda: measures.score(labels, slices, indices, "min"))
-    timed("bootstrap, 1,000 resamples", lambda: uncertainty.bootstrap(found.ap))
+    timed("bootstrap, 1,000 resamples", lambda: intervals.bootstrap(found.ap))
     try:
         import torch
         import torchmetrics

@@ -25,13 +25,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 
-from multiweight import engine, records, steps  # noqa: E402
-from multiweight.catalog import Catalog  # noqa: E402
-from multiweight.lmdb_pair import decode  # noqa: E402
-from multiweight.lmdb_writer import items  # noqa: E402
-from multiweight.pack_chunks import cores  # noqa: E402
-from multiweight.records import Record  # noqa: E402
-from multiweight.runs import REPOSITORY, Dataset  # noqa: E402
+from multiweight.base import done, engine  # noqa: E402
+from multiweight.base.paths import REPOSITORY, Dataset  # noqa: E402
+from multiweight.pack.chunks import cores  # noqa: E402
+from multiweight.pack.reader import decode  # noqa: E402
+from multiweight.pack.writer import items  # noqa: E402
+from multiweight.records import records  # noqa: E402
+from multiweight.records.catalog import Catalog  # noqa: E402
+from multiweight.records.records import Record  # noqa: E402
 
 PHOTOS, WIDTH, HEIGHT, SIZE, DRAWN = 3781, 400, 533, 256, 200
 GROUPS = {"Colour": [f"c{n}" for n in range(45)], "Type": [f"t{n}" for n in range(90)]}
@@ -70,7 +71,7 @@ def dataset(runs: Path, name: str, folder: Path, images: int, width: int, height
 
     records.write(made.split("train"), rows(0, images - 10))
     records.write(made.split("test"), rows(images - 10, images))
-    steps.write(made.data / "import.json", {"folder": str(folder), "source": "records"}, {})
+    done.write(made.data / "import.json", {"folder": str(folder), "source": "records"}, {})
     return made
 
 
@@ -171,7 +172,7 @@ def scaling(work: Path) -> None:
     for encoding in ([], ["--encoded", "jpg"]):
         for threads in counts:
             pack(made, "--size", str(SIZE), "--threads", str(threads), *encoding)
-            seconds = steps.read(made.info)["seconds"]
+            seconds = done.read(made.info)["seconds"]
             print(
                 f"  {'JPEG' if encoding else 'raw':<5} {threads:>2} threads {PHOTOS / seconds:8.0f} images/s",
                 flush=True,

@@ -74,10 +74,10 @@ def child(args: argparse.Namespace) -> None:
     else:
         import torch  # noqa: F401  # as FAISS, loaded before the clock starts
 
-        from multiweight import retrieval
+        from multiweight.retrieval import nearest
 
         used = [time.time(), time.process_time()]
-        indices, scores = retrieval.top_k(x, args.k, threads=args.threads, device="cpu")
+        indices, scores = nearest.top_k(x, args.k, threads=args.threads, device="cpu")
     seconds, processor = time.time() - used[0], time.process_time() - used[1]
     np.savez(Path(folder) / f"{which}.npz", indices=indices, scores=scores)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
@@ -104,9 +104,9 @@ def main() -> int:
         child(args)
         return 0
     if args.features:
-        from multiweight import features
+        from multiweight.features import extraction
 
-        x = features.load(args.features).values[: args.n]
+        x = extraction.load(args.features).values[: args.n]
         what = f"{args.features}"
     else:
         x, what = generated(args.n, args.d, args.kind), f"generated ({args.kind})"

@@ -40,8 +40,8 @@ def parser() -> argparse.ArgumentParser:
 
 
 def child(args: argparse.Namespace) -> None:
-    from multiweight.neighbours import plan, search
-    from multiweight.neighbours.rows import Rows
+    from multiweight.retrieval import plan, search
+    from multiweight.retrieval.rows import Rows
 
     times: dict[str, list[float]] = {}
 
@@ -72,7 +72,7 @@ def main() -> int:
     if args.child:
         child(args)
         return 0
-    from multiweight.neighbours import plan
+    from multiweight.retrieval import plan
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "features.h5"

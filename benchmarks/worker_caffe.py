@@ -41,7 +41,7 @@ def main(module, solver_path, mode="cpu"):
     synchronize = lambda: None  # noqa: E731
     if mode == "gpu":
         caffe.set_mode_gpu()
-        synchronize = importlib.import_module(module + ".device").synchronize
+        synchronize = importlib.import_module(module + ".runtime.device").synchronize
     else:
         caffe.set_mode_cpu()
     solver = caffe.get_solver(solver_path)

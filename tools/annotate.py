@@ -10,9 +10,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
-from multiweight import annotation, engine, recognition, transform  # noqa: E402
-from multiweight.errors import UserError, run_tool  # noqa: E402
-from multiweight.runs import Dataset  # noqa: E402
+from multiweight.base import engine  # noqa: E402
+from multiweight.base.errors import UserError, run_tool  # noqa: E402
+from multiweight.base.paths import Dataset  # noqa: E402
+from multiweight.evaluate import recognition  # noqa: E402
+from multiweight.features import transform  # noqa: E402
+from multiweight.query import annotation  # noqa: E402
 
 
 def parser() -> argparse.ArgumentParser:

@@ -12,10 +12,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
-from multiweight import labelling, mining  # noqa: E402
+from multiweight.base.errors import UserError, run_tool  # noqa: E402
 from multiweight.datasets import shop_table  # noqa: E402
-from multiweight.errors import UserError, run_tool  # noqa: E402
-from multiweight.keywords import Keywords  # noqa: E402
+from multiweight.text import labelling, mining  # noqa: E402
+from multiweight.text.keywords import Keywords  # noqa: E402
 
 
 def parser() -> argparse.ArgumentParser:

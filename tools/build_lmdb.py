@@ -12,9 +12,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
-from multiweight import bad_images, engine, images, packing, records  # noqa: E402
-from multiweight.errors import run_tool  # noqa: E402
-from multiweight.runs import Dataset  # noqa: E402
+from multiweight.base import engine  # noqa: E402
+from multiweight.base.errors import run_tool  # noqa: E402
+from multiweight.base.paths import Dataset  # noqa: E402
+from multiweight.pack import packing  # noqa: E402
+from multiweight.photos import images  # noqa: E402
+from multiweight.records import bad_images, records  # noqa: E402
 
 DEFAULTS = packing.DEFAULTS
 

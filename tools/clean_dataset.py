@@ -12,9 +12,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
-from multiweight import cleaning  # noqa: E402
-from multiweight.errors import run_tool  # noqa: E402
-from multiweight.runs import Dataset  # noqa: E402
+from multiweight.base.errors import run_tool  # noqa: E402
+from multiweight.base.paths import Dataset  # noqa: E402
+from multiweight.prepare import cleaning  # noqa: E402
 
 DEFAULTS = cleaning.DEFAULTS
 

@@ -11,11 +11,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
 import os  # noqa: E402
 
-from multiweight import dataset_statistics, records, steps  # noqa: E402
-from multiweight.catalog import Catalog  # noqa: E402
-from multiweight.errors import run_tool  # noqa: E402
-from multiweight.runs import Dataset  # noqa: E402
-from multiweight.split import PARTS  # noqa: E402
+from multiweight.base import done  # noqa: E402
+from multiweight.base.errors import run_tool  # noqa: E402
+from multiweight.base.paths import Dataset  # noqa: E402
+from multiweight.prepare import statistics  # noqa: E402
+from multiweight.prepare.split import PARTS  # noqa: E402
+from multiweight.records import records  # noqa: E402
+from multiweight.records.catalog import Catalog  # noqa: E402
 
 
 def parser() -> argparse.ArgumentParser:
@@ -36,13 +38,13 @@ def main() -> int:
     files = {part: dataset.split(part) for part in PARTS}
     if not all(path.exists() for path in files.values()):
         files = {"all": dataset.records}
-    parts = {part: dataset_statistics.count(records.read(path, catalog), catalog) for part, path in files.items()}
+    parts = {part: statistics.count(records.read(path, catalog), catalog) for part, path in files.items()}
     first = next(iter(parts.values()))
-    dataset_statistics.chart(first, figure, dataset.name)
-    text = dataset_statistics.markdown(dataset.name, parts, Path(os.path.relpath(figure, page.parent)).as_posix())
+    statistics.chart(first, figure, dataset.name)
+    text = statistics.markdown(dataset.name, parts, Path(os.path.relpath(figure, page.parent)).as_posix())
     page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text(text, encoding="utf-8")
-    steps.write(dataset.data / "statistics.json", {}, parts)
+    done.write(dataset.data / "statistics.json", {}, parts)
     sizes = ", ".join(f"{part} {found['images']} images" for part, found in parts.items())
     print(f"wrote {page} and {figure}: {sizes}, {first['groups']} groups, {first['labels']} labels")
     return 0

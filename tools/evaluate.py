@@ -9,9 +9,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
-from multiweight import engine, evaluation, measures, retrieval, steps  # noqa: E402
-from multiweight.errors import UserError, run_tool  # noqa: E402
-from multiweight.runs import RANDOM, UNTRAINED, Dataset, Run  # noqa: E402
+from multiweight.base import done, engine  # noqa: E402
+from multiweight.base.errors import UserError, run_tool  # noqa: E402
+from multiweight.base.paths import RANDOM, UNTRAINED, Dataset, Run  # noqa: E402
+from multiweight.evaluate import evaluation, measures  # noqa: E402
+from multiweight.retrieval import nearest  # noqa: E402
 
 
 def parser() -> argparse.ArgumentParser:
@@ -21,8 +23,8 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--variant", action="append", help="a run with features.h5; may be given several times")
     p.add_argument("--all", action="store_true", help="every run of the dataset that has features.h5")
     p.add_argument("--random", action="store_true", help="a random ranking, as variant random")
-    p.add_argument("--k", type=int, default=retrieval.DEFAULT_K, help="length of a result list, images (R of Eq. 10)")
-    p.add_argument("--metric", choices=retrieval.METRICS, default="cosine", help="similarity of two features")
+    p.add_argument("--k", type=int, default=nearest.DEFAULT_K, help="length of a result list, images (R of Eq. 10)")
+    p.add_argument("--metric", choices=nearest.METRICS, default="cosine", help="similarity of two features")
     p.add_argument(
         "--denominator",
         choices=measures.DENOMINATORS,
@@ -35,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
         default="all",
         help="what is searched for a group's queries: all test images, or those with a label of the group",
     )
-    p.add_argument("--memory", type=int, default=retrieval.DEFAULT_MEMORY >> 20, help="bound of the search, MB")
+    p.add_argument("--memory", type=int, default=nearest.DEFAULT_MEMORY >> 20, help="bound of the search, MB")
     p.add_argument("--float16", action="store_true", help="tell what storing the features as float16 would change")
     p.add_argument("--seed", type=int, default=1, help="seed of the random ranking")
     return p
@@ -66,7 +68,7 @@ def main() -> int:
 
 
 def show(run: Run) -> None:
-    found = steps.read(run.evaluation)
+    found = done.read(run.evaluation)
     width = max(len(name) for name in found["groups"])
     print(f"{run.variant}: mAP@{found['k']} in percent ({found['metric']}, denominator {found['denominator']})")
     for name, values in found["groups"].items():

@@ -10,9 +10,11 @@ from types import ModuleType
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
-from multiweight import engine, features, image_source, transform  # noqa: E402
-from multiweight.errors import UserError, run_tool  # noqa: E402
-from multiweight.runs import UNTRAINED, Dataset  # noqa: E402
+from multiweight.base import engine  # noqa: E402
+from multiweight.base.errors import UserError, run_tool  # noqa: E402
+from multiweight.base.paths import UNTRAINED, Dataset  # noqa: E402
+from multiweight.features import extraction, transform  # noqa: E402
+from multiweight.photos import image_source  # noqa: E402
 
 
 def parser() -> argparse.ArgumentParser:
@@ -67,14 +69,14 @@ def main() -> int:
     print(f"{engine.describe(caffe)} on {engine.use_device(caffe, args.gpu)}")
     common = dict(batch=args.batch, seed=args.seed, views=args.views, half=args.float16, show=True)
     if all(free):
-        done = features.extract(
+        done = extraction.extract(
             caffe,
             args.deploy,
             images_of(caffe, args),
             args.output,
             weights=args.weights,
             mean=args.mean,
-            blob=args.blob or features.DEFAULT_BLOB,
+            blob=args.blob or extraction.DEFAULT_BLOB,
             **common,
         )
         say(args.output, args.output, done)
@@ -82,10 +84,10 @@ def main() -> int:
     dataset = Dataset(args.dataset, args.runs)
     for variant in variants:
         run = dataset.run(variant)
-        done = features.extract_run(caffe, run, blob=args.blob, iteration=args.iteration, **common)
+        done = extraction.extract_run(caffe, run, blob=args.blob, iteration=args.iteration, **common)
         say(variant, run.features, done)
         if args.probabilities:
-            done = features.extract_run(caffe, run, iteration=args.iteration, outputs=True, **common)
+            done = extraction.extract_run(caffe, run, iteration=args.iteration, outputs=True, **common)
             say(variant, run.probabilities, done)
     return 0
 
@@ -103,9 +105,9 @@ def say(name: object, path: Path, done: bool) -> None:
     if not done:
         print(f"{name}: skipped, {path} holds the features of these weights already")
         return
-    found = features.load(path)
+    found = extraction.load(path)
     print(f"{name}: wrote {path}, {found.values.shape[0]} images x {found.values.shape[1]} values")
-    zero = features.zero_keys(found)
+    zero = extraction.zero_keys(found)
     if zero:
         named = ", ".join(zero[:5])
         print(f"{name}: warning: {len(zero)} image(s) have features of zeros alone: {named}", file=sys.stderr)

@@ -9,12 +9,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
-from multiweight import engine, net_settings, recipe_files, recipes, schemes, solvers, trunks  # noqa: E402
-from multiweight.errors import UserError, run_tool  # noqa: E402
+from multiweight.base import engine  # noqa: E402
+from multiweight.base.errors import UserError, run_tool  # noqa: E402
+from multiweight.base.paths import REPOSITORY, Dataset  # noqa: E402
+from multiweight.gamma import schemes  # noqa: E402
 from multiweight.layers import objectives  # noqa: E402
-from multiweight.runs import REPOSITORY, Dataset  # noqa: E402
+from multiweight.nets import recipe_files, recipes, settings, solvers, trunks  # noqa: E402
 
-DEFAULTS = net_settings.NetSettings()
+DEFAULTS = settings.NetSettings()
 TASK_FLAGS = ("branch", "tasks", "task_units", "task_lr", "task_decay", "decay_by_gamma", "gamma_on")
 
 
@@ -56,7 +58,7 @@ def parser() -> argparse.ArgumentParser:
 
     n = p.add_argument_group("net")
     n.add_argument(
-        "--loss", choices=net_settings.LOSSES, default="python", help="Python layer, or Caffe's own loss a group"
+        "--loss", choices=settings.LOSSES, default="python", help="Python layer, or Caffe's own loss a group"
     )
     n.add_argument(
         "--size", type=int, help="side of the packed images, pixels (default: as packed; another is an error)"
@@ -67,10 +69,10 @@ def parser() -> argparse.ArgumentParser:
     n.add_argument("--trunk", choices=tuple(trunks.TRUNKS), default="alexnet", help="the layers all tasks share")
     n.add_argument("--width", type=float, default=1.0, help="factor on channels and units of the trunk")
     n.add_argument(
-        "--branch", choices=net_settings.BRANCHES, default="fc8", help="first layer that each task has for itself"
+        "--branch", choices=settings.BRANCHES, default="fc8", help="first layer that each task has for itself"
     )
     n.add_argument(
-        "--tasks", choices=net_settings.TASKS, default="group", help="a task a group, or two: types, attributes"
+        "--tasks", choices=settings.TASKS, default="group", help="a task a group, or two: types, attributes"
     )
     n.add_argument(
         "--task-units", type=int, help="units of a task's own fc6, fc7 (default: the trunk's, divided by the tasks)"

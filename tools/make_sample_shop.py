@@ -9,10 +9,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
-from multiweight.datasets import sample_shop  # noqa: E402
-from multiweight.errors import run_tool  # noqa: E402
+from multiweight.base.errors import run_tool  # noqa: E402
+from multiweight.datasets.sample_shop import shop  # noqa: E402
 
-DEFAULTS = sample_shop.ShopSettings()
+DEFAULTS = shop.ShopSettings()
 
 
 def parser() -> argparse.ArgumentParser:
@@ -35,11 +35,11 @@ def parser() -> argparse.ArgumentParser:
 
 def main() -> int:
     args = parser().parse_args()
-    settings = sample_shop.ShopSettings(**{name: getattr(args, name) for name in sample_shop.ShopSettings._fields})
+    settings = shop.ShopSettings(**{name: getattr(args, name) for name in shop.ShopSettings._fields})
     print(
         f"draw {args.products} products into {args.folder}; labels {args.wrong:.0%} wrong, {args.missing:.0%} missing"
     )
-    found, done = sample_shop.make(args.folder, settings, args.overwrite)
+    found, done = shop.make(args.folder, settings, args.overwrite)
     print(
         f"{'drawn' if done else 'skipped, already drawn:'} {found['photos']} photos of {found['products']} products, "
         f"{found['labels']} labels in {len(found['proportions'])} groups"

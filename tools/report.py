@@ -9,9 +9,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
-from multiweight import gallery, report, results  # noqa: E402
-from multiweight.errors import UserError, run_tool  # noqa: E402
-from multiweight.runs import Dataset  # noqa: E402
+from multiweight.base.errors import UserError, run_tool  # noqa: E402
+from multiweight.base.paths import Dataset  # noqa: E402
+from multiweight.report import gallery, report, results  # noqa: E402
 
 
 def parser() -> argparse.ArgumentParser:

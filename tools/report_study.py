@@ -9,7 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
-from multiweight.errors import run_tool  # noqa: E402
+from multiweight.base.errors import run_tool  # noqa: E402
 from multiweight.study import design, report  # noqa: E402
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
-from multiweight import engine  # noqa: E402
-from multiweight.errors import UserError, run_tool  # noqa: E402
+from multiweight.base import engine  # noqa: E402
+from multiweight.base.errors import UserError, run_tool  # noqa: E402
 from multiweight.study import design, order, parts, scheduler, trial  # noqa: E402
 from multiweight.study.design import Study  # noqa: E402
 from multiweight.study.order import Trial  # noqa: E402

@@ -9,10 +9,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
-from multiweight import engine, evaluation, records, search_page, shop_index  # noqa: E402
-from multiweight.catalog import Catalog  # noqa: E402
-from multiweight.errors import UserError, run_tool  # noqa: E402
-from multiweight.runs import Dataset  # noqa: E402
+from multiweight.base import engine  # noqa: E402
+from multiweight.base.errors import UserError, run_tool  # noqa: E402
+from multiweight.base.paths import Dataset  # noqa: E402
+from multiweight.evaluate import evaluation  # noqa: E402
+from multiweight.query import index as shop_index
+from multiweight.query import search_page  # noqa: E402
+from multiweight.records import records  # noqa: E402
+from multiweight.records.catalog import Catalog  # noqa: E402
 
 
 def parser() -> argparse.ArgumentParser:

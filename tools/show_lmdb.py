@@ -9,10 +9,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
-from multiweight import contact_sheet, engine  # noqa: E402
-from multiweight.errors import run_tool  # noqa: E402
-from multiweight.runs import Dataset  # noqa: E402
-from multiweight.split import PARTS  # noqa: E402
+from multiweight.base import engine  # noqa: E402
+from multiweight.base.errors import run_tool  # noqa: E402
+from multiweight.base.paths import Dataset  # noqa: E402
+from multiweight.pack import contact_sheet  # noqa: E402
+from multiweight.prepare.split import PARTS  # noqa: E402
 
 
 def parser() -> argparse.ArgumentParser:

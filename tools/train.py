@@ -11,9 +11,10 @@ from types import ModuleType
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
-from multiweight import engine, training  # noqa: E402
-from multiweight.errors import UserError, run_tool  # noqa: E402
-from multiweight.runs import Dataset  # noqa: E402
+from multiweight.base import engine  # noqa: E402
+from multiweight.base.errors import UserError, run_tool  # noqa: E402
+from multiweight.base.paths import Dataset  # noqa: E402
+from multiweight.train import training  # noqa: E402
 
 
 def parser() -> argparse.ArgumentParser:

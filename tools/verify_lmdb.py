@@ -9,9 +9,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
-from multiweight import engine, steps, verifying  # noqa: E402
-from multiweight.errors import run_tool  # noqa: E402
-from multiweight.runs import Dataset  # noqa: E402
+from multiweight.base import done, engine  # noqa: E402
+from multiweight.base.errors import run_tool  # noqa: E402
+from multiweight.base.paths import Dataset  # noqa: E402
+from multiweight.pack import verifying  # noqa: E402
 
 
 def parser() -> argparse.ArgumentParser:
@@ -34,7 +35,7 @@ def main() -> int:
     for part, result in found.items():
         if result["duplicates"]:
             print(f"  {part}: {result['duplicates']} images have the bytes of an earlier one")
-    in_both = steps.read(dataset.data / verifying.MARK)["in_both"]
+    in_both = done.read(dataset.data / verifying.MARK)["in_both"]
     if in_both:
         print(f"  {in_both} test images have the bytes of a training image: tools/split.py --dedupe keeps them apart")
     sizes = ", ".join(f"{part} {result['images']} images" for part, result in found.items())

@@ -34,7 +34,7 @@ def main(argv: list[str]) -> int | None:
         print(_USAGE)
         return 0
     if argv[0] in (*_COMMANDS, "-version", "--version"):
-        return importlib.import_module("caffe_torch.cli").main(argv)
+        return importlib.import_module("caffe_torch.cli.command").main(argv)
     importlib.import_module("caffe_torch")
     # Processes that the program starts by multiprocessing inherit sys.path, and with it a `caffe` to import.
     shim = os.path.join(os.path.dirname(os.path.abspath(__file__)), "shim")

@@ -1,10 +1,14 @@
 """The names that pycaffe's compiled module has."""
 
-from caffe_torch.blob import Blob
-from caffe_torch.device import set_device, set_mode_cpu, set_mode_gpu
+from caffe_torch.blob.blob import Blob
 from caffe_torch.layers.base import REGISTRY as _REGISTRY
-from caffe_torch.log import init_log
-from caffe_torch.nccl import (
+from caffe_torch.layers.pylayer import BlobVec, Layer
+from caffe_torch.net.net import Net
+from caffe_torch.runtime.device import set_device, set_mode_cpu, set_mode_gpu
+from caffe_torch.runtime.log import init_log
+from caffe_torch.runtime.rng import seed as set_random_seed
+from caffe_torch.runtime.timer import Timer
+from caffe_torch.solver.nccl import (
     NCCL,
     has_nccl,
     set_multiprocess,
@@ -13,10 +17,7 @@ from caffe_torch.nccl import (
     solver_count,
     solver_rank,
 )
-from caffe_torch.net import Net
-from caffe_torch.pylayer import BlobVec, Layer
-from caffe_torch.rng import seed as set_random_seed
-from caffe_torch.solver import (
+from caffe_torch.solver.solver import (
     AdaDeltaSolver,
     AdaGradSolver,
     AdamSolver,
@@ -26,9 +27,8 @@ from caffe_torch.solver import (
     Solver,
     get_solver,
 )
-from caffe_torch.timer import Timer
 
-from caffe_torch import log  # isort: skip
+from caffe_torch.runtime import log  # isort: skip
 
 __version__ = "1.0.0"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from caffe_torch import io
-from caffe_torch.net import Net
+from caffe_torch.net.net import Net
 from caffe_torch.proto.caffe_pb2 import TEST
 
 

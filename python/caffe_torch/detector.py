@@ -10,7 +10,7 @@ import numpy as np
 
 from caffe_torch import io
 from caffe_torch.errors import CaffeError
-from caffe_torch.net import Net
+from caffe_torch.net.net import Net
 from caffe_torch.proto.caffe_pb2 import TEST
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from caffe_torch.errors import CaffeError, CaffeValueError
-from caffe_torch.lazy import Lazy
+from caffe_torch.input.resize import resize_image
 from caffe_torch.proto import caffe_pb2
-from caffe_torch.resize import resize_image
+from caffe_torch.runtime.lazy import Lazy
 
 if TYPE_CHECKING:
     import cv2

@@ -11,7 +11,9 @@ import pytest
 from commands import PYTHON
 
 import caffe_torch as caffe
-from caffe_torch import CaffeError, cli, hdf5, wire
+from caffe_torch import CaffeError
+from caffe_torch.cli import command
+from caffe_torch.files import hdf5, wire
 from caffe_torch.proto import caffe_pb2
 
 FC = """layer { name: "x" type: "DummyData" top: "x"
@@ -299,7 +301,7 @@ def test_nan_in_weights_is_named(tmp_path, capsys):
         f'net: "{tmp_path}/n.prototxt" base_lr: 1 lr_policy: "fixed" max_iter: 3 snapshot: 1'
     )
     for flags in (["train", f"--solver={tmp_path}/s.prototxt"], ["test", f"--model={tmp_path}/n.prototxt"]):
-        assert cli.main([*flags, f"--weights={tmp_path}/w.caffemodel"]) == 1
+        assert command.main([*flags, f"--weights={tmp_path}/w.caffemodel"]) == 1
         said = capsys.readouterr().err.splitlines()
         assert "the loss is nan" in said[-1] and "parameter 0 of layer 'fc' holds NaN" in said[-1]
     assert not list(tmp_path.glob("*.solverstate"))

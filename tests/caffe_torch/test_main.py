@@ -93,8 +93,8 @@ def test_a_first_word_of_the_caffe_command_goes_to_it_whatever_files_there_are(t
     (tmp_path / "train").write_text("raise SystemExit('the file was run')")
     monkeypatch.chdir(tmp_path)
     given = []
-    command = type(sys)("caffe_torch.cli")
+    command = type(sys)("caffe_torch.cli.command")
     command.main = lambda argv: given.append(argv) or 5
-    monkeypatch.setitem(sys.modules, "caffe_torch.cli", command)
+    monkeypatch.setitem(sys.modules, "caffe_torch.cli.command", command)
     assert entry.main(["train", "--solver=s.prototxt"]) == 5
     assert given == [["train", "--solver=s.prototxt"]]

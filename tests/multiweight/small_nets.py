@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from multiweight import engine, nets, prototxt_text
-from multiweight.catalog import Catalog
-from multiweight.net_settings import DataPaths, NetSettings
+from multiweight.base import engine
+from multiweight.nets import nets, prototxt_text
+from multiweight.nets.settings import DataPaths, NetSettings
+from multiweight.records.catalog import Catalog
 
 CATALOG = Catalog.from_dict(
     {

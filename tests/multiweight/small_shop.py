@@ -6,12 +6,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from multiweight import datasets, engine, packing, split
-from multiweight.datasets import sample_shop
-from multiweight.progress import quiet
-from multiweight.runs import Dataset
+from multiweight.base import engine
+from multiweight.base.paths import Dataset
+from multiweight.base.progress import quiet
+from multiweight.datasets import importing
+from multiweight.datasets.sample_shop import shop
+from multiweight.pack import packing
+from multiweight.prepare import split
 
-SETTINGS = sample_shop.ShopSettings(products=30, size=64)
+SETTINGS = shop.ShopSettings(products=30, size=64)
 
 
 def caffe() -> ModuleType:
@@ -19,13 +22,13 @@ def caffe() -> ModuleType:
 
 
 def drawn(folder: Path) -> Path:
-    sample_shop.make(folder / "shop", SETTINGS, progress=quiet)
+    shop.make(folder / "shop", SETTINGS, progress=quiet)
     return folder / "shop"
 
 
 def split_shop(folder: Path) -> Dataset:
     dataset = Dataset("shop", folder / "runs")
-    datasets.import_dataset(dataset, drawn(folder), progress=quiet)
+    importing.import_dataset(dataset, drawn(folder), progress=quiet)
     split.split_dataset(dataset)
     return dataset
 

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from multiweight.runs import Dataset
+from multiweight.base.paths import Dataset
 
 # Names as in the paper, names that are not, and one that Markdown would take for emphasis.
 PROPORTIONS = {"Sleeve": 0.3, "Color": 1.0, "Collar": 0.1, "odd_name": 0.01, "Empty": 0.001}

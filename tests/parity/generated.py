@@ -9,11 +9,13 @@ import numpy as np
 from files import picture, vector, write_lmdb
 
 import caffe_torch
-from caffe_torch import io, prototxt
+from caffe_torch import io
+from caffe_torch.files import prototxt
 from caffe_torch.proto import caffe_pb2
-from multiweight import nets, prototxt_text, recipes, solvers, weights
-from multiweight.catalog import Catalog
-from multiweight.net_settings import DataPaths, NetSettings
+from multiweight.gamma import weights
+from multiweight.nets import nets, prototxt_text, recipes, solvers
+from multiweight.nets.settings import DataPaths, NetSettings
+from multiweight.records.catalog import Catalog
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CATALOG = Catalog.from_dict(

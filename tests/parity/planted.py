@@ -16,7 +16,7 @@ import pair
 import runner
 
 from caffe_torch.layers import inner_product, losses, lrn, pooling
-from caffe_torch.solver import Solver
+from caffe_torch.solver.solver import Solver
 
 FAULTS: dict[str, Callable[[], None]] = {}
 

@@ -14,7 +14,8 @@ from typing import Any
 
 from google.protobuf import text_format
 
-from caffe_torch import netparam, prototxt
+from caffe_torch.files import prototxt
+from caffe_torch.net import phase_rules
 from caffe_torch.proto import caffe_pb2
 
 BATCH = 2
@@ -41,8 +42,8 @@ class Published:
     def net(self, source: Path) -> Any:
         """The NetParameter of this phase with the replacements made."""
         param = prototxt.read_net(source / self.path)
-        param.state.CopyFrom(netparam.state(self.phase, 0, self.stages))
-        net = netparam.filter_net(param)
+        param.state.CopyFrom(phase_rules.state(self.phase, 0, self.stages))
+        net = phase_rules.filter_net(param)
         layers = list(net.layer)
         del net.layer[:]
         for layer in layers:

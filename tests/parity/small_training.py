@@ -7,7 +7,7 @@ from pathlib import Path
 import lmdb
 import numpy as np
 
-from caffe_torch import wire
+from caffe_torch.files import wire
 from caffe_torch.proto import caffe_pb2
 
 NET = """name: "small"

@@ -14,14 +14,17 @@ from deviations import Table
 from pair import ENGINES, Pair, Result
 
 import caffe_torch
-from caffe_torch import wire
+from caffe_torch.files import wire
 from caffe_torch.proto import caffe_pb2
-from multiweight import datasets, packing, records, split
-from multiweight.catalog import Catalog
-from multiweight.datasets import sample_shop
-from multiweight.lmdb_pair import LmdbPair
-from multiweight.progress import quiet
-from multiweight.runs import Dataset
+from multiweight.base.paths import Dataset
+from multiweight.base.progress import quiet
+from multiweight.datasets import importing
+from multiweight.datasets.sample_shop import shop
+from multiweight.pack import packing
+from multiweight.pack.reader import LmdbPair
+from multiweight.prepare import split
+from multiweight.records import records
+from multiweight.records.catalog import Catalog
 
 SECTION = "Files both ways"
 FORWARD = {"top": "values", "diff": "values", "param_diff": "values", "param": "values"}
@@ -75,7 +78,7 @@ ENCODINGS = ("raw", "jpg")
 def packed(pair: Pair, encoding: str) -> Dataset:
     """The drawn shop, packed by the toolkit."""
     dataset = Dataset(encoding, pair.files / "runs")
-    datasets.import_dataset(dataset, pair.files / "shop", progress=quiet)
+    importing.import_dataset(dataset, pair.files / "shop", progress=quiet)
     split.split_dataset(dataset)
     packing.pack(caffe_torch, dataset, packing.Settings(size=SIDE, encoding=encoding), progress=quiet)
     return dataset
@@ -98,7 +101,7 @@ def reads(name: str, lmdb: str, mean: str, crop: int = CROP) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def packs(pair: Pair) -> dict[str, Dataset]:
-    sample_shop.make(pair.files / "shop", sample_shop.ShopSettings(products=16, size=64), progress=quiet)
+    shop.make(pair.files / "shop", shop.ShopSettings(products=16, size=64), progress=quiet)
     return {encoding: packed(pair, encoding) for encoding in ENCODINGS}
 
 

@@ -8,9 +8,9 @@ import pytest
 from google.protobuf import text_format
 from workshop import Workshop
 
-from caffe_torch import prototxt, wire
+from caffe_torch.files import prototxt, wire
+from caffe_torch.files.upgrade import upgrade_net
 from caffe_torch.proto import caffe_pb2
-from caffe_torch.upgrade import upgrade_net
 
 NETS = {
     "v0_lenet": old_nets.V0_LENET,

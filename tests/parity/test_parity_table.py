@@ -8,7 +8,7 @@ from pathlib import Path
 from cases import CASES
 from test_solver_runs import ITERATIONS, RUNS, SETTINGS
 
-from multiweight import recipes
+from multiweight.nets import recipes
 
 TABLE = Path(__file__).resolve().parents[2] / "docs" / "PARITY_TABLE.md"
 

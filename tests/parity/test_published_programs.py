@@ -18,6 +18,7 @@ import pytest
 from published_programs import convert, here, other
 
 import caffe_torch
+from caffe_torch.files import prototxt
 from caffe_torch.proto import caffe_pb2
 
 DEPLOY = """
@@ -114,7 +115,7 @@ def test_draw(source: Path, tmp_path: Path) -> None:
 
 def same_nets(ours: Path, theirs: Path) -> None:
     """Two .prototxt hold the same net, and not an empty one."""
-    read = [caffe_torch.prototxt.parse(p.read_text(), caffe_pb2.NetParameter(), str(p)) for p in (ours, theirs)]
+    read = [prototxt.parse(p.read_text(), caffe_pb2.NetParameter(), str(p)) for p in (ours, theirs)]
     assert read[0] == read[1] and len(read[0].layer) > 5
 
 

@@ -10,8 +10,8 @@ from deviations import Table
 from pair import ENGINES, Pair, Result
 
 import caffe_torch
-from multiweight import nets, prototxt_text
-from multiweight.net_settings import NetSettings
+from multiweight.nets import nets, prototxt_text
+from multiweight.nets.settings import NetSettings
 
 SECTION = "Schemes and objectives"
 ITERATIONS = 4 * generated.EPOCH

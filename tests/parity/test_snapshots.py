@@ -13,7 +13,8 @@ import pytest
 import small_training
 from workshop import Workshop
 
-from caffe_torch import cli, wire
+from caffe_torch.cli import command
+from caffe_torch.files import wire
 from caffe_torch.proto import caffe_pb2
 
 KINDS = {
@@ -33,7 +34,7 @@ def ours(folder: Path, *flags: str) -> str:
     log = io.StringIO()
     try:
         with contextlib.redirect_stderr(log):
-            status = cli.main(flags)
+            status = command.main(flags)
     finally:
         os.chdir(before)
     assert status == 0, log.getvalue()[-3000:]

@@ -11,9 +11,9 @@ import pytest
 from deviations import TOLERANCE, Table
 from pair import ENGINES, Pair, Result
 
-from caffe_torch import wire
-from caffe_torch.solver_rules import RULES
-from multiweight import prototxt_text, recipes
+from caffe_torch.files import wire
+from caffe_torch.solver.rules import RULES
+from multiweight.nets import prototxt_text, recipes
 
 ITERATIONS = 50
 COLUMNS = {"weights": "weights", "iteration": "weights", "history": "history"}

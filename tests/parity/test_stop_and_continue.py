@@ -15,8 +15,8 @@ import pytest
 from deviations import Table
 from pair import ENGINES, Pair
 
-from caffe_torch import wire
-from multiweight import prototxt_text
+from caffe_torch.files import wire
+from multiweight.nets import prototxt_text
 
 STOP, END = 4 * generated.EPOCH, 8 * generated.EPOCH
 TOLERANCE = 1e-3

@@ -14,9 +14,9 @@ from deviations import TOLERANCE, Table
 from pair import ENGINES, Pair, Result
 
 import caffe_torch
-from multiweight import nets, prototxt_text
-from multiweight.net_settings import HEADS, NetSettings
-from multiweight.trunks import TRUNKS
+from multiweight.nets import nets, prototxt_text
+from multiweight.nets.settings import HEADS, NetSettings
+from multiweight.nets.trunks import TRUNKS
 
 SECTION = "Trunks"
 BATCH_STATISTICS = "resnet50 multi_weight batch"

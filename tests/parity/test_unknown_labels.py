@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import original
 
-from multiweight import engine
-from multiweight.lmdb_pair import label_datum
-from multiweight.lmdb_writer import LmdbWriter
+from multiweight.base import engine
+from multiweight.pack.reader import label_datum
+from multiweight.pack.writer import LmdbWriter
 
 SIZES, GAMMA = [3, 1, 4], [1.0, 0.25, 0.0002]
 SCRIPT = Path(__file__).with_name("unknown_labels.py")

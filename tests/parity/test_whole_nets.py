@@ -11,9 +11,9 @@ import pytest
 from deviations import Table
 from pair import Pair
 
-from caffe_torch import netparam
+from caffe_torch.net import phase_rules
 from caffe_torch.proto import caffe_pb2
-from multiweight import prototxt_text, recipes
+from multiweight.nets import prototxt_text, recipes
 
 BATCH = 2
 TRUNK = ("data", "label", "conv1", "norm1", "conv2", "pool2", "conv5", "pool5", "fc6", "fc7")
@@ -30,7 +30,7 @@ def full_size(pair: Pair) -> str:
 def test_committed_net(method: str, full_size: str, pair: Pair, table: Table) -> None:
     net = generated.committed(method, full_size, BATCH)
     net.state.CopyFrom(caffe_pb2.NetState(phase=caffe_pb2.TEST))
-    kept = netparam.filter_net(net)
+    kept = phase_rules.filter_net(net)
     heads = [top for layer in kept.layer if layer.name.startswith("fc8") or "oss" in layer.type for top in layer.top]
     tops = [*TRUNK, *dict.fromkeys(heads), *(layer.top[0] for layer in kept.layer if layer.type == "Python")]
     net.ClearField("state")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from multiweight.runs import REPOSITORY
+from multiweight.base.paths import REPOSITORY
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "multiweight"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "multiweight" / "datasets"))

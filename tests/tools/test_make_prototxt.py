@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from multiweight.catalog import Catalog
-from multiweight.runs import REPOSITORY, Dataset
+from multiweight.base.paths import REPOSITORY, Dataset
+from multiweight.records.catalog import Catalog
 
 TOOL = REPOSITORY / "tools" / "make_prototxt.py"
 

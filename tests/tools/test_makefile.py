@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from multiweight.runs import REPOSITORY
+from multiweight.base.paths import REPOSITORY
 
 
 def make(*words: str) -> "subprocess.CompletedProcess[str]":

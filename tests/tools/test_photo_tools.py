@@ -12,10 +12,13 @@ import lmdb
 import numpy as np
 import pytest
 
-from multiweight import annotation, engine, features, shop_index
-from multiweight.catalog import Catalog
-from multiweight.errors import UserError
-from multiweight.runs import REPOSITORY, Dataset
+from multiweight.base import engine
+from multiweight.base.errors import UserError
+from multiweight.base.paths import REPOSITORY, Dataset
+from multiweight.features import extraction
+from multiweight.query import annotation
+from multiweight.query import index as shop_index
+from multiweight.records.catalog import Catalog
 
 NET = """
 layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: 8 dim: 8 } } }
@@ -63,7 +66,7 @@ def shop(tmp_path_factory):
             rows.append(f"{n:08d},{name}.jpg,p-{name},Hue={name}")
     environment.close()
     dataset.packed("test").write_text("\n".join(rows) + "\n")
-    features.extract_run(caffe, run)
+    extraction.extract_run(caffe, run)
     return caffe, dataset, run
 
 

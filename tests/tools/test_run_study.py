@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from multiweight import packing, records
-from multiweight.progress import quiet
-from multiweight.runs import REPOSITORY
+from multiweight.base.paths import REPOSITORY
+from multiweight.base.progress import quiet
+from multiweight.pack import packing
+from multiweight.records import records
 
 sys.path.insert(0, str(REPOSITORY / "tests" / "multiweight"))
 import small_shop  # noqa: E402

@@ -1,7 +1,10 @@
-"""Layer types, one module a family; importing this package fills the registry."""
+"""Layer types, one module a family; importing this package fills the registry.
+
+- ``sources/``: data layers
+"""
 
 import importlib
 import pkgutil
 
-for _module in pkgutil.iter_modules(__path__):
-    importlib.import_module(f"{__name__}.{_module.name}")
+for _module in pkgutil.walk_packages(__path__, __name__ + "."):
+    importlib.import_module(_module.name)

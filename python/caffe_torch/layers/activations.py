@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from caffe_torch.blob import Blob
-from caffe_torch.fillers import fill
+from caffe_torch.blob.blob import Blob
 from caffe_torch.layers.base import Layer, register
 from caffe_torch.layers.elementwise import ElementwiseLayer
+from caffe_torch.layers.fillers import fill
 
 
 @register("ReLU")

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from caffe_torch.blob import Blob
-from caffe_torch.fillers import fill
+from caffe_torch.blob.blob import Blob
 from caffe_torch.layers.base import FunctionLayer, register
+from caffe_torch.layers.fillers import fill
 from caffe_torch.layers.shapes import canonical_axis
 
 

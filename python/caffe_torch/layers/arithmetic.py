@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from caffe_torch.blob import Blob
+from caffe_torch.blob.blob import Blob
 from caffe_torch.layers.base import FunctionLayer, register
 from caffe_torch.layers.elementwise import ElementwiseLayer
 from caffe_torch.layers.shapes import canonical_axis

@@ -8,9 +8,9 @@ from typing import Any, Callable
 import torch
 from torch import Tensor
 
-from caffe_torch.blob import Blob
+from caffe_torch.blob.blob import Blob
 from caffe_torch.errors import CaffeError
-from caffe_torch.prototxt import nearest
+from caffe_torch.files.prototxt import nearest
 
 REGISTRY: dict[str, type[Layer]] = {}
 

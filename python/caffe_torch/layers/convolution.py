@@ -8,14 +8,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from caffe_torch import precision
-from caffe_torch.blob import Blob
-from caffe_torch.fillers import fill
+from caffe_torch.blob.blob import Blob
 from caffe_torch.layers import fourier
 from caffe_torch.layers.base import FunctionLayer, Layer, register
+from caffe_torch.layers.fillers import fill
 from caffe_torch.layers.images import parts
 from caffe_torch.layers.shapes import count
 from caffe_torch.layers.window import ConvolutionWindow
+from caffe_torch.runtime import precision
 
 #: Elements of a part of a batch that a thread takes, where its memory format has to change.
 _PART = 1 << 20

@@ -7,7 +7,7 @@ from typing import Callable
 import torch
 from torch import Tensor
 
-from caffe_torch.blob import Blob
+from caffe_torch.blob.blob import Blob
 from caffe_torch.layers.base import Layer, register
 from caffe_torch.proto import caffe_pb2
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from caffe_torch.blob import Blob
+from caffe_torch.blob.blob import Blob
 from caffe_torch.layers.base import FunctionLayer
 
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from caffe_torch.threads import share_out
+from caffe_torch.runtime.threads import share_out
 
 #: Complex products run that much slower than the direct convolution's, measured on AlexNet's layers.
 _SLOWDOWN = 2.2

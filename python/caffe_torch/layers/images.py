@@ -8,9 +8,9 @@ from typing import Callable
 import torch
 from torch import Tensor
 
-from caffe_torch import device
-from caffe_torch.array import Recipe
+from caffe_torch.blob.array import Recipe
 from caffe_torch.layers.shapes import count
+from caffe_torch.runtime import device
 
 #: Elements that a thread of a CPU takes at a time: few, for its buffers to stay in the caches, and many, for an
 #: operation to take longer than Python does to begin the next.

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor
 
-from caffe_torch import precision
-from caffe_torch.blob import Blob
-from caffe_torch.fillers import fill
+from caffe_torch.blob.blob import Blob
 from caffe_torch.layers.base import FunctionLayer, Layer, register
+from caffe_torch.layers.fillers import fill
 from caffe_torch.layers.shapes import canonical_axis, count
+from caffe_torch.runtime import precision
 
 
 @register("InnerProduct")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from caffe_torch import io, prototxt
-from caffe_torch.blob import Blob
+from caffe_torch import io
+from caffe_torch.blob.blob import Blob
+from caffe_torch.files import prototxt
 from caffe_torch.layers.base import register
 from caffe_torch.layers.loss_base import LossLayer
 from caffe_torch.layers.shapes import canonical_axis, count

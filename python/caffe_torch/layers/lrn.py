@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from caffe_torch.blob import Blob
+from caffe_torch.blob.blob import Blob
 from caffe_torch.layers.base import FunctionLayer, register
 from caffe_torch.layers.images import Images, parts
-from caffe_torch.threads import share_out
+from caffe_torch.runtime.threads import share_out
 
 
 def _rows(x: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from caffe_torch.blob import Blob
+from caffe_torch.blob.blob import Blob
 from caffe_torch.layers.base import register
 from caffe_torch.layers.elementwise import ElementwiseLayer
 

@@ -12,11 +12,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from caffe_torch import device
-from caffe_torch.blob import Blob
+from caffe_torch.blob.blob import Blob
 from caffe_torch.layers.base import FunctionLayer, Layer, register
 from caffe_torch.layers.images import Images, parts
-from caffe_torch.threads import share_out
+from caffe_torch.runtime import device
+from caffe_torch.runtime.threads import share_out
 
 Pair = tuple[int, int]
 

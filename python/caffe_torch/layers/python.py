@@ -6,8 +6,8 @@ import importlib
 import os
 from typing import Any
 
-from caffe_torch import pylayer
-from caffe_torch.blob import Blob
+from caffe_torch.blob.blob import Blob
+from caffe_torch.layers import pylayer
 from caffe_torch.layers.base import Layer, register
 
 #: Set by CAFFE_TORCH_FORBID_PYTHON=1: a .prototxt names modules to import, so it is code; this flag refuses that.

@@ -9,11 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from caffe_torch import device
-from caffe_torch.blob import Blob
-from caffe_torch.fillers import fill
+from caffe_torch.blob.blob import Blob
 from caffe_torch.layers.base import FunctionLayer, register
+from caffe_torch.layers.fillers import fill
 from caffe_torch.layers.shapes import count
+from caffe_torch.runtime import device
 
 
 def lstm_unit(cell: Tensor, gates: Tensor, cont: Tensor) -> tuple[Tensor, Tensor]:

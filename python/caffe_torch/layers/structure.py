@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from caffe_torch.blob import Blob
+from caffe_torch.blob.blob import Blob
 from caffe_torch.layers.base import FunctionLayer, Layer, register
 from caffe_torch.layers.shapes import canonical_axis, count
 

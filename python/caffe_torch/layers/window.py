@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from caffe_torch.blob import Blob
+from caffe_torch.blob.blob import Blob
 from caffe_torch.layers.base import Layer
 from caffe_torch.layers.shapes import canonical_axis
 

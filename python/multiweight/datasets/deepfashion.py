@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from multiweight.bad_images import BadImage
-from multiweight.catalog import Catalog
+from multiweight.base.errors import UserError
 from multiweight.datasets.loaded import Loaded
-from multiweight.errors import UserError
-from multiweight.records import ALL, MEMBER, Label, Record
+from multiweight.records.bad_images import BadImage
+from multiweight.records.catalog import Catalog
+from multiweight.records.records import ALL, MEMBER, Label, Record
 
 NAME = "deepfashion"
 LAYOUT = "Anno/list_attr_cloth.txt and its three sisters, Eval/list_eval_partition.txt, Img/img/ or Img/img.zip"

@@ -12,13 +12,13 @@ import zipfile
 from collections import Counter
 from pathlib import Path
 
-from multiweight.bad_images import BadImage
-from multiweight.catalog import Catalog
+from multiweight.base.errors import UserError
+from multiweight.base.paths import REPOSITORY
 from multiweight.datasets.loaded import Loaded
-from multiweight.errors import UserError
-from multiweight.keywords import Keywords
-from multiweight.records import MEMBER, Label, Record, table
-from multiweight.runs import REPOSITORY
+from multiweight.records.bad_images import BadImage
+from multiweight.records.catalog import Catalog
+from multiweight.records.records import MEMBER, Label, Record, table
+from multiweight.text.keywords import Keywords
 
 NAME = "fashion_product_images"
 LAYOUT = "styles.csv with images.zip or images/"

@@ -11,11 +11,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from multiweight.bad_images import BadImage
-from multiweight.catalog import Catalog
+from multiweight.base.errors import UserError
 from multiweight.datasets.loaded import Loaded
-from multiweight.errors import UserError
-from multiweight.records import Label, Record, table
+from multiweight.records.bad_images import BadImage
+from multiweight.records.catalog import Catalog
+from multiweight.records.records import Label, Record, table
 
 NAME = "imaterialist"
 LABEL_MAP = "iMat_fashion_2018_label_map_228.csv"

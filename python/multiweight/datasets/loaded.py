@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from multiweight.bad_images import BadImage
-from multiweight.catalog import Catalog
-from multiweight.records import Record
+from multiweight.records.bad_images import BadImage
+from multiweight.records.catalog import Catalog
+from multiweight.records.records import Record
 
 
 class Loaded(NamedTuple):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from multiweight import records
-from multiweight.catalog import Catalog
+from multiweight.base.errors import UserError
 from multiweight.datasets.loaded import Loaded
-from multiweight.errors import UserError
+from multiweight.records import records
+from multiweight.records.catalog import Catalog
 
 NAME = "records"
 LAYOUT = "records.csv, catalog.yaml, and the images or zip archives that records.csv names"

@@ -14,12 +14,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from multiweight.bad_images import BadImage
-from multiweight.catalog import Catalog
+from multiweight.base.errors import UserError
 from multiweight.datasets.loaded import Loaded
-from multiweight.errors import UserError
-from multiweight.keywords import Keywords
-from multiweight.records import ALL, Label, Record, by_kind, image_problem, table
+from multiweight.records.bad_images import BadImage
+from multiweight.records.catalog import Catalog
+from multiweight.records.records import ALL, Label, Record, by_kind, image_problem, table
+from multiweight.text.keywords import Keywords
 
 NAME = "shop"
 LAYOUT = "shop.csv or shop.jsonl with the columns image, product, text and/or label columns; keywords.yaml for texts"

@@ -1,5 +1,12 @@
 """A study: methods, seeds and datasets from one file, each at its own best rate, and what comes of it.
 
-``design`` reads the file, ``parts`` makes the data, ``order`` says what is to be run next, ``trial`` runs one,
-``scheduler`` runs them all, ``findings`` and ``report`` tell what was found.
+- ``design.py``: study.yaml read and checked
+- ``parts.py``: the data of each experiment
+- ``order.py``: which trial comes next
+- ``trial.py``: one training and its scores
+- ``scheduler.py``: all trials, several at a time
+- ``findings.py``: estimates, intervals and tests over trials
+- ``grid.py``: drawn shops by noise and imbalance
+- ``drawings.py``: figures
+- ``report.py``: tables and text of the study
 """

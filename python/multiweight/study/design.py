@@ -12,13 +12,15 @@ from typing import Any
 
 import yaml
 
-from multiweight import recipes, subsets, weights
-from multiweight.datasets import sample_shop
-from multiweight.datasets.sample_shop import ShopSettings
-from multiweight.errors import UserError
-from multiweight.net_settings import NetSettings
-from multiweight.runs import METHODS
-from multiweight.schemes import SCHEMES
+from multiweight.base.errors import UserError
+from multiweight.base.paths import METHODS
+from multiweight.datasets.sample_shop import shop as sample_shop
+from multiweight.datasets.sample_shop.shop import ShopSettings
+from multiweight.gamma import weights
+from multiweight.gamma.schemes import SCHEMES
+from multiweight.nets import recipes
+from multiweight.nets.settings import NetSettings
+from multiweight.prepare import subsets
 
 FILE = "study.yaml"
 _GAMMA = ("scheme", "c", "rescale")

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from matplotlib import ticker
 
-from multiweight.plot_style import MARKERS, colours, finish, plt, save
-from multiweight.results import NAMES
-from multiweight.runs import UNTRAINED
+from multiweight.base.paths import UNTRAINED
+from multiweight.report.plot_style import MARKERS, colours, finish, plt, save
+from multiweight.report.results import NAMES
 from multiweight.study import findings
 from multiweight.study.findings import Findings
 

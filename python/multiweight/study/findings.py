@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from multiweight import uncertainty
-from multiweight.errors import UserError
+from multiweight.base.errors import UserError
+from multiweight.evaluate import intervals
 from multiweight.study import order, parts, trial
 from multiweight.study.design import Experiment, Method, Study
 
@@ -173,7 +173,7 @@ def _estimate(by_seed: np.ndarray, precision: np.ndarray | None, place: int | No
         half = float(stats.t.ppf(0.975, len(by_seed) - 1) * np.std(by_seed, ddof=1) / math.sqrt(len(by_seed)))
         seeds = (value - half, value + half)
     if precision is not None and not math.isnan(value):
-        ends = uncertainty.bootstrap(precision if place is None else precision[:, [place]])
+        ends = intervals.bootstrap(precision if place is None else precision[:, [place]])
         queries = ends.mean
     return Estimate(value, seeds, queries)
 

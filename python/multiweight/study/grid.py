@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from multiweight.plot_style import plt, save
+from multiweight.report.plot_style import plt, save
+from multiweight.report.tables import DASH, Table
 from multiweight.study import findings, order
 from multiweight.study.design import Experiment, Method, Shop, Study
 from multiweight.study.drawings import title
 from multiweight.study.findings import Estimate, Findings
-from multiweight.tables import DASH, Table
 
 #: What a dial is called in tables and figures, and its unit.
 TITLES = {

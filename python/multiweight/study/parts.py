@@ -7,11 +7,16 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from multiweight import datasets, engine, packing, records, split, steps, subsets
-from multiweight.catalog import Catalog
-from multiweight.datasets import sample_shop
-from multiweight.errors import UserError
-from multiweight.runs import Dataset
+from multiweight.base import done as steps
+from multiweight.base import engine
+from multiweight.base.errors import UserError
+from multiweight.base.paths import Dataset
+from multiweight.datasets import importing
+from multiweight.datasets.sample_shop import shop as sample_shop
+from multiweight.pack import packing
+from multiweight.prepare import split, subsets
+from multiweight.records import records
+from multiweight.records.catalog import Catalog
 from multiweight.study.design import Experiment, Shop, Study
 
 WHOLE = "whole"
@@ -74,7 +79,7 @@ def _whole(
     """The study's own dataset, packed from ``source`` where it is not yet, and right for the experiments."""
     whole = Dataset(study.dataset, runs)
     if source is not None and not whole.info.exists():
-        datasets.import_dataset(whole, Path(source))
+        importing.import_dataset(whole, Path(source))
         yield from _pack(study, whole)
     if not whole.info.exists():
         raise UserError(
@@ -92,7 +97,7 @@ def _whole(
 
 def _draw(shop: Shop, own: Dataset) -> None:
     sample_shop.make(own.root / "shop", shop.settings)
-    datasets.import_dataset(own, own.root / "shop")
+    importing.import_dataset(own, own.root / "shop")
 
 
 def _tell_the_truth(own: Dataset) -> None:
@@ -110,7 +115,7 @@ def _divide(own: Dataset, division: Dataset) -> None:
     if not division.records.exists():
         division.data.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(own.catalog, division.catalog)
-        shutil.copyfile(own.data / datasets.MARK, division.data / datasets.MARK)
+        shutil.copyfile(own.data / importing.MARK, division.data / importing.MARK)
         part = division.records.with_suffix(".part")
         shutil.copyfile(own.split("train"), part)
         part.rename(division.records)

@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from multiweight import table_formats
-from multiweight.datasets import sample_shop
-from multiweight.errors import UserError
+from multiweight.base.errors import UserError
+from multiweight.datasets.sample_shop import shop as sample_shop
+from multiweight.report import table_formats
+from multiweight.report.tables import DASH, Table, duration
 from multiweight.study import drawings, findings, grid, order, trial
 from multiweight.study.design import Experiment, Study
 from multiweight.study.drawings import title
 from multiweight.study.findings import Estimate, Findings, Line
 from multiweight.study.grid import Grid
-from multiweight.tables import DASH, Table, duration
 
 NAME = "report.md"
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from multiweight.errors import UserError
+from multiweight.base.errors import UserError
 from multiweight.study import order, trial
 from multiweight.study.design import Experiment, Study
 from multiweight.study.order import Trial

@@ -15,13 +15,17 @@ from typing import Any
 import h5py
 import numpy as np
 
-from multiweight import engine, evaluation, features, recipe_files, recipes, steps, training
-from multiweight.errors import UserError
-from multiweight.net_settings import NetSettings
-from multiweight.runs import METHODS, RANDOM, UNTRAINED, Dataset, Run
+from multiweight.base import done, engine
+from multiweight.base.errors import UserError
+from multiweight.base.paths import METHODS, RANDOM, UNTRAINED, Dataset, Run
+from multiweight.evaluate import evaluation
+from multiweight.features import extraction
+from multiweight.nets import recipe_files, recipes
+from multiweight.nets.settings import NetSettings
 from multiweight.study import order, parts
 from multiweight.study.design import FILE, Study
 from multiweight.study.order import FINAL, REFERENCES, SEARCH, Trial
+from multiweight.train import training
 
 RESULTS = "results"
 
@@ -48,7 +52,7 @@ def results(study: Study) -> dict[str, dict[str, Any]]:
 
 def _read(file: Path) -> dict[str, Any]:
     """A result with all that the report takes from it; UserError names the file and the key that it lacks."""
-    found = steps.read(file)
+    found = done.read(file)
 
     def needs(values: Any, names: str, where: str = "") -> None:
         for name in names.split():
@@ -93,7 +97,7 @@ def settings(study: Study, trial: Trial) -> dict[str, Any]:
         _, head, scheme, c = recipes.choose(method.variant or method.name, method.scheme, method.c, method.rescale)
         own.update(head=head, scheme=scheme, c=c, rescale=method.rescale, drop=study.drop)
         if scheme.endswith(".csv"):
-            own["scheme_sha256"] = steps.sha256(Path(scheme))
+            own["scheme_sha256"] = done.sha256(Path(scheme))
     if trial.purpose == FINAL:
         own["points"] = study.points
     return own
@@ -142,18 +146,18 @@ def run(study: Study, trial: Trial, runs: str | Path, caffe: ModuleType, device:
         seconds=time.time() - begun, engine=engine.describe(caffe), device=device, processor=_processor(),
         threads=os.environ.get("OMP_NUM_THREADS"), versions=evaluation.versions(),
     )  # fmt: skip
-    info = steps.read(dataset.info)
+    info = done.read(dataset.info)
     found.update(images=info["counts"], labels=info["labels"], proportions=_proportions(dataset))
     mark = path(study, trial)
     mark.parent.mkdir(parents=True, exist_ok=True)
-    steps.write(mark, settings(study, trial), found)
+    done.write(mark, settings(study, trial), found)
 
 
 def _trained(
     study: Study, trial: Trial, dataset: Dataset, caffe: ModuleType, device: str, show: bool
 ) -> dict[str, Any]:
     own = _write(study, trial, dataset, caffe)
-    written = steps.read(own.settings)
+    written = done.read(own.settings)
     found = {name: written[name] for name in ("scheme", "c", "rescale", "gamma")}
     try:
         training.train(caffe, own, device=device, show=show)
@@ -161,7 +165,7 @@ def _trained(
         return {"status": "diverged", "iteration": error.iteration, "points": [], **found}
     measured = []
     for iteration in _points(study, trial):
-        features.extract_run(caffe, own, iteration=iteration)
+        extraction.extract_run(caffe, own, iteration=iteration)
         measured.append(_measure(own, iteration))
     if trial.purpose == FINAL:
         with h5py.File(str(own.retrieval), "r") as file:
@@ -173,7 +177,7 @@ def _trained(
         os.replace(target.with_suffix(".part"), target)
     for large in (own.features, own.retrieval):
         large.unlink(missing_ok=True)
-    return {"status": "done", "points": measured, "training_seconds": steps.read(own.training)["seconds"], **found}
+    return {"status": "done", "points": measured, "training_seconds": done.read(own.training)["seconds"], **found}
 
 
 def _points(study: Study, trial: Trial) -> list[int]:
@@ -199,7 +203,7 @@ def _write(study: Study, trial: Trial, dataset: Dataset, caffe: ModuleType) -> R
 
 def _measure(own: Run, iteration: int) -> dict[str, Any]:
     evaluation.evaluate(own)
-    found = steps.read(own.evaluation)
+    found = done.read(own.evaluation)
     groups = {name: _rounded(values["map"]) for name, values in found["groups"].items()}
     queries = {name: values["queries"] for name, values in found["groups"].items()}
     return {"iteration": iteration, "mean_map": _rounded(found["mean_map"]), "groups": groups, "queries": queries}
@@ -215,12 +219,12 @@ def _references(study: Study, dataset: Dataset, caffe: ModuleType) -> dict[str, 
     own = dataset.run(METHODS[0])
     if not own.settings.exists():
         recipe_files.write_run(caffe, recipe, dataset, f"tools/run_study.py {study.folder.name}")
-    elif steps.read(own.settings)["net"] != json.loads(json.dumps(recipe.net.as_dict())):
+    elif done.read(own.settings)["net"] != json.loads(json.dumps(recipe.net.as_dict())):
         raise UserError(f"{own.root}: a net with other settings than the study's: use another --runs, or move it")
     untrained = []
     for seed in study.seeds:
         run_ = dataset.run(UNTRAINED)
-        features.extract_run(caffe, run_, seed=seed)
+        extraction.extract_run(caffe, run_, seed=seed)
         untrained.append({"seed": seed, **_measure(run_, 0)})
     evaluation.evaluate(dataset.run(RANDOM))
     return {"status": "done", "untrained": untrained, "random": _measure(dataset.run(RANDOM), 0), "points": []}

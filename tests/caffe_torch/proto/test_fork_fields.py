@@ -3,9 +3,9 @@
 import pytest
 
 from caffe_torch import CaffeError
+from caffe_torch.files.prototxt import parse
 from caffe_torch.proto import caffe_pb2
 from caffe_torch.proto.fork_fields import fork_fields, forks_of
-from caffe_torch.prototxt import parse
 
 #: From here on: numbers of our own.
 OURS = 500_001

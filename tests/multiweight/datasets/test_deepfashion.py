@@ -4,12 +4,13 @@ import cv2
 import numpy as np
 import pytest
 
-from multiweight import datasets, records, split
-from multiweight.catalog import Catalog
-from multiweight.datasets import deepfashion
-from multiweight.errors import UserError
-from multiweight.progress import quiet
-from multiweight.runs import Dataset
+from multiweight.base.errors import UserError
+from multiweight.base.paths import Dataset
+from multiweight.base.progress import quiet
+from multiweight.datasets import deepfashion, importing
+from multiweight.prepare import split
+from multiweight.records import records
+from multiweight.records.catalog import Catalog
 
 FILES = {
     "Anno/list_category_cloth.txt": """\
@@ -96,7 +97,7 @@ def test_catalog_and_three_values(tmp_path):
 
 def test_the_sets_own_partition_is_kept(tmp_path):
     dataset = Dataset("deep", tmp_path / "runs")
-    found, _ = datasets.import_dataset(dataset, published(tmp_path / "set"), progress=quiet)
+    found, _ = importing.import_dataset(dataset, published(tmp_path / "set"), progress=quiet)
     assert found["images"] == 5 and found["groups"] == 8
     done, _ = split.split_dataset(dataset, given=True)
     assert done["images"] == {"train": 3, "test": 2}

@@ -8,12 +8,13 @@ import cv2
 import numpy as np
 import pytest
 
-from multiweight import bad_images, datasets, records
-from multiweight.catalog import Catalog
+from multiweight.base.errors import UserError
+from multiweight.base.paths import REPOSITORY, Dataset
+from multiweight.base.progress import quiet
 from multiweight.datasets import fashion_product_images as fashion
-from multiweight.errors import UserError
-from multiweight.progress import quiet
-from multiweight.runs import REPOSITORY, Dataset
+from multiweight.datasets import importing
+from multiweight.records import bad_images, records
+from multiweight.records.catalog import Catalog
 from small_shop import drawn
 
 HEADER = "id,gender,masterCategory,subCategory,articleType,baseColour,season,year,usage,productDisplayName\n"
@@ -87,7 +88,7 @@ def test_members_that_lead_out_of_the_archive_are_refused(tmp_path):
         for name in ("../../1.jpg", "/images/2.jpg", *(f"images/{n}.jpg" for n in range(3, 9))):
             archive.writestr(name, JPEG)
     dataset = Dataset("shop", tmp_path / "runs")
-    datasets.import_dataset(dataset, folder, max_bad=0.5, progress=quiet)
+    importing.import_dataset(dataset, folder, max_bad=0.5, progress=quiet)
     assert [(bad.image, bad.reason[:20]) for bad in bad_images.read(dataset.bad_images)] == [
         ("images.zip::../../1.jpg", "leads out of the dat"),
         ("images.zip::/images/2.jpg", "is an absolute path:"),
@@ -100,9 +101,9 @@ def test_nothing_is_left_out_silently(tmp_path):
     folder = kaggle(tmp_path / "data", rows, leave_out=(3,))
     dataset = Dataset("shop", tmp_path / "runs")
     with pytest.raises(UserError, match=r"5 of 12 images cannot be used \(41.67%, allowed 1.00%\).*--max-bad"):
-        datasets.import_dataset(dataset, folder, progress=quiet)
+        importing.import_dataset(dataset, folder, progress=quiet)
     assert not dataset.records.exists()
-    found, _ = datasets.import_dataset(dataset, folder, max_bad=0.5, progress=quiet)
+    found, _ = importing.import_dataset(dataset, folder, max_bad=0.5, progress=quiet)
     assert (found["images"], found["bad"]) == (7, 5)
     assert [(bad.image, bad.reason) for bad in bad_images.read(dataset.bad_images)] == [
         ("styles.csv:10", "11 fields, expected 10: an unquoted comma?"),
@@ -116,9 +117,9 @@ def test_nothing_is_left_out_silently(tmp_path):
 
 def test_mistakes(tmp_path):
     with pytest.raises(UserError, match="no such directory"):
-        datasets.source(tmp_path / "nowhere")
+        importing.source(tmp_path / "nowhere")
     with pytest.raises(UserError, match="no known layout.*records.csv, catalog.yaml.*styles.csv"):
-        datasets.source(tmp_path)
+        importing.source(tmp_path)
     (tmp_path / "styles.csv").write_text("id,gender\n1,Men\n")
     with pytest.raises(UserError, match=r"styles.csv:1: no column 'subCategory': found id, gender"):
         fashion.load(tmp_path)
@@ -132,16 +133,16 @@ def test_mistakes(tmp_path):
 
 def test_sources_are_told_apart(tmp_path):
     shop = drawn(tmp_path)
-    assert datasets.source(shop).NAME == "records"
-    assert datasets.source(kaggle(tmp_path / "kaggle")).NAME == "fashion_product_images"
+    assert importing.source(shop).NAME == "records"
+    assert importing.source(kaggle(tmp_path / "kaggle")).NAME == "fashion_product_images"
     kaggle(shop)
     with pytest.raises(UserError, match="fits records and fashion_product_images: choose one with --source"):
-        datasets.source(shop)
-    assert datasets.source(shop, "records").NAME == "records"
+        importing.source(shop)
+    assert importing.source(shop, "records").NAME == "records"
     with pytest.raises(
         UserError, match="source 'zara' is unknown: expected one of records, shop, fashion_product_images"
     ):
-        datasets.source(shop, "zara")
+        importing.source(shop, "zara")
 
 
 def test_unknown_label_in_a_shops_records_names_the_line(tmp_path):
@@ -150,7 +151,7 @@ def test_unknown_label_in_a_shops_records_names_the_line(tmp_path):
     line = next(n for n, row in enumerate(text.splitlines(), 1) if "gown" in row)
     (shop / "records.csv").write_text(text)
     with pytest.raises(UserError, match=rf"records.csv:{line}: label 'gown' is not in group 'Garment'.*dress"):
-        datasets.import_dataset(Dataset("shop", tmp_path / "runs"), shop, progress=quiet)
+        importing.import_dataset(Dataset("shop", tmp_path / "runs"), shop, progress=quiet)
 
 
 def test_the_real_set():

@@ -6,11 +6,12 @@ import cv2
 import numpy as np
 import pytest
 
-from multiweight import bad_images, datasets, split
-from multiweight.datasets import imaterialist
-from multiweight.errors import UserError
-from multiweight.progress import quiet
-from multiweight.runs import Dataset
+from multiweight.base.errors import UserError
+from multiweight.base.paths import Dataset
+from multiweight.base.progress import quiet
+from multiweight.datasets import imaterialist, importing
+from multiweight.prepare import split
+from multiweight.records import bad_images
 
 LABEL_MAP = """\
 labelId,taskId,labelName,taskName
@@ -82,8 +83,8 @@ def test_tasks_become_groups_in_their_order(tmp_path):
 def test_what_was_not_fetched_or_annotated_is_listed(tmp_path):
     dataset = Dataset("imat", tmp_path / "runs")
     with pytest.raises(UserError, match="3 of 6 images cannot be used"):
-        datasets.import_dataset(dataset, published(tmp_path / "set"), progress=quiet)
-    found, _ = datasets.import_dataset(dataset, published(tmp_path / "set"), max_bad=0.5, progress=quiet)
+        importing.import_dataset(dataset, published(tmp_path / "set"), progress=quiet)
+    found, _ = importing.import_dataset(dataset, published(tmp_path / "set"), max_bad=0.5, progress=quiet)
     assert found["images"] == 3
     assert [(bad.image, bad.reason) for bad in bad_images.read(dataset.bad_images)] == [
         ("train/3.jpg", "no annotation in train.json"),

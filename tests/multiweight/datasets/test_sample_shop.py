@@ -5,11 +5,13 @@ import cv2
 import numpy as np
 import pytest
 
-from multiweight import records
-from multiweight.catalog import Catalog
-from multiweight.datasets import sample_catalog, sample_garments, sample_shop
-from multiweight.errors import UserError
-from multiweight.progress import quiet
+from multiweight.base.errors import UserError
+from multiweight.base.progress import quiet
+from multiweight.datasets.sample_shop import catalog as sample_catalog
+from multiweight.datasets.sample_shop import garments
+from multiweight.datasets.sample_shop import shop as sample_shop
+from multiweight.records import records
+from multiweight.records.catalog import Catalog
 from small_shop import SETTINGS, drawn
 
 
@@ -75,7 +77,7 @@ def test_every_label_can_be_drawn():
             if label:
                 labels[detail.name] = label
             product = sample_catalog.Product("p", labels, "white")
-            image, mask = sample_garments.draw(product, np.random.RandomState(0))
+            image, mask = garments.draw(product, np.random.RandomState(0))
             seen.append(np.where(mask[:, :, None] > 127, image, 0).astype(int))
         for n, one in enumerate(seen):
             for other in seen[n + 1 :]:

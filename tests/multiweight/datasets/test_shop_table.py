@@ -4,11 +4,11 @@ import cv2
 import numpy as np
 import pytest
 
-from multiweight import bad_images, datasets
-from multiweight.datasets import shop_table
-from multiweight.errors import UserError
-from multiweight.progress import quiet
-from multiweight.runs import Dataset
+from multiweight.base.errors import UserError
+from multiweight.base.paths import Dataset
+from multiweight.base.progress import quiet
+from multiweight.datasets import importing, shop_table
+from multiweight.records import bad_images
 
 KEYWORDS = """\
 groups:
@@ -60,12 +60,12 @@ def test_columns_and_texts(tmp_path):
 def test_edited_keywords_are_noticed(tmp_path):
     folder = shop(tmp_path / "set")
     dataset = Dataset("shop", tmp_path / "runs")
-    assert datasets.import_dataset(dataset, folder, progress=quiet)[1]
-    assert not datasets.import_dataset(dataset, folder, progress=quiet)[1]
+    assert importing.import_dataset(dataset, folder, progress=quiet)[1]
+    assert not importing.import_dataset(dataset, folder, progress=quiet)[1]
     (folder / "keywords.yaml").write_text(KEYWORDS.replace("大红", "深红"), encoding="utf-8")
     with pytest.raises(UserError, match=r"made with inputs that have changed since \(keywords.yaml\): use --overwrite"):
-        datasets.import_dataset(dataset, folder, progress=quiet)
-    assert datasets.import_dataset(dataset, folder, overwrite=True, progress=quiet)[1]
+        importing.import_dataset(dataset, folder, progress=quiet)
+    assert importing.import_dataset(dataset, folder, overwrite=True, progress=quiet)[1]
 
 
 def test_jsonl_says_the_same(tmp_path):
@@ -92,7 +92,7 @@ def test_bad_rows_are_listed_and_conflicts_left_out(tmp_path):
     more = "../x.jpg,p5,,,dress,\n/etc/y.jpg,p5,,,dress,\nb.jpg,p2,黑色短袖衬衫,,dress,\n"
     more += "c.jpg,p3,红色家园 短袖,,shirt,?\n,p6,,,,\n"
     dataset = Dataset("shop", tmp_path / "runs")
-    found, _ = datasets.import_dataset(dataset, shop(tmp_path / "s", TABLE + more), max_bad=0.7, progress=quiet)
+    found, _ = importing.import_dataset(dataset, shop(tmp_path / "s", TABLE + more), max_bad=0.7, progress=quiet)
     assert found["images"] == 4 and found["bad"] == 6
     assert [(bad.image, bad.reason) for bad in bad_images.read(dataset.bad_images)] == [
         ("shop.csv:7", "image '../x.jpg' leads out of the data directory with '..'"),

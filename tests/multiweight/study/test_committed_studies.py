@@ -2,7 +2,7 @@
 
 import pytest
 
-from multiweight.runs import REPOSITORY
+from multiweight.base.paths import REPOSITORY
 from multiweight.study import design, report
 
 STUDIES = sorted(path.parent for path in (REPOSITORY / "docs" / "study").glob("*/study.yaml"))

@@ -3,7 +3,7 @@
 import pytest
 from made_up import TEXT, folder
 
-from multiweight.errors import UserError
+from multiweight.base.errors import UserError
 from multiweight.study import design, parts
 
 

@@ -7,7 +7,7 @@ import time
 import made_up
 import pytest
 
-from multiweight.errors import UserError
+from multiweight.base.errors import UserError
 from multiweight.study import design, scheduler, trial
 
 WRITE = """

@@ -3,7 +3,7 @@
 import made_up
 import pytest
 
-from multiweight.errors import UserError
+from multiweight.base.errors import UserError
 from multiweight.study import design, report
 
 

@@ -5,7 +5,7 @@ import json
 import made_up
 import pytest
 
-from multiweight.errors import UserError
+from multiweight.base.errors import UserError
 from multiweight.study import design, order, report, trial
 
 

@@ -1,0 +1,167 @@
+"""Blob: an N-d float32 array with its gradient, as NumPy arrays to the user and as PyTorch tensors to the layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from caffe_torch.blob.array import Array, Recipe, Reshaped, count
+from caffe_torch.errors import CaffeError
+from caffe_torch.runtime import device
+
+
+class Blob:
+    """pycaffe's Blob: ``data`` and ``diff`` (float32, C order), their ``shape``, and ``reshape``.
+
+    ``data`` and ``diff`` are writable NumPy arrays that live on after the net is gone.
+    """
+
+    def __init__(self, *shape: int):
+        self._data = Array(tuple(int(n) for n in shape))
+        self._diff = Array(self._data.shape)
+
+    # --- what pycaffe shows ---
+
+    @property
+    def data(self) -> np.ndarray:
+        return self._data.numpy()
+
+    @property
+    def diff(self) -> np.ndarray:
+        return self._diff.numpy()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._data.shape
+
+    @property
+    def count(self) -> int:
+        return count(self.shape)
+
+    def reshape(self, *shape: int) -> None:
+        """Give the blob another shape, e.g. ``blob.reshape(1, 3, 227, 227)``; nets follow on their next forward."""
+        new = tuple(int(n) for n in shape)
+        if any(n < 0 for n in new):
+            raise CaffeError(f"blob shape {new}: every axis must be 0 or more")
+        self._data.reshape(new)
+        self._diff.reshape(new)
+
+    num = property(lambda self: self._legacy(0), doc="Axis 0 of the four-axis view.")
+    channels = property(lambda self: self._legacy(1), doc="Axis 1 of the four-axis view.")
+    height = property(lambda self: self._legacy(2), doc="Axis 2 of the four-axis view.")
+    width = property(lambda self: self._legacy(3), doc="Axis 3 of the four-axis view.")
+
+    def _legacy(self, axis: int) -> int:
+        if len(self.shape) > 4:
+            raise CaffeError(f"blob of shape {self.shape}: num, channels, height and width need at most 4 axes")
+        return self.shape[axis] if axis < len(self.shape) else 1
+
+    # --- what layers, nets and solvers use ---
+
+    @staticmethod
+    def fetch(blobs: Iterable[Blob]) -> None:
+        """Bring the data of all ``blobs`` to the host at once, where one by one would wait for the GPU each time."""
+        if any([blob._data.begin_fetch() for blob in blobs]):
+            device.synchronize()
+
+    def tensor(self) -> Tensor:
+        """The data on the current device."""
+        return self._data.get()
+
+    def assign(self, value: Tensor) -> None:
+        self._data.set(value)
+
+    def diff_tensor(self) -> Tensor:
+        """The gradient on the current device."""
+        return self._diff.get()
+
+    def assign_diff(self, value: Tensor) -> None:
+        self._diff.set(value)
+
+    def accumulate_diff(self, value: Tensor) -> None:
+        """Add to the gradient: parameters gather theirs until the solver clears them."""
+        value = value.reshape(self.shape)
+        if self._diff.is_zero:
+            self._diff.set(value)
+        else:
+            self._diff.change(lambda diff: diff.add_(value))
+
+    def copy(self) -> Blob:
+        """A blob of the same shape and data, with memory and a gradient of its own."""
+        blob = Blob(*self.shape)
+        blob.assign(self.tensor().clone())
+        return blob
+
+    def accumulate_product(self, left: Tensor, right: Tensor) -> None:
+        """Add the matrix product ``left`` ``right`` to the gradient; float32 needs no memory for the product itself."""
+        if left.dtype != torch.float32:
+            self.accumulate_diff(torch.mm(left, right).float())
+        elif self._diff.is_zero:
+            product = self._diff.plain_room(left.device).view(left.shape[0], right.shape[1])
+            self._diff.set(torch.mm(left, right, out=product))
+        else:
+            self._diff.change(lambda diff: diff.view(left.shape[0], right.shape[1]).addmm_(left, right))
+
+    def clear_diff(self) -> None:
+        """Set the gradient to zero."""
+        self._diff.clear()
+
+    def change(self, operation: Callable[[Tensor], object]) -> None:
+        """Change the data in place: ``operation`` gets the tensor on the current device."""
+        self._data.change(operation)
+
+    def room(self, like: Tensor, where: torch.device | None = None) -> Tensor:
+        """Memory for data that ``assign`` gets next, laid out like ``like``; the data until now are lost."""
+        return self._data.room(like, where)
+
+    def release(self) -> None:
+        """Say that new data will be assigned and those until now are no longer needed."""
+        self._data.release()
+
+    def diff_room(self, like: Tensor) -> Tensor:
+        """Memory for a gradient that ``assign_diff`` gets next, laid out like ``like``; the one until now is lost."""
+        return self._diff.room(like)
+
+    def promise(self, recipe: Recipe, like: Tensor, source: Blob) -> None:
+        """Take as data what ``recipe`` makes of the data of ``source``, when somebody asks for it."""
+        self._data.promise(recipe, like, source._data)
+
+    def promised(self) -> Recipe | None:
+        """The recipe of data that are still to be computed."""
+        return self._data.promised()
+
+    def lend_diff(self) -> Tensor:
+        """The gradient for use in a recipe that ``promise_diff`` of another blob gets."""
+        return self._diff.lend()
+
+    def promise_diff(self, recipe: Recipe, like: Tensor) -> None:
+        """Take as gradient what ``recipe`` computes, when somebody asks for it."""
+        self._diff.promise(recipe, like)
+
+    def promised_diff(self) -> Recipe | None:
+        """The recipe of a gradient that is still to be computed."""
+        return self._diff.promised()
+
+    def release_diff(self) -> None:
+        """Say that a new gradient will be assigned and the one until now is no longer needed."""
+        self._diff.release()
+
+    def share_data(self, other: Blob) -> None:
+        """Use ``other``'s data as this blob's own, from now on."""
+        self._data = other._data
+
+    def share_diff(self, other: Blob) -> None:
+        self._diff = other._diff
+
+    def share_reshaped(self, other: Blob) -> None:
+        """Use the data and gradient of ``other``, of as many elements, in this blob's own shape from now on."""
+        self._data, self._diff = Reshaped(other._data, self.shape), Reshaped(other._diff, self.shape)
+
+    def adopt_shape(self, shape: tuple[int, ...]) -> None:
+        """Like ``reshape``, for a layer's tops: cheap where nothing changes."""
+        if shape != self._data.shape or shape != self._diff.shape:
+            self.reshape(*shape)

@@ -1,0 +1,104 @@
+"""The ``caffe`` command on this engine: caffe-torch train|test|time|device_query, with the flags of the original."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import re
+import sys
+from collections.abc import Sequence
+
+from caffe_torch import __version__
+from caffe_torch.errors import CaffeError
+from caffe_torch.runtime import log
+
+#: Command -> the module of this room whose ``run`` does it.
+COMMANDS = {"train": "training", "test": "scoring", "time": "timing", "device_query": "device_query"}
+_EFFECTS = ("stop", "snapshot", "none")
+
+#: glog's flags, which mean nothing here as the log always goes to standard error: switches, and flags with a value.
+_SWITCHES = (
+    "logtostderr", "alsologtostderr", "colorlogtostderr", "logtostdout", "colorlogtostdout", "log_prefix",
+    "log_utc_time", "log_year_in_prefix", "stop_logging_if_full_disk", "drop_log_memory", "symbolize_stacktrace",
+    "timestamp_in_logfile_name",
+)  # fmt: skip
+_VALUES = (
+    "stderrthreshold", "v", "vmodule", "logbufsecs", "logbuflevel", "max_log_size", "log_link", "log_backtrace_at",
+    "alsologtoemail", "logemaillevel", "logmailer", "logfile_mode", "logcleansecs",
+)  # fmt: skip
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every flag in one dash or two, its value after a space or ``=``, in any order, as gflags takes them."""
+    p = argparse.ArgumentParser(prog="caffe-torch", description=__doc__, allow_abbrev=False)
+    version = f"caffe version {__version__} (caffe-torch: its interfaces on PyTorch)"
+    p.add_argument("-version", "--version", action="version", version=version, help="say the version and exit")
+    p.add_argument("command", choices=COMMANDS, help="train or finetune a model, score it, time it, or show the GPUs")
+
+    def flag(
+        name: str, text: str, kind: type = str, default: object = "", choices: Sequence[str] | None = None
+    ) -> None:
+        p.add_argument(f"-{name}", f"--{name}", dest=name, type=kind, default=default, choices=choices, help=text)
+
+    flag("solver", "train: the solver .prototxt")
+    flag("model", "test, time: the net .prototxt")
+    flag("weights", "train, test: .caffemodel to start from or to score; several are separated by commas")
+    flag("snapshot", "train: .solverstate to resume from")
+    flag("gpu", "number of the GPU, several separated by commas, or all; each trains with the whole batch size")
+    flag("iterations", "test, time: how many batches", int, 50)
+    flag("phase", "time: TRAIN or TEST", choices=("TRAIN", "TEST"), default="TRAIN")
+    flag("level", "the net's level, for its include and exclude rules", int, 0)
+    flag("stage", "the net's stages, separated by commas, for its include and exclude rules")
+    flag("sigint_effect", "train: what SIGINT (Ctrl-C) does", choices=_EFFECTS, default="stop")
+    flag("sighup_effect", "train: what SIGHUP does", choices=_EFFECTS, default="snapshot")
+    flag("minloglevel", "least level of the log: 0 information, 1 warnings, 2 errors", int, None)
+    flag("log_dir", "folder for a copy of the log, caffe.INFO")
+    p.add_argument(
+        "--forbid-python",
+        action="store_true",
+        help="refuse Python layers: a .prototxt names modules to import, so a stranger's is a stranger's code",
+    )
+    return p
+
+
+def _without_glogs(words: Sequence[str]) -> list[str]:
+    """The words of a command line that are none of glog's flags, nor their values."""
+    left = []
+    rest = iter(words)
+    for word in rest:
+        flag = re.fullmatch(r"--?(\w+)(=.*)?", word, re.DOTALL)
+        name, value = flag.groups() if flag else ("", None)
+        if name in _VALUES:
+            if value is None:
+                next(rest, None)
+        elif name not in _SWITCHES and not (name.startswith("no") and name[2:] in _SWITCHES):
+            left.append(word)
+    return left
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line ``argv`` (without the program's name) and return the exit status.
+
+    What the original aborts on becomes one line on standard error and status 1.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    args = parser().parse_args(_without_glogs(words))
+    if args.forbid_python:
+        os.environ["CAFFE_TORCH_FORBID_PYTHON"] = "1"
+    if args.minloglevel is not None:
+        log.init_log(args.minloglevel)
+    try:
+        if args.log_dir:
+            log.copy_to(args.log_dir)
+        return int(importlib.import_module(f"caffe_torch.cli.{COMMANDS[args.command]}").run(args, words))
+    except CaffeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

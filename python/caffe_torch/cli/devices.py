@@ -1,0 +1,38 @@
+"""Which GPUs a command uses, from its ``--gpu`` flag."""
+
+from __future__ import annotations
+
+import torch
+
+from caffe_torch.errors import CaffeError
+from caffe_torch.runtime import device, log
+
+
+def chosen(flag: str) -> list[int]:
+    """The GPUs' numbers; none where the flag is empty."""
+    count = torch.cuda.device_count()
+    if flag == "all":
+        if not count:
+            raise CaffeError("--gpu all: PyTorch finds no GPU here; leave --gpu out to use the CPU")
+        return list(range(count))
+    try:
+        numbers = [int(word) for word in flag.split(",")] if flag else []
+    except ValueError:
+        raise CaffeError(f"--gpu {flag}: expected numbers separated by commas, or all") from None
+    for number in numbers:
+        if not 0 <= number < count:
+            raise CaffeError(f"--gpu {flag}: there is no GPU {number}; PyTorch finds {count} GPU(s) here")
+    return numbers
+
+
+def use_first(flag: str) -> None:
+    """Compute on the first GPU of the flag, on the CPU where it is empty."""
+    numbers = chosen(flag)
+    if numbers:
+        log.info(f"Use GPU with device ID {numbers[0]}")
+        log.info(f"GPU device name: {torch.cuda.get_device_name(numbers[0])}")
+        device.set_device(numbers[0])
+        device.set_mode_gpu()
+    else:
+        log.info("Use CPU.")
+        device.set_mode_cpu()

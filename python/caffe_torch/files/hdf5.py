@@ -1,0 +1,154 @@
+"""Weights and solver states as HDF5, in the layout that Caffe's ``snapshot_format: HDF5`` and ``save_hdf5`` write.
+
+Weights: ``data/<layer>/<i>`` for parameters that own themselves (a shared one is found at its owner), and with diffs
+``diff/<layer>/<i>`` for all. Solver state: ``iter``, ``learned_net``, ``current_step`` and ``history/<i>``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+
+from caffe_torch.errors import CaffeError, wrong_count, wrong_shape
+from caffe_torch.files import wire
+from caffe_torch.runtime.lazy import Lazy
+
+if TYPE_CHECKING:
+    import h5py
+else:
+    h5py = Lazy("h5py")
+
+if TYPE_CHECKING:
+    from caffe_torch.net.weights import NetWeights
+
+#: What h5py raises at one damaged place or another.
+_DAMAGE = (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError, MemoryError, OverflowError)
+
+
+def is_hdf5(path: str | Path) -> bool:
+    """Whether the file is an HDF5 file, by its content."""
+    return bool(h5py.is_hdf5(str(path)))
+
+
+def save_net(path: str | Path, net: NetWeights, write_diff: bool = False) -> None:
+    """Write the net's parameters, and their diffs if wanted; the file appears whole or not at all."""
+    wire.write_atomically(path, lambda file: write_net(file, net, write_diff))
+
+
+def write_net(file: BinaryIO, net: NetWeights, write_diff: bool = False) -> None:
+    """``save_net`` into an open file."""
+    owners = {id(parameter.blob) for parameter in net._learnable}
+    with h5py.File(file, "w") as store:
+        data = store.create_group("data")
+        diff = store.create_group("diff") if write_diff else None
+        for name, layer in zip(net._layer_names, net._layers):
+            groups = (data.require_group(name), diff.require_group(name) if diff is not None else None)
+            for i, blob in enumerate(layer.blobs):
+                if id(blob) in owners:
+                    groups[0].create_dataset(str(i), data=blob.data, dtype="<f4")
+                if groups[1] is not None:
+                    groups[1].create_dataset(str(i), data=blob.diff, dtype="<f4")
+
+
+def load_net(path: str | Path, net: NetWeights) -> None:
+    """Take over the parameters of the layers that the file has by the same name; other layers keep theirs.
+
+    CaffeError names file, layer and both shapes where they differ.
+    """
+    owners = {id(parameter.blob) for parameter in net._learnable}
+    with _opened(path) as store:
+        if not isinstance(store.get("data"), h5py.Group):
+            raise CaffeError(f"{path}: has no group `data`: is it a .caffemodel.h5?")
+        for name, group in _layer_groups(store["data"]):
+            blobs = net._blobs_of(name)
+            if blobs is None:
+                continue
+            if len(group) > len(blobs):
+                raise wrong_count(str(path), name, len(group), len(blobs))
+            for i, blob in enumerate(blobs):
+                stored = group.get(str(i))
+                if stored is not None:
+                    if stored.shape != blob.shape:
+                        raise wrong_shape(str(path), name, i, stored.shape, blob.shape)
+                    blob.data[...] = _values(path, stored)
+                elif id(blob) in owners:  # a shared one comes with its owner
+                    raise wrong_count(str(path), name, len(group), len(blobs))
+
+
+def _layer_groups(data: h5py.Group) -> list[tuple[str, h5py.Group]]:
+    """(layer name, group) of every group that holds arrays, or nothing; a layer name may have slashes."""
+    found: list[tuple[str, h5py.Group]] = []
+
+    def visit(name: str, item: h5py.Group | h5py.Dataset) -> None:
+        if isinstance(item, h5py.Group) and not any(isinstance(child, h5py.Group) for child in item.values()):
+            found.append((name, item))
+
+    data.visititems(visit)
+    return found
+
+
+def write_state(file: BinaryIO, iteration: int, learned_net: str, history: list[np.ndarray], current_step: int) -> None:
+    """A .solverstate.h5 into an open file."""
+    with h5py.File(file, "w") as store:
+        store.create_dataset("iter", data=np.array([iteration], "<i4"))
+        _write_string(store, "learned_net", learned_net)
+        store.create_dataset("current_step", data=np.array([current_step], "<i4"))
+        group = store.create_group("history")
+        for i, array in enumerate(history):
+            group.create_dataset(str(i), data=array, dtype="<f4")
+
+
+def _write_string(store: h5py.File, name: str, text: str) -> None:
+    """A scalar C string of fixed size with its terminator, which is what Caffe's reader relies on."""
+    value = text.encode() + b"\0"
+    kind = h5py.h5t.C_S1.copy()
+    kind.set_size(len(value))
+    kind.set_strpad(h5py.h5t.STR_NULLTERM)
+    dataset = h5py.h5d.create(store.id, name.encode(), kind, h5py.h5s.create(h5py.h5s.SCALAR))
+    dataset.write(h5py.h5s.ALL, h5py.h5s.ALL, np.array(value, f"S{len(value)}"), mtype=kind)
+
+
+def read_state(path: str | Path) -> tuple[int, str, int, list[np.ndarray]]:
+    """(iteration, name of the .caffemodel, current step, history) of a .solverstate.h5."""
+    with _opened(path) as store:
+        if "iter" not in store or not isinstance(store.get("history"), h5py.Group):
+            raise CaffeError(f"{path}: is no .solverstate.h5 (it has no 'iter' or no group 'history')")
+        history = store["history"]
+        for i in range(len(history)):
+            if str(i) not in history:
+                raise CaffeError(f"{path}: its history has {len(history)} entries, but none named {i}")
+        learned = store["learned_net"][()] if "learned_net" in store else b""
+        return (
+            int(np.ravel(store["iter"][()])[0]),
+            learned.decode() if isinstance(learned, bytes) else str(learned),
+            int(np.ravel(store["current_step"][()])[0]) if "current_step" in store else 0,
+            [_values(path, history[str(i)]) for i in range(len(history))],
+        )
+
+
+def _values(path: str | Path, dataset: h5py.Dataset) -> np.ndarray:
+    if dataset.dtype.kind not in "fiu":
+        raise CaffeError(f"{path}: {dataset.name} holds {dataset.dtype}, numbers are expected")
+    return np.asarray(dataset[()], np.float32)
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[h5py.File]:
+    if not os.path.isfile(path):
+        raise CaffeError(f"{path}: cannot be read (no such file)")
+    try:
+        store = h5py.File(str(path), "r")
+    except OSError as error:
+        raise CaffeError(f"{path}: is no HDF5 file or cut short ({error})") from None
+    with store:
+        try:
+            yield store
+        except CaffeError:
+            raise
+        except _DAMAGE as error:
+            raise CaffeError(f"{path}: is cut short or damaged ({error})") from None

@@ -1,0 +1,93 @@
+"""Read and write Caffe's messages as text (.prototxt) and as bytes, with errors that name file, line and field."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from google.protobuf import text_format
+from google.protobuf.message import DecodeError
+
+from caffe_torch.errors import CaffeError
+from caffe_torch.proto import caffe_pb2
+from caffe_torch.proto.fork_fields import elsewhere, fork_fields, forks_of
+
+
+def read_net(path: str | Path) -> Any:
+    """The NetParameter of a .prototxt; old formats are upgraded."""
+    from caffe_torch.files.upgrade import upgrade_net
+
+    return upgrade_net(parse(_read(path), caffe_pb2.NetParameter(), str(path)), str(path))
+
+
+def read_solver(path: str | Path) -> Any:
+    """The SolverParameter of a solver .prototxt; old fields are upgraded, ``snapshot_prefix`` is always set."""
+    from caffe_torch.files.upgrade import upgrade_solver
+
+    return upgrade_solver(parse(_read(path), caffe_pb2.SolverParameter(), str(path)), str(path))
+
+
+def parse(text: str, message: Any, source: str = "prototxt") -> Any:
+    """Fill ``message`` from prototxt ``text``; CaffeError with line, column and known fields on a mistake."""
+    try:
+        return text_format.Parse(text, message)
+    except text_format.ParseError as error:
+        raise CaffeError(f"{source}:{error}{_hint(str(error))}") from None
+    except UnicodeEncodeError as error:
+        raise CaffeError(f"{source}: a string in it is no UTF-8 ({error.object!r})") from None
+
+
+def _hint(error: str) -> str:
+    """What is known in the place of an unknown field or enum value, the nearest one first; forks' are not listed."""
+    pool = caffe_pb2.DESCRIPTOR.pool
+    field = re.search(r'Message type "(caffe\.[\w.]+)" has no field named "(\w+)"', error)
+    value = re.search(r'Enum type "(caffe\.[\w.]+)" has no value named "?(\w+)', error)
+    if field:
+        kind, wrong, place = "fields", field.group(2), field.group(1)
+        known = sorted(pool.FindMessageTypeByName(field.group(1)).fields_by_name)
+    elif value:
+        kind, wrong, place = "values", value.group(2), value.group(1)
+        known = sorted(pool.FindEnumTypeByName(value.group(1)).values_by_name)
+    else:
+        return ""
+    old = kind == "values" and value and value.group(1).endswith("V1LayerParameter.LayerType")
+    said = ' The type of an old `layers` entry is an enum; today it is layer { type: "Name" }.' if old else ""
+    for name in elsewhere(wrong) if kind == "fields" else ():
+        said += f" {name.rpartition('.')[0]} has a field of this name ({', '.join(forks_of(name))})."
+    own = [name for name in known if f"{place.partition('.')[2]}.{name}" not in fork_fields()]
+    forks = f", and {len(known) - len(own)} of Caffe's forks (docs/FORKS.md)" if len(own) < len(known) else ""
+    return f"{said}{nearest(wrong, known)} Known {kind}: {', '.join(own)}{forks}."
+
+
+def nearest(wrong: str, known: Iterable[str]) -> str:
+    """`` Did you mean ...?`` where a known name is like the wrong one, else nothing."""
+    names = {name.lower(): name for name in known}
+    close = difflib.get_close_matches(wrong.lower(), names, 1)
+    return f" Did you mean {names[close[0]]!r}?" if close else ""
+
+
+def _read(path: str | Path) -> str:
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise CaffeError(f"{path}: cannot be read ({error.strerror})") from None
+    if b"\0" in data:
+        raise CaffeError(f"{path}: is no text file (zero at byte {data.index(0)}); a .prototxt is expected")
+    # Comments may be in any encoding.
+    return data.decode("utf-8", "surrogateescape").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def read_message(path: str | Path, message: Any) -> Any:
+    """Fill ``message`` from the bytes of a file such as ``mean.binaryproto``."""
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise CaffeError(f"{path}: cannot be read ({error.strerror})") from None
+    try:
+        message.ParseFromString(data)
+    except DecodeError as error:
+        raise CaffeError(f"{path}: is no {message.DESCRIPTOR.name} or cut short ({error})") from None
+    return message

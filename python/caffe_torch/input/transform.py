@@ -1,0 +1,110 @@
+"""What the data layers do to each image: decode, crop, mirror, subtract the mean, scale."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from caffe_torch.errors import CaffeError
+from caffe_torch.files import wire
+from caffe_torch.runtime.lazy import Lazy
+
+if TYPE_CHECKING:
+    import cv2
+else:
+    cv2 = Lazy("cv2")
+
+TRAIN = 0
+
+
+def datum_array(datum: Any, where: str, param: Any) -> np.ndarray:
+    """The datum as (channels, height, width), uint8 or float32; encoded ones are decoded to BGR."""
+    if datum.encoded:
+        flag = (
+            cv2.IMREAD_GRAYSCALE
+            if param.force_gray
+            else cv2.IMREAD_COLOR
+            if param.force_color
+            else cv2.IMREAD_UNCHANGED
+        )
+        image = cv2.imdecode(np.frombuffer(datum.data, np.uint8), flag)
+        if image is None:
+            raise CaffeError(f"{where}: its image cannot be decoded")
+        if image.ndim == 2:
+            return image[None]
+        planes = np.empty((image.shape[2], *image.shape[:2]), image.dtype)
+        cv2.split(image, list(planes))
+        return planes
+    shape = (datum.channels, datum.height, datum.width)
+    count = shape[0] * shape[1] * shape[2]
+    if datum.data:
+        values: np.ndarray = np.frombuffer(datum.data, np.uint8)
+    else:
+        values = np.array(datum.float_data, np.float32)
+    if values.size != count:
+        raise CaffeError(f"{where}: holds {values.size} values for a shape of {shape}")
+    return values.reshape(shape)
+
+
+class Transformer:
+    """Caffe's DataTransformer for one layer: ``param`` is its TransformationParameter."""
+
+    def __init__(self, param: Any, phase: int, generator: np.random.Generator):
+        self.param, self.phase, self.generator = param, phase, generator
+        self.mean: np.ndarray | None = None
+        if param.mean_file and param.mean_value:
+            raise CaffeError("transform_param: has both mean_file and mean_value; use one")
+        if param.mean_file:
+            mean = wire.read_blob(memoryview(wire.read_bytes(param.mean_file)), param.mean_file)
+            self.mean = mean.reshape(mean.shape[-3:])
+
+    @property
+    def draws(self) -> bool:
+        """Whether an image's window or side is drawn."""
+        return bool(self.param.mirror or (self.param.crop_size and self.phase == TRAIN))
+
+    def shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """(channels, height, width) after the crop of an image of ``shape``."""
+        crop = self.param.crop_size
+        if crop and (shape[1] < crop or shape[2] < crop):
+            raise CaffeError(f"transform_param: crop_size {crop} is larger than the image, {shape[1]}x{shape[2]}")
+        return (shape[0], crop, crop) if crop else shape
+
+    def __call__(self, image: np.ndarray, out: np.ndarray, generator: np.random.Generator | None = None) -> None:
+        """Write the transformed ``image`` (channels, height, width) into ``out`` (float32, after the crop).
+
+        ``generator`` draws crop and mirroring, the transformer's own by default.
+        """
+        generator = generator or self.generator
+        channels, height, width = image.shape
+        crop = self.param.crop_size
+        top = left = 0
+        if crop:
+            if self.phase == TRAIN:
+                top = int(generator.integers(height - crop + 1))
+                left = int(generator.integers(width - crop + 1))
+            else:
+                top, left = (height - crop) // 2, (width - crop) // 2
+        window = np.s_[:, top : top + out.shape[1], left : left + out.shape[2]]
+        part = image[window]
+        # As in Caffe, mirroring is drawn in both phases.
+        flip = self.param.mirror and generator.integers(2) == 1
+        target = out[:, :, ::-1] if flip else out
+        if self.mean is not None:
+            if self.mean.shape != image.shape:
+                raise CaffeError(
+                    f"{self.param.mean_file}: its mean has shape {self.mean.shape}, the images have {image.shape}"
+                )
+            np.subtract(part, self.mean[window], out=target)
+        elif self.param.mean_value:
+            values = np.array(self.param.mean_value, np.float32)
+            if len(values) not in (1, channels):
+                raise CaffeError(
+                    f"transform_param: {len(values)} mean_value for {channels} channels: give 1 or {channels}"
+                )
+            np.subtract(part, values.reshape(-1, 1, 1), out=target)
+        else:
+            target[...] = part
+        if self.param.scale != 1:
+            out *= np.float32(self.param.scale)

@@ -1,0 +1,51 @@
+"""caffe.Layer: the base class of the user's own layers in Python."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from caffe_torch.blob.blob import Blob
+
+
+class BlobVec(list):
+    """A layer's parameter blobs, as pycaffe shows them."""
+
+    def add_blob(self, *shape: int) -> None:
+        """Append a parameter of this shape, filled with zeros; its lr_mult and decay_mult are the prototxt's."""
+        self.append(Blob(*shape))
+
+
+class Layer:
+    """Subclass this and give ``setup``, ``reshape``, ``forward`` and ``backward``, as with pycaffe.
+
+    ``param_str`` is the prototxt's ``python_param.param_str``, ``phase`` 0 (TRAIN) or 1 (TEST), ``blobs`` the layer's
+    own parameters (``self.blobs.add_blob(2, 3)``). A layer with a state may have ``memory()``, which returns it as a
+    dict of JSON values and NumPy arrays, and ``recall(memory)``, which takes it over when a training is resumed.
+    """
+
+    param_str = ""
+    phase = 0
+    type = "Python"
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Layer:
+        # Made here and not in __init__, which subclasses need not call.
+        self = super().__new__(cls)
+        self.blobs = BlobVec()
+        return self
+
+    def __init__(self, param: Any = None):
+        """``param`` is the LayerParameter; a subclass that has its own ``__init__`` is given it too."""
+
+    blobs: BlobVec
+
+    def setup(self, bottom: list[Blob], top: list[Blob]) -> None:
+        """Check the bottoms, read ``param_str``; optional."""
+
+    def reshape(self, bottom: list[Blob], top: list[Blob]) -> None:
+        raise NotImplementedError(f"{type(self).__name__}.reshape: every Python layer must have one")
+
+    def forward(self, bottom: list[Blob], top: list[Blob]) -> None:
+        raise NotImplementedError(f"{type(self).__name__}.forward: every Python layer must have one")
+
+    def backward(self, top: list[Blob], propagate_down: list[bool], bottom: list[Blob]) -> None:
+        """Fill ``bottom[i].diff``; optional where no gradient is needed."""

@@ -1,0 +1,107 @@
+"""Data: images (or label vectors) from an LMDB, transformed, in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from caffe_torch.errors import CaffeError
+from caffe_torch.files.lmdb_reader import open_source, parse
+from caffe_torch.input.prefetch import in_threads
+from caffe_torch.input.transform import TRAIN, Transformer, datum_array
+from caffe_torch.layers.base import Layer, register
+from caffe_torch.layers.sources.prefetching import PrefetchingLayer, Reader, first_record
+from caffe_torch.proto import caffe_pb2
+from caffe_torch.runtime import device, distributed, log
+
+
+class _Records:
+    """Batch i holds the records from i * batch_size on; of N processes, each takes every N-th record in training."""
+
+    def __init__(self, param: Any, phase: int, seed: int):
+        self.param, self.seed = param, seed
+        data = param.data_param
+        self.size, self.source = data.batch_size, open_source(data.source)
+        self.transform = Transformer(param.transform_param, phase, np.random.default_rng(seed))
+        training = phase == TRAIN
+        self.rank = distributed.rank() if training else 0
+        self.stride = distributed.world_size() if training else 1
+        self.start = first_record(seed, data.rand_skip)
+        self._records: Iterator[tuple[bytes, bytes]] = iter(())
+        self._next = -1
+        first = self._check_sample()
+        self.shape = self.transform.shape(first.shape)
+
+    def _check_sample(self) -> np.ndarray:
+        """Read some records all over the database, so that a bad one is found now; returns the first as an array."""
+        arrays = [(key, self._array(key, value)[0]) for key, value in self.source.sample()]
+        first = arrays[0][1]
+        for key, array in arrays:
+            self._check_shape(key, array, first)
+        return first
+
+    def _check_shape(self, key: bytes, array: np.ndarray, first: np.ndarray) -> None:
+        whole = self.size > 1 and not self.param.transform_param.crop_size
+        if array.shape[0] != first.shape[0] or (whole and array.shape != first.shape):
+            raise CaffeError(f"{self._where(key)}: has shape {array.shape}, others have {first.shape}")
+
+    def _where(self, key: bytes) -> str:
+        return f"{self.source.path}: record {key.decode('utf-8', 'replace')!r}"
+
+    def _array(self, key: bytes, value: bytes) -> tuple[np.ndarray, int]:
+        datum = parse(key, value, self.source.path)
+        array = datum_array(datum, self._where(key), self.param.transform_param)
+        if array.dtype != np.uint8 and not np.isfinite(array).all():
+            raise CaffeError(f"{self._where(key)}: holds values that are not finite (NaN or infinity)")
+        return array, datum.label
+
+    def batch(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        if index != self._next:
+            begin = self.start + self.rank + index * self.size * self.stride
+            self._records = islice(self.source.records(begin), 0, None, self.stride)
+        self._next = index + 1
+        records = list(islice(self._records, self.size))
+        first, _ = self._array(*records[0])  # a batch is as large as its first record
+        images = device.host_array(self.size, *self.transform.shape(first.shape))
+        labels = np.empty(self.size, np.float32)
+
+        def fill(i: int) -> None:
+            array, labels[i] = self._array(*records[i])
+            self._check_shape(records[i][0], array, first)
+            # Draws of its own for each image: threads may make them in any order.
+            draws = np.random.default_rng((self.seed, index, i)) if self.transform.draws else None
+            self.transform(array, images[i], draws)
+
+        in_threads(fill, self.size)
+        return images, labels
+
+
+@register("Data")
+class DataLayer(PrefetchingLayer):
+    """Reads ``data_param.source`` in the order of its keys; the second top, if any, is ``Datum.label``."""
+
+    def batch_size(self) -> int:
+        return self.param.data_param.batch_size
+
+    def open(self, seed: int) -> Reader:
+        if self.param.data_param.backend != caffe_pb2.DataParameter.LMDB:
+            raise self.fail("backend LEVELDB is not supported; convert to LMDB and say `backend: LMDB`")
+        return _Records(self.param, self.phase, seed)
+
+
+def warn_of_unequal(layers: Iterable[Layer]) -> None:
+    """A line in the log where databases that are read side by side, such as images and labels, differ in length.
+
+    From the end of the shorter one on, their records no longer belong together.
+    """
+    found = [layer for layer in layers if isinstance(layer, DataLayer)]
+    for first, second in zip(found, found[1:]):
+        counts = [len(open_source(layer.param.data_param.source)) for layer in (first, second)]
+        if counts[0] != counts[1]:
+            log.warning(
+                f"{first.param.data_param.source} has {counts[0]} records, {second.param.data_param.source} "
+                f"{counts[1]}: after the shorter one's end they no longer belong together"
+            )

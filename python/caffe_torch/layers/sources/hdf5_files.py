@@ -1,0 +1,163 @@
+"""HDF5Data and HDF5Output: arrays read from and written to HDF5 files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from caffe_torch.blob.blob import Blob
+from caffe_torch.errors import CaffeError
+from caffe_torch.input.transform import TRAIN
+from caffe_torch.layers.base import Layer, register
+from caffe_torch.runtime import distributed, rng
+from caffe_torch.runtime.lazy import Lazy
+
+if TYPE_CHECKING:
+    import h5py
+else:
+    h5py = Lazy("h5py")
+
+
+@register("HDF5Data")
+class HDF5Data(Layer):
+    """Rows of the datasets named as the tops, file after file of the list ``hdf5_data_param.source``.
+
+    One file is in memory at a time. ``shuffle`` draws the order of the files anew each round, and that of the rows at
+    each visit of a file. Its memory is where it is: visits of files so far, the row, and rows passed in all.
+    """
+
+    bottoms = (0, 0)
+    tops = (1, None)
+
+    def setup(self, bottom: list[Blob], top: list[Blob]) -> None:
+        if self.param.HasField("transform_param"):
+            raise self.fail("does not transform data: remove its transform_param")
+        param = self.param.hdf5_data_param
+        if param.batch_size < 1:
+            raise self.fail("hdf5_data_param.batch_size must be at least 1")
+        self.files = _list(param.source)
+        self.seed = rng.spawn_seed()
+        self._visit, self._row, self._passed = 0, 0, 0
+        self._load()
+        for blob, array in zip(top, self._arrays):
+            blob.adopt_shape((param.batch_size, *array.shape[1:]))
+
+    def _load(self) -> None:
+        """The file of the present visit."""
+        shuffle = self.param.hdf5_data_param.shuffle
+        turn, index = divmod(self._visit, len(self.files))
+        if shuffle:
+            index = int(np.random.default_rng((self.seed, 0, turn)).permutation(len(self.files))[index])
+        if self._visit == 0 or len(self.files) > 1 or not hasattr(self, "_arrays"):
+            self._arrays = _datasets(self.files[index], list(self.param.top))
+        count = len(self._arrays[0])
+        self._order = (
+            np.random.default_rng((self.seed, 1, self._visit)).permutation(count) if shuffle else np.arange(count)
+        )
+
+    def _next(self) -> None:
+        self._row += 1
+        self._passed += 1
+        if self._row == len(self._arrays[0]):
+            self._row = 0
+            self._visit += 1
+            self._load()
+
+    def reshape(self, bottom: list[Blob], top: list[Blob]) -> None:
+        """The shapes are the first file's."""
+
+    def forward(self, bottom: list[Blob], top: list[Blob]) -> None:
+        size = self.param.hdf5_data_param.batch_size
+        batch = [np.empty((size, *blob.shape[1:]), np.float32) for blob in top]
+        # Of N processes, each takes every N-th row in training.
+        turns = distributed.world_size() if self.phase == TRAIN else 1
+        for i in range(size):
+            while self._passed % turns != (distributed.rank() if turns > 1 else 0):
+                self._next()
+            for values, array in zip(batch, self._arrays):
+                if array.shape[1:] != values.shape[1:]:
+                    raise self.fail(f"a file has rows of shape {array.shape[1:]}, the first has {values.shape[1:]}")
+                values[i] = array[self._order[self._row]]
+            self._next()
+        for blob, values in zip(top, batch):
+            blob.assign(torch.from_numpy(values))
+
+    def backward(self, top: list[Blob], propagate_down: list[bool], bottom: list[Blob]) -> None:
+        """Data has no gradient."""
+
+    def memory(self) -> dict[str, Any]:
+        return {"seed": self.seed, "visit": self._visit, "row": self._row, "passed": self._passed}
+
+    def recall(self, memory: dict[str, Any]) -> None:
+        self.seed, self._visit, self._row, self._passed = (int(memory[k]) for k in ("seed", "visit", "row", "passed"))
+        del self._arrays
+        self._load()
+
+
+def _list(source: str) -> list[str]:
+    try:
+        with open(source, encoding="utf-8") as file:
+            files = file.read().split()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CaffeError(f"{source}: the list of HDF5 files cannot be read ({error})") from None
+    if not files:
+        raise CaffeError(f"{source}: lists no HDF5 file: write one file name a line")
+    return files
+
+
+def _datasets(path: str, names: list[str]) -> list[np.ndarray]:
+    """The datasets of a file as float32, all with the same number of rows."""
+    try:
+        with h5py.File(path, "r") as store:
+            for name in names:
+                if not isinstance(store.get(name), h5py.Dataset):
+                    raise CaffeError(f"{path}: has no dataset {name!r}, the name of a top; it has {', '.join(store)}")
+                if store[name].dtype.kind not in "fiu" or store[name].ndim < 1 or not len(store[name]):
+                    raise CaffeError(f"{path}: dataset {name!r} must hold one or more rows of numbers")
+            arrays = [np.asarray(store[name][()], np.float32) for name in names]
+    except OSError as error:
+        raise CaffeError(f"{path}: cannot be read as HDF5 ({error})") from None
+    for name, array in zip(names, arrays):
+        if len(array) != len(arrays[0]):
+            raise CaffeError(f"{path}: dataset {name!r} has {len(array)} rows, {names[0]!r} has {len(arrays[0])}")
+    return arrays
+
+
+@register("HDF5Output")
+class HDF5Output(Layer):
+    """Writes its two bottoms to ``hdf5_output_param.file_name``, as the datasets ``data`` and ``label`` of four axes.
+
+    Every forward appends its rows; the original can write a single batch.
+    """
+
+    bottoms = (2, 2)
+    tops = (0, 0)
+
+    def setup(self, bottom: list[Blob], top: list[Blob]) -> None:
+        self.path = self.param.hdf5_output_param.file_name
+        try:
+            h5py.File(self.path, "w").close()
+        except OSError as error:
+            raise self.fail(f"{self.path}: cannot be written ({error})") from None
+
+    def reshape(self, bottom: list[Blob], top: list[Blob]) -> None:
+        if bottom[0].num != bottom[1].num:
+            raise self.fail(f"its bottoms must have as many rows, found {bottom[0].num} and {bottom[1].num}")
+
+    def forward(self, bottom: list[Blob], top: list[Blob]) -> None:
+        with h5py.File(self.path, "a") as store:
+            for name, blob in zip(("data", "label"), bottom):
+                rows = blob.tensor().cpu().numpy().reshape(blob.num, blob.channels, blob.height, blob.width)
+                if name not in store:
+                    store.create_dataset(name, data=rows, maxshape=(None, *rows.shape[1:]))
+                    continue
+                dataset = store[name]
+                if dataset.shape[1:] != rows.shape[1:]:
+                    raise self.fail(f"{self.path}: {name} has rows of {dataset.shape[1:]}, found {rows.shape[1:]}")
+                dataset.resize(len(dataset) + len(rows), axis=0)
+                dataset[-len(rows) :] = rows
+
+    def backward(self, top: list[Blob], propagate_down: list[bool], bottom: list[Blob]) -> None:
+        """What is written has no gradient."""

@@ -1,0 +1,120 @@
+"""ImageData: image files named in a list, one `path label` a line."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from caffe_torch.errors import CaffeError
+from caffe_torch.input.transform import TRAIN, Transformer
+from caffe_torch.layers.base import register
+from caffe_torch.layers.sources.prefetching import PrefetchingLayer, Reader, first_record
+from caffe_torch.runtime import distributed
+from caffe_torch.runtime.lazy import Lazy
+
+if TYPE_CHECKING:
+    import cv2
+else:
+    cv2 = Lazy("cv2")
+
+
+def read_image(path: str, color: bool = True, size: tuple[int, int] | None = None) -> np.ndarray:
+    """An image file as Caffe reads it, (height, width, channels) BGR or gray, uint8; resized to (height, width)."""
+    if not os.path.exists(path):
+        raise CaffeError(f"{path}: no such image file")
+    image = cv2.imread(path, cv2.IMREAD_COLOR if color else cv2.IMREAD_GRAYSCALE)
+    if image is None:
+        raise CaffeError(f"{path}: is no image that OpenCV can decode")
+    if size is not None:
+        image = cv2.resize(image, (size[1], size[0]))
+    return image[:, :, None] if image.ndim == 2 else image
+
+
+def read_list(path: str) -> list[tuple[str, int]]:
+    """(image, label) of each line; the label is what follows the last space, 0 where there is none."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            lines = file.read().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CaffeError(f"{path}: the list of images cannot be read ({error})") from None
+    found = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        name, _, label = line.rstrip().rpartition(" ")
+        if not name:
+            name, label = label, "0"
+        try:
+            found.append((name, int(label)))
+        except ValueError:
+            raise CaffeError(
+                f"{path}:{number}: expected an image and its whole-number label, separated by a space, found {line!r}"
+            ) from None
+    if not found:
+        raise CaffeError(f"{path}: the list of images is empty")
+    return found
+
+
+class _Files:
+    """Batch i holds the files from i * batch_size on, each pass in a new order where they are shuffled."""
+
+    def __init__(self, param: Any, phase: int, seed: int):
+        data = param.image_data_param
+        self.lines, self.seed, self.shuffle = read_list(data.source), seed, data.shuffle
+        self.size, self.color, self.root = data.batch_size, data.is_color, data.root_folder
+        self.resized = (data.new_height, data.new_width) if data.new_height else None
+        self.transform = Transformer(param.transform_param, phase, np.random.default_rng(seed))
+        self.rank = distributed.rank() if phase == TRAIN else 0
+        self.stride = distributed.world_size() if phase == TRAIN else 1
+        if data.rand_skip > len(self.lines):
+            raise CaffeError(f"{data.source}: rand_skip is {data.rand_skip}, but it lists {len(self.lines)} images")
+        self.start = first_record(seed, data.rand_skip)
+        self._order: tuple[int, np.ndarray] | None = None
+        self.shape = self.transform.shape(self._read(self.start)[0].shape)
+
+    def _read(self, position: int) -> tuple[np.ndarray, int]:
+        """Image (channels, height, width) and label at a position counted over all passes."""
+        turn, index = divmod(position, len(self.lines))
+        if self.shuffle:
+            if self._order is None or self._order[0] != turn:
+                self._order = (turn, np.random.default_rng((self.seed, 0, turn)).permutation(len(self.lines)))
+            index = int(self._order[1][index])
+        name, label = self.lines[index]
+        return read_image(self.root + name, self.color, self.resized).transpose(2, 0, 1), label
+
+    def batch(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        self.transform.generator = np.random.default_rng((self.seed, index))
+        labels = np.empty(self.size, np.float32)
+        images = first = None
+        for i in range(self.size):
+            position = self.start + self.rank + (index * self.size + i) * self.stride
+            image, labels[i] = self._read(position)
+            if images is None or first is None:  # a batch is as large as its first image
+                first = image.shape
+                images = np.empty((self.size, *self.transform.shape(image.shape)), np.float32)
+            if image.shape != first and not self.transform.param.crop_size:
+                raise CaffeError(
+                    f"image {position % len(self.lines)} of the list has shape {image.shape}, others of its batch "
+                    f"{first}: give new_height and new_width, or batch_size 1"
+                )
+            self.transform(image, images[i])
+        assert images is not None
+        return images, labels
+
+
+@register("ImageData")
+class ImageData(PrefetchingLayer):
+    """Reads ``image_data_param.source``; paths in it follow ``root_folder``; tops are images and labels."""
+
+    tops = (2, 2)
+
+    def batch_size(self) -> int:
+        return self.param.image_data_param.batch_size
+
+    def open(self, seed: int) -> Reader:
+        data = self.param.image_data_param
+        if (data.new_height > 0) != (data.new_width > 0):
+            raise self.fail("new_height and new_width must be given both or not at all")
+        return _Files(self.param, self.phase, seed)

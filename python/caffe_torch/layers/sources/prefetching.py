@@ -1,0 +1,94 @@
+"""Layers that make their batches ahead, each from its number alone, so that a training can go on at any of them."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+from torch import Tensor
+
+from caffe_torch.blob.blob import Blob
+from caffe_torch.input.prefetch import Prefetcher
+from caffe_torch.layers.base import Layer
+from caffe_torch.runtime import device, rng
+
+
+class Reader(Protocol):
+    """Makes batches; knows nothing of its layer, as a thread of its own uses it."""
+
+    #: (channels, height, width) of the first batch's items.
+    shape: tuple[int, ...]
+
+    def batch(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """(items, labels) of batch ``index``: float32, items of (batch size, ...); the same at every call."""
+        ...
+
+
+class _Ahead:
+    """Batch after batch of a reader, from ``start`` on."""
+
+    def __init__(self, reader: Reader, start: int):
+        self._reader, self._next = reader, start
+
+    def __call__(self) -> tuple[Tensor, Tensor]:
+        items, labels = self._reader.batch(self._next)
+        self._next += 1
+        return device.upload(items), device.upload(labels)
+
+
+class PrefetchingLayer(Layer):
+    """A data layer of one or two tops (items, labels), ``data_param.prefetch`` batches ahead; subclasses give ``open``.
+
+    Its memory is its seed and how many batches it has served; those that wait in the queue are made anew.
+    """
+
+    bottoms = (0, 0)
+    tops: tuple[int, int | None] = (1, 2)
+
+    def open(self, seed: int) -> Reader:
+        """Check the settings and the source, and give the reader whose batches are drawn by ``seed``."""
+        raise NotImplementedError
+
+    def batch_size(self) -> int:
+        raise NotImplementedError
+
+    def setup(self, bottom: list[Blob], top: list[Blob]) -> None:
+        if self.batch_size() < 1:
+            raise self.fail("batch_size must be at least 1")
+        self.seed = rng.spawn_seed()
+        #: Batches handed out so far.
+        self.served = 0
+        self.reader = self.open(self.seed)
+        self._prefetcher: Prefetcher | None = None
+        top[0].adopt_shape((self.batch_size(), *self.reader.shape))
+        if len(top) > 1:
+            top[1].adopt_shape((self.batch_size(),))
+
+    def reshape(self, bottom: list[Blob], top: list[Blob]) -> None:
+        """Each batch brings its shape."""
+
+    def forward(self, bottom: list[Blob], top: list[Blob]) -> None:
+        if self._prefetcher is None:  # begun at the first use: a net that is only inspected reads nothing
+            self._prefetcher = Prefetcher(_Ahead(self.reader, self.served), self.param.data_param.prefetch)
+        items, labels = self._prefetcher.next()
+        self.served += 1
+        top[0].adopt_shape(tuple(items.shape))
+        top[0].assign(device.received(items))
+        if len(top) > 1:
+            top[1].assign(device.received(labels))
+
+    def backward(self, top: list[Blob], propagate_down: list[bool], bottom: list[Blob]) -> None:
+        """Data has no gradient."""
+
+    def memory(self) -> dict[str, Any]:
+        return {"seed": self.seed, "served": self.served}
+
+    def recall(self, memory: dict[str, Any]) -> None:
+        self.seed, self.served = int(memory["seed"]), int(memory["served"])
+        self.reader = self.open(self.seed)
+        self._prefetcher = None
+
+
+def first_record(seed: int, rand_skip: int) -> int:
+    """Where a layer with ``rand_skip`` begins: a number below it, drawn once."""
+    return int(np.random.default_rng(seed).integers(rand_skip)) if rand_skip else 0

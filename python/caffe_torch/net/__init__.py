@@ -1,0 +1,11 @@
+"""The graph: layers joined by blobs, forward and backward.
+
+- ``net.py``: Net
+- ``api.py``: pycaffe's methods of a net
+- ``phase_rules.py``: which layers a phase, level and stages include
+- ``params.py``: parameters, shared by name
+- ``weights.py``: weights copied from files and saved
+- ``description.py``: the net told in the log
+- ``debug.py``: debug_info
+- ``nonfinite.py``: where a value stopped being finite
+"""

@@ -1,0 +1,257 @@
+"""What a program calls on a net, besides its weights: forward and backward by name and in batches, callbacks, names."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any, Callable
+
+import numpy as np
+
+from caffe_torch.errors import CaffeError, CaffeValueError
+from caffe_torch.layers.base import Layer
+
+if TYPE_CHECKING:
+    from caffe_torch.blob.blob import Blob
+    from caffe_torch.net.params import Parameter
+
+Arrays = dict[str, np.ndarray]
+
+
+class NetApi:
+    """pycaffe's methods of Net, over what ``Net`` has built."""
+
+    if TYPE_CHECKING:
+        blobs: OrderedDict[str, Blob]
+        inputs: list[str]
+        outputs: list[str]
+        layers: list[Any]
+        bottom_names: OrderedDict[str, list[str]]
+        top_names: OrderedDict[str, list[str]]
+        _bottom_names: list[list[str]]
+        _top_names: list[list[str]]
+        _layers: list[Layer]
+        _layer_names: list[str]
+        _bottoms: list[list[Blob]]
+        _tops: list[list[Blob]]
+        _loss_weights: list[list[float]]
+        _learnable: list[Parameter]
+        _before: dict[str, list[Callable[[int], None]]]
+        _after: dict[str, list[Callable[[int], None]]]
+
+        def _forward(self, start: int, end: int) -> float: ...
+
+        def _backward(self, start: int, end: int) -> None: ...
+
+    # --- running ---
+
+    def _index(self, layer: str) -> int:
+        try:
+            return self._layer_names.index(layer)
+        except ValueError:
+            raise CaffeValueError(f"the net has no layer {layer!r}; it has {', '.join(self._layer_names)}") from None
+
+    def forward(
+        self, blobs: Iterable[str] | None = None, start: str | None = None, end: str | None = None, **kwargs: np.ndarray
+    ) -> Arrays:
+        """Run from layer ``start`` to layer ``end`` (all by default) and return the outputs, and ``blobs``, by name.
+
+        Keyword arguments are arrays for the net's inputs. Returned arrays are the blobs' own memory.
+        """
+        first = self._index(start) if start is not None else 0
+        if end is not None:
+            last, wanted = self._index(end), set(self.top_names[end])
+        else:
+            last, wanted = len(self._layers) - 1, set(self.outputs)
+        wanted |= set(blobs or ())
+        if kwargs and set(kwargs) != set(self.inputs):
+            raise CaffeError(f"forward: arrays were given for {sorted(kwargs)}, the net's inputs are {self.inputs}")
+        for name, array in kwargs.items():
+            self._fill(name, array, self.blobs[name].data, "forward")
+        self._forward(first, last)
+        return {name: self.blobs[name].data for name in wanted}
+
+    def backward(
+        self, diffs: Iterable[str] | None = None, start: str | None = None, end: str | None = None, **kwargs: np.ndarray
+    ) -> Arrays:
+        """Run back from layer ``start`` (the last) to ``end`` (the first); returns inputs' and ``diffs``' gradients.
+
+        Keyword arguments are gradients of the net's outputs.
+        """
+        first = self._index(start) if start is not None else len(self._layers) - 1
+        if end is not None:
+            last, wanted = self._index(end), set(self.bottom_names[end])
+        else:
+            last, wanted = 0, set(self.inputs)
+        wanted |= set(diffs or ())
+        if kwargs and set(kwargs) != set(self.outputs):
+            raise CaffeError(f"backward: gradients were given for {sorted(kwargs)}, the net's outputs: {self.outputs}")
+        for name, array in kwargs.items():
+            self._fill(name, array, self.blobs[name].diff, "backward")
+        self._backward(first, last)
+        return {name: self.blobs[name].diff for name in wanted}
+
+    def _fill(self, name: str, array: np.ndarray, target: np.ndarray, what: str) -> None:
+        array = np.asarray(array)
+        if array.size == target.size == 1:  # a loss is a scalar, its gradient a number or an array of one
+            array = array.reshape(target.shape)
+        if (array.ndim == 0) != (target.ndim == 0):
+            raise CaffeError(f"{what}: {name} is given an array of shape {array.shape}, its blob has {target.shape}")
+        if target.ndim and array.shape[0] != target.shape[0]:
+            raise CaffeError(f"{what}: {name} is given {array.shape[0]} items, its blob has {target.shape[0]}")
+        target[...] = array
+
+    def forward_all(self, blobs: Iterable[str] | None = None, **kwargs: np.ndarray) -> Arrays:
+        """``forward`` over inputs of any length, batch after batch; the last one is filled up with zeros, then cut.
+
+        Arrays as in ``forward``, copied and joined along the first axis.
+        """
+        gathered: dict[str, list[np.ndarray]] = {}
+        for batch in self._batch(kwargs):
+            _gather(gathered, self.forward(blobs, None, None, **batch))
+        return _join(gathered, _length(kwargs))
+
+    def forward_backward_all(
+        self, blobs: Iterable[str] | None = None, diffs: Iterable[str] | None = None, **kwargs: np.ndarray
+    ) -> tuple[Arrays, Arrays]:
+        """``forward`` and ``backward`` over inputs, and gradients of outputs, of any length: (blobs, diffs) by name.
+
+        Where a net has data layers of its own, or losses, the inputs or the outputs' gradients are left out.
+        """
+        unknown = set(kwargs) - set(self.inputs) - set(self.outputs)
+        if unknown:
+            raise CaffeError(f"forward_backward_all: {sorted(unknown)} are neither inputs nor outputs of the net")
+        forward = self._batch({name: kwargs[name] for name in self.inputs if name in kwargs})
+        backward = self._batch({name: kwargs[name] for name in self.outputs if name in kwargs})
+        values: dict[str, list[np.ndarray]] = {}
+        gradients: dict[str, list[np.ndarray]] = {}
+        nothing: Arrays = {}
+        for inputs, outputs in zip_longest(forward, backward, fillvalue=nothing):
+            _gather(values, self.forward(blobs, None, None, **inputs))
+            _gather(gradients, self.backward(diffs, None, None, **outputs))
+        return _join(values, _length(kwargs)), _join(gradients, _length(kwargs))
+
+    def _batch(self, arrays: Arrays) -> Iterator[Arrays]:
+        """The arrays in pieces of the net's batch size, which is the first axis of its first blob."""
+        if not arrays:
+            return
+        size = next(iter(self.blobs.values())).shape[0]
+        for at in range(0, _length(arrays), size):
+            batch = {name: np.asarray(array[at : at + size]) for name, array in arrays.items()}
+            for name, piece in batch.items():
+                if len(piece) < size:
+                    batch[name] = np.concatenate([piece, np.zeros((size - len(piece), *piece.shape[1:]), piece.dtype)])
+            yield batch
+
+    def reshape(self) -> None:
+        """Let every layer follow the shapes of its bottoms."""
+        for layer, bottoms, tops in zip(self._layers, self._bottoms, self._tops):
+            layer.reshape(bottoms, tops)
+
+    def clear_param_diffs(self) -> None:
+        """Set the parameters' gradients to zero; backward adds to them."""
+        for parameter in self._learnable:
+            parameter.blob.clear_diff()
+
+    # --- memory ---
+
+    def set_input_arrays(self, data: np.ndarray, labels: np.ndarray) -> None:
+        """Give the MemoryData layer at the net's beginning its items and labels, whole batches of them.
+
+        ``data`` is (items, channels, height, width), ``labels`` (items,) or (items, 1, 1, 1); float32, C-contiguous.
+        """
+        layer = self._layers[0]
+        if layer.type != "MemoryData":
+            raise CaffeError(f"set_input_arrays: the net's first layer must be MemoryData, it is {layer.type}")
+        param = layer.param.memory_data_param
+        if labels.ndim == 1:
+            labels = np.ascontiguousarray(labels[:, None, None, None])
+        _check_memory("data", data, (param.channels, param.height, param.width))
+        _check_memory("labels", labels, (1, 1, 1))
+        if len(data) != len(labels):
+            raise CaffeError(f"set_input_arrays: {len(data)} items in data, {len(labels)} in labels")
+        if len(data) % param.batch_size:
+            raise CaffeError(
+                f"set_input_arrays: {len(data)} items are no multiple of the layer's batch_size, {param.batch_size}"
+            )
+        layer.reset(data, labels)  # type: ignore[attr-defined]
+
+    # --- callbacks ---
+
+    def before_forward(self, callback: Callable[[int], Any]) -> None:
+        """Call ``callback(index)`` before each layer's forward."""
+        self._before["forward"].append(callback)
+
+    def after_forward(self, callback: Callable[[int], Any]) -> None:
+        """Call ``callback(index)`` after each layer's forward."""
+        self._after["forward"].append(callback)
+
+    def before_backward(self, callback: Callable[[int], Any]) -> None:
+        """Call ``callback(index)`` before each layer's backward."""
+        self._before["backward"].append(callback)
+
+    def after_backward(self, callback: Callable[[int], Any]) -> None:
+        """Call ``callback(index)`` after each layer's backward; an NCCL object may stand here too."""
+        self._after["backward"].append(callback)
+
+    # --- names ---
+
+    @property
+    def blob_loss_weights(self) -> OrderedDict[str, float]:
+        """Blob name -> its weight in the loss, 0 for most."""
+        weights = OrderedDict((name, 0.0) for name in self.blobs)
+        for names, values in zip(self._top_names, self._loss_weights):
+            weights.update((top, w) for top, w in zip(names, values) if w)
+        return weights
+
+    @property
+    def _blob_names(self) -> list[str]:
+        return list(self.blobs)
+
+    @property
+    def _blobs(self) -> list[Blob]:
+        return list(self.blobs.values())
+
+    @property
+    def _blob_loss_weights(self) -> list[float]:
+        return list(self.blob_loss_weights.values())
+
+    @property
+    def _inputs(self) -> list[int]:
+        return [self._blob_names.index(name) for name in self.inputs]
+
+    @property
+    def _outputs(self) -> list[int]:
+        return [self._blob_names.index(name) for name in self.outputs]
+
+    def _bottom_ids(self, layer: int) -> list[int]:
+        return [self._blob_names.index(name) for name in self._bottom_names[layer]]
+
+    def _top_ids(self, layer: int) -> list[int]:
+        return [self._blob_names.index(name) for name in self._top_names[layer]]
+
+
+def _length(arrays: Arrays) -> int:
+    return len(next(iter(arrays.values()))) if arrays else 0
+
+
+def _gather(gathered: dict[str, list[np.ndarray]], batch: Arrays) -> None:
+    for name, array in batch.items():
+        gathered.setdefault(name, []).append(array.copy().reshape(array.shape or (1,)))
+
+
+def _join(gathered: dict[str, list[np.ndarray]], length: int) -> Arrays:
+    """Each list as one array; where it holds an item a row of the input, what the filling added is cut off."""
+    joined = {name: np.concatenate(parts) for name, parts in gathered.items()}
+    return {name: array[:length] if len(array) > length else array for name, array in joined.items()}
+
+
+def _check_memory(name: str, array: np.ndarray, shape: tuple[int, ...]) -> None:
+    if not array.flags.c_contiguous or array.dtype != np.float32 or array.ndim != 4:
+        raise CaffeError(
+            f"set_input_arrays: {name} must be a C-contiguous float32 array of 4 axes, found {array.dtype}, "
+            f"{array.ndim} axes, {'C-contiguous' if array.flags.c_contiguous else 'not C-contiguous'}"
+        )
+    if array.shape[1:] != shape:
+        raise CaffeError(f"set_input_arrays: each item of {name} must have shape {shape}, found {array.shape[1:]}")

@@ -1,0 +1,63 @@
+"""``debug_info``: after each layer, the mean absolute value of its blobs and gradients in the log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from caffe_torch.runtime import log
+
+if TYPE_CHECKING:
+    from caffe_torch.net.net import Net
+
+
+class DebugInfo:
+    """Writes its lines while ``on``; one a net."""
+
+    def __init__(self, net: Net, on: bool = True):
+        self._net, self.on = net, on
+        net.after_forward(self._forward)
+        net.after_backward(self._backward)
+
+    def _forward(self, index: int) -> None:
+        if not self.on:
+            return
+        name, layer = self._net._named_layers()[index]
+        where = f"    [Forward] Layer {name}"
+        for top, blob in zip(self._net._top_names[index], self._net._tops[index]):
+            log.info(f"{where}, top blob {top} data: {_mean(blob.tensor()):g}")
+        for i, blob in enumerate(layer.blobs):
+            shared = layer.param.param[i].name if i < len(layer.param.param) else ""
+            log.info(f"{where}, param blob {shared or i} data: {_mean(blob.tensor()):g}")
+
+    def _backward(self, index: int) -> None:
+        if not self.on:
+            return
+        net = self._net
+        name, layer = net._named_layers()[index]
+        where = f"    [Backward] Layer {name}"
+        if net._need_backward[index]:
+            wanted = net._bottom_need_backward[index]
+            for bottom, blob, flag in zip(net._bottom_names[index], net._bottoms[index], wanted):
+                if flag:
+                    log.info(f"{where}, bottom blob {bottom} diff: {_mean(blob.diff_tensor()):g}")
+            for i, blob in enumerate(layer.blobs):
+                if layer.param_propagate_down[i]:
+                    log.info(f"{where}, param blob {i} diff: {_mean(blob.diff_tensor()):g}")
+        if index == 0:
+            self._all_parameters()
+
+    def _all_parameters(self) -> None:
+        data = [p.blob.tensor().double() for p in self._net._learnable]
+        diff = [p.blob.diff_tensor().double() for p in self._net._learnable]
+        one = [sum(float(t.abs().sum()) for t in side) for side in (data, diff)]
+        two = [sum(float(t.square().sum()) for t in side) ** 0.5 for side in (data, diff)]
+        log.error(
+            f"    [Backward] All net params (data, diff): L1 norm = ({one[0]:g}, {one[1]:g}); "
+            f"L2 norm = ({two[0]:g}, {two[1]:g})"
+        )
+
+
+def _mean(values: Tensor) -> float:
+    return float(values.abs().sum()) / max(values.numel(), 1)

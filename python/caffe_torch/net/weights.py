@@ -1,0 +1,109 @@
+"""A net's parameters, taken from and given to files and other nets."""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from caffe_torch.blob.blob import Blob
+from caffe_torch.errors import wrong_count, wrong_shape
+from caffe_torch.files import hdf5, wire
+from caffe_torch.layers.base import Layer
+from caffe_torch.runtime import log
+
+if TYPE_CHECKING:
+    from caffe_torch.net.params import Parameter
+
+
+class NetWeights:
+    """pycaffe's copy_from, share_with, save, save_hdf5 and load_hdf5, over what ``Net`` has built."""
+
+    if TYPE_CHECKING:
+        name: str
+        params: OrderedDict[str, list[Blob]]
+        _layers: list[Layer]
+        _layer_names: list[str]
+        _learnable: list[Parameter]
+
+    def copy_from(self, weights: str | bytes | Path) -> None:
+        """Take over the parameters of the layers that a .caffemodel or HDF5 file has by the same name.
+
+        Layers that the file lacks keep theirs. ``weights`` may be several files, separated by commas. A different
+        number or shape of blobs raises CaffeError with the layer, both shapes and the file.
+        """
+        whole = os.fsdecode(weights)
+        for part in [whole] if os.path.exists(whole) else whole.split(","):
+            if os.path.isfile(part) and hdf5.is_hdf5(part):
+                self.load_hdf5(part)
+            else:
+                self._copy_arrays(wire.read_net(part), part)
+
+    def _copy_arrays(self, source: dict[str, list[np.ndarray]], where: str) -> None:
+        for name, arrays in source.items():
+            blobs = self._blobs_of(name)
+            if blobs is None:
+                continue
+            if len(blobs) != len(arrays):
+                raise wrong_count(where, name, len(arrays), len(blobs))
+            for j, (blob, array) in enumerate(zip(blobs, arrays)):
+                if blob.shape != array.shape and not _same_legacy_shape(blob.shape, array.shape):
+                    raise wrong_shape(where, name, j, array.shape, blob.shape)
+                blob.data[...] = array.reshape(blob.shape)
+
+    def _blobs_of(self, name: str) -> Sequence[Blob] | None:
+        """The parameters of the layer of this name, None (and a line in the log) where the net has no such layer."""
+        if name in self._layer_names:  # of several layers of one name, the first, as in Caffe
+            return self._layers[self._layer_names.index(name)].blobs
+        log.info(f"Ignoring source layer {name}")
+        return None
+
+    def share_with(self, other: NetWeights) -> None:
+        """Use the parameters of ``other``'s layers of the same names as this net's own, from now on."""
+        for name, blobs in self.params.items():
+            if name not in other.params:
+                continue
+            theirs = other.params[name]
+            if len(blobs) != len(theirs):
+                raise wrong_count("the other net", name, len(theirs), len(blobs))
+            for j, (mine, their) in enumerate(zip(blobs, theirs)):
+                if mine.shape != their.shape:
+                    raise wrong_shape("the other net", name, j, their.shape, mine.shape)
+                mine.share_data(their)
+
+    def save(self, filename: str | bytes | Path) -> None:
+        """Write a .caffemodel, which appears whole or not at all."""
+        wire.write_atomically(
+            os.fsdecode(filename), lambda file: wire.write_net(file, self.name, self._stored_layers())
+        )
+
+    def _stored_layers(self, diff: bool = False) -> list[wire.StoredLayer]:
+        """What a .caffemodel holds of each layer, with the parameters' diffs if wanted."""
+        found = []
+        for layer in self._layers:
+            param = type(layer.param)()
+            param.CopyFrom(layer.param)
+            param.ClearField("blobs")
+            diffs = [blob.diff for blob in layer.blobs] if diff else []
+            found.append(wire.StoredLayer(param, [blob.data for blob in layer.blobs], diffs))
+        return found
+
+    def save_hdf5(self, filename: str | bytes | Path, write_diff: bool = False) -> None:
+        """Write Caffe's HDF5 form, ``data/<layer>/<index>`` (and ``diff/...``), whole or not at all.
+
+        Parameters that are shared by name are written once, by the layer that owns them.
+        """
+        hdf5.save_net(os.fsdecode(filename), self, write_diff)
+
+    def load_hdf5(self, filename: str | bytes | Path) -> None:
+        """Take over the parameters of an HDF5 file that ``save_hdf5`` or Caffe wrote; errors as in ``copy_from``."""
+        hdf5.load_net(os.fsdecode(filename), self)
+
+
+def _same_legacy_shape(shape: tuple[int, ...], found: tuple[int, ...]) -> bool:
+    """Old files hold four axes always: (1, 1, 1, n) for a bias of (n,)."""
+    return len(found) == 4 and len(shape) < 4 and (1,) * (4 - len(shape)) + shape == found

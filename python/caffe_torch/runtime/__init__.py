@@ -1,0 +1,12 @@
+"""The process: device, precision, threads, memory, random numbers, log, and several processes.
+
+- ``device.py``: where tensors live: the CPU or a GPU
+- ``precision.py``: fp32, TF32 or bfloat16
+- ``threads.py``: work shared out over the CPU's cores
+- ``allocator.py``: how the C library returns memory
+- ``rng.py``: random streams
+- ``distributed.py``: several processes that train together
+- ``log.py``: log lines as glog writes them
+- ``timer.py``: caffe.Timer
+- ``lazy.py``: modules imported at first use
+"""

@@ -1,0 +1,84 @@
+"""Where blobs are computed: this process's mode and device, as caffe.set_mode_* and caffe.set_device set them."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from caffe_torch.errors import CaffeError
+from caffe_torch.runtime import allocator, log
+
+allocator.use_large_pages()
+allocator.use_one_heap()
+
+#: CAFFE_TORCH_FORCE_CPU=1 lets a program that asks for a GPU run unchanged where there is none.
+_FORCE_CPU = "CAFFE_TORCH_FORCE_CPU"
+
+_device = torch.device("cpu")
+_gpu_number = 0
+
+
+def current() -> torch.device:
+    return _device
+
+
+def set_mode_cpu() -> None:
+    """Compute on the CPU (the default)."""
+    global _device
+    _device = torch.device("cpu")
+
+
+def set_mode_gpu() -> None:
+    """Compute on the GPU of ``set_device`` (0 by default); CaffeError where PyTorch finds none."""
+    global _device
+    if os.environ.get(_FORCE_CPU, "0") not in ("", "0"):
+        log.warning(f"the program asks for a GPU, {_FORCE_CPU} keeps it on the CPU")
+        return
+    if _gpu_number >= torch.cuda.device_count():
+        raise CaffeError(
+            f"GPU {_gpu_number} was asked for, but PyTorch finds {torch.cuda.device_count()} GPU(s) "
+            f"here; {_FORCE_CPU}=1 runs such a program on the CPU"
+        )
+    _device = torch.device("cuda", _gpu_number)
+
+
+def set_device(number: int) -> None:
+    """Choose the GPU that ``set_mode_gpu`` means; takes effect at once when already in GPU mode."""
+    global _gpu_number
+    _gpu_number = int(number)
+    if _device.type == "cuda":
+        set_mode_gpu()
+
+
+def host_array(*shape: int) -> np.ndarray:
+    """An uninitialised float32 array for a batch: in GPU mode in memory that the GPU can fetch by itself."""
+    return torch.empty(shape, pin_memory=_device.type == "cuda").numpy()
+
+
+def upload(array: np.ndarray) -> Tensor:
+    """``array`` as a tensor on the current device; in a thread of its own this does not hold up the computation."""
+    tensor = torch.from_numpy(array)
+    if _device.type != "cuda":
+        return tensor
+    stream = torch.cuda.Stream(_device)
+    with torch.cuda.stream(stream):
+        uploaded = tensor.to(_device, non_blocking=True)
+    stream.synchronize()
+    return uploaded
+
+
+def received(tensor: Tensor) -> Tensor:
+    """A tensor of ``upload``, for use in this thread."""
+    if tensor.device.type == "cuda":
+        # Its memory must not go back to the other stream before this one has done with it.
+        tensor.record_stream(torch.cuda.current_stream(tensor.device))
+    return tensor
+
+
+def synchronize() -> None:
+    """Wait until the device has done what was asked of it (for timings)."""
+    if _device.type == "cuda":
+        torch.cuda.synchronize(_device)

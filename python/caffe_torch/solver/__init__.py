@@ -1,0 +1,11 @@
+"""The solver: rates, updates, snapshots, resume.
+
+- ``solver.py``: Solver and its six kinds
+- ``rules.py``: learning rate policies and update rules, checked
+- ``updates.py``: the update of all parameters
+- ``nets.py``: the solver's training and test nets
+- ``snapshot.py``: .caffemodel and .solverstate, or HDF5
+- ``resume.py``: what a .solverstate lacks: data positions and random state
+- ``signals.py``: SIGINT and SIGHUP
+- ``nccl.py``: caffe.NCCL on torch.distributed
+"""

@@ -1,0 +1,115 @@
+"""The file beside a .solverstate that a resume without loss needs: random streams and each layer's memory.
+
+JSON; arrays in it are {"dtype", "shape", "base64"}. Every process has its own, ``<snapshot>.resume.<rank>.json``.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+
+from caffe_torch.errors import CaffeError
+from caffe_torch.runtime import distributed, log, rng
+
+if TYPE_CHECKING:
+    from caffe_torch.solver.solver import Solver
+
+_FORMAT = 1
+
+
+def path(base: str, rank: int) -> Path:
+    """The file of process ``rank`` for the snapshot ``base`` (its name without ``.solverstate``)."""
+    return Path(f"{base}.resume.{rank}.json")
+
+
+def write(file: BinaryIO, solver: Solver) -> None:
+    content = {
+        "format": _FORMAT,
+        "iter": solver.iter,
+        "processes": distributed.world_size(),
+        "weights_crc32": _checksum(solver),
+        "random": _plain(rng.state()),
+        "nets": [[[name, _plain(layer.memory())] for name, layer in net._named_layers()] for net in _nets(solver)],
+    }
+    try:
+        file.write(json.dumps(content).encode())
+    except (TypeError, ValueError) as error:
+        raise CaffeError(f"the memory of a Python layer must be JSON values and NumPy arrays ({error})") from None
+
+
+def read(file: Path, solver: Solver) -> None:
+    """Put the streams and layers of ``solver`` where they were; a file that does not fit is said and left alone."""
+    if not file.exists():
+        log.info(f"{file}: is not there: the data begins at its first record, random streams anew, as in Caffe")
+        return
+    try:
+        content = json.loads(file.read_bytes())
+        nets = [[(name, _arrays(memory)) for name, memory in net] for net in content["nets"]]
+        reason = _unfit(content, nets, solver)
+        if reason:
+            log.warning(f"{file}: {reason}: the data begins at its first record, random streams anew, as in Caffe")
+            return
+        for net, memories in zip(_nets(solver), nets):
+            for (_, layer), (_, memory) in zip(net._named_layers(), memories):
+                if memory:
+                    layer.recall(memory)
+        rng.set_state(_arrays(content["random"]))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CaffeError(f"{file}: is damaged ({error!r}); without it, training resumes as in Caffe") from None
+
+
+def _unfit(content: dict[str, Any], nets: list[list[tuple[str, Any]]], solver: Solver) -> str:
+    """Why the file is not for this solver, or ``""``."""
+    if content["format"] != _FORMAT:
+        return f"has format {content['format']}, {_FORMAT} is known here"
+    if content["iter"] != solver.iter:
+        return f"belongs to iteration {content['iter']}, the .solverstate to {solver.iter}"
+    if content["processes"] != distributed.world_size():
+        return f"was written by {content['processes']} processes, {distributed.world_size()} train now"
+    if content["weights_crc32"] != _checksum(solver):
+        return "belongs to other weights than the .solverstate does"
+    names = [[name for name, _ in net._named_layers()] for net in _nets(solver)]
+    if names != [[name for name, _ in net] for net in nets]:
+        return "was written for nets of other layers"
+    return ""
+
+
+def _checksum(solver: Solver) -> int:
+    """Of the weights in training; what does not learn (BatchNorm's sums) may differ between processes."""
+    value = 0
+    for parameter in solver.net._learnable:
+        if parameter.lr_mult:
+            value = zlib.crc32(np.ascontiguousarray(parameter.blob.data).data, value)
+    return value
+
+
+def _nets(solver: Solver) -> list[Any]:
+    return [solver.net, *solver.test_nets]
+
+
+def _plain(value: Any) -> Any:
+    """``value`` in JSON's types."""
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, np.ndarray):
+        data = base64.b64encode(np.ascontiguousarray(value).tobytes()).decode()
+        return {"dtype": value.dtype.str, "shape": list(value.shape), "base64": data}
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _arrays(value: Any) -> Any:
+    """Undo ``_plain``."""
+    if not isinstance(value, dict):
+        return value
+    if set(value) == {"dtype", "shape", "base64"}:
+        dtype = np.dtype(value["dtype"])
+        if dtype.kind not in "fiub":
+            raise ValueError(f"an array of {dtype}")
+        data = base64.b64decode(value["base64"], validate=True)
+        return np.frombuffer(data, dtype).reshape(value["shape"]).copy()
+    return {name: _arrays(item) for name, item in value.items()}

@@ -1,0 +1,149 @@
+"""Snapshots: a .caffemodel and a .solverstate (as protocol buffers or HDF5), and beside them what a resume needs more.
+
+All files are written aside and put on the disk before the first one is shown; the .solverstate is shown last, so that
+where it is, its snapshot is whole.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Callable
+
+import numpy as np
+import torch
+
+from caffe_torch.errors import CaffeError
+from caffe_torch.files import hdf5, wire
+from caffe_torch.proto import caffe_pb2
+from caffe_torch.runtime import distributed, log
+from caffe_torch.solver import resume
+
+if TYPE_CHECKING:
+    from caffe_torch.solver.solver import Solver
+
+_STATES = (".solverstate.h5", ".solverstate")
+
+
+@dataclass(frozen=True)
+class _File:
+    path: Path
+    write: Callable[[BinaryIO], None]
+
+
+def check_prefix(param: Any, source: str) -> None:
+    """CaffeError now, not hours into training, where ``snapshot_prefix`` cannot be written to."""
+    if not param.snapshot or distributed.rank() != 0:
+        return
+    probe = Path(f"{param.snapshot_prefix}_iter_0.{os.getpid()}.tempfile")
+    try:
+        probe.parent.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise CaffeError(
+            f"{source}: snapshot_prefix {param.snapshot_prefix!r} cannot be written to ({error.strerror})"
+        ) from None
+
+
+def write(solver: Solver) -> None:
+    """``<snapshot_prefix>_iter_N``: .caffemodel, .solverstate (with .h5 in HDF5), and each process's resume file."""
+    base = f"{solver.param.snapshot_prefix}_iter_{solver.iter}"
+    try:
+        Path(base).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CaffeError(f"{base}: its folder cannot be made ({error.strerror})") from None
+    own = _File(resume.path(base, distributed.rank()), lambda file: resume.write(file, solver))
+    if distributed.rank() != 0:
+        _show([own])
+        distributed.barrier()
+        return
+    files, net = [own], solver.net
+    arrays = [h.cpu().numpy() for history in solver.updates.history for h in history]
+    diff = solver.param.snapshot_diff
+    if solver.param.snapshot_format == caffe_pb2.SolverParameter.HDF5:
+        model, state, kind = f"{base}.caffemodel.h5", f"{base}.solverstate.h5", "HDF5 file"
+        files.append(_File(Path(model), lambda file: hdf5.write_net(file, net, diff)))
+        write_state = hdf5.write_state
+    else:
+        model, state, kind = f"{base}.caffemodel", f"{base}.solverstate", "binary proto file"
+        files.append(_File(Path(model), lambda file: wire.write_net(file, net.name, net._stored_layers(diff))))
+        write_state = wire.write_state
+    log.info(f"Snapshotting to {kind} {model}")
+    files.append(_File(Path(state), lambda file: write_state(file, solver.iter, model, arrays, solver.current_step)))
+    log.info(f"Snapshotting solver state to {kind} {state}")
+    distributed.barrier()
+    _show(files)
+
+
+def _show(files: Iterable[_File]) -> None:
+    """Write all files aside, then give them their names in order."""
+    staged: list[tuple[Path, Path]] = []
+    try:
+        for file in files:
+            staged.append((wire.stage(file.path, file.write), file.path))
+        for partial, path in staged:
+            os.replace(partial, path)
+    except OSError as error:
+        raise CaffeError(f"{staged[-1][1]}: cannot be written ({error.strerror})") from error
+    finally:
+        for partial, path in staged:
+            partial.unlink(missing_ok=True)
+            for left in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):  # by a process that was killed
+                left.unlink(missing_ok=True)
+    _sync(staged[-1][1].parent)
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def restore(solver: Solver, file: str) -> None:
+    """Go on from a .solverstate: iteration, history, the weights that it names, and the resume file where there is one.
+
+    Without that file (the original writes none) data and random streams begin anew, as in Caffe.
+    """
+    if file.endswith((".caffemodel", ".caffemodel.h5")):
+        raise CaffeError(f"{file}: is a .caffemodel; a .solverstate is needed to resume (or use --weights)")
+    log.info(f"Restoring previous solver status from {file}")
+    iteration, weights, current_step, history = _read(file)
+    flat = [(h, i) for h in solver.updates.history for i in range(len(h))]
+    if len(flat) != len(history):
+        raise CaffeError(f"{file}: holds {len(history)} history blobs, this solver and net have {len(flat)}")
+    for (target, i), array in zip(flat, history):
+        # Files from before 2014 hold four axes always.
+        if array.size != target[i].numel() or _axes(array.shape) != _axes(tuple(target[i].shape)):
+            raise CaffeError(
+                f"{file}: a history blob has shape {array.shape}, parameter {i} of this net {tuple(target[i].shape)}"
+            )
+    if weights:
+        beside = os.path.join(os.path.dirname(file), os.path.basename(weights))
+        if not os.path.exists(weights) and os.path.exists(beside):
+            weights = beside  # the two files were moved together
+        if not os.path.exists(weights):
+            raise CaffeError(f"{file}: names its weights {weights!r}, which are neither there nor beside it")
+        solver.net.copy_from(weights)
+    for (target, i), array in zip(flat, history):
+        target[i] = torch.from_numpy(array.copy()).reshape(target[i].shape)
+    solver.iter, solver.current_step = iteration, current_step
+    base = next((file[: -len(end)] for end in _STATES if file.endswith(end)), file)
+    resume.read(resume.path(base, distributed.rank()), solver)
+
+
+def _read(file: str) -> tuple[int, str, int, list[np.ndarray]]:
+    if os.path.isfile(file) and hdf5.is_hdf5(file):
+        return hdf5.read_state(file)
+    state, history = wire.read_state(file)
+    return state.iter, state.learned_net, state.current_step, history
+
+
+def _axes(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A shape without its leading ones."""
+    return shape[next((i for i, n in enumerate(shape) if n != 1), len(shape)) :]

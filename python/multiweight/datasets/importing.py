@@ -1,0 +1,127 @@
+"""Sources of records: one module each, registered by its name; and the import that every source shares.
+
+A source module has NAME, LAYOUT (one line: which files make up its folder), INPUTS (the files that decide the records,
+photos aside), ``detect(folder) -> bool`` and ``load(folder, min_products) -> Loaded``. To add one, write the module and
+name it in ``SOURCES``.
+
+- ``records_folder.py``: any shop's records.csv and catalog.yaml; what the sample shop writes
+- ``shop_table.py``: any shop's table of images, products, texts and labels, CSV or JSONL
+- ``fashion_product_images.py``: Kaggle's Fashion Product Images, small or full
+- ``deepfashion.py``: DeepFashion, Category and Attribute Prediction
+- ``imaterialist.py``: iMaterialist-Fashion 2018
+- ``sample_shop.py``: the drawn shop, what it sells in ``sample_catalog.py``, drawn by ``sample_garments.py`` with
+  ``sample_shapes.py``, photographed by ``sample_photos.py``
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Callable
+
+from multiweight.base import done
+from multiweight.base.errors import UserError
+from multiweight.base.paths import Dataset
+from multiweight.base.progress import bar
+from multiweight.datasets import deepfashion, fashion_product_images, imaterialist, records_folder, shop_table
+from multiweight.photos.images import ImageFolder
+from multiweight.records import bad_images, records
+from multiweight.records.bad_images import BadImage
+
+SOURCES: dict[str, ModuleType] = {
+    module.NAME: module for module in (records_folder, shop_table, fashion_product_images, deepfashion, imaterialist)
+}
+MARK = "import.json"
+
+
+def source(folder: str | Path, name: str | None = None) -> ModuleType:
+    """The source called ``name``, or the one whose files lie in ``folder``; UserError names the known ones."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such directory: expected a dataset's folder (data/README.md lists the layouts)")
+    if name is not None and name not in SOURCES:
+        raise UserError(f"source {name!r} is unknown: expected one of {', '.join(SOURCES)}")
+    if name is not None:
+        return SOURCES[name]
+    found = [module for module in SOURCES.values() if module.detect(folder)]
+    layouts = "; ".join(f"{module.NAME}: {module.LAYOUT}" for module in SOURCES.values())
+    if not found:
+        raise UserError(f"{folder}: no known layout: expected one of {layouts}")
+    if len(found) > 1:
+        raise UserError(f"{folder}: fits {' and '.join(module.NAME for module in found)}: choose one with --source")
+    return found[0]
+
+
+def import_dataset(
+    dataset: Dataset,
+    folder: str | Path,
+    source_name: str | None = None,
+    min_products: int = 2,
+    max_bad: float = bad_images.DEFAULT_MAX_BAD,
+    overwrite: bool = False,
+    progress: Callable[..., Iterable[Any]] = bar,
+) -> tuple[dict[str, Any], bool]:
+    """Turn a source's files into ``catalog.yaml`` and ``records.csv`` of ``dataset``.
+
+    Missing images and rows that cannot be used go to ``bad_images.csv``; UserError when their share exceeds
+    ``max_bad``. ``min_products``: a source that makes its own catalog leaves out labels of fewer products. Returns
+    the contents of ``import.json`` and whether anything was done: a finished import is left as it is.
+    """
+    module = source(folder, source_name)
+    folder = Path(folder).resolve()
+    settings = {
+        "source": module.NAME,
+        "folder": str(folder),
+        "min_products": min_products,
+        "inputs": {Path(name).name: done.sha256(folder / name) for name in module.INPUTS if (folder / name).is_file()},
+    }
+    found = done.finished(dataset.data / MARK, settings, overwrite)
+    if found is not None:
+        return found, False
+    loaded = module.load(folder, min_products)
+    bad: list[BadImage] = list(loaded.bad)
+    kept = []
+    with ImageFolder(folder) as images:
+        for record in progress(loaded.records, desc="looking for the images", unit=" images"):
+            reason = images.missing(record.image)
+            if reason:
+                bad.append(BadImage(record.image, record.product, "import", reason))
+            else:
+                kept.append(record)
+    dataset.data.mkdir(parents=True, exist_ok=True)
+    for old in (dataset.data / MARK, dataset.data / "clean.json", dataset.imported_records):
+        old.unlink(missing_ok=True)
+    bad_images.write(dataset.bad_images, bad)
+    total = len(loaded.records) + len(loaded.bad)
+    bad_images.check_share(bad, total, max_bad, dataset.bad_images)
+    if not kept:
+        raise UserError(f"{folder}: no image is left: {dataset.bad_images} says why")
+    loaded.catalog.save(dataset.catalog)
+    records.write(dataset.records, kept)
+    _write_partition(dataset, loaded.partition, kept)
+    result = {
+        "images": len(kept),
+        "products": len({record.product for record in kept}),
+        "groups": len(loaded.catalog.groups),
+        "labels": loaded.catalog.size,
+        "bad": len(bad),
+        "notes": loaded.notes,
+    }
+    done.write(dataset.data / MARK, settings, result)
+    return done.read(dataset.data / MARK), True
+
+
+def _write_partition(dataset: Dataset, partition: Mapping[str, str], kept: Iterable[records.Record]) -> None:
+    """``partition.csv``: the source's own division, for ``tools/split.py --given``."""
+    if not partition:
+        dataset.partition.unlink(missing_ok=True)
+        return
+    partial = dataset.partition.with_suffix(".partial")
+    with partial.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("image", "part"))
+        writer.writerows((record.image, partition[record.image]) for record in kept)
+    os.replace(partial, dataset.partition)

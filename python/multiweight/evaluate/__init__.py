@@ -1,0 +1,7 @@
+"""Measures: AP of each group from the nearest rows, and of the sigmoid outputs.
+
+- ``evaluation.py``: evaluation.json of a run
+- ``measures.py``: AP at k and its three denominators, Eq. (10)
+- ``recognition.py``: AP of the labels by the net's probabilities
+- ``intervals.py``: bootstrap intervals and permutation tests
+"""

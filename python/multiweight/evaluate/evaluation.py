@@ -1,0 +1,338 @@
+"""Retrieval results of one variant on the test set: mAP for each group, as evaluation.json and retrieval.h5."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import math
+import os
+import platform
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from multiweight.base import done, engine, progress
+from multiweight.base.errors import UserError
+from multiweight.base.paths import METHODS, RANDOM, UNTRAINED, Dataset, Run
+from multiweight.evaluate import intervals, measures, recognition
+from multiweight.features import extraction
+from multiweight.gamma import weights
+from multiweight.photos import image_source
+from multiweight.records import records
+from multiweight.records.catalog import Catalog
+from multiweight.retrieval import nearest
+from multiweight.retrieval.rows import Rows
+from multiweight.retrieval.state import OtherSearch
+
+CANDIDATES = ("all", "group")
+#: Images without a direction that are told by name.
+_NAMED = 5
+
+
+def evaluate(
+    run: Run,
+    *,
+    metric: str = "cosine",
+    denominator: str = "retrieved",
+    k: int = nearest.DEFAULT_K,
+    candidates: str = "all",
+    seed: int = 1,
+    memory: int = nearest.DEFAULT_MEMORY,
+    half: bool = False,
+    show: bool = False,
+) -> bool:
+    """Write evaluation.json and retrieval.h5 of ``run``; False when they are there for the same features and options.
+
+    The test images are the queries (Section IV-B). ``candidates`` are ``all`` of them, or for each group only the
+    images with a label of the ``group``. A run called ``random`` needs no features: its ranking is drawn with ``seed``.
+    ``memory`` bounds the search, in bytes; ``half`` also scores the features rounded to float16. Where the run has
+    probabilities.h5, recognition is scored too. Under torchrun all processes search, and the first writes.
+
+    UserError when features and labels are not of the same images.
+    """
+    _check_options(metric, denominator, k, candidates)
+    dataset, started = run.dataset, time.time()
+    catalog, keys, labels = load_labels(dataset)
+    test = {
+        "images": len(keys),
+        "records_sha256": done.sha256(dataset.packed("test")),
+        "catalog_sha256": done.sha256(dataset.catalog),
+    }
+    measure = {
+        "metric": "random" if run.variant == RANDOM else metric,
+        "denominator": denominator,
+        "k": k,
+        "candidates": candidates,
+    }
+    settings = run_settings(run)
+    with nearest.rows_of(None if run.variant == RANDOM else _existing(run.features)) as rows:
+        source: dict[str, Any] = {"seed": seed}
+        if rows is not None:
+            check_images(run, run.features, rows.names, keys)
+            source = _source(run, rows)
+            if half:
+                _check_float16(run.features, rows)
+        outputs = done.sha256(run.probabilities) if run.probabilities.exists() else None
+        asked = {"features": source, "test": test, **measure, "settings": settings, "probabilities_sha256": outputs}
+        if run.retrieval.exists() and run.evaluation.exists():
+            before = done.read(run.evaluation)
+            if all(before.get(name) == value for name, value in asked.items()) and (not half or "float16" in before):
+                return False
+
+        def search(only: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+            if rows is None:
+                indices = nearest.random_k(len(keys) if only is None else len(only), k, seed)
+                return indices, np.where(indices >= 0, np.float32(0), np.float32(-np.inf))
+            whole = rows if only is None else _part(run.features, only)
+            with (progress.bar if show else progress.quiet)(total=whole.n, desc="retrieval", unit="image") as bar:
+                options: dict[str, Any] = dict(memory=memory, progress=bar.update)
+                if only is not None:
+                    return nearest.top_k(whole, k, metric, **options)
+                try:
+                    return nearest.top_k(whole, k, metric, state=run.search_state, **options)
+                except OtherSearch as error:
+                    # Left by an evaluation that was stopped, of other features or with other options.
+                    error.path.unlink()
+                    return nearest.top_k(whole, k, metric, state=run.search_state, **options)
+
+        indices, scores, values = rank(labels, catalog, search, denominator, candidates)
+        groups, mean, interval = summary(values, catalog)
+        proportions = train_proportions(dataset, catalog)
+        for name in catalog.names:
+            groups[name]["proportion"] = proportions[name]
+        evaluation = {
+            "dataset": dataset.name,
+            "variant": run.variant,
+            "mean_map": mean,
+            "mean_interval": interval,
+            **{name: measures.mean_of(groups, name) for name in ("precision", "recall", "ndcg")},
+            **{name: settings.get(name) for name in ("scheme", "c", "rescale", "gamma")},
+            **measure,
+            "groups": groups,
+            "recognition": _recognise(run, catalog, keys, labels),
+            "engine": source.get("engine"),
+            **asked,
+            "versions": versions(),
+            "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "seconds": time.time() - started,
+        }
+        if half and rows is not None:
+            evaluation["float16"] = _float16(rows, labels, catalog, mean, (k, metric, memory), denominator)
+    if engine.process() == 0:
+        run.root.mkdir(parents=True, exist_ok=True)
+        _write_retrieval(run.retrieval, indices, scores, values.ap, measure)
+        _write_json(run.evaluation, evaluation)
+    run.search_state.unlink(missing_ok=True)
+    return True
+
+
+def rank(
+    labels: np.ndarray, catalog: Catalog, search: Any, denominator: str, candidates: str = "all"
+) -> tuple[np.ndarray, np.ndarray, measures.Scores]:
+    """(indices, scores, every measure) of all queries; ``search(rows)`` finds neighbours among ``rows`` (None: all).
+
+    With ``candidates`` ``group`` a list holds, for each group, images of that group alone; the lists returned are still
+    those among all images.
+    """
+    slices = [catalog.slices[name] for name in catalog.names]
+    indices, scores = search(None)
+    if candidates == "all":
+        return indices, scores, measures.score(labels, slices, indices, denominator)
+    whole: measures.Scores | None = None
+    for g, part in enumerate(slices):
+        mine = np.flatnonzero(labels[:, part].any(axis=1))
+        if not len(mine):
+            continue
+        lists = np.full(indices.shape, -1, dtype=np.int64)
+        found = search(mine)[0]
+        lists[mine] = np.where(found >= 0, mine[found], -1)
+        one = measures.score(labels, slices, lists, denominator, [g])
+        if whole is None:
+            whole = one
+        for name in (*measures.MEASURES, "answered"):
+            getattr(whole, name)[:, g] = getattr(one, name)[:, g]
+    if whole is None:
+        whole = measures.score(labels, slices, indices, denominator)
+    return indices, scores, whole
+
+
+def summary(
+    values: measures.Scores, catalog: Catalog
+) -> tuple[dict[str, dict[str, Any]], float | None, list[float] | None]:
+    """(what is known of each group, the mean mAP over groups with queries, its 95% interval).
+
+    A group has ``map`` (0 to 1), ``interval`` (95%, bootstrap over images), ``precision``, ``recall`` and ``ndcg`` at
+    k, all None without queries, ``queries``, and ``unanswered``: queries without a relevant result, whose AP is 0.
+    """
+    columns = {name: measures.means(getattr(values, name)) for name in measures.MEASURES}
+    ends = intervals.bootstrap(values.ap)
+    groups: dict[str, dict[str, Any]] = {}
+    for g, name in enumerate(catalog.names):
+        queries = int((~np.isnan(values.ap[:, g])).sum())
+        groups[name] = {
+            "map": columns["ap"][g],
+            "interval": [float(ends.low[g]), float(ends.high[g])] if queries else None,
+            **{other: columns[other][g] for other in ("precision", "recall", "ndcg")},
+            "queries": queries,
+            "unanswered": queries - int(values.answered[:, g].sum()),
+        }
+    mean = measures.mean_of(groups, "map")
+    return groups, mean, None if mean is None else list(ends.mean)
+
+
+def load_labels(dataset: Dataset) -> tuple[Catalog, list[str], np.ndarray]:
+    """The catalog, and the keys and label vectors (n, L) bool of the packed test images, in the order of the LMDB."""
+    catalog = Catalog.load(dataset.catalog)
+    packed = records.read_packed(dataset.packed("test"), catalog)
+    if not packed:
+        raise UserError(f"{dataset.packed('test')}: no test images: pack the data again")
+    labels = np.zeros((len(packed), catalog.size), dtype=bool)
+    for row, (_, record) in zip(labels, packed):
+        row[[catalog.index(group, label) for group, label in record.labels]] = True
+    return catalog, [key for key, _ in packed], labels
+
+
+def check_images(run: Run, path: Path, found: list[str], expected: list[str]) -> None:
+    """UserError unless the features (or outputs) at ``path``, with the keys ``found``, are of the images packed now.
+
+    Another split may have as many images, and keys only count them.
+    """
+    packed, images = run.dataset.packed("test"), run.dataset.images("test")
+    check_keys(found, expected, path, packed)
+    of = extraction.attributes(path).get("images_sha256")
+    if of is not None and (images / "data.mdb").exists():
+        now = hashlib.sha256(image_source.pack_identity(images, len(expected))).hexdigest()
+        if of != now:
+            raise UserError(f"{path}: of other images than {images} holds now: extract the features again")
+
+
+def check_keys(found: list[str], expected: list[str], features_path: Path, records_path: Path) -> None:
+    """UserError unless features and records are of the same images in the same order."""
+    if found == expected:
+        return
+    what = f"{len(found)} images where {records_path.name} has {len(expected)}"
+    for at, (one, other) in enumerate(zip(found, expected)):
+        if one != other:
+            what = f"key {one!r} at position {at} where {records_path.name} has {other!r}"
+            break
+    raise UserError(f"{features_path}: of other images than {records_path} ({what}): extract the features again")
+
+
+def train_proportions(dataset: Dataset, catalog: Catalog) -> dict[str, float]:
+    """r_t of each group, from the training split's counts in dataset.json."""
+    counts = done.read(dataset.info).get("group_images", {})
+    missing = [name for name in catalog.names if name not in counts]
+    if missing:
+        raise UserError(f"{dataset.info}: no count of group {missing[0]!r} in group_images: pack the data again")
+    return weights.proportions({name: int(counts[name]) for name in catalog.names})
+
+
+def run_settings(run: Run) -> dict[str, Any]:
+    """settings.json of the run; of ``untrained``, the net settings of the multi-label run whose net it is."""
+    if run.settings.exists():
+        return done.read(run.settings)
+    base = run.dataset.run(METHODS[0]).settings
+    if run.variant == UNTRAINED and base.exists():
+        return {"net": done.read(base).get("net"), "net_of": METHODS[0]}
+    return {}
+
+
+def versions() -> dict[str, str]:
+    """Of this process: Python, NumPy, h5py, and the engine's libraries as far as they are installed and loaded."""
+    loaded = {"python": platform.python_version(), "numpy": np.__version__, "h5py": h5py.__version__}
+    for name in ("cv2", "google.protobuf"):
+        try:
+            loaded[name] = importlib.import_module(name).__version__
+        except ImportError:
+            continue
+    return loaded
+
+
+def _check_options(metric: str, denominator: str, k: int, candidates: str) -> None:
+    for name, value, known in (
+        ("denominator", denominator, measures.DENOMINATORS),
+        ("metric", metric, nearest.METRICS),
+        ("candidates", candidates, CANDIDATES),
+    ):
+        if value not in known:
+            raise UserError(f"{name} {value!r} is unknown: expected one of {', '.join(known)}")
+    if k < 1:
+        raise UserError(f"k = {k}: expected 1 or more")
+
+
+def _existing(path: Path) -> Path:
+    if not path.exists():
+        raise UserError(f"{path}: no such file: extract the features first (make features)")
+    return path
+
+
+def _source(run: Run, rows: Rows) -> dict[str, Any]:
+    """What features.h5 says of itself; UserError where every feature is 0."""
+    attributes = extraction.attributes(run.features)
+    names = ("blob", "weights", "weights_sha256", "inputs_sha256", "engine", "views", "seconds")
+    zero = np.flatnonzero(rows.squares == 0).tolist()
+    if len(zero) == rows.n:
+        raise UserError(f"{run.features}: every feature is 0: the net has died; train again with a lower base_lr")
+    named = [] if rows.names is None else [rows.names[row] for row in zero[:_NAMED]]
+    return {
+        **{n: attributes.get(n) for n in names}, "dimensions": rows.d, "zero_features": len(zero), "zero_keys": named,
+    }  # fmt: skip
+
+
+def _check_float16(path: Path, rows: Rows) -> None:
+    """UserError where a feature is beyond float16, before a search of hours rather than after it."""
+    most = float(np.finfo(np.float16).max)
+    beyond = [start + row for start, part in rows.parts() for row in np.flatnonzero((np.abs(part) > most).any(axis=1))]
+    if beyond:
+        raise UserError(f"{path}: values beyond float16's {most:g} in {rows.named(beyond)}: evaluate without --float16")
+
+
+def _part(path: Path, rows: np.ndarray) -> Rows:
+    """Some rows of a features file, in memory."""
+    with h5py.File(str(path), "r") as file:
+        return Rows(file[file.attrs["blob"]][rows])
+
+
+def _recognise(run: Run, catalog: Catalog, keys: list[str], labels: np.ndarray) -> dict[str, Any] | None:
+    if not run.probabilities.exists():
+        return None
+    found = extraction.load(run.probabilities)
+    check_images(run, run.probabilities, found.keys, keys)
+    return recognition.scores(found.values, labels, catalog)
+
+
+def _float16(
+    rows: Rows, labels: np.ndarray, catalog: Catalog, mean: float | None, how: tuple[int, str, int], denominator: str
+) -> dict[str, Any]:
+    """The mean mAP of the features as float16 would store them, and how far it is from that of float32."""
+    k, metric, memory = how
+    with np.errstate(over="ignore"):
+        rounded = np.concatenate([part.astype(np.float16) for _, part in rows.parts()])
+    indices, _ = nearest.top_k(rounded.astype(np.float32), k, metric, memory=memory)
+    slices = [catalog.slices[name] for name in catalog.names]
+    known = [v for v in measures.means(measures.score(labels, slices, indices, denominator).ap) if v is not None]
+    found = math.fsum(known) / len(known) if known else None
+    return {"mean_map": found, "difference": None if found is None or mean is None else found - mean}
+
+
+def _write_retrieval(
+    path: Path, indices: np.ndarray, scores: np.ndarray, precisions: np.ndarray, measure: Mapping[str, Any]
+) -> None:
+    part = path.with_name(path.name + ".part")
+    with h5py.File(str(part), "w") as file:
+        file.create_dataset("indices", data=indices.astype(np.int32))
+        file.create_dataset("scores", data=scores.astype(np.float32))
+        file.create_dataset("ap", data=precisions.astype(np.float32), compression="gzip", compression_opts=1)
+        file.attrs.update(measure)
+    os.replace(str(part), str(path))
+
+
+def _write_json(path: Path, value: Mapping[str, Any]) -> None:
+    part = path.with_name(path.name + ".part")
+    part.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(str(part), str(path))

@@ -1,0 +1,8 @@
+"""Features: fc7 of each image, in an HDF5 file.
+
+- ``extraction.py``: features.h5 of a run, resumable
+- ``feature_net.py``: the net cut at the blob that is wanted
+- ``transform.py``: photos as the net's input: mean, crop, channel order
+- ``partial_rows.py``: rows written so far, kept through a stop
+- ``trained_weights.py``: the check that weights fit their net
+"""

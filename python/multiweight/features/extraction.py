@@ -1,0 +1,268 @@
+"""Features of images: a net, its weights and images -> one row of a blob for each image, in HDF5."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import h5py
+import numpy as np
+
+from multiweight.base import done, engine, progress
+from multiweight.base.errors import UserError
+from multiweight.base.paths import Run
+from multiweight.features import partial_rows, transform
+from multiweight.features.feature_net import forward, net_of, open_net, output_blobs, read_bytes
+from multiweight.photos import image_source
+from multiweight.records.catalog import Catalog
+
+DEFAULT_BLOB = "fc7"
+UNTRAINED_WEIGHTS = "initial weights"
+OUTPUTS = "outputs"
+
+
+@dataclass(frozen=True)
+class Features:
+    """What features.h5 holds: ``values`` (n, d) float32, ``keys`` (n,) of the LMDB in its order, and the attributes."""
+
+    values: np.ndarray
+    keys: list[str]
+    attributes: dict[str, Any]
+
+
+def extract(
+    caffe: ModuleType,
+    deploy: str | Path,
+    images: str | Path | image_source.ListedImages,
+    output: str | Path,
+    *,
+    weights: str | Path | None,
+    mean: str | Path | None = None,
+    blob: str | Sequence[str] = DEFAULT_BLOB,
+    variant: str = "",
+    seed: int = 1,
+    batch: int = 50,
+    views: str = "centre",
+    half: bool = False,
+    show: bool = False,
+) -> bool:
+    """Write the blob of every image to ``output``; False when it is there already for the same inputs.
+
+    ``deploy`` is a prototxt with an input ``data`` of (N, C, crop, crop); ``images`` an LMDB of Datum (raw or encoded,
+    BGR) or listed files; ``mean`` a binaryproto of the images' size, subtracted before the crop, as Caffe's TEST phase
+    does. ``weights`` is a .caffemodel; None takes the net's initial weights, drawn with ``seed``. A blob with more than
+    one axis after the batch is flattened; of several blobs the values stand one after the other, under the name
+    ``outputs``. ``views`` other than ``centre`` average the blob over crops and mirror images. ``half`` stores float16.
+
+    The file has the dataset ``<blob>`` (n, d), ``keys`` (n,), and the attributes variant, weights (file name),
+    weights_sha256, inputs_sha256 (net, mean, blob, views, precision and images), images_sha256 (they alone), engine,
+    blob, views, created, seconds, zero_rows. It appears when it is whole; until then the finished rows stand beside it,
+    and the same call goes on.
+
+    UserError: a snapshot of another net (the layer and both shapes), an unknown blob, images of another size than the
+    mean or smaller than the crop, an image that cannot be decoded, NaN or infinity among the features (by key).
+    """
+    deploy, output = Path(deploy), Path(output)
+    if output.is_dir():
+        raise UserError(f"{output}: a folder: expected the HDF5 file to write")
+    blobs = [blob] if isinstance(blob, str) else list(blob)
+    net_text = read_bytes(deploy, "the net's deploy prototxt")
+    # Initial weights come from the net's fillers, so the net and the seed stand for them.
+    identity = read_bytes(Path(weights), "the snapshot") if weights else b"seed %d\n" % seed + net_text
+    weights_sha256 = hashlib.sha256(identity).hexdigest()
+    source = images if isinstance(images, image_source.ListedImages) else image_source.LmdbImages(caffe, Path(images))
+    try:
+        inputs_sha256 = _inputs(net_text, mean, source, [*blobs, views, "float16" if half else "float32"])
+        if _done(output, weights_sha256, inputs_sha256):
+            return False
+        if not source.count:
+            advice = "pack the data again" if isinstance(source, image_source.LmdbImages) else "give a path a line"
+            raise UserError(f"{source.path}: no images in it: {advice}")
+        started = time.time()
+        net = open_net(caffe, deploy, weights, blobs, seed)
+        reader = transform.Views(caffe, mean, net.blobs["data"].data.shape[1:], views)
+        rows = partial_rows.PartialRows(output, f"{weights_sha256} {inputs_sha256}")
+        try:
+            _fill(net, source, reader, rows, blobs, batch, show)
+        finally:
+            rows.close()
+        name = blobs[0] if len(blobs) == 1 else OUTPUTS
+        attributes = dict(
+            variant=variant,
+            weights=Path(weights).name if weights else f"{UNTRAINED_WEIGHTS}, seed {seed}",
+            weights_sha256=weights_sha256,
+            inputs_sha256=inputs_sha256,
+            images_sha256=hashlib.sha256(source.identity()).hexdigest(),
+            engine=engine.describe(caffe),
+            blob=name,
+            views=views,
+            created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            seconds=time.time() - started,
+        )
+        _write(output, rows, source.keys(), half, attributes)
+    finally:
+        source.close()
+    return True
+
+
+def extract_run(
+    caffe: ModuleType,
+    run: Run,
+    *,
+    blob: str | None = None,
+    iteration: int | None = None,
+    outputs: bool = False,
+    **options: Any,
+) -> bool:
+    """:func:`extract` for the test images of a run's dataset, with its last snapshot or that of ``iteration``.
+
+    The run called ``untrained`` has no training: it is the multi-label net with the initial weights of ``seed``. The
+    blob is the one that the run's settings.json names (fc7 in the paper's nets), unless it is given. ``outputs`` takes
+    the sigmoid outputs of all groups instead, into probabilities.h5. ``options`` are those of :func:`extract`.
+    """
+    net, snapshot = net_of(run, iteration)
+    wanted: str | Sequence[str]
+    if outputs:
+        wanted = output_blobs(caffe, net.deploy, Catalog.load(run.dataset.catalog))
+    elif blob is not None:
+        wanted = blob
+    else:
+        wanted = done.read(net.settings).get("retrieval_blob", DEFAULT_BLOB) if net.settings.exists() else DEFAULT_BLOB
+    return extract(
+        caffe,
+        net.deploy,
+        run.dataset.images("test"),
+        run.probabilities if outputs else run.features,
+        weights=snapshot,
+        mean=run.dataset.mean if run.dataset.mean.exists() else None,
+        blob=wanted,
+        variant=run.variant,
+        **options,
+    )
+
+
+def load(path: str | Path) -> Features:
+    """Read a features.h5; UserError when it is missing, cut short or not one."""
+    path = Path(path)
+    if not path.exists():
+        raise UserError(f"{path}: no such file: extract the features first (make features)")
+    try:
+        with h5py.File(str(path), "r") as file:
+            attributes = {name: _plain(value) for name, value in file.attrs.items()}
+            values = file[attributes["blob"]][()]
+            keys = [_text(key) for key in file["keys"][()]]
+    except (OSError, KeyError) as error:
+        raise UserError(f"{path}: not a whole features file ({error}): delete it and extract again") from None
+    if values.ndim != 2 or len(values) != len(keys):
+        raise UserError(f"{path}: {values.shape} features for {len(keys)} keys: delete it and extract again")
+    bad = bad_rows(values)
+    if len(bad):
+        raise UserError(f"{path}: NaN or infinity in the features of {_named([keys[i] for i in bad])}")
+    return Features(values.astype(np.float32, copy=False), keys, attributes)
+
+
+def attributes(path: str | Path) -> dict[str, Any]:
+    """The attributes of a features file alone."""
+    with h5py.File(str(path), "r") as file:
+        return {name: _plain(value) for name, value in file.attrs.items()}
+
+
+def _fill(
+    net: Any, source: Any, reader: transform.Views, rows: Any, blobs: Sequence[str], batch: int, show: bool
+) -> None:
+    """Forward pass after forward pass, from the first image that is not there yet."""
+    waiting: list[np.ndarray] = []
+    with (progress.bar if show else progress.quiet)(
+        total=source.count, initial=rows.done, desc="features", unit="image"
+    ) as bar:
+
+        def flush() -> None:
+            rows.append(forward(net, np.concatenate(waiting), blobs, reader.count))
+            bar.update(len(waiting))
+            waiting.clear()
+
+        for where, pixels in source.images(rows.done):
+            waiting.append(reader.of(where, pixels))
+            if len(waiting) * reader.count >= batch:
+                flush()
+        if waiting:
+            flush()
+
+
+def _write(output: Path, rows: Any, keys: Sequence[str], half: bool, attributes: dict[str, Any]) -> None:
+    """The finished rows as HDF5, under another name until it is whole."""
+    whole = output.with_name(output.name + ".new")
+    zero, at = 0, 0
+    bad: list[str] = []
+    with h5py.File(str(whole), "w") as file:
+        shape = (len(keys), rows.columns)
+        values = file.create_dataset(attributes["blob"], shape, dtype=np.float16 if half else np.float32)
+        for part in rows.parts():
+            with np.errstate(over="ignore"):  # beyond float16: infinite, and told below
+                kept = part.astype(values.dtype)
+            values[at : at + len(part)] = kept
+            bad += [keys[at + i] for i in bad_rows(kept)]
+            zero += len(zero_rows(kept))
+            at += len(part)
+        file.create_dataset("keys", data=np.array([key.encode() for key in keys]))
+        file.attrs.update(zero_rows=zero, **attributes)
+    rows.remove()
+    if bad:
+        whole.unlink()
+        advice = "train again, lower base_lr" + (", or store float32" if half else "")
+        raise UserError(f"the net gives NaN or infinity in {attributes['blob']!r} for {_named(bad)}: {advice}")
+    os.replace(str(whole), str(output))
+
+
+def zero_keys(features: Features) -> list[str]:
+    """Keys of the images whose features are all zero: a cosine with them means nothing."""
+    return [features.keys[i] for i in zero_rows(features.values)]
+
+
+def bad_rows(features: np.ndarray) -> np.ndarray:
+    """Rows that hold NaN or infinity, as indices."""
+    return np.flatnonzero(~np.isfinite(features).all(axis=1))
+
+
+def zero_rows(features: np.ndarray) -> np.ndarray:
+    """Rows of zeros alone, as indices: their cosine with anything is undefined, and taken as 0."""
+    return np.flatnonzero(~features.any(axis=1))
+
+
+def _inputs(net_text: bytes, mean: str | Path | None, source: Any, options: Sequence[str]) -> str:
+    """What the features depend on besides the weights, as one hash; the images by their pack's own description."""
+    digest = hashlib.sha256(net_text)
+    digest.update(read_bytes(Path(mean), "the mean file") if mean else b"no mean")
+    digest.update(json.dumps(list(options)).encode())
+    digest.update(source.identity())
+    return digest.hexdigest()
+
+
+def _done(output: Path, weights_sha256: str, inputs_sha256: str) -> bool:
+    if not output.exists():
+        return False
+    try:
+        with h5py.File(str(output), "r") as file:
+            found = [_plain(file.attrs.get(name)) for name in ("weights_sha256", "inputs_sha256")]
+            return found == [weights_sha256, inputs_sha256] and "keys" in file
+    except OSError:
+        return False
+
+
+def _named(keys: Sequence[str]) -> str:
+    return f"{len(keys)} image(s): {', '.join(keys[:5])}" + (", ..." if len(keys) > 5 else "")
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _plain(value: Any) -> Any:
+    return _text(value) if isinstance(value, (bytes, str)) else getattr(value, "item", lambda: value)()

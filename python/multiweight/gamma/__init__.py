@@ -1,0 +1,5 @@
+"""Weight schemes: from the groups' proportions to gamma_t.
+
+- ``schemes.py``: one function a scheme, with its constants and source
+- ``weights.py``: gamma of a run: by scheme, CSV file or user's function; gamma.csv
+"""

@@ -1,0 +1,142 @@
+"""What a net looks like, as values: its shape, its task layers, its batches, and the paths of its data."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from multiweight.base.errors import UserError
+from multiweight.gamma.schemes import WEIGHTINGS
+from multiweight.layers import objectives
+from multiweight.nets.trunks import TRUNKS
+
+HEADS = ("multi_label", "multi_task", "multi_weight")
+LOSSES = ("python", "builtin")
+BRANCHES = ("fc8", "fc7", "fc6")
+TASKS = ("group", "kind")
+
+
+@dataclass(frozen=True)
+class NetSettings:
+    """What a net looks like; the defaults are the paper's, or Caffe's AlexNet's where the paper is silent.
+
+    ``trunk`` is one of ``trunks.TRUNKS``; ``size`` and ``crop`` are sides in pixels; ``width`` multiplies the channels
+    of convolutions and the units of fc6 and fc7. ``branch`` is the first layer that each task has for itself;
+    ``tasks``: a task is a ``group`` or a ``kind`` (two tasks: types, attributes). ``task_units``: units of a task's own
+    fc6 or fc7 (None: the shared layer's units divided among the tasks). ``task_lr`` and ``task_decay`` multiply lr_mult
+    and decay_mult of the task layers.
+    ``decay_by_gamma`` multiplies the decay of a group's own layers by its gamma; ``gamma_on`` ``shared`` also divides
+    their learning rate by it, so that gamma acts on the shared layers alone. ``unknown``, as the data was packed:
+    ``ignore`` makes the builtin losses leave out labels of -1, as the Python layer always does. ``objective`` is what a
+    label costs (``layers/objectives.py``), with its ``focus``, ``focus_positive`` and ``margin`` (None: its own);
+    ``weighting`` says whether gamma stays ``fixed`` or a layer of that name changes it: ``dwa`` with ``temperature``
+    and a ``window`` of iterations.
+    """
+
+    head: str = "multi_weight"
+    trunk: str = "alexnet"
+    loss: str = "python"
+    size: int = 256
+    crop: int = 224
+    width: float = 1.0
+    branch: str = "fc8"
+    tasks: str = "group"
+    task_units: int | None = None
+    task_lr: float = 1.0
+    task_decay: float = 1.0
+    decay_by_gamma: bool = False
+    gamma_on: str = "all"
+    dropout: float = 0.5
+    mirror: bool = True
+    batch_size: int = 256
+    test_batch_size: int = 50
+    unknown: str = "no"
+    objective: str = "sigmoid"
+    focus: float | None = None
+    focus_positive: float | None = None
+    margin: float | None = None
+    weighting: str = "fixed"
+    temperature: float = 2.0
+    window: int = 100
+
+    def __post_init__(self) -> None:
+        for name, known in (
+            ("head", HEADS), ("loss", LOSSES), ("branch", BRANCHES), ("tasks", TASKS), ("weighting", tuple(WEIGHTINGS)),
+            ("objective", objectives.NAMES), ("trunk", tuple(TRUNKS)),
+        ):  # fmt: skip
+            if getattr(self, name) not in known:
+                raise UserError(f"net setting {name} = {getattr(self, name)!r}: expected one of {', '.join(known)}")
+        if self.unknown not in ("no", "ignore"):
+            raise UserError(f"net setting unknown = {self.unknown!r}: expected no or ignore")
+        self._check_objective()
+        if self.gamma_on not in ("all", "shared"):
+            raise UserError(f"net setting gamma_on = {self.gamma_on!r}: expected all or shared")
+        if not self.size >= self.crop > 0:
+            raise UserError(f"crop {self.crop} of images of {self.size}: expected a crop no larger than the image")
+        kind = TRUNKS[self.trunk]
+        if self.side < 1:
+            raise UserError(f"crop {self.crop} leaves nothing of {kind.title}: it needs at least {kind.least} pixels")
+        if self.branch not in kind.branches:
+            raise UserError(f"{kind.title} has no {self.branch}: tasks branch at {', '.join(kind.branches)}")
+        for name in ("width", "batch_size", "test_batch_size"):
+            if not getattr(self, name) > 0:
+                raise UserError(f"net setting {name} = {getattr(self, name)}: expected a number above 0")
+        if self.task_units is not None and self.task_units < 1:
+            raise UserError(f"net setting task_units = {self.task_units}: expected a number above 0")
+        if min(self.task_lr, self.task_decay) < 0 or not 0 <= self.dropout < 1:
+            raise UserError("net settings task_lr and task_decay are 0 or above, dropout 0 to below 1")
+
+    def _check_objective(self) -> None:
+        try:
+            objectives.parse(self.objective_values)
+        except ValueError as error:
+            raise UserError(f"net settings: {error}") from None
+        if self.window < 1 or not self.temperature > 0:
+            raise UserError("net settings window is 1 or more, temperature above 0")
+        if self.loss == "builtin" and (self.objective, self.weighting) != ("sigmoid", "fixed"):
+            raise UserError(
+                f"objective {self.objective} with {self.weighting} weights needs the Python loss: Caffe's own layer is "
+                "the sigmoid cross-entropy with fixed weights; leave out --loss builtin, and --variant multi_label"
+            )
+
+    @property
+    def objective_values(self) -> dict[str, Any]:
+        """As ``layers.objectives.parse`` takes it."""
+        given = {"focus": self.focus, "focus_positive": self.focus_positive, "margin": self.margin}
+        return {"name": self.objective, **{key: value for key, value in given.items() if value is not None}}
+
+    @property
+    def side(self) -> int:
+        """Width and height of the trunk's last blob."""
+        return TRUNKS[self.trunk].side(self.crop)
+
+    @property
+    def retrieval_blob(self) -> str:
+        """The blob that images are compared by."""
+        return TRUNKS[self.trunk].feature
+
+    def units(self, full: int) -> int:
+        """``full`` channels or units times the width, even, so that grouped convolutions divide them."""
+        return max(2, 2 * round(full * self.width / 2))
+
+    def for_head(self, head: str) -> NetSettings:
+        """The settings with another head; multi_label, which has no task layers, drops what belongs to those."""
+        if head != "multi_label":
+            return replace(self, head=head)
+        plain = NetSettings()
+        names = ("branch", "tasks", "task_units", "task_lr", "task_decay", "decay_by_gamma", "gamma_on")
+        return replace(self, head=head, loss="builtin", **{name: getattr(plain, name) for name in names})
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class DataPaths:
+    """Paths as the prototxt shall hold them: image and label LMDBs of both phases, and the mean file ('' for none)."""
+
+    train_images: str
+    train_labels: str
+    test_images: str
+    test_labels: str
+    mean: str

@@ -1,0 +1,96 @@
+"""A contact sheet of a packed dataset: pictures as a net sees them, with their labels, for a person to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import cv2
+import numpy as np
+
+from multiweight.base.errors import UserError
+from multiweight.base.paths import Dataset
+from multiweight.pack.reader import LmdbPair
+from multiweight.records.catalog import Catalog
+
+TEXT, LINE, MARGIN = 13, 17, 6
+
+
+def sheet(
+    caffe: ModuleType,
+    dataset: Dataset,
+    part: str,
+    keys: Sequence[str] = (),
+    count: int = 24,
+    columns: int = 6,
+    seed: int = 1,
+) -> np.ndarray:
+    """The sheet as uint8 (height, width, 3) BGR: the images under ``keys``, else ``count`` taken at random by ``seed``.
+
+    Below each picture its key, then the labels it carries, ``group: label``; a group that is unknown to it shows as
+    ``group: ?``. UserError names a key that the LMDB lacks.
+    """
+    catalog = Catalog.load(dataset.catalog)
+    with LmdbPair(caffe, dataset.images(part), dataset.labels(part)) as pair:
+        known = pair.keys()
+        missing = next((key for key in keys if key not in set(known)), None)
+        if missing is not None:
+            raise UserError(f"{dataset.images(part)}: no key {missing}: its keys are {known[0]} to {known[-1]}")
+        if not keys:
+            rng = np.random.RandomState(seed)
+            keys = sorted(known[n] for n in rng.permutation(len(known))[:count])
+        found = {key: (image, labels) for key, image, labels in _chosen(pair, set(keys))}
+    side = max(160, max(found[key][0].shape[1] for key in keys))
+    cells = [_cell(key, *found[key], catalog, side) for key in keys]
+    height = max(cell.shape[0] for cell in cells)
+    rows = []
+    for start in range(0, len(cells), columns):
+        row = [_grown(cell, height, side) for cell in cells[start : start + columns]]
+        row += [_grown(row[0][:0], height, side)] * (min(columns, len(cells)) - len(row))
+        rows.append(np.concatenate(row, axis=1))
+    return np.concatenate(rows)
+
+
+def write(path: Path, image: np.ndarray) -> None:
+    """Write the sheet as PNG; UserError where that cannot be done."""
+    done, data = cv2.imencode(".png", image)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data.tobytes() if done else b"")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+def _chosen(pair: LmdbPair, keys: set[str]) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    return ((key, image, labels) for key, image, labels in pair if key in keys)
+
+
+def _cell(key: str, image: np.ndarray, labels: np.ndarray, catalog: Catalog, side: int) -> np.ndarray:
+    lines = [key]
+    for group in catalog.groups:
+        values = labels[catalog.slices[group.name]]
+        carried = [label for label, value in zip(group.labels, values) if value == 1]
+        if carried or (values == -1).all():
+            lines.append(f"{group.name}: {', '.join(carried) or '?'}")
+    picture = np.ascontiguousarray(image.transpose(1, 2, 0))
+    cell = np.full((picture.shape[0] + LINE * len(lines) + MARGIN, side, 3), 255, np.uint8)
+    cell[: picture.shape[0], : picture.shape[1]] = picture
+    for number, line in enumerate(lines, 1):
+        cell = _text(cell, line, picture.shape[0] + LINE * number)
+    return cell
+
+
+def _text(image: np.ndarray, line: str, bottom: int) -> np.ndarray:
+    if hasattr(cv2, "FontFace"):  # OpenCV 5 draws every script
+        found: Any = cv2.putText(image, line, (2, bottom), (0, 0, 0), cv2.FontFace("uni"), TEXT, 400)
+        return found if isinstance(found, np.ndarray) else image
+    plain = line.encode("ascii", "replace").decode("ascii")
+    return cv2.putText(image, plain, (2, bottom), cv2.FONT_HERSHEY_SIMPLEX, 0.36, (0, 0, 0), 1, cv2.LINE_AA)
+
+
+def _grown(cell: np.ndarray, height: int, width: int) -> np.ndarray:
+    ground = np.full((height + MARGIN, width + MARGIN, 3), 255, np.uint8)
+    ground[: cell.shape[0], : cell.shape[1]] = cell
+    return ground

@@ -1,0 +1,148 @@
+"""One part's pair of LMDBs: written chunk by chunk, and gone on with where a killed run stopped."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Callable, NamedTuple
+
+import numpy as np
+
+from multiweight.base.paths import Dataset
+from multiweight.pack.chunks import Chunk, ChunkMaker, key
+from multiweight.pack.reader import decode
+from multiweight.pack.writer import LmdbWriter, items
+from multiweight.records.bad_images import BadImage
+
+KEPT_EVERY = 128  # chunks between two writings of the sums of pixels: their 1.5 MB to 400 MB of images
+
+
+class Mended(Exception):
+    """A photo that an earlier run left out can be read now: what that run wrote does not fit any more."""
+
+
+class Part(NamedTuple):
+    """What was packed: ``present`` (bool, a position each), ``bad`` in order, the sum of pixels, int64 (3, S, S)."""
+
+    present: np.ndarray
+    bad: list[BadImage]
+    total: np.ndarray
+
+
+def pack_part(
+    dataset: Dataset,
+    part: str,
+    shard: str,
+    maker: ChunkMaker,
+    spans: list[tuple[int, int]],
+    stop_at: Callable[[list[BadImage]], None],
+    progress: Callable[..., Any],
+) -> Part:
+    """Write the chunks ``spans`` of a part; ``stop_at`` is called with the bad images so far and may raise.
+
+    Raises Mended where the LMDBs of a stopped run no longer fit the photos.
+    """
+    writers = LmdbWriter(dataset.images(part, shard)), LmdbWriter(dataset.labels(part, shard))
+    kept = dataset.pixel_sums(part, shard)
+    last = min(writer.last for writer in writers)
+    done = sum(key(start) <= last for start, _ in spans) if last else 0
+    found = _earlier(writers[0], spans[:done], maker, kept)
+    with progress(total=sum(stop - start for start, stop in spans), desc=f"packing {part}", unit=" images") as shown:
+        shown.update(sum(stop - start for start, stop in spans[:done]))
+        for number, chunk in enumerate(maker.all(spans[done:]), done + 1):
+            write(writers, chunk, found)
+            shown.update(chunk.stop - chunk.start)
+            if chunk.bad:
+                stop_at(found.bad)
+            if number % KEPT_EVERY == 0:
+                _keep(kept, number, found.total)
+    if found.present.any():
+        _keep(kept, len(spans), found.total)
+        for writer in writers:
+            writer.finish()
+    return found
+
+
+def write(writers: Iterable[LmdbWriter], chunk: Chunk, found: Part) -> None:
+    """One transaction in each LMDB, images first: the labels are never ahead."""
+    images, labels = writers
+    images.put(chunk.images)
+    labels.put(chunk.labels)
+    found.present[chunk.packed] = True
+    found.bad.extend(chunk.bad)
+    np.add(found.total, chunk.total, out=found.total)
+
+
+def _earlier(writer: LmdbWriter, spans: list[tuple[int, int]], maker: ChunkMaker, kept: Path) -> Part:
+    """What a stopped run had packed in ``spans``."""
+    side = maker.settings.size
+    found = Part(np.zeros(len(maker.items), bool), [], np.zeros((3, side, side), np.int64))
+    if not spans:
+        return found
+    first, stop = spans[0][0], spans[-1][1]
+    for name in items(writer.partial, values=False):
+        if int(name) < stop:
+            found.present[int(name)] = True
+    for position in np.flatnonzero(~found.present[first:stop]) + first:
+        reason = maker.read(maker.items[int(position)])
+        if not isinstance(reason, BadImage):
+            raise Mended(maker.items[int(position)].image)
+        found.bad.append(reason)
+    chunks, total = _kept(kept)
+    begin = first
+    if 0 < chunks <= len(spans):
+        found.total[...] = total
+        begin = spans[chunks - 1][1]
+    datum = maker.datum()
+    for name, value in items(writer.partial, key(begin)):
+        if int(name) >= stop:
+            break
+        datum.ParseFromString(value)
+        np.add(found.total, decode(datum), out=found.total)
+    return found
+
+
+def _keep(path: Path, chunks: int, total: np.ndarray) -> None:
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("wb") as file:
+        np.savez(file, chunks=chunks, total=total)
+    os.replace(partial, path)
+
+
+def _kept(path: Path) -> tuple[int, np.ndarray]:
+    with suppress(OSError, ValueError, KeyError):
+        with np.load(path, allow_pickle=False) as found:
+            return int(found["chunks"]), found["total"]
+    return 0, np.zeros(0, np.int64)
+
+
+def earlier(dataset: Dataset, part: str, shard: str, size: int, bad: list[BadImage]) -> Part:
+    """A finished part as it lies on the disk; ``size`` is the number of positions."""
+    found = Part(np.zeros(size, bool), bad, _kept(dataset.pixel_sums(part, shard))[1])
+    for name in items(dataset.images(part, shard), values=False):
+        found.present[int(name)] = True
+    return found
+
+
+def from_shards(pairs: list[tuple[Path, Path]], spans: list[tuple[int, int]]) -> Iterator[Chunk]:
+    """The chunks as shards wrote them, in order, without sums and without what was left out."""
+    sources = [(items(images), items(labels)) for images, labels in pairs]
+    at = 0
+    waiting: list[Any] = [None, None]
+    for start, stop in spans:
+        chunk = Chunk(start, stop, [], [], [], [], np.zeros(0, np.uint32))
+        while at < len(sources):
+            if waiting[0] is None:
+                waiting = [next(source, None) for source in sources[at]]
+                if waiting[0] is None:
+                    at += 1
+                    continue
+            if int(waiting[0][0]) >= stop:
+                break
+            chunk.images.append(waiting[0])
+            chunk.labels.append(waiting[1])
+            chunk.packed.append(int(waiting[0][0]))
+            waiting = [None, None]
+        yield chunk

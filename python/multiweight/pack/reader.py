@@ -1,0 +1,164 @@
+"""A pair of LMDBs that Caffe's Data layers read side by side: images, and label vectors under the same keys.
+
+`Datum.label` is one integer, so a label vector is a Datum of its own: channels = number of labels, height = width =
+1, uint8 0 or 1 in `data`, or -1, 0 or 1 in `float_data` (bytes would read 255 for -1). The Data layer never shuffles,
+and reads in the order of the keys' bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType, TracebackType
+from typing import Any
+
+import cv2
+import lmdb
+import numpy as np
+
+from multiweight.base import engine
+from multiweight.base.errors import UserError
+
+KEY = "{:08d}"
+MAX_IMAGES = 10**8
+
+
+class LmdbPair:
+    """Reads an image LMDB and its label LMDB, without locks and without write permission.
+
+    ``caffe`` is the engine or its caffe_pb2. Iterating gives ``(key, image, labels)`` in order of the keys, as the Data
+    layer does: str, uint8 (3, height, width) BGR, labels as :func:`vector` gives them. Raises UserError naming the key
+    where the two differ in a key or where a value is no Datum.
+    """
+
+    def __init__(self, caffe: ModuleType, images: str | Path, labels: str | Path):
+        self.paths = (Path(images), Path(labels))
+        self._datum = engine.schema(caffe).Datum
+        self._envs: list[Any] = []
+        try:
+            for path in self.paths:
+                self._envs.append(_open(path))
+        except UserError:
+            self.close()
+            raise
+        self.lengths = (len(self), self._envs[1].stat()["entries"])
+
+    def __len__(self) -> int:
+        return int(self._envs[0].stat()["entries"])
+
+    def close(self) -> None:
+        """Close both LMDBs."""
+        for env in self._envs:
+            env.close()
+        self._envs = []
+
+    def __enter__(self) -> LmdbPair:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+        for key, image, labels in self.datums():
+            yield key, decode(image, self.at(0, key)), vector(labels, self.at(1, key))
+
+    def at(self, which: int, key: str) -> str:
+        """Where a value stands, for messages: 0 the image, 1 the label vector."""
+        return f"{self.paths[which]}: key {key}"
+
+    def datums(self) -> Iterator[tuple[str, Any, Any]]:
+        """``(key, image datum, label datum)`` in order of the keys, as they are stored."""
+        with self._envs[0].begin(buffers=True) as one, self._envs[1].begin(buffers=True) as two:
+            images, labels = one.cursor(), two.cursor()
+            while True:
+                more = images.next(), labels.next()
+                keys = [bytes(cursor.key()).decode("ascii", "replace") for cursor in (images, labels)]
+                if more == (False, False):
+                    return
+                if keys[0] != keys[1]:
+                    raise UserError(
+                        f"{self.paths[1]} does not match {self.paths[0]}: "
+                        f"key {keys[1] or '(end)'} stands where key {keys[0] or '(end)'} belongs: pack the data again"
+                    )
+                yield keys[0], self._parse(0, keys[0], images.value()), self._parse(1, keys[1], labels.value())
+
+    def keys(self) -> list[str]:
+        """The keys of the image LMDB, in order."""
+        with self._envs[0].begin() as transaction:
+            return [key.decode("ascii", "replace") for key in transaction.cursor().iternext(keys=True, values=False)]
+
+    def label_matrix(self) -> tuple[list[str], np.ndarray]:
+        """All keys of the label LMDB and its matrix (n, L) of uint8 or int8 (-1: unknown), without reading an image."""
+        keys, rows = [], []
+        with self._envs[1].begin(buffers=True) as transaction:
+            for raw, value in transaction.cursor():
+                keys.append(bytes(raw).decode("ascii", "replace"))
+                rows.append(vector(self._parse(1, keys[-1], value), self.at(1, keys[-1])))
+                if len(rows[-1]) != len(rows[0]):
+                    lengths = f"{len(rows[-1])} labels, {len(rows[0])} under key {keys[0]}"
+                    raise UserError(f"{self.at(1, keys[-1])}: {lengths}: pack the data again")
+        return keys, np.stack(rows) if rows else np.zeros((0, 0), np.uint8)
+
+    def _parse(self, which: int, key: str, value: Any) -> Any:
+        datum = self._datum()
+        try:
+            datum.ParseFromString(bytes(value))
+        except Exception as error:  # protobuf's DecodeError, which moved between its versions
+            raise UserError(f"{self.at(which, key)}: no Datum ({error}): pack the data again") from None
+        return datum
+
+
+def decode(datum: Any, at: str = "datum") -> np.ndarray:
+    """Pixels of an image datum, raw or encoded: uint8 (channels, height, width); UserError where they do not decode.
+
+    An encoded datum has shape 0x0x0 in its fields, so its picture tells the shape.
+    """
+    if datum.encoded:
+        image = cv2.imdecode(np.frombuffer(datum.data, np.uint8), cv2.IMREAD_COLOR) if datum.data else None
+        if image is None:
+            raise UserError(f"{at}: the encoded image does not decode: pack the data again")
+        return np.ascontiguousarray(image.transpose(2, 0, 1))
+    shape = (datum.channels, datum.height, datum.width)
+    if len(datum.data) != shape[0] * shape[1] * shape[2] or not datum.data:
+        raise UserError(
+            f"{at}: {len(datum.data)} bytes of data for a shape of {'x'.join(map(str, shape))}: pack the data again"
+        )
+    return np.frombuffer(datum.data, np.uint8).reshape(shape)
+
+
+def label_datum(datum: Any, labels: np.ndarray) -> Any:
+    """The Datum of a label vector: uint8 in ``data``, int8 in ``float_data``."""
+    value = datum(channels=len(labels), height=1, width=1)
+    if labels.dtype == np.uint8:
+        value.data = labels.tobytes()
+    else:
+        value.float_data.extend(labels.tolist())
+    return value
+
+
+def vector(datum: Any, at: str = "datum") -> np.ndarray:
+    """The label vector of a label datum, (L,): uint8 of 0 and 1, or int8 of -1, 0 and 1; UserError where it is none."""
+    floats = not datum.data and len(datum.float_data) > 0
+    labels = np.array(datum.float_data, np.float32) if floats else np.frombuffer(datum.data, np.uint8)
+    if datum.encoded or (datum.height, datum.width) != (1, 1) or len(labels) != datum.channels:
+        shape = f"{datum.channels}x{datum.height}x{datum.width}"
+        raise UserError(
+            f"{at}: shape {shape} with {len(labels)} values: expected a label vector, Lx1x1: pack the data again"
+        )
+    allowed = (-1, 0, 1) if floats else (0, 1)
+    wrong = labels[~np.isin(labels, allowed)]
+    if len(wrong):
+        expected = "-1, 0 or 1" if floats else "0 or 1 (scaled by 255?)"
+        raise UserError(f"{at}: label value {wrong[0]:g}: expected {expected}: pack the data again")
+    return labels.astype(np.int8) if floats else labels
+
+
+def _open(path: Path) -> Any:
+    if not (path / "data.mdb").is_file():
+        raise UserError(f"{path}: no LMDB (data.mdb) there: pack the data first (make lmdb)")
+    try:
+        return lmdb.open(str(path), readonly=True, lock=False, readahead=True)
+    except lmdb.Error as error:
+        raise UserError(f"{path}: cannot be opened as an LMDB ({error}): pack the data again") from None

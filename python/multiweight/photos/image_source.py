@@ -1,0 +1,158 @@
+"""Where the pixels of an extraction come from: an image LMDB, or a list of image files."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import importlib
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from multiweight.base import engine
+from multiweight.base.errors import UserError
+
+#: Seconds to wait for a net's reader of the same LMDB to end.
+_WAIT = 3.0
+
+
+def pack_identity(path: Path, count: int) -> bytes:
+    """What stands for the ``count`` images of a packed LMDB: its size, and what packing wrote beside it."""
+    description = path.parent / "dataset.json"
+    facts = json.dumps([count, (path / "data.mdb").stat().st_size]).encode()
+    return facts + (description.read_bytes() if description.exists() else b"")
+
+
+class LmdbImages:
+    """Datum (raw or encoded, BGR) of an LMDB, in the order of the keys' bytes; closed by ``close``."""
+
+    def __init__(self, caffe: ModuleType, path: Path):
+        self.path, self.schema = path, engine.schema(caffe)
+        self._lmdb = importlib.import_module("lmdb")
+        if not (path / "data.mdb").exists():
+            raise UserError(f"{path}: no LMDB there: pack the data first (make lmdb)")
+        try:
+            self._env = self._opened()
+        except self._lmdb.Error as error:
+            raise UserError(f"{path}: not a readable LMDB ({error})") from None
+        self.count = int(self._env.stat()["entries"])
+
+    def _opened(self) -> Any:
+        """LMDB opens a path once a process, and a net that is gone ends its reader's thread a little later: wait."""
+        until = time.monotonic() + _WAIT
+        while True:
+            try:
+                return self._lmdb.open(str(self.path), readonly=True, lock=False, readahead=False)
+            except self._lmdb.Error as error:
+                if "already open" not in str(error) or time.monotonic() > until:
+                    raise
+                gc.collect()
+                time.sleep(0.05)
+
+    def close(self) -> None:
+        self._env.close()
+
+    def identity(self) -> bytes:
+        """What stands for the images."""
+        return pack_identity(self.path, self.count)
+
+    def keys(self) -> list[str]:
+        with self._env.begin() as transaction:
+            return [bytes(key).decode() for key in transaction.cursor().iternext(values=False)]
+
+    def images(self, start: int = 0) -> Iterator[tuple[str, np.ndarray]]:
+        """(place for messages, pixels (3, height, width)) from the image number ``start`` on."""
+        keys = self.keys()[start : start + 1]
+        if not keys:
+            return
+        with self._env.begin() as transaction:
+            cursor = transaction.cursor()
+            cursor.set_key(keys[0].encode())
+            for key, value in cursor.iternext():
+                where = f"{self.path}: key {bytes(key).decode()}"
+                yield where, self._pixels(where, value)
+
+    def _pixels(self, where: str, value: bytes) -> np.ndarray:
+        datum: Any = self.schema.Datum()
+        try:
+            datum.ParseFromString(value)
+        except Exception as error:  # protobuf's DecodeError has lived in two modules
+            raise UserError(f"{where}: not a Datum ({error}): pack the images again") from None
+        if datum.encoded:
+            cv2 = importlib.import_module("cv2")
+            pixels = cv2.imdecode(np.frombuffer(datum.data, np.uint8), cv2.IMREAD_COLOR)
+            if pixels is None:
+                raise UserError(f"{where}: the encoded image cannot be decoded: pack the images again")
+            return pixels.transpose(2, 0, 1)
+        side = (datum.channels, datum.height, datum.width)
+        flat = np.frombuffer(datum.data, np.uint8) if datum.data else np.array(datum.float_data, np.float32)
+        if flat.size != side[0] * side[1] * side[2]:
+            raise UserError(f"{where}: {flat.size} values for a shape of {side}: pack the images again")
+        return flat.reshape(side)
+
+
+class ListedImages:
+    """Image files, each warped to ``size`` pixels a side as packing does; EXIF orientation applied.
+
+    ``paths`` are the files, ``keys`` what the features are known by; ``path`` is the file that lists them.
+    """
+
+    def __init__(self, path: Path, paths: list[Path], keys: list[str], size: int):
+        self.path, self.paths, self._keys, self.size, self.count = path, paths, keys, size, len(paths)
+
+    @classmethod
+    def read(cls, listing: Path, size: int) -> ListedImages:
+        """A text file with a path a line (a further word, as ImageData has, is left out), relative to its folder."""
+        try:
+            lines = listing.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f"{listing}: the list of images cannot be read ({error})") from None
+        keys, seen = [], set()
+        for number, line in enumerate(lines, 1):
+            name, _, label = line.strip().rpartition(" ")
+            key = name.strip() if name and label.lstrip("-").isdigit() else line.strip()
+            if not key:
+                continue
+            if key in seen:
+                raise UserError(f"{listing}:{number}: {key!r} stands twice: a feature needs a key of its own")
+            if not (listing.parent / key).is_file():
+                raise UserError(f"{listing}:{number}: no such image {key!r} in {listing.parent}")
+            seen.add(key)
+            keys.append(key)
+        return cls(listing, [listing.parent / key for key in keys], keys, size)
+
+    def close(self) -> None:
+        """Nothing stays open."""
+
+    def identity(self) -> bytes:
+        """Names, sizes and times of the files."""
+        digest = hashlib.sha256(str(self.size).encode())
+        for key, path in zip(self._keys, self.paths):
+            stat = path.stat()
+            digest.update(f"{key}\0{stat.st_size}\0{stat.st_mtime_ns}\0".encode())
+        return digest.digest()
+
+    def keys(self) -> list[str]:
+        return self._keys
+
+    def images(self, start: int = 0) -> Iterator[tuple[str, np.ndarray]]:
+        images = importlib.import_module("multiweight.photos.images")
+        for path in self.paths[start:]:
+            yield str(path), photo(path, self.size, images)
+
+
+def photo(path: Path, size: int, images: Any = None) -> np.ndarray:
+    """Pixels (3, size, size) uint8 BGR of an image file; UserError names the file and the reason where it is none."""
+    images = images or importlib.import_module("multiweight.photos.images")
+    try:
+        pixels = images.decode(path.read_bytes())
+    except OSError as error:
+        raise UserError(f"{path}: the image cannot be read ({error.strerror})") from None
+    except images.UnreadableImage as error:
+        raise UserError(f"{path}: {error}: expected a photo (JPEG, PNG, WebP, ...)") from None
+    return np.ascontiguousarray(images.resize(pixels, size).transpose(2, 0, 1))

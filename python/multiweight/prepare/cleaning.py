@@ -1,0 +1,131 @@
+"""Cleaning: labels that contradict each other, records without a label, photos that are no product; with a report."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Callable, NamedTuple
+
+import numpy as np
+
+from multiweight.base import done
+from multiweight.base.errors import UserError
+from multiweight.base.paths import Dataset
+from multiweight.base.progress import bar
+from multiweight.datasets import importing
+from multiweight.photos.images import ImageFolder
+from multiweight.photos.near_duplicates import Looks, looks
+from multiweight.records import bad_images, records
+from multiweight.records.bad_images import BadImage
+from multiweight.records.catalog import Catalog
+from multiweight.records.records import Record
+
+MARK = "clean.json"
+BLANK = 2.0  # standard deviation of grey levels below which a photo shows nothing
+MIN_IMAGES = 20
+
+
+class Settings(NamedTuple):
+    """``exclusive``: share of a group's images with one label alone from which two labels contradict each other.
+
+    ``repeats``: of so many products, one and the same photo is a placeholder. ``keep_unlabelled`` keeps records that
+    carry no label.
+    """
+
+    exclusive: float = 0.98
+    repeats: int = 5
+    keep_unlabelled: bool = False
+
+
+DEFAULTS = Settings()
+
+
+def exclusive_groups(items: Sequence[Record], share: float) -> set[str]:
+    """Groups of at least 20 images of which at least ``share`` carry one label of the group alone."""
+    carrying: Counter[str] = Counter()
+    single: Counter[str] = Counter()
+    for item in items:
+        for group, count in Counter(group for group, _ in item.labels).items():
+            carrying[group] += 1
+            single[group] += count == 1
+    return {group for group, n in carrying.items() if n >= MIN_IMAGES and single[group] >= share * n}
+
+
+def clean(
+    items: Sequence[Record], seen: Looks, settings: Settings = DEFAULTS
+) -> tuple[list[Record], list[BadImage], list[BadImage]]:
+    """(records kept, records left out, labels taken away), the last two with reasons.
+
+    Where two labels of an exclusive group stand on one image, both become unknown: which is wrong cannot be told.
+    """
+    groups = exclusive_groups(items, settings.exclusive)
+    products: dict[tuple[int, bytes], set[str]] = {}
+    keys = [(int(seen.hashes[n]), seen.thumbnails[n].tobytes()) for n in range(len(items))]
+    for item, key in zip(items, keys):
+        products.setdefault(key, set()).add(item.product)
+    kept, left, taken = [], [], []
+    for n, item in enumerate(items):
+        counts = Counter(group for group, _ in item.labels if group in groups)
+        for group in sorted(group for group, count in counts.items() if count > 1):
+            said = ", ".join(label for name, label in item.labels if name == group)
+            taken.append(BadImage(item.image, item.product, "clean", f"{group}: {said} contradict each other"))
+            item = item._replace(
+                labels=tuple(pair for pair in item.labels if pair[0] != group),
+                unknown=(*(pair for pair in item.unknown if pair != (group, records.ALL)), (group, records.ALL)),
+            )
+        reason = ""
+        if seen.readable[n] and seen.spread[n] < BLANK:
+            reason = "a blank photo"
+        elif seen.readable[n] and len(products[keys[n]]) >= settings.repeats:
+            reason = f"no product: the same photo stands for {len(products[keys[n]])} products"
+        elif not item.labels and not settings.keep_unlabelled:
+            reason = "no label"
+        if reason:
+            left.append(BadImage(item.image, item.product, "clean", reason))
+        else:
+            kept.append(item)
+    return kept, left, taken
+
+
+def clean_dataset(
+    dataset: Dataset,
+    settings: Settings = DEFAULTS,
+    overwrite: bool = False,
+    progress: Callable[..., Any] = bar,
+) -> tuple[dict[str, Any], bool]:
+    """Clean a dataset's ``records.csv``; what the import wrote is kept as ``records_imported.csv``.
+
+    ``cleaned.csv`` lists every record left out and every label taken away, with the reason. Returns the contents of
+    ``clean.json`` and whether anything was done.
+    """
+    imported = dataset.imported_records
+    source = imported if imported.exists() else dataset.records
+    wanted = {**settings._asdict(), "records_sha256": done.sha256(source)}
+    found = done.finished(dataset.data / MARK, wanted, overwrite)
+    if found is not None:
+        return found, False
+    catalog = Catalog.load(dataset.catalog)
+    items = records.read(source, catalog)
+    folder = done.read(dataset.data / importing.MARK)["settings"]["folder"]
+    with ImageFolder(folder) as images:
+        seen = looks(images, items, progress)
+    kept, left, taken = clean(items, seen, settings)
+    if not kept:
+        raise UserError(f"{source}: cleaning would leave no record: the first, {left[0].image}: {left[0].reason}")
+    (dataset.data / MARK).unlink(missing_ok=True)
+    if source is not imported:
+        os.replace(dataset.records, imported)
+    bad_images.write(dataset.data / "cleaned.csv", [*left, *taken])
+    records.write(dataset.records, kept)
+    reasons = Counter(item.reason.split(":")[0] for item in left)
+    result = {
+        "records": len(items),
+        "kept": len(kept),
+        "left_out": dict(reasons),
+        "labels_taken": dict(Counter(item.reason.split(":")[0] for item in taken)),
+        "unreadable": int(np.count_nonzero(~seen.readable)),
+        "exclusive_groups": sorted(exclusive_groups(items, settings.exclusive)),
+    }
+    done.write(dataset.data / MARK, wanted, result)
+    return done.read(dataset.data / MARK), True

@@ -1,0 +1,59 @@
+"""The list of what was left out and why, and the share above which a run stops."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from multiweight.base.errors import UserError
+from multiweight.records.records import table
+
+HEADER = ("image", "product", "step", "reason")
+DEFAULT_MAX_BAD = 0.01
+
+
+class TooManyBad(UserError):
+    """More images were left out than the run allows."""
+
+
+class BadImage(NamedTuple):
+    """One thing left out: the image or row, its product where known, the step that found it, and the reason."""
+
+    image: str
+    product: str
+    step: str
+    reason: str
+
+
+def read(path: Path) -> list[BadImage]:
+    """The list as written; empty where the file does not exist."""
+    if not path.exists():
+        return []
+    rows = [row for _, row in table(path)]
+    if not rows or tuple(rows[0]) != HEADER or any(len(row) != len(HEADER) for row in rows):
+        raise UserError(f"{path}: expected the columns {','.join(HEADER)}: delete it and import again")
+    return [BadImage(*row) for row in rows[1:]]
+
+
+def write(path: Path, bad: Sequence[BadImage]) -> None:
+    """Write the list, also when it is empty, so that a reader sees that it was kept."""
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(HEADER)
+        writer.writerows(bad)
+    os.replace(partial, path)
+
+
+def check_share(bad: Sequence[BadImage], total: int, max_bad: float, path: Path) -> None:
+    """TooManyBad when more than the share ``max_bad`` (0 to 1) of ``total`` images was left out."""
+    if bad and len(bad) > max_bad * total:
+        first = bad[0]
+        raise TooManyBad(
+            f"{path}: {len(bad)} of {total} images cannot be used "
+            f"({len(bad) / max(total, 1):.2%}, allowed {max_bad:.2%}), "
+            f"the first {first.image!r}: {first.reason}. Mend them, or raise --max-bad"
+        )

@@ -1,0 +1,272 @@
+"""Groups of labels, their order and their slices of the label vector: the one home of that fact."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from multiweight.base.errors import UserError
+
+KINDS = ("type", "attribute")
+_GROUP_KEYS = ("kind", "labels")
+
+
+@dataclass(frozen=True)
+class Group:
+    """One task of the paper: a named, ordered list of labels; ``kind`` is ``type`` (of clothing) or ``attribute``."""
+
+    name: str
+    labels: tuple[str, ...]
+    kind: str = "attribute"
+
+    @property
+    def size(self) -> int:
+        """M_t, the number of the group's labels."""
+        return len(self.labels)
+
+    @property
+    def slug(self) -> str:
+        """The name as blob names carry it: lower case, words joined by ``_``, e.g. ``length_of_sleeve``."""
+        return re.sub(r"\W+", "_", self.name.lower()).strip("_")
+
+
+class Catalog:
+    """The groups of a dataset in the order of the nets' outputs.
+
+    The label vector of an image is the groups' labels one after the other; ``slices[name]`` is a group's part of it.
+    Raises UserError for a group or label that is empty, double, or not fit for the record files.
+    """
+
+    def __init__(self, groups: Sequence[Group]):
+        self.groups: tuple[Group, ...] = tuple(groups)
+        _check(self.groups, "catalog", {})
+        self._prepare()
+
+    def _prepare(self) -> None:
+        self.names: tuple[str, ...] = tuple(group.name for group in self.groups)
+        self.size: int = sum(group.size for group in self.groups)
+        self.slices: dict[str, slice] = {}
+        self._index: dict[str, dict[str, int]] = {}
+        start = 0
+        for group in self.groups:
+            self.slices[group.name] = slice(start, start + group.size)
+            self._index[group.name] = {label: start + n for n, label in enumerate(group.labels)}
+            start += group.size
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Catalog) and self.groups == other.groups
+
+    def __hash__(self) -> int:
+        return hash(self.groups)
+
+    def __repr__(self) -> str:
+        return f"Catalog({len(self.groups)} groups, {self.size} labels)"
+
+    def group(self, name: str) -> Group:
+        """The group called ``name``; UserError names the known ones."""
+        for group in self.groups:
+            if group.name == name:
+                return group
+        raise UserError(f"group {name!r} is not in the catalog: its groups are {', '.join(self.names)}")
+
+    def index(self, group: str, label: str) -> int:
+        """Position of a label in the label vector, 0 to ``size - 1``; UserError names the known groups or labels."""
+        if group not in self._index:
+            self.group(group)
+        try:
+            return self._index[group][label]
+        except KeyError:
+            known = self.group(group).labels
+            listed = ", ".join(known[:20]) + (f", ... ({len(known)} in all)" if len(known) > 20 else "")
+            raise UserError(
+                f"label {label!r} is not in group {group!r} of the catalog: its labels are {listed}"
+            ) from None
+
+    @classmethod
+    def from_dict(cls, groups: Mapping[str, Any]) -> Catalog:
+        """A catalog from ``{group: [label, ...]}``, or ``{group: {"kind": ..., "labels": [...]}}``, in that order."""
+        made = []
+        for name, value in groups.items():
+            if isinstance(value, Mapping):
+                unknown = [key for key in value if key not in _GROUP_KEYS]
+                if unknown:
+                    raise UserError(f"catalog: group {name!r}: unknown key {unknown[0]!r}: expected kind and labels")
+                made.append(Group(name, tuple(value.get("labels", ())), value.get("kind", "attribute")))
+            else:
+                made.append(Group(name, tuple(value)))
+        return cls(made)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Catalog:
+        """Read a ``catalog.yaml``; every mistake in it is a UserError that names the file and the line.
+
+        Labels are taken as they are written: ``No`` is a label called No, not a truth value.
+        """
+        source = str(path)
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+        except OSError as error:
+            raise UserError(f"{source}: the catalog cannot be read ({error.strerror})") from None
+        except UnicodeDecodeError as error:
+            raise UserError(
+                f"{source}: not UTF-8 ({error.reason} at byte {error.start}): save the catalog as UTF-8"
+            ) from None
+        try:
+            root = yaml.compose(text, Loader=yaml.SafeLoader)
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            line = f":{mark.line + 1}" if mark else ""
+            raise UserError(f"{source}{line}: not valid YAML ({error.problem or error.context})") from None
+        except yaml.YAMLError as error:
+            raise UserError(f"{source}: not valid YAML ({error})") from None
+        groups, lines = _read(root, source)
+        _check(groups, source, lines)
+        return cls(groups)
+
+    def save(self, path: str | Path) -> None:
+        """Write the catalog as YAML that people edit: one label a line, groups of kind ``attribute`` as plain lists."""
+        groups = {
+            group.name: list(group.labels)
+            if group.kind == "attribute"
+            else {"kind": group.kind, "labels": list(group.labels)}
+            for group in self.groups
+        }
+        text = yaml.safe_dump(
+            {"groups": groups}, sort_keys=False, allow_unicode=True, default_flow_style=False, width=1000
+        )
+        Path(path).write_text("# group -> labels, in the order of the nets' outputs\n" + text, encoding="utf-8")
+
+
+def _read(root: Any, source: str) -> tuple[list[Group], dict[tuple[int, int], int]]:
+    """The groups of a composed YAML document, and the line of each: (group, -1) its name, (group, n) its n-th label."""
+    if root is None:
+        raise UserError(f"{source}: the catalog is empty: expected `groups:` and a mapping of group to labels")
+    lines: dict[tuple[int, int], int] = {}
+    groups: list[Group] = []
+    body = None
+    for key, value in _pairs(root, source, "the catalog"):
+        if key.value != "groups":
+            raise UserError(f"{_at(key, source)}: unknown key {key.value!r}: expected groups")
+        if body is not None:
+            raise UserError(f"{_at(key, source)}: a second `groups:`: put all groups under one")
+        body = value
+    if body is None:
+        raise UserError(f"{source}: key groups is missing")
+    for number, (key, value) in enumerate(_pairs(body, source, "groups")):
+        kind, labels = "attribute", value
+        if isinstance(value, yaml.MappingNode):
+            parts: dict[str, Any] = {}
+            for part, node in _pairs(value, source, f"group {key.value!r}"):
+                if part.value not in _GROUP_KEYS:
+                    raise UserError(
+                        f"{_at(part, source)}: unknown key {part.value!r} in group {key.value!r}: expected kind, labels"
+                    )
+                if part.value in parts:
+                    raise UserError(f"{_at(part, source)}: key {part.value!r} stands twice in group {key.value!r}")
+                parts[part.value] = node
+            if "kind" in parts:
+                kind = _text(parts["kind"], source, f"the kind of group {key.value!r}")
+                if kind not in KINDS:
+                    raise UserError(f"{_at(parts['kind'], source)}: kind {kind!r}: expected type or attribute")
+            labels = parts.get("labels")
+            if labels is None:
+                raise UserError(f"{_at(key, source)}: group {key.value!r} has no labels")
+        if _is_null(labels):
+            raise UserError(f"{_at(key, source)}: group {key.value!r} has no labels: list them, or delete the group")
+        if not isinstance(labels, yaml.SequenceNode):
+            raise UserError(
+                f"{_at(labels, source)}: the labels of group {key.value!r} are no list: write one `- label` a line"
+            )
+        lines[number, -1] = key.start_mark.line + 1
+        texts = []
+        for position, node in enumerate(labels.value):
+            lines[number, position] = node.start_mark.line + 1
+            texts.append(_text(node, source, f"label {position + 1} of group {key.value!r}"))
+        groups.append(Group(_text(key, source, "a group's name"), tuple(texts), kind))
+    return groups, lines
+
+
+def _pairs(node: Any, source: str, what: str) -> list[tuple[Any, Any]]:
+    if not isinstance(node, yaml.MappingNode):
+        raise UserError(f"{_at(node, source)}: {what}: expected `key: value` lines")
+    for key, _ in node.value:
+        if not isinstance(key, yaml.ScalarNode):
+            raise UserError(f"{_at(key, source)}: {what}: a key is no plain text")
+    return node.value
+
+
+def _text(node: Any, source: str, what: str) -> str:
+    if _is_null(node):
+        raise UserError(f"{_at(node, source)}: {what} is empty")
+    if not isinstance(node, yaml.ScalarNode):
+        raise UserError(f"{_at(node, source)}: {what} is no plain text (put it in quotes if it holds ':' or '[')")
+    return node.value
+
+
+def _is_null(node: Any) -> bool:
+    return isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:null"
+
+
+def _at(node: Any, source: str) -> str:
+    return f"{source}:{node.start_mark.line + 1}"
+
+
+def _check(groups: Sequence[Group], source: str, lines: Mapping[tuple[int, int], int]) -> None:
+    """What holds for every catalog, read or made; ``lines`` gives places for the messages where there is a file."""
+
+    def at(group: int, label: int = -1) -> str:
+        line = lines.get((group, label))
+        return f"{source}:{line}" if line else source
+
+    def first(group: int, label: int = -1) -> str:
+        line = lines.get((group, label))
+        return f" (first on line {line})" if line else ""
+
+    if not groups:
+        raise UserError(f"{source}: no groups: a catalog needs at least one")
+    names: dict[str, int] = {}
+    slugs: dict[str, int] = {}
+    for number, group in enumerate(groups):
+        _check_text(group.name, "group", at(number))
+        if group.name in names:
+            raise UserError(f"{at(number)}: group {group.name!r} stands twice{first(names[group.name])}")
+        if group.name.endswith(("!", "?")):
+            raise UserError(
+                f"{at(number)}: group {group.name!r}: '!' and '?' at the end of a group's name mark no and unknown "
+                "in the records: rename it"
+            )
+        if not group.slug:
+            raise UserError(f"{at(number)}: group {group.name!r}: a name needs at least one letter or digit")
+        if group.slug in slugs:
+            other = groups[slugs[group.slug]].name
+            raise UserError(
+                f"{at(number)}: groups {other!r} and {group.name!r} give the same blob name {group.slug!r}: rename one"
+            )
+        if group.kind not in KINDS:
+            raise UserError(f"{at(number)}: group {group.name!r}: kind {group.kind!r}: expected type or attribute")
+        if not group.labels:
+            raise UserError(f"{at(number)}: group {group.name!r} has no labels: list them, or delete the group")
+        names[group.name] = slugs[group.slug] = number
+        labels: dict[str, int] = {}
+        for position, label in enumerate(group.labels):
+            _check_text(label, f"a label of group {group.name!r}", at(number, position))
+            if label == "*":
+                raise UserError(
+                    f"{at(number, position)}: label '*' means all labels of a group in the records: rename it"
+                )
+            if label in labels:
+                where = first(number, labels[label])
+                raise UserError(f"{at(number, position)}: label {label!r} stands twice in group {group.name!r}{where}")
+            labels[label] = position
+
+
+def _check_text(text: Any, what: str, at: str) -> None:
+    if not isinstance(text, str) or not text.strip():
+        raise UserError(f"{at}: {what} is empty or no text ({text!r})")
+    if text != text.strip() or not text.isprintable() or "=" in text or "|" in text:
+        raise UserError(f"{at}: {what} {text!r}: '=', '|', control characters and spaces at the ends cannot be used")

@@ -1,0 +1,14 @@
+"""The report of a dataset's runs: tables, figures, pages.
+
+- ``report.py``: the whole of it
+- ``results.py``: what the runs' files tell
+- ``tables.py``: tables of results
+- ``table_formats.py``: a table as Markdown, LaTeX, CSV or HTML
+- ``paper_tables.py``: the paper's Tables I to V
+- ``comparisons.py``: differences between methods with intervals
+- ``figures.py``: histograms and curves
+- ``plot_style.py``: colours and fonts of all figures
+- ``page.py``: the report as one HTML file
+- ``gallery.py``: queries and their nearest photos, as a page
+- ``templates/``: Jinja2 templates
+"""

@@ -1,0 +1,69 @@
+"""Differences between methods on the same queries, with a paired permutation test."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import h5py
+import numpy as np
+
+from multiweight.base.errors import UserError
+from multiweight.base.paths import Dataset
+from multiweight.evaluate import intervals
+from multiweight.report.results import Result
+from multiweight.report.tables import Table, escape
+
+SURE = 0.05
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """``second`` minus ``first``, group by group in catalog order."""
+
+    first: Result
+    second: Result
+    difference: intervals.Difference
+
+
+def precisions(dataset: Dataset, variant: str) -> np.ndarray | None:
+    """AP of every query and group, (n, groups) float64 with NaN, as evaluation left it; None where it did not."""
+    path = dataset.run(variant).retrieval
+    if not path.exists():
+        return None
+    try:
+        with h5py.File(str(path), "r") as file:
+            return np.asarray(file["ap"][()], dtype=np.float64) if "ap" in file else None
+    except OSError as error:
+        raise UserError(f"{path}: not a whole file ({error}): evaluate {variant} again") from None
+
+
+def pairs(dataset: Dataset, found: Sequence[Result], most: int = 6) -> list[Comparison]:
+    """Every pair of trained methods, at most ``most`` methods, that have the AP of each query."""
+    known = [(r, values) for r in found if r.trained and (values := precisions(dataset, r.variant)) is not None][:most]
+    return [
+        Comparison(first, second, intervals.paired(b, a))
+        for (first, a), (second, b) in itertools.combinations(known, 2)
+    ]
+
+
+def table(found: Sequence[Comparison]) -> Table | None:
+    """One row a pair: the difference of the means in points of percent, p, and in how many groups it is sure."""
+    if not found:
+        return None
+    rows = []
+    for one in found:
+        d = one.difference
+        sure = np.nan_to_num(d.p, nan=1.0) < SURE
+        p = f"{d.mean_p:.4f}"
+        rows.append(
+            [
+                escape(f"{one.second.name} − {one.first.name}"),
+                f"{100 * d.mean:+.2f}",
+                f"**{p}**" if d.mean_p < SURE else p,
+                str(int((sure & (d.groups > 0)).sum())),
+                str(int((sure & (d.groups < 0)).sum())),
+            ]
+        )
+    return Table(["Difference", "mean mAP", "p", f"groups better (p < {SURE:g})", f"worse (p < {SURE:g})"], rows)

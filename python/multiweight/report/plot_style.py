@@ -1,0 +1,43 @@
+"""How figures look: colours, axes without a box, and files that are equal for equal results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+from multiweight.base.paths import METHODS, RANDOM, UNTRAINED
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt  # noqa: E402  # the backend is chosen first: servers have no display
+
+# Okabe and Ito's colours, which people with colour-blindness tell apart; the paper's methods always have the same.
+_FIXED = dict(zip(METHODS, ("#0072B2", "#E69F00", "#009E73", "#D55E00")))
+_MORE = ("#CC79A7", "#56B4E9", "#7A5195", "#8C6D31", "#636363", "#B8B03A")
+#: Colour and label of the reference rows.
+MARKERS = {UNTRAINED: ("#000000", "untrained net"), RANDOM: ("#8A8A8A", "random ranking")}
+_DPI = 150
+
+
+def colours(names: Sequence[str]) -> dict[str, str]:
+    """A colour for each method."""
+    others = [name for name in names if name not in _FIXED]
+    return {**_FIXED, **{name: _MORE[n % len(_MORE)] for n, name in enumerate(others)}}
+
+
+def finish(axes: Any) -> None:
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    axes.tick_params(which="both", labelsize=8)
+
+
+def save(figure: Any, path: Path, svg: bool = True) -> None:
+    """Write the PNG ``path``, and an SVG beside it, without date or version."""
+    figure.savefig(str(path), dpi=_DPI, bbox_inches="tight", metadata={"Software": None})
+    if svg:
+        with plt.rc_context({"svg.hashsalt": "multiweight"}):
+            figure.savefig(str(path.with_suffix(".svg")), bbox_inches="tight", metadata={"Date": None, "Creator": None})
+    plt.close(figure)

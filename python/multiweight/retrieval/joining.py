@@ -1,0 +1,35 @@
+"""Processes that share a search, started by torchrun: each does its tiles, and all end with the same ranking."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import numpy as np
+
+from multiweight.base.engine import process, processes
+from multiweight.retrieval.ranking import Ranking
+
+_ROWS = 1 << 16
+
+
+def share(ranking: Ranking) -> None:
+    """Give every process the best of all processes' pairs, in place; nothing to do for a single process."""
+    if processes() == 1:
+        return
+    torch = importlib.import_module("torch")
+    dist = importlib.import_module("torch.distributed")
+    if not dist.is_initialized():
+        dist.init_process_group("gloo")
+    group = dist.new_group(backend="gloo")
+    for start in range(0, len(ranking.indices), _ROWS):
+        part = slice(start, start + _ROWS)
+        theirs: list[list[Any]] = []
+        for mine in (ranking.indices[part], ranking.scores[part]):
+            tensor = torch.from_numpy(np.ascontiguousarray(mine))
+            found = [torch.empty_like(tensor) for _ in range(processes())]
+            dist.all_gather(found, tensor, group=group)
+            theirs.append([one.numpy() for one in found])
+        for number, (indices, scores) in enumerate(zip(*theirs)):
+            if number != process():
+                ranking.merge(start, indices, scores)

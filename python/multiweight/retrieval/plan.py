@@ -1,0 +1,44 @@
+"""How a search is cut to keep to its memory."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from multiweight.base.errors import UserError
+from multiweight.retrieval.rows import STRIP, Rows
+
+#: More products than this made ahead bring nothing.
+_AHEAD = 8
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Sizes: ``block`` rows a product, ``panel`` rows a tile of work, ``pending`` pairs held unscored, ``ahead``
+    products that wait to be looked at."""
+
+    block: int
+    panel: int
+    pending: int
+    ahead: int = 1
+
+
+def plan(queries: Rows, candidates: Rows | None, k: int, memory: int, processes: int, block: int | None) -> Plan:
+    """Sizes that keep to ``memory`` bytes beside the arrays given; UserError where that is too little."""
+    d, n = queries.d, max(queries.n, 0 if candidates is None else candidates.n)
+    block = block or max(STRIP, min(2048, int(math.sqrt(memory / 192)) // STRIP * STRIP))
+    held = 4 + sum(0 if rows.resident else 4 for rows in {id(r): r for r in (queries, candidates or queries)}.values())
+    ranking = 24 * queries.n * k
+    room = int((memory * 5 // 8 - ranking) // (d * held))
+    if room < min(n, 2 * STRIP):
+        least = (ranking + 2 * STRIP * d * held) * 8 // 5
+        raise UserError(
+            f"memory of {memory >> 20} MB is too little for {n} rows of {d} values, k = {k}: "
+            f"give {(least >> 20) + 1} MB"
+        )
+    panel = n if n <= room and candidates is None else max(1, room // 2)
+    if processes > 1:
+        panel = min(panel, -(-n // math.ceil(math.sqrt(8 * processes))))
+    # A 16th of the memory for products that wait, of 4 bytes a value at most.
+    ahead = max(1, min(_AHEAD, memory // (16 * 4 * block * block)))
+    return Plan(block, max(1, panel), max(1 << 14, memory // 200), ahead)

@@ -1,0 +1,66 @@
+"""A search that was stopped goes on: the ranking and the finished tiles, in one file a process."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from multiweight.base.errors import UserError
+from multiweight.retrieval.ranking import Ranking
+
+
+class OtherSearch(UserError):
+    """The file at ``path`` is of another search, or damaged."""
+
+    def __init__(self, path: Path, message: str):
+        super().__init__(f"{path}: {message}")
+        self.path = path
+
+
+class State:
+    """Keeps ``ranking`` and the set ``done`` of tile numbers at ``path``; ``identity`` says what is searched.
+
+    OtherSearch when the file is of another search: other features, k, metric, memory or number of processes.
+    """
+
+    def __init__(self, path: Path, identity: dict[str, Any], ranking: Ranking):
+        self.path, self.identity, self.ranking = path, json.dumps(identity, sort_keys=True), ranking
+        self.done: set[int] = set()
+        if path.exists():
+            self._load()
+
+    def _load(self) -> None:
+        try:
+            with np.load(str(self.path), allow_pickle=False) as file:
+                found = str(file["identity"])
+                indices, scores, done = file["indices"], file["scores"], file["done"]
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise OtherSearch(self.path, f"not a search's state ({error}): delete it and search again") from None
+        if found != self.identity:
+            raise OtherSearch(
+                self.path,
+                f"the state of another search ({found}), asked for {self.identity}: "
+                "delete it, or give the options that it began with",
+            )
+        self.ranking.indices[:], self.ranking.scores[:] = indices, scores
+        self.done = set(done.tolist())
+
+    def save(self, tile: int) -> None:
+        """Add a finished tile; the file appears whole or not at all."""
+        self.done.add(tile)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        part = self.path.with_name(self.path.name + ".part")
+        with part.open("wb") as file:
+            np.savez(
+                file,
+                identity=np.array(self.identity),
+                indices=self.ranking.indices,
+                scores=self.ranking.scores,
+                done=np.array(sorted(self.done), dtype=np.int64),
+            )
+        os.replace(part, self.path)

@@ -1,0 +1,206 @@
+"""caffe-torch by itself: real signals, several processes, the bar on a terminal, flags, and mistakes in one line."""
+
+import fcntl
+import os
+import pty
+import re
+import signal
+import struct
+import subprocess
+import sys
+import termios
+
+import pytest
+from commands import PYTHON, Command, write
+
+from caffe_torch.cli import command as cli
+from caffe_torch.files import wire
+
+TRAIN = ("train", "--solver=solver.prototxt")
+LINE = re.compile(r"^[IWEF]\d{4} \d\d:\d\d:\d\d\.\d{6} +\d+ [\w.]+:\d+\] ")
+
+
+def without_parameters(lines):
+    """The lines but those of the .prototxt that follow "from parameters"."""
+    kept, inside = [], False
+    for line in lines:
+        inside = line.endswith("from parameters: ") if LINE.match(line) else inside
+        if LINE.match(line) or not inside:
+            kept.append(line)
+    return kept
+
+
+@pytest.fixture
+def endless(tmp_path):
+    return write(tmp_path / "t", "max_iter: 1000000 display: 1")
+
+
+def test_sighup_snapshots_and_sigint_stops(endless):
+    command = Command(endless, *TRAIN)
+    command.wait_for("Iteration 3 ")
+    command.process.send_signal(signal.SIGHUP)
+    command.wait_for("Snapshotting solver state")
+    at = max(int(n) for n in re.findall(r"Iteration (\d+) ", command.log))
+    command.wait_for(f"Iteration {at + 3} ")
+    command.process.send_signal(signal.SIGINT)
+    said = command.end(0)
+    assert "Optimization stopped early." in said and "Traceback" not in said
+    assert said.count("Snapshotting solver state") == 2
+    assert len(list(endless.glob("s_iter_*.solverstate"))) == 2
+
+
+def test_the_flags_say_what_signals_do(endless):
+    command = Command(endless, *TRAIN, "-sigint_effect=snapshot", "--sighup_effect", "none")
+    command.wait_for("Iteration 3 ")
+    command.process.send_signal(signal.SIGHUP)
+    command.process.send_signal(signal.SIGINT)
+    command.wait_for("Snapshotting solver state")
+    at = max(int(n) for n in re.findall(r"Iteration (\d+) ", command.log))
+    command.wait_for(f"Iteration {at + 3} ")
+    assert command.log.count("Snapshotting solver state") == 1
+    command.process.send_signal(signal.SIGTERM)  # not Caffe's: ends at once
+    assert command.process.wait(20) == -signal.SIGTERM
+
+
+def test_a_stop_while_testing_interrupts_the_test(tmp_path):
+    folder = write(tmp_path / "t", "max_iter: 100 test_iter: 1000000 test_interval: 50")
+    command = Command(folder, *TRAIN)
+    command.wait_for("Testing net (#0)")
+    command.process.send_signal(signal.SIGINT)
+    assert "Test interrupted." in command.end(0)
+    assert (folder / "s_iter_0.solverstate").exists()
+
+
+def test_one_process_a_gpu_stops_and_snapshots_together(endless):
+    """What --gpu 0,1 starts, here on the CPU."""
+    run = "import sys; from caffe_torch.cli import processes; sys.exit(processes.run(sys.argv[1:], 2))"
+    command = Command(endless, *TRAIN, launch=("-c", run))
+    command.wait_for("Iteration 3 ")
+    command.process.send_signal(signal.SIGHUP)
+    command.wait_for("Snapshotting solver state")
+    command.process.send_signal(signal.SIGINT)
+    said = command.end(0)
+    states = sorted(endless.glob("s_iter_*.solverstate"))
+    assert said.count("Optimization stopped early.") == 1 and len(states) == 2
+    for state in states:
+        for rank in (0, 1):
+            assert state.with_name(state.name.replace("solverstate", f"resume.{rank}.json")).exists()
+
+
+def test_a_failure_of_one_process_ends_all(tmp_path):
+    folder = write(tmp_path / "t", 'max_iter: 5 type: "Unheard"')
+    run = "import sys; from caffe_torch.cli import processes; sys.exit(processes.run(sys.argv[1:], 2))"
+    said = Command(folder, *TRAIN, launch=("-c", run)).end(1)
+    assert "error: solver: solver type 'Unheard' is unknown" in said
+
+
+def test_processes_and_torchrun_agree(tmp_path):
+    results = []
+    run = "import sys; from caffe_torch.cli import processes; sys.exit(processes.run(sys.argv[1:], 2))"
+    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "-m", "caffe_torch")
+    for name, launch in (("own", ("-c", run)), ("torchrun", torchrun)):
+        folder = write(tmp_path / name, "max_iter: 3")
+        Command(folder, *TRAIN, launch=launch).end()
+        results.append((folder / "s_iter_3.caffemodel").read_bytes())
+    assert results[0] == results[1]
+
+
+def test_a_terminal_gets_a_bar_and_whole_lines(tmp_path):
+    folder = write(tmp_path / "t", "max_iter: 6 display: 2")
+    leader, follower = pty.openpty()
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "caffe_torch", *TRAIN],
+        cwd=folder, stderr=follower, stdout=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": f"{PYTHON}:{folder}", "TERM": "xterm"},
+    )  # fmt: skip
+    os.close(follower)
+    seen = b""
+    try:
+        while piece := os.read(leader, 65536):
+            seen += piece
+    except OSError:  # the other end is closed
+        pass
+    os.close(leader)
+    assert process.wait(60) == 0
+    text = seen.decode()
+    assert re.search(r"6/6 \[", text) and "it/s" in text
+    # What is left of each row after the carriage returns is a line of the log, a bar, or nothing.
+    rows = [re.sub(r"\x1b\[[A-Z0-9]*", "", row).split("\r")[-1] for row in text.replace("\r\n", "\n").split("\n")]
+    assert sum(bool(LINE.match(row)) for row in rows) > 20
+    rows = without_parameters(rows)
+    assert all(LINE.match(row) or "it/s" in row or "?it" in row or not row.strip() for row in rows), rows
+
+
+def test_no_bar_without_a_terminal(tmp_path):
+    folder = write(tmp_path / "t", "max_iter: 3 display: 1")
+    said = Command(folder, *TRAIN).end()
+    assert "it/s" not in said and "\r" not in said
+    assert all(LINE.match(line) for line in without_parameters(said.splitlines()))
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["train"], "needs --solver"),
+        (["train", "--solver=s", "--weights=w", "--snapshot=s"], "not both"),
+        (["train", "--solver", "no.prototxt"], "no.prototxt: cannot be read"),
+        (["test", "-model=m"], "needs --weights"),
+        (["time"], "needs --model"),
+        (["time", "--model=m", "--gpu=zero"], "--gpu zero: expected numbers"),
+        (["device_query", "--gpu=99"], "there is no GPU 99"),
+    ],
+)
+def test_a_mistake_is_one_line(words, message, capsys):
+    assert cli.main(words) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert [line for line in said if not LINE.match(line)] == [line for line in said if line.startswith("error: ")]
+    assert message in said[-1]
+
+
+@pytest.mark.parametrize("words", [["train", "--solvr=x"], ["fly"], []])
+def test_unknown_words_show_the_usage(words, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(words)
+    assert "usage: caffe-torch" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("launch", ["caffe_torch", "caffe_torch.cli.command"])
+def test_the_version(tmp_path, launch):
+    for word in ("-version", "--version"):
+        assert Command(tmp_path, word, launch=("-m", launch)).end(0).startswith("caffe version 1.0.0")
+
+
+def test_glogs_flags_are_passed_over(capsys):
+    given = "--stderrthreshold=2 -v 1 --vmodule a=1,b=2 --colorlogtostderr --logbufsecs 0 -nologtostderr"
+    assert cli.main([*given.split(), "time", "-noalsologtostderr", "--model=no.prototxt", "--logtostderr=1"]) == 1
+    assert "no.prototxt: cannot be read" in capsys.readouterr().err
+
+
+def test_python_layers_can_be_forbidden(tmp_path):
+    folder = write(tmp_path / "t", "max_iter: 1")
+    said = Command(folder, *TRAIN, "--forbid-python").end(1)
+    assert "error: layer 'fromnumpy' (Python): Python layers are forbidden here" in said and "drawing_layer" in said
+
+
+def test_a_copy_of_the_log(tmp_path):
+    folder = write(tmp_path / "t", "max_iter: 1")
+    said = Command(folder, "-alsologtostderr", *TRAIN, "-log_dir=.", launch=("-m", "caffe_torch.cli.command")).end()
+    assert (folder / "caffe.INFO").read_text() == said
+
+
+def test_weights_of_several_files(tmp_path):
+    folder = write(tmp_path / "t", "max_iter: 0")
+    Command(folder, *TRAIN).end()
+    first = {n: a for n, a in wire.read_net(folder / "s_iter_0.caffemodel").items() if a}
+    parts = []
+    for name in ("fc1", "fc2"):
+        parts.append(f"{name}.caffemodel")
+        stored = wire.StoredLayer(wire.caffe_pb2.LayerParameter(name=name), [a + 1 for a in first[name]])
+        wire.write_atomically(folder / parts[-1], lambda file, stored=stored: wire.write_net(file, "n", [stored]))
+    said = Command(folder, *TRAIN, "--weights", ",".join(parts)).end()
+    assert said.count("Finetuning from") == 2
+    second = wire.read_net(folder / "s_iter_0.caffemodel")
+    for name, arrays in first.items():
+        for a, b in zip(arrays, second[name]):
+            assert (b == (a + 1 if name in ("fc1", "fc2") else a)).all()

@@ -1,0 +1,45 @@
+import pytest
+
+from caffe_torch.proto import caffe_pb2
+from multiweight.base.errors import UserError
+from multiweight.nets import solvers
+
+
+def test_base_lr_depends_on_the_number_of_labels_alone():
+    assert solvers.base_lr(1) == 0.001
+    assert solvers.base_lr(100) == 0.001
+    assert solvers.base_lr(830) == 0.00035
+    with pytest.raises(UserError):
+        solvers.base_lr(0)
+
+
+def test_the_papers_lengths():
+    assert solvers.for_paper("multi_label", 830).iterations == 200_000
+    for variant in ("multi_task", "multi_weight", "multi_weight_third"):
+        assert solvers.for_paper(variant, 830).iterations == 450_000
+    assert solvers.for_paper("multi_label", 830).base_lr == solvers.for_paper("multi_weight", 830).base_lr
+
+
+def test_a_run_is_the_same_for_every_method_and_can_be_overridden():
+    made = solvers.for_run(100, 1000, test_images=420, test_batch_size=50, base_lr=None, seed=3)
+    assert (made.base_lr, made.stepsize, made.test_iter, made.test_interval, made.snapshot) == (0.001, 500, 9, 100, 250)
+    assert made.seed == 3
+    # No more than 1000 images a test, however large the test split.
+    assert solvers.for_run(100, 1000, test_images=400_000, test_batch_size=50).test_iter == 20
+    assert solvers.for_run(100, 1, test_images=1, test_batch_size=50).stepsize == 1
+
+
+@pytest.mark.parametrize(
+    "changes", [dict(base_lr=-1.0), dict(base_lr=float("nan")), dict(stepsize=0), dict(momentum=1.0)]
+)
+def test_settings_that_cannot_train(changes):
+    with pytest.raises(UserError, match=next(iter(changes))):
+        solvers.for_run(100, 1000, 10, 10, **changes)
+
+
+def test_the_message_is_alexnets_and_leaves_the_mode_to_the_run():
+    made = solvers.solver(caffe_pb2, solvers.for_paper("multi_task", 830), "a/train_val.prototxt", "a/snapshots/x")
+    assert (made.type, made.lr_policy, made.stepsize) == ("SGD", "step", 100_000)
+    assert (made.momentum, made.weight_decay) == (pytest.approx(0.9), pytest.approx(0.0005))
+    assert (made.net, made.snapshot_prefix) == ("a/train_val.prototxt", "a/snapshots/x")
+    assert not made.HasField("solver_mode") and made.random_seed == 1

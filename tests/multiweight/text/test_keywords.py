@@ -1,0 +1,139 @@
+import pytest
+
+from multiweight.base.errors import UserError
+from multiweight.text import labelling, mining
+from multiweight.text.keywords import Candidate, Keywords
+from multiweight.text.words import words
+
+TEXT = """\
+groups:
+  Pattern:
+    striped: [striped, stripes]
+    checked:
+  Collar: {kind: attribute, labels: {polo: [polo, polo shirt]}}
+  Coat: {kind: type, labels: {trench: [trench coat]}}
+drop: [polo assn]
+candidates:
+  silk: {count: 12, group: Material, examples: [A silk tie]}
+"""
+
+
+def load(tmp_path, text=TEXT):
+    path = tmp_path / "keywords.yaml"
+    path.write_text(text, encoding="utf-8")
+    return Keywords.load(path)
+
+
+def test_words_of_many_scripts():
+    assert words("韩版修身长袖连衣裙 2016夏季") == ["韩版", "修身", "长袖", "连衣裙", "2016", "夏季"]
+    assert words("Ｎｉｋｅ Men\u2019s T-Shirt, 3/4 H&M ÉTÉ été") == [
+        "nike",
+        "men",
+        "t-shirt",
+        "3/4",
+        "h&m",
+        "été",
+        "été",
+    ]
+    assert words("Платье летнее") == ["платье", "летнее"]
+    assert words("") == words("—, _ !") == []
+
+
+def test_longest_phrase_first_and_drop_hides(tmp_path):
+    known = load(tmp_path)
+    assert known.labels("U.S. Polo Assn. Striped polo shirt stripes") == [("Pattern", "striped"), ("Collar", "polo")]
+    assert known.labels("U.S. Polo Assn. checked") == [("Pattern", "checked")]
+    assert known.labels("trench, coat") == [("Coat", "trench")]  # punctuation is no word
+    assert known.labels("trench") == []
+    assert known.catalog().group("Coat").kind == "type"
+
+
+def test_saved_files_come_back(tmp_path):
+    known = load(tmp_path)
+    path = tmp_path / "again.yaml"
+    known.save(path)
+    again = Keywords.load(path)
+    assert (again.groups, again.kinds, again.drop) == (known.groups, known.kinds, known.drop)
+    assert again.candidates == known.candidates == [Candidate("silk", 12, "Material", ("A silk tie",))]
+
+
+@pytest.mark.parametrize(
+    "text, says",
+    [
+        ("groups:\n  A: [x]\n", "group 'A': expected label: "),
+        ("groups:\n  A: {x: y}\n", "label A=x: expected a list"),
+        ("groups:\n  A: {x: [a], y: [a]}\n", "'a' means A=x and A=y: one label of a group"),
+        ("groups:\n  A: {x: ['!']}\n", "an empty word under A=x"),
+        ("groups:\n  A: {kind: shape, labels: {x: [a]}}\n", "kind 'shape'"),
+        ("group: {}\n", "unknown key 'group'"),
+        ("drop: word\n", "drop: expected a list"),
+        ("groups: [\n", "keywords.yaml:2: not valid YAML"),
+        ("candidates: {silk: {n: 1}}\n", "candidate 'silk': unknown key 'n'"),
+    ],
+)
+def test_mistakes_are_named(tmp_path, text, says):
+    with pytest.raises(UserError, match=says):
+        load(tmp_path, text)
+
+
+TEXTS = (
+    ["Nike red striped polo shirt"] * 6
+    + ["Adidas blue trench coat with flip flops"] * 6
+    + ["Puma red silk scarf"] * 6
+    + ["Puma blue velvet scarf 42"] * 6
+    + ["红色修身连衣裙"] * 6
+    + ["Puma rare item"]
+)
+
+
+def test_candidates_with_counts_examples_and_groups():
+    found = {candidate.word: candidate for candidate in mining.mine(TEXTS, Keywords(), 5).candidates}
+    assert found["red"] == Candidate("red", 12, "Colour", ("Nike red striped polo shirt", "Puma red silk scarf"))
+    assert found["puma"].times == 13 and found["silk"].group == "Material" and found["修身"].group == "Fit"
+    assert found["flip flops"].times == 6 and found["trench coat"].group == "Garment"
+    # velvet is a seed word; what is rare, a number or a stop word is no candidate.
+    assert not {"rare", "42", "with"} & set(found)
+    assert "puma red" not in found  # often side by side, but no more than chance has it
+    assert "nike" not in {c.word for c in mining.mine(TEXTS, Keywords(), 5, stop=["nike"]).candidates}
+
+
+def test_a_persons_decisions_are_kept(tmp_path):
+    first = mining.mine(TEXTS, Keywords(), 5)
+    path = tmp_path / "keywords.yaml"
+    first.save(path)
+    # The person keeps red under their own name, merges crimson with it, drops puma.
+    edited = Keywords.load(path)
+    chosen = Keywords({"Hue": {"rot": ["red", "crimson"]}}, {}, ["puma"], edited.candidates)
+    chosen.save(path)
+    again = mining.mine([*TEXTS, *["Crimson wool hat"] * 5], Keywords.load(path), 5)
+    assert again.groups == {"Hue": {"rot": ["red", "crimson"]}} and again.drop == ["puma"]
+    words_ = {candidate.word for candidate in again.candidates}
+    assert "wool" in words_ and not {"red", "crimson", "puma"} & words_
+
+
+def test_neighbours_suggest_a_group():
+    texts = [f"{colour} linen shirt" for colour in ("red", "blue", "azuline") for _ in range(10)]
+    found = {candidate.word: candidate.group for candidate in mining.mine(texts, Keywords(), 5).candidates}
+    assert found["azuline"] == "Colour"
+
+
+def test_the_report_by_hand():
+    known = Keywords(
+        {
+            "Colour": {"red": ["red"], "blue": ["blue"]},
+            "Kind": {"coat": ["coat"], "hat": ["hat"]},
+            "Tone": {"x": ["blue"]},
+        }
+    )
+    texts = ["red coat"] * 20 + ["blue hat"] * 20 + ["red blue hat"] * 5 + ["nothing"] * 5
+    found = labelling.report(texts, known)
+    assert (found["texts"], found["labelled"]) == (50, 45)
+    assert found["groups"] == {"Colour": 45, "Kind": 45, "Tone": 25}
+    assert found["labels"]["Colour"] == {"red": 25, "blue": 25}
+    # 25 * 20 / 50 = 10 texts by chance, none found.
+    assert ["Colour=blue", "Kind=coat"] in found["never"] and ["Kind=coat", "Tone=x"] in found["never"]
+    assert ["Kind=coat", "Colour=red"] in found["always"] and ["Colour=blue", "Kind=hat"] in found["always"]
+    assert {"label": "Colour=red", "alone": 0.8, "texts": 25} in found["uncertain"]
+    assert found["ambiguous"] == {"blue": ["Colour=blue", "Tone=x"]}
+    page = labelling.markdown(found)
+    assert "45 of 50 texts (90.0%)" in page and "- Colour=red: alone in 80% of 25 texts" in page

@@ -1,0 +1,94 @@
+"""Training a run: log, snapshots, skipping, resume, divergence."""
+
+import csv
+
+import pytest
+from google.protobuf import text_format
+
+import caffe_torch as caffe
+from multiweight.base import done, engine
+from multiweight.base.errors import UserError
+from multiweight.base.paths import Dataset
+from multiweight.nets import recipes
+from multiweight.train import training
+
+NET = """
+layer { name: "data" type: "DummyData" top: "data" top: "t"
+  dummy_data_param { shape { dim: 2 dim: 1 } data_filler { value: 1 } data_filler { value: 3 } } }
+layer { name: "fc" type: "InnerProduct" bottom: "data" top: "fc"
+  inner_product_param { num_output: 1 weight_filler { value: 1 } } }
+layer { name: "loss" type: "EuclideanLoss" bottom: "fc" bottom: "t" top: "loss_a" loss_weight: 0.5 }"""
+
+
+def make(tmp_path, base_lr=0.1, max_iter=6):
+    run = Dataset("d", tmp_path).run("multi_task")
+    run.root.mkdir(parents=True, exist_ok=True)
+    run.train_val.write_text(NET)
+    param = engine.schema(caffe).SolverParameter(
+        net=str(run.train_val), base_lr=base_lr, lr_policy="fixed", max_iter=max_iter, snapshot=2, display=2,
+        momentum=0.9,
+        snapshot_prefix=str(run.snapshot_prefix), test_iter=[1], test_interval=3, type="SGD",
+    )  # fmt: skip
+    run.solver.write_text(text_format.MessageToString(param))
+    return run
+
+
+def rows(run):
+    with open(run.log, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_log_snapshots_and_result(tmp_path):
+    run = make(tmp_path)
+    assert training.train(caffe, run)
+    train = [r for r in rows(run) if r["phase"] == "train"]
+    assert [int(r["iteration"]) for r in train] == [2, 4, 6]
+    assert [int(r["iteration"]) for r in rows(run) if r["phase"] == "test"] == [0, 3, 6]
+    assert rows(run)[0]["loss"] == "1" and rows(run)[0]["loss_a"] == "2"  # (1-3)^2/2 and half of it
+    assert run.last_snapshot() == 6 and run.snapshot(2).exists()
+    assert done.read(run.training)["iterations"] == 6
+    assert not training.train(caffe, run), "a finished run is skipped"
+
+
+def test_a_run_goes_on_from_its_last_snapshot_to_the_same_end(tmp_path):
+    whole = make(tmp_path / "a")
+    training.train(caffe, whole)
+    first = make(tmp_path / "b", max_iter=4)
+    training.train(caffe, first)
+    again = make(tmp_path / "b", max_iter=6)
+    assert training.train(caffe, again)
+    assert again.snapshot(6).read_bytes() == whole.snapshot(6).read_bytes()
+    assert [(r["phase"], r["loss"]) for r in rows(again)] == [(r["phase"], r["loss"]) for r in rows(whole)]
+
+
+def test_a_run_inside_the_repository_goes_on_where_that_lies_elsewhere(tmp_path, monkeypatch):
+    # As in a container, which sees the same folder under another path.
+    def lies_at(repository):
+        for module in (training, recipes):
+            monkeypatch.setattr(module, "REPOSITORY", repository)
+
+    lies_at(tmp_path / "host")
+    run = make(tmp_path / "host" / "runs", max_iter=4)
+    training.train(caffe, run)
+    state = engine.schema(caffe).SolverState.FromString(run.snapshot(4, "solverstate").read_bytes())
+    assert state.learned_net == "runs/d/multi_task/snapshots/multi_task_iter_4.caffemodel"
+    (tmp_path / "host").rename(tmp_path / "container")
+    lies_at(tmp_path / "container")
+    again = make(tmp_path / "container" / "runs")
+    assert training.train(caffe, again) and again.last_snapshot() == 6
+    assert done.read(again.training)["resumed_from"] == 4
+
+
+def test_divergence_stops_names_the_iteration_and_keeps_the_snapshots(tmp_path):
+    run = make(tmp_path, base_lr=1e12, max_iter=50)
+    with pytest.raises(UserError, match=r"iteration \d+: the loss is (inf|nan).*base_lr below 1e\+12"):
+        training.train(caffe, run)
+    assert not run.training.exists()
+    last = run.last_snapshot()
+    if last is not None:
+        caffe.Net(str(run.train_val), str(run.snapshot(last)), caffe.TEST)
+
+
+def test_a_run_without_nets_says_what_to_do(tmp_path):
+    with pytest.raises(UserError, match="write the nets first"):
+        training.train(caffe, Dataset("d", tmp_path).run("multi_task"))
