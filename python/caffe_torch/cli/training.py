@@ -17,7 +17,7 @@ from caffe_torch.cli.scoring import stages
 from caffe_torch.errors import CaffeError
 from caffe_torch.files import prototxt
 from caffe_torch.proto import caffe_pb2
-from caffe_torch.runtime import device, distributed, log
+from caffe_torch.runtime import device, log, ranks
 from caffe_torch.solver.signals import Action, SignalHandler
 from caffe_torch.solver.solver import Solver, get_solver
 
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace, argv: Sequence[str]) -> int:
     if args.weights:
         param.weights.append(args.weights)
     gpus = devices.chosen(args.gpu or _solver_gpu(param))
-    if len(gpus) > 1 and distributed.world_size() == 1:
+    if len(gpus) > 1 and ranks.world_size() == 1:
         return processes.run(argv, len(gpus))
     _use(gpus)
     effects = {"stop": Action.STOP, "snapshot": Action.SNAPSHOT, "none": Action.NONE}
@@ -60,7 +60,7 @@ def _solver_gpu(param: Any) -> str:
     # The field's default is GPU, but as in Caffe only a mode that is written counts.
     if not param.HasField("solver_mode") or param.solver_mode != caffe_pb2.SolverParameter.GPU:
         return ""
-    return "all" if distributed.world_size() > 1 else str(param.device_id)
+    return "all" if ranks.world_size() > 1 else str(param.device_id)
 
 
 def _use(gpus: list[int]) -> None:
@@ -81,7 +81,7 @@ def _use(gpus: list[int]) -> None:
 @contextmanager
 def _progress(solver: Solver) -> Iterator[None]:
     """A bar of the iterations, where standard error is a terminal; the log goes above it."""
-    if not sys.stderr.isatty() or distributed.rank() != 0:
+    if not sys.stderr.isatty() or ranks.rank() != 0:
         yield
         return
     with tqdm(total=solver.param.max_iter, initial=solver.iter, unit="it", dynamic_ncols=True) as bar:

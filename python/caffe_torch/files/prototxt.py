@@ -1,4 +1,4 @@
-"""Read and write Caffe's messages as text (.prototxt) and as bytes, with errors that name file, line and field."""
+"""Read and write Caffe's messages as text (.prototxt), with errors that name file, line and field."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from google.protobuf import text_format
-from google.protobuf.message import DecodeError
 
 from caffe_torch.errors import CaffeError
 from caffe_torch.proto import caffe_pb2
@@ -78,16 +77,3 @@ def _read(path: str | Path) -> str:
         raise CaffeError(f"{path}: is no text file (zero at byte {data.index(0)}); a .prototxt is expected")
     # Comments may be in any encoding.
     return data.decode("utf-8", "surrogateescape").replace("\r\n", "\n").replace("\r", "\n")
-
-
-def read_message(path: str | Path, message: Any) -> Any:
-    """Fill ``message`` from the bytes of a file such as ``mean.binaryproto``."""
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise CaffeError(f"{path}: cannot be read ({error.strerror})") from None
-    try:
-        message.ParseFromString(data)
-    except DecodeError as error:
-        raise CaffeError(f"{path}: is no {message.DESCRIPTOR.name} or cut short ({error})") from None
-    return message

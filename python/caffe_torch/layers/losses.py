@@ -5,13 +5,11 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from caffe_torch import io
 from caffe_torch.blob.blob import Blob
-from caffe_torch.files import prototxt
+from caffe_torch.files import wire
 from caffe_torch.layers.base import register
 from caffe_torch.layers.loss_base import LossLayer
 from caffe_torch.layers.shapes import canonical_axis, count
-from caffe_torch.proto import caffe_pb2
 
 #: Floors below which Caffe does not take logarithms: FLT_MIN for softmax, its own constant elsewhere.
 _FLT_MIN = torch.finfo(torch.float32).tiny
@@ -129,8 +127,8 @@ class InfogainLoss(_SoftmaxLoss):
         if len(bottom) < 3:
             if not self.param.infogain_loss_param.source:
                 raise self.fail("needs the infogain matrix: infogain_loss_param.source or a third bottom")
-            proto = prototxt.read_message(self.param.infogain_loss_param.source, caffe_pb2.BlobProto())
-            self._matrix = torch.from_numpy(io.blobproto_to_array(proto).astype("float32"))
+            source = self.param.infogain_loss_param.source
+            self._matrix = torch.from_numpy(wire.read_blob(memoryview(wire.read_bytes(source)), source))
 
     def loss_axis(self, bottom: Blob) -> int:
         return canonical_axis(self, bottom, self.param.infogain_loss_param.axis)

@@ -5,6 +5,7 @@
 - ``threads.py``: work shared out over the CPU's cores
 - ``allocator.py``: how the C library returns memory
 - ``rng.py``: random streams
+- ``ranks.py``: which of several processes this one is
 - ``distributed.py``: several processes that train together
 - ``log.py``: log lines as glog writes them
 - ``timer.py``: caffe.Timer

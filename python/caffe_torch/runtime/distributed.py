@@ -7,40 +7,13 @@ every N-th record, gradients are averaged before each update, and process 0 alon
 from __future__ import annotations
 
 import atexit
-import os
 from collections.abc import Iterable
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from caffe_torch.runtime import device
-
-#: What the program said with caffe.set_solver_rank and caffe.set_solver_count; None means torchrun's numbers.
-_rank: int | None = None
-_count: int | None = None
-
-
-def rank() -> int:
-    """This process's number; 0 where there is one process."""
-    return int(os.environ.get("RANK", "0")) if _rank is None else _rank
-
-
-def world_size() -> int:
-    """How many processes train together."""
-    return int(os.environ.get("WORLD_SIZE", "1")) if _count is None else _count
-
-
-def set_rank(number: int) -> None:
-    """Say which process this is, as a program does that starts the processes itself."""
-    global _rank
-    _rank = int(number)
-
-
-def set_world_size(number: int) -> None:
-    """Say how many processes there are, as a program does that starts them itself."""
-    global _count
-    _count = int(number)
+from caffe_torch.runtime import device, ranks
 
 
 def joined() -> bool:
@@ -50,7 +23,7 @@ def joined() -> bool:
 
 def join() -> None:
     """Meet the other processes that torchrun has started (once; nothing to do for a single one)."""
-    if averages_updates() and world_size() > 1 and not joined():
+    if averages_updates() and ranks.world_size() > 1 and not joined():
         dist.init_process_group(_backend())
         atexit.register(leave)
 
@@ -58,7 +31,7 @@ def join() -> None:
 def join_at(meeting: str) -> None:
     """Meet the other processes at ``meeting``, an address that all were given (``caffe.NCCL``)."""
     if not joined():
-        dist.init_process_group(_backend(), init_method=meeting, rank=rank(), world_size=world_size())
+        dist.init_process_group(_backend(), init_method=meeting, rank=ranks.rank(), world_size=ranks.world_size())
         atexit.register(leave)
 
 
@@ -74,7 +47,7 @@ def _backend() -> str:
 
 def averages_updates() -> bool:
     """Whether each update averages by itself: under torchrun; where the program sets the numbers, NCCL does it."""
-    return _count is None
+    return not ranks.counted_by_program()
 
 
 def broadcast(tensors: Iterable[Tensor]) -> None:
@@ -90,7 +63,7 @@ def average(tensors: Iterable[Tensor]) -> None:
         waits = [(dist.all_reduce(t, async_op=True), t) for t in tensors]
         for wait, tensor in waits:
             wait.wait()
-            tensor.div_(world_size())
+            tensor.div_(ranks.world_size())
 
 
 def mean(value: float) -> float:

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Callable, TextIO
 
 from caffe_torch.errors import CaffeError
-from caffe_torch.runtime import distributed
+from caffe_torch.runtime import ranks
 
 _NAMES = "IWEF"
 
@@ -73,7 +73,7 @@ def informs() -> bool:
 
 def _shows(level: int) -> bool:
     """GLOG_minloglevel=1 silences information, 2 warnings too; of several processes only the first informs."""
-    if level == 0 and distributed.rank() != 0:
+    if level == 0 and ranks.rank() != 0:
         return False
     try:
         least = int(os.environ.get("GLOG_minloglevel", "0")) if _least is None else _least

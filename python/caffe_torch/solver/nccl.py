@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 import torch.distributed as dist
 
 from caffe_torch.errors import CaffeError
-from caffe_torch.runtime import distributed
+from caffe_torch.runtime import distributed, ranks
 
 if TYPE_CHECKING:
     from caffe_torch.solver.solver import Solver
 
-solver_rank = distributed.rank
-set_solver_rank = distributed.set_rank
-solver_count = distributed.world_size
-set_solver_count = distributed.set_world_size
+solver_rank = ranks.rank
+set_solver_rank = ranks.set_rank
+solver_count = ranks.world_size
+set_solver_count = ranks.set_world_size
 
 
 def set_multiprocess(value: bool) -> None:
@@ -39,9 +39,9 @@ class NCCL:
 
     def __init__(self, solver: Solver, uid: bytes | str):
         self.solver = solver
-        if not 0 <= distributed.rank() < distributed.world_size():
+        if not 0 <= ranks.rank() < ranks.world_size():
             raise CaffeError(
-                f"NCCL: rank {distributed.rank()} of {distributed.world_size()} process(es): call "
+                f"NCCL: rank {ranks.rank()} of {ranks.world_size()} process(es): call "
                 "caffe.set_solver_count and caffe.set_solver_rank first"
             )
         distributed.join_at(uid.decode() if isinstance(uid, bytes) else uid)

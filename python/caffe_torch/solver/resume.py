@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from caffe_torch.errors import CaffeError
-from caffe_torch.runtime import distributed, log, rng
+from caffe_torch.runtime import log, ranks, rng
 
 if TYPE_CHECKING:
     from caffe_torch.solver.solver import Solver
@@ -31,7 +31,7 @@ def write(file: BinaryIO, solver: Solver) -> None:
     content = {
         "format": _FORMAT,
         "iter": solver.iter,
-        "processes": distributed.world_size(),
+        "processes": ranks.world_size(),
         "weights_crc32": _checksum(solver),
         "random": _plain(rng.state()),
         "nets": [[[name, _plain(layer.memory())] for name, layer in net._named_layers()] for net in _nets(solver)],
@@ -69,8 +69,8 @@ def _unfit(content: dict[str, Any], nets: list[list[tuple[str, Any]]], solver: S
         return f"has format {content['format']}, {_FORMAT} is known here"
     if content["iter"] != solver.iter:
         return f"belongs to iteration {content['iter']}, the .solverstate to {solver.iter}"
-    if content["processes"] != distributed.world_size():
-        return f"was written by {content['processes']} processes, {distributed.world_size()} train now"
+    if content["processes"] != ranks.world_size():
+        return f"was written by {content['processes']} processes, {ranks.world_size()} train now"
     if content["weights_crc32"] != _checksum(solver):
         return "belongs to other weights than the .solverstate does"
     names = [[name for name, _ in net._named_layers()] for net in _nets(solver)]

@@ -19,7 +19,7 @@ import torch
 from caffe_torch.errors import CaffeError
 from caffe_torch.files import hdf5, wire
 from caffe_torch.proto import caffe_pb2
-from caffe_torch.runtime import distributed, log
+from caffe_torch.runtime import distributed, log, ranks
 from caffe_torch.solver import resume
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class _File:
 
 def check_prefix(param: Any, source: str) -> None:
     """CaffeError now, not hours into training, where ``snapshot_prefix`` cannot be written to."""
-    if not param.snapshot or distributed.rank() != 0:
+    if not param.snapshot or ranks.rank() != 0:
         return
     probe = Path(f"{param.snapshot_prefix}_iter_0.{os.getpid()}.tempfile")
     try:
@@ -56,8 +56,8 @@ def write(solver: Solver) -> None:
         Path(base).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CaffeError(f"{base}: its folder cannot be made ({error.strerror})") from None
-    own = _File(resume.path(base, distributed.rank()), lambda file: resume.write(file, solver))
-    if distributed.rank() != 0:
+    own = _File(resume.path(base, ranks.rank()), lambda file: resume.write(file, solver))
+    if ranks.rank() != 0:
         _show([own])
         distributed.barrier()
         return
@@ -134,7 +134,7 @@ def restore(solver: Solver, file: str) -> None:
         target[i] = torch.from_numpy(array.copy()).reshape(target[i].shape)
     solver.iter, solver.current_step = iteration, current_step
     base = next((file[: -len(end)] for end in _STATES if file.endswith(end)), file)
-    resume.read(resume.path(base, distributed.rank()), solver)
+    resume.read(resume.path(base, ranks.rank()), solver)
 
 
 def _read(file: str) -> tuple[int, str, int, list[np.ndarray]]:

@@ -15,7 +15,7 @@ from caffe_torch.files import prototxt
 from caffe_torch.net import description, nonfinite
 from caffe_torch.net.debug import DebugInfo
 from caffe_torch.net.net import Net
-from caffe_torch.runtime import distributed, log, rng
+from caffe_torch.runtime import distributed, log, ranks, rng
 from caffe_torch.solver import nets, snapshot
 from caffe_torch.solver.nccl import NCCL
 from caffe_torch.solver.rules import RULES, check, learning_rate
@@ -44,7 +44,7 @@ class Solver:
         snapshot.check_prefix(self.param, source)
         if self.param.random_seed >= 0:
             # Processes draw other crops and dropout masks each; the weights are process 0's.
-            rng.seed(self.param.random_seed + distributed.rank())
+            rng.seed(self.param.random_seed + ranks.rank())
         self.net = nets.train_net(self.param, source)
         self.test_nets = nets.test_nets(self.param, source)
         for net in self.test_nets:

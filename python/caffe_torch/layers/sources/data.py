@@ -15,7 +15,7 @@ from caffe_torch.input.transform import TRAIN, Transformer, datum_array
 from caffe_torch.layers.base import Layer, register
 from caffe_torch.layers.sources.prefetching import PrefetchingLayer, Reader, first_record
 from caffe_torch.proto import caffe_pb2
-from caffe_torch.runtime import device, distributed, log
+from caffe_torch.runtime import device, log, ranks
 
 
 class _Records:
@@ -27,8 +27,8 @@ class _Records:
         self.size, self.source = data.batch_size, open_source(data.source)
         self.transform = Transformer(param.transform_param, phase, np.random.default_rng(seed))
         training = phase == TRAIN
-        self.rank = distributed.rank() if training else 0
-        self.stride = distributed.world_size() if training else 1
+        self.rank = ranks.rank() if training else 0
+        self.stride = ranks.world_size() if training else 1
         self.start = first_record(seed, data.rand_skip)
         self._records: Iterator[tuple[bytes, bytes]] = iter(())
         self._next = -1

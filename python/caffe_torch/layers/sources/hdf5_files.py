@@ -11,7 +11,7 @@ from caffe_torch.blob.blob import Blob
 from caffe_torch.errors import CaffeError
 from caffe_torch.input.transform import TRAIN
 from caffe_torch.layers.base import Layer, register
-from caffe_torch.runtime import distributed, rng
+from caffe_torch.runtime import ranks, rng
 from caffe_torch.runtime.lazy import Lazy
 
 if TYPE_CHECKING:
@@ -72,9 +72,9 @@ class HDF5Data(Layer):
         size = self.param.hdf5_data_param.batch_size
         batch = [np.empty((size, *blob.shape[1:]), np.float32) for blob in top]
         # Of N processes, each takes every N-th row in training.
-        turns = distributed.world_size() if self.phase == TRAIN else 1
+        turns = ranks.world_size() if self.phase == TRAIN else 1
         for i in range(size):
-            while self._passed % turns != (distributed.rank() if turns > 1 else 0):
+            while self._passed % turns != (ranks.rank() if turns > 1 else 0):
                 self._next()
             for values, array in zip(batch, self._arrays):
                 if array.shape[1:] != values.shape[1:]:

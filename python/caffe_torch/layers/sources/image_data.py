@@ -11,7 +11,7 @@ from caffe_torch.errors import CaffeError
 from caffe_torch.input.transform import TRAIN, Transformer
 from caffe_torch.layers.base import register
 from caffe_torch.layers.sources.prefetching import PrefetchingLayer, Reader, first_record
-from caffe_torch.runtime import distributed
+from caffe_torch.runtime import ranks
 from caffe_torch.runtime.lazy import Lazy
 
 if TYPE_CHECKING:
@@ -66,8 +66,8 @@ class _Files:
         self.size, self.color, self.root = data.batch_size, data.is_color, data.root_folder
         self.resized = (data.new_height, data.new_width) if data.new_height else None
         self.transform = Transformer(param.transform_param, phase, np.random.default_rng(seed))
-        self.rank = distributed.rank() if phase == TRAIN else 0
-        self.stride = distributed.world_size() if phase == TRAIN else 1
+        self.rank = ranks.rank() if phase == TRAIN else 0
+        self.stride = ranks.world_size() if phase == TRAIN else 1
         if data.rand_skip > len(self.lines):
             raise CaffeError(f"{data.source}: rand_skip is {data.rand_skip}, but it lists {len(self.lines)} images")
         self.start = first_record(seed, data.rand_skip)
