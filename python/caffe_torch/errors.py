@@ -11,9 +11,15 @@ class CaffeValueError(CaffeError, ValueError):
     """The same, where pycaffe raises ValueError."""
 
 
-def wrong_count(where: str, name: str, found: int, here: int) -> CaffeError:
-    """Weights whose layer has another number of parameters."""
-    return CaffeError(f"{where}: layer {name!r} has {found} parameter blob(s), this net's has {here}")
+class CaffeAttributeError(CaffeError, AttributeError):
+    """The same, where pycaffe raises AttributeError."""
+
+
+def wrong_count(where: str, name: str, found: int, here: int, namesakes: int = 1) -> CaffeError:
+    """Weights whose layer has another number of parameters; ``namesakes`` layers of the net have this name."""
+    said = f"layer {name!r}" if name else "a layer without a name"
+    several = f"; {namesakes} layers have this name here, give each one of its own" if namesakes > 1 else ""
+    return CaffeError(f"{where}: {said} has {found} parameter blob(s), this net's has {here}{several}")
 
 
 def wrong_shape(where: str, name: str, index: int, found: tuple[int, ...], here: tuple[int, ...]) -> CaffeError:

@@ -54,8 +54,8 @@ class Pair:
         package = original.REPOSITORY / "python" / "multiweight"
         for source in (package / "__init__.py", *package.glob("layers/*.py")):
             shutil.copy(source, self.folder / "python" / "multiweight" / source.relative_to(package))
-        for name in ("runner.py", "probes.py", "pylayers.py"):
-            shutil.copy(HERE / name, self.folder / "python" / name)
+        for source in (HERE / "runner.py", HERE / "pylayers.py", *HERE.glob("probes*.py")):
+            shutil.copy(source, self.folder / "python" / source.name)
 
     def close(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)

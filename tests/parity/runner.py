@@ -134,8 +134,8 @@ def run_tool(caffe, job):
 
 
 def run_probe(caffe, job):
-    """A function of probes.py, which gives arrays by name."""
-    return getattr(importlib.import_module("probes"), job["probe"])(caffe)
+    """A function of probes.py, or of ``module``, which gives arrays by name."""
+    return getattr(importlib.import_module(job.get("module", "probes")), job["probe"])(caffe)
 
 
 KINDS = {"net": run_net, "solver": run_solver, "tool": run_tool, "probe": run_probe}

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import probes
 import pytest
 from pair import Pair, Result
+from probe_modules import module_of
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "PARITY.md"
 Check = Callable[[Result, Result], None]
@@ -132,6 +132,24 @@ def batch_norm_vector(theirs: Result, ours: Result) -> None:
     np.testing.assert_allclose(ours.values()["y"], (x - x.mean()) / x.std(), rtol=1e-4, atol=1e-6)
 
 
+@difference
+def inline_wrong_shape(theirs: Result, ours: Result) -> None:
+    np.testing.assert_array_equal(theirs.values()["y"], [[1, 3], [2, 4]])
+    raises(ours, "layer 'fc': its shape there is (3, 2), here (2, 2)")
+
+
+@difference
+def inline_recurrent(theirs: Result, ours: Result) -> None:
+    assert not any(array.any() for array in theirs.values().values())
+    assert len(ours.values()) == 5 and all((array == 7).all() for array in ours.values().values())
+
+
+@difference
+def forced_embed(theirs: Result, ours: Result) -> None:
+    dies(theirs, "Can't backpropagate to EmbedLayer input")
+    assert not ours.values()["b"].any()
+
+
 #: What one may expect to differ, and does not.
 ALIKE = {
     "dropout_zero": ("top", np.arange(6.0).reshape(2, 3)),
@@ -144,7 +162,7 @@ ALIKE = {
 @pytest.fixture(scope="module")
 def results(pair: Pair) -> dict[str, tuple[Result, Result]]:
     names = [*CHECKS, *ALIKE]
-    found = pair.run([dict(kind="probe", name=name, probe=name) for name in names])
+    found = pair.run([dict(kind="probe", name=name, probe=name, module=module_of(name)) for name in names])
     return {name: (found["original"][name], found["torch"][name]) for name in names}
 
 
@@ -177,4 +195,4 @@ def test_the_document_lists_these_and_no_others() -> None:
     files = {name for name in names if name.endswith(".py")}
     assert all((DOCUMENT.parents[1] / "tests/parity" / name).exists() for name in files)
     assert names - files == set(CHECKS) | set(ALIKE)
-    assert all(callable(getattr(probes, name)) for name in names - files)
+    assert all(module_of(name) for name in names - files)

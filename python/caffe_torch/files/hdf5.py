@@ -42,6 +42,7 @@ def save_net(path: str | Path, net: NetWeights, write_diff: bool = False) -> Non
 
 def write_net(file: BinaryIO, net: NetWeights, write_diff: bool = False) -> None:
     """``save_net`` into an open file."""
+    check_names(net)
     owners = {id(parameter.blob) for parameter in net._learnable}
     with h5py.File(file, "w") as store:
         data = store.create_group("data")
@@ -53,6 +54,26 @@ def write_net(file: BinaryIO, net: NetWeights, write_diff: bool = False) -> None
                     groups[0].create_dataset(str(i), data=blob.data, dtype="<f4")
                 if groups[1] is not None:
                     groups[1].create_dataset(str(i), data=blob.diff, dtype="<f4")
+
+
+def check_names(net: NetWeights) -> None:
+    """CaffeError where the layers' names do not make a place of its own in an HDF5 file for each layer."""
+    names = net._layer_names
+    binary = "or use a binary .caffemodel (snapshot_format: BINARYPROTO)"
+    for name in names:
+        where = f"net {net.name!r}: HDF5 cannot hold the layer name {name!r}"
+        if names.count(name) > 1:
+            raise CaffeError(f"{where} of {names.count(name)} layers: give each a name of its own, {binary}")
+        if {"", "."} & set(name.split("/")) or "\0" in name:
+            raise CaffeError(f"{where}: give it another name, {binary}")
+    for name, layer in zip(names, net._layers):
+        for i in range(len(layer.blobs)):
+            for other in names:
+                if f"{other}/".startswith(f"{name}/{i}/"):
+                    raise CaffeError(
+                        f"net {net.name!r}: layer {other!r} and parameter {i} of layer {name!r} have one place in an "
+                        f"HDF5 file: rename one of the layers, {binary}"
+                    )
 
 
 def load_net(path: str | Path, net: NetWeights) -> None:
@@ -68,25 +89,31 @@ def load_net(path: str | Path, net: NetWeights) -> None:
             blobs = net._blobs_of(name)
             if blobs is None:
                 continue
-            if len(group) > len(blobs):
-                raise wrong_count(str(path), name, len(group), len(blobs))
+            stored_blobs = sum(isinstance(item, h5py.Dataset) for item in group.values())
+            if stored_blobs > len(blobs):
+                raise wrong_count(str(path), name, stored_blobs, len(blobs), net._layer_names.count(name))
             for i, blob in enumerate(blobs):
                 stored = group.get(str(i))
-                if stored is not None:
+                if isinstance(stored, h5py.Dataset):
                     if stored.shape != blob.shape:
                         raise wrong_shape(str(path), name, i, stored.shape, blob.shape)
                     blob.data[...] = _values(path, stored)
                 elif id(blob) in owners:  # a shared one comes with its owner
-                    raise wrong_count(str(path), name, len(group), len(blobs))
+                    raise wrong_count(str(path), name, stored_blobs, len(blobs), net._layer_names.count(name))
 
 
 def _layer_groups(data: h5py.Group) -> list[tuple[str, h5py.Group]]:
-    """(layer name, group) of every group that holds arrays, or nothing; a layer name may have slashes."""
+    """(layer name, group) of every group that holds arrays, or nothing; a layer name may have slashes.
+
+    Such a group may hold others too: a layer "a" beside a layer "a/b".
+    """
     found: list[tuple[str, h5py.Group]] = []
 
     def visit(name: str, item: h5py.Group | h5py.Dataset) -> None:
-        if isinstance(item, h5py.Group) and not any(isinstance(child, h5py.Group) for child in item.values()):
-            found.append((name, item))
+        if isinstance(item, h5py.Group):
+            children = list(item.values())
+            if not children or any(isinstance(child, h5py.Dataset) for child in children):
+                found.append((name, item))
 
     data.visititems(visit)
     return found

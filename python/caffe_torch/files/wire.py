@@ -7,6 +7,7 @@ schema, followed by each blob's floats as one packed field straight from the arr
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -130,19 +131,23 @@ def read_blob(data: memoryview, source: str) -> np.ndarray:
         proto.ParseFromString(bytes(rest))
     except DecodeError as error:
         raise CaffeError(f"{source}: holds a broken blob ({error})") from None
-    if packed:
-        if any(len(p) % 4 for p in packed):
-            raise CaffeError(f"{source}: holds a blob whose data is no whole number of floats")
-        values = np.concatenate([np.frombuffer(p, dtype="<f4") for p in packed])
-    else:
-        values = np.array(proto.double_data or proto.data, dtype=np.float32)
+    if any(len(p) % 4 for p in packed):
+        raise CaffeError(f"{source}: holds a blob whose data is no whole number of floats")
+    stored = np.concatenate([np.frombuffer(p, dtype="<f4") for p in packed]) if packed else None
+    return blob_array(proto, source, stored)
+
+
+def blob_array(proto: Any, source: str, stored: np.ndarray | None = None) -> np.ndarray:
+    """The array of a BlobProto message, as ``read_blob``; ``stored`` are its values where they were read apart."""
+    values = np.array(proto.double_data or proto.data, dtype=np.float32) if stored is None else stored
     if proto.HasField("shape"):
         shape = tuple(proto.shape.dim)
     elif any(proto.HasField(n) for n in ("num", "channels", "height", "width")):
         shape = (proto.num, proto.channels, proto.height, proto.width)
     else:
         shape = (values.size,)
-    if int(np.prod(shape, dtype=np.int64)) != values.size:
+    # Python's whole numbers: a product of 64 bits may overflow to the very number of values.
+    if min(shape, default=0) < 0 or math.prod(shape) != values.size:
         raise CaffeError(f"{source}: a blob of shape {shape} holds {values.size} values")
     return values.reshape(shape)
 
@@ -168,12 +173,20 @@ def write_net(file: BinaryIO, name: str, layers: list[StoredLayer]) -> None:
 
 
 def read_net(path: str | Path) -> dict[str, list[np.ndarray]]:
-    """Layer name -> arrays of its parameters (none for most types), of a .caffemodel; the V1 and V0 formats too."""
+    """Layer name -> arrays of its parameters (none for most types), of a .caffemodel."""
+    return dict(read_layers(path))
+
+
+def read_layers(path: str | Path) -> list[tuple[str, list[np.ndarray]]]:
+    """(layer name, arrays of its parameters), in the file's order, of a .caffemodel; the V1 and V0 formats too.
+
+    Layers without parameters are there with no arrays; several layers may have one name, or none.
+    """
     layer, v1, v0 = caffe_pb2.LayerParameter, caffe_pb2.V1LayerParameter, caffe_pb2.V0LayerParameter
     today = (layer.NAME_FIELD_NUMBER, layer.BLOBS_FIELD_NUMBER)
     old = (v1.NAME_FIELD_NUMBER, v1.BLOBS_FIELD_NUMBER)
     oldest = (v0.NAME_FIELD_NUMBER, v0.BLOBS_FIELD_NUMBER)
-    found: dict[str, list[np.ndarray]] = {}
+    found: list[tuple[str, list[np.ndarray]]] = []
     for field, kind, value in fields(memoryview(read_bytes(path)), str(path)):
         if kind != _BYTES:
             continue
@@ -186,8 +199,8 @@ def read_net(path: str | Path) -> dict[str, list[np.ndarray]]:
                     name, arrays = _read_layer(item, oldest, str(path))
         else:
             continue
-        found.setdefault(name, arrays)
-    if not any(found.values()):
+        found.append((name, arrays))
+    if not any(arrays for _, arrays in found):
         raise CaffeError(f"{path}: holds no layer with parameters: is it a .caffemodel?")
     return found
 

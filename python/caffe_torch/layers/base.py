@@ -52,8 +52,10 @@ class Layer:
     tops: tuple[int, int | None] = (1, 1)
     #: Loss layers put loss_weight 1 on their first top by themselves.
     is_loss = False
-    #: Bottoms that never receive a gradient (labels).
+    #: Bottoms that never receive a gradient (labels, indices): one that would have to go there is an error.
     no_gradient: tuple[int, ...] = ()
+    #: Those of them where it is dropped instead, as the original does.
+    drops_gradient: tuple[int, ...] = ()
 
     def __init__(self, param: Any, phase: int):
         self.param = param
@@ -81,6 +83,17 @@ class Layer:
                     str(least) if least == most else f"{least} to {most}" if most is not None else f"at least {least}"
                 )
                 raise self.fail(f"expected {wanted} {what} blob(s), found {len(blobs)}")
+
+    def refuse_gradient(self, propagate_down: list[bool]) -> None:
+        """CaffeError where a gradient would have to go on into a bottom that cannot take one, as the original says."""
+        refused = [j for j in self.no_gradient if j not in self.drops_gradient and propagate_down[j : j + 1] == [True]]
+        if refused:
+            flags = [wanted and j not in refused for j, wanted in enumerate(propagate_down)]
+            raise self.fail(
+                f"cannot backpropagate to label inputs, indices or markers: bottom {refused[0]}, "
+                f"{self.param.bottom[refused[0]]!r}, comes from layers that learn; if the loss should not change them, "
+                f"say so in this layer: {' '.join(f'propagate_down: {str(flag).lower()}' for flag in flags)}"
+            )
 
     def setup(self, bottom: list[Blob], top: list[Blob]) -> None:
         """Read the parameters of the layer, check them, create and fill ``self.blobs`` (if they are empty)."""

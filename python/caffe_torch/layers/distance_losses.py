@@ -61,7 +61,7 @@ class ContrastiveLoss(LossLayer):
     """Pulls pairs with label 1 together and pushes the others ``margin`` apart, averaged over the batch and halved."""
 
     bottoms = (3, 3)
-    no_gradient = (2,)
+    no_gradient = drops_gradient = (2,)
 
     def reshape(self, bottom: list[Blob], top: list[Blob]) -> None:
         first, second, label = (blob.shape for blob in bottom)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from caffe_torch.blob.blob import Blob
+from caffe_torch.layers import inline_weights
 
 
 class BlobVec(list):
@@ -18,9 +19,13 @@ class BlobVec(list):
 class Layer:
     """Subclass this and give ``setup``, ``reshape``, ``forward`` and ``backward``, as with pycaffe.
 
+    This class itself has no ``reshape``, ``forward`` and ``backward``: where a gradient has to pass a layer without
+    ``backward`` that is an error, as in pycaffe, and what lies below does not silently stop to learn.
+
     ``param_str`` is the prototxt's ``python_param.param_str``, ``phase`` 0 (TRAIN) or 1 (TEST), ``blobs`` the layer's
-    own parameters (``self.blobs.add_blob(2, 3)``). A layer with a state may have ``memory()``, which returns it as a
-    dict of JSON values and NumPy arrays, and ``recall(memory)``, which takes it over when a training is resumed.
+    own parameters: those of its ``blobs`` in the prototxt, and more by ``self.blobs.add_blob(2, 3)``. A layer with a
+    state may have ``memory()``, which returns it as a dict of JSON values and NumPy arrays, and ``recall(memory)``,
+    which takes it over when a training is resumed.
     """
 
     param_str = ""
@@ -30,7 +35,8 @@ class Layer:
     def __new__(cls, *args: Any, **kwargs: Any) -> Layer:
         # Made here and not in __init__, which subclasses need not call.
         self = super().__new__(cls)
-        self.blobs = BlobVec()
+        param = args[0] if args else kwargs.get("param")
+        self.blobs = BlobVec(inline_weights.given(param) if param is not None else ())
         return self
 
     def __init__(self, param: Any = None):
@@ -40,12 +46,3 @@ class Layer:
 
     def setup(self, bottom: list[Blob], top: list[Blob]) -> None:
         """Check the bottoms, read ``param_str``; optional."""
-
-    def reshape(self, bottom: list[Blob], top: list[Blob]) -> None:
-        raise NotImplementedError(f"{type(self).__name__}.reshape: every Python layer must have one")
-
-    def forward(self, bottom: list[Blob], top: list[Blob]) -> None:
-        raise NotImplementedError(f"{type(self).__name__}.forward: every Python layer must have one")
-
-    def backward(self, top: list[Blob], propagate_down: list[bool], bottom: list[Blob]) -> None:
-        """Fill ``bottom[i].diff``; optional where no gradient is needed."""

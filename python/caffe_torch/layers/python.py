@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 import os
-from typing import Any
+from typing import Any, Callable
 
 from caffe_torch.blob.blob import Blob
+from caffe_torch.errors import CaffeAttributeError
+from caffe_torch.files.prototxt import nearest
 from caffe_torch.layers import pylayer
 from caffe_torch.layers.base import Layer, register
 
@@ -56,14 +58,27 @@ class PythonLayer(Layer):
         self.user.setup(bottom, top)
 
     def reshape(self, bottom: list[Blob], top: list[Blob]) -> None:
-        self.user.reshape(bottom, top)
+        self._method("reshape")(bottom, top)
 
     def forward(self, bottom: list[Blob], top: list[Blob]) -> None:
         Blob.fetch(bottom)
-        self.user.forward(bottom, top)
+        self._method("forward")(bottom, top)
 
     def backward(self, top: list[Blob], propagate_down: list[bool], bottom: list[Blob]) -> None:
-        self.user.backward(top, propagate_down, bottom)
+        self._method("backward")(top, propagate_down, bottom)
+
+    def _method(self, name: str) -> Callable[..., None]:
+        """The user's method, which caffe.Layer itself does not have."""
+        found = getattr(self.user, name, None)
+        if found is None:
+            cls = type(self.user)
+            own = [n for n in dir(cls) if not hasattr(pylayer.Layer, n)]
+            what = "a gradient has to pass it" if name == "backward" else "the net runs it"
+            raise CaffeAttributeError(
+                f"layer {self.name!r} (Python): its class {cls.__name__} has no method {name!r}, and {what};"
+                f"{nearest(name, own)} it has {', '.join(own) or 'none of its own'}"
+            )
+        return found
 
     def memory(self) -> dict[str, Any]:
         # Written for pycaffe, a layer may call anything else of its own `memory`: both must be methods.

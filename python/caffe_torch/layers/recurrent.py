@@ -54,7 +54,7 @@ class _Recurrent(FunctionLayer):
 
     bottoms = (2, None)
     tops = (1, None)
-    no_gradient = (1,)
+    no_gradient: tuple[int, ...] = (1,)
     states = 1
 
     def setup(self, bottom: list[Blob], top: list[Blob]) -> None:
@@ -69,7 +69,8 @@ class _Recurrent(FunctionLayer):
             )
         self.static = len(bottom) - hidden == 3
         # Caffe passes no gradient on to the exposed first states.
-        self.no_gradient = (1, *range(len(bottom) - hidden, len(bottom)))
+        self.drops_gradient = tuple(range(len(bottom) - hidden, len(bottom)))
+        self.no_gradient = (1, *self.drops_gradient)
         if len(bottom[0].shape) < 2 or bottom[1].shape != bottom[0].shape[:2]:
             raise self.fail(f"needs x (t, n, ...) and cont (t, n), found {bottom[0].shape} and {bottom[1].shape}")
         self._kept: list[Tensor] = []

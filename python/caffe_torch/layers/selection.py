@@ -17,7 +17,7 @@ class Crop(FunctionLayer):
     """Bottom 0 cut to the size of bottom 1 on every axis from ``axis`` on, at one offset for all or one each."""
 
     bottoms = (2, 2)
-    no_gradient = (1,)
+    no_gradient = drops_gradient = (1,)
 
     def reshape(self, bottom: list[Blob], top: list[Blob]) -> None:
         shape, wanted = bottom[0].shape, bottom[1].shape

@@ -15,7 +15,9 @@ from caffe_torch.blob.blob import Blob
 from caffe_torch.errors import CaffeError
 from caffe_torch.files import prototxt
 from caffe_torch.files.upgrade import upgrade_net
+from caffe_torch.layers import inline_weights
 from caffe_torch.layers.base import Layer, create
+from caffe_torch.layers.python import PythonLayer
 from caffe_torch.net import description, phase_rules
 from caffe_torch.net.api import NetApi
 from caffe_torch.net.debug import DebugInfo
@@ -119,6 +121,7 @@ class Net(NetApi, NetWeights):
         )
         self.layers = [getattr(layer, "user", layer) for layer in self._layers]
         self.layer_dict = OrderedDict(zip(self._layer_names, self.layers))
+        self._warn_of_namesakes()
         if param.debug_info:
             DebugInfo(self)
 
@@ -152,6 +155,8 @@ class Net(NetApi, NetWeights):
             self.blobs[AUTOMATIC] = tops[-1]
         layer.check_counts(bottoms, tops)
         layer.setup(bottoms, tops)
+        if not isinstance(layer, PythonLayer):  # a user's has had them from the beginning
+            inline_weights.take(layer)
         layer.reshape(bottoms, tops)
         self._layers.append(layer)
         self._layer_names.append(param.name)
@@ -244,6 +249,7 @@ class Net(NetApi, NetWeights):
             if self._need_backward[i]:
                 if not self._ran[i]:
                     self._prepare_backward(i)
+                self._layers[i].refuse_gradient(self._bottom_need_backward[i])
                 self._layers[i].backward(self._tops[i], self._bottom_need_backward[i], self._bottoms[i])
             for callback in self._after["backward"]:
                 callback(i)

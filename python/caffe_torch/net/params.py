@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from caffe_torch.blob.blob import Blob
 from caffe_torch.layers.base import Layer
 from caffe_torch.proto import caffe_pb2
+
+_MULTIPLIERS = ("lr_mult", "decay_mult")
 
 
 @dataclass
@@ -16,6 +18,8 @@ class Parameter:
     blob: Blob
     lr_mult: float
     decay_mult: float
+    #: The multipliers that some layer's entry gives, and does not leave at their default.
+    said: set[str] = field(default_factory=set)
 
 
 def share_parameters(layers: list[tuple[str, Layer]]) -> list[Parameter]:
@@ -28,7 +32,8 @@ def share_parameters(layers: list[tuple[str, Layer]]) -> list[Parameter]:
             if spec.name and spec.name in owners:
                 _share(layer, j, blob, spec, *owners[spec.name])
                 continue
-            parameter = Parameter(blob, spec.lr_mult, spec.decay_mult)
+            said = {name for name in _MULTIPLIERS if spec.HasField(name)}
+            parameter = Parameter(blob, spec.lr_mult, spec.decay_mult, said)
             found.append(parameter)
             if spec.name:
                 owners[spec.name] = (name, parameter)
@@ -43,11 +48,17 @@ def _share(layer: Layer, index: int, blob: Blob, spec: caffe_pb2.ParamSpec, owne
             f"parameter {index} is shared by the name {spec.name!r} with layer {owner!r}, but its shape is "
             f"{blob.shape}, the owner's {parameter.blob.shape}"
         )
-    for field in ("lr_mult", "decay_mult"):
-        if spec.HasField(field):
-            if getattr(spec, field) != getattr(parameter, field) and getattr(parameter, field) != 1:
-                raise layer.fail(f"parameter {spec.name!r} is shared, but its {field} differs from layer {owner!r}'s")
-            setattr(parameter, field, getattr(spec, field))
+    for name in _MULTIPLIERS:
+        if not spec.HasField(name):
+            continue
+        here, there = getattr(spec, name), getattr(parameter, name)
+        if name in parameter.said and here != there:
+            raise layer.fail(
+                f"parameter {spec.name!r} is shared with layer {owner!r}, but its {name} is {here:g} here and "
+                f"{there:g} there: give one value, or leave it out in one of them"
+            )
+        parameter.said.add(name)
+        setattr(parameter, name, here)
     if blob.shape != parameter.blob.shape:
         blob.share_reshaped(parameter.blob)
     else:

@@ -13,6 +13,7 @@ import numpy as np
 from caffe_torch.blob.blob import Blob
 from caffe_torch.errors import wrong_count, wrong_shape
 from caffe_torch.files import hdf5, wire
+from caffe_torch.layers import inline_weights
 from caffe_torch.layers.base import Layer
 from caffe_torch.runtime import log
 
@@ -41,19 +42,31 @@ class NetWeights:
             if os.path.isfile(part) and hdf5.is_hdf5(part):
                 self.load_hdf5(part)
             else:
-                self._copy_arrays(wire.read_net(part), part)
+                self._copy_arrays(wire.read_layers(part), part)
 
-    def _copy_arrays(self, source: dict[str, list[np.ndarray]], where: str) -> None:
-        for name, arrays in source.items():
+    def _copy_arrays(self, source: list[tuple[str, list[np.ndarray]]], where: str) -> None:
+        for name, arrays in source:
             blobs = self._blobs_of(name)
             if blobs is None:
                 continue
             if len(blobs) != len(arrays):
-                raise wrong_count(where, name, len(arrays), len(blobs))
+                raise wrong_count(where, name, len(arrays), len(blobs), self._layer_names.count(name))
             for j, (blob, array) in enumerate(zip(blobs, arrays)):
-                if blob.shape != array.shape and not _same_legacy_shape(blob.shape, array.shape):
+                if not inline_weights.fits(blob.shape, array.shape):
                     raise wrong_shape(where, name, j, array.shape, blob.shape)
                 blob.data[...] = array.reshape(blob.shape)
+
+    def _warn_of_namesakes(self) -> None:
+        """Of several layers of one name, files and other nets give their values to the first alone, as in Caffe."""
+        seen: set[str] = set()
+        for name, layer in zip(self._layer_names, self._layers):
+            if name in seen and layer.blobs:
+                log.warning(
+                    f"net {self.name!r}: several layers are called {name!r}: weights that it takes from files or other "
+                    "nets go to the first of them alone, as in Caffe; give each a name of its own"
+                )
+                return
+            seen.add(name)
 
     def _blobs_of(self, name: str) -> Sequence[Blob] | None:
         """The parameters of the layer of this name, None (and a line in the log) where the net has no such layer."""
@@ -64,12 +77,12 @@ class NetWeights:
 
     def share_with(self, other: NetWeights) -> None:
         """Use the parameters of ``other``'s layers of the same names as this net's own, from now on."""
-        for name, blobs in self.params.items():
-            if name not in other.params:
+        for name, layer in zip(other._layer_names, other._layers):
+            blobs, theirs = self._blobs_of(name), layer.blobs
+            if blobs is None:
                 continue
-            theirs = other.params[name]
             if len(blobs) != len(theirs):
-                raise wrong_count("the other net", name, len(theirs), len(blobs))
+                raise wrong_count("the other net", name, len(theirs), len(blobs), self._layer_names.count(name))
             for j, (mine, their) in enumerate(zip(blobs, theirs)):
                 if mine.shape != their.shape:
                     raise wrong_shape("the other net", name, j, their.shape, mine.shape)
@@ -102,8 +115,3 @@ class NetWeights:
     def load_hdf5(self, filename: str | bytes | Path) -> None:
         """Take over the parameters of an HDF5 file that ``save_hdf5`` or Caffe wrote; errors as in ``copy_from``."""
         hdf5.load_net(os.fsdecode(filename), self)
-
-
-def _same_legacy_shape(shape: tuple[int, ...], found: tuple[int, ...]) -> bool:
-    """Old files hold four axes always: (1, 1, 1, n) for a bias of (n,)."""
-    return len(found) == 4 and len(shape) < 4 and (1,) * (4 - len(shape)) + shape == found

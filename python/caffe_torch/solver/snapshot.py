@@ -49,6 +49,12 @@ def check_prefix(param: Any, source: str) -> None:
         ) from None
 
 
+def check_names(solver: Solver) -> None:
+    """CaffeError now where HDF5 snapshots of the training net could not be written later."""
+    if solver.param.snapshot_format == caffe_pb2.SolverParameter.HDF5:
+        hdf5.check_names(solver.net)
+
+
 def write(solver: Solver) -> None:
     """``<snapshot_prefix>_iter_N``: .caffemodel, .solverstate (with .h5 in HDF5), and each process's resume file."""
     base = f"{solver.param.snapshot_prefix}_iter_{solver.iter}"

@@ -46,6 +46,7 @@ class Solver:
             # Processes draw other crops and dropout masks each; the weights are process 0's.
             rng.seed(self.param.random_seed + ranks.rank())
         self.net = nets.train_net(self.param, source)
+        snapshot.check_names(self)
         self.test_nets = nets.test_nets(self.param, source)
         for net in self.test_nets:
             net.share_with(self.net)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import caffe_torch as caffe
+from caffe_torch import CaffeError
 
 NET = """force_backward: true
 layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 } } }
@@ -40,10 +41,34 @@ class Failing(Doubling):
         raise ZeroDivisionError("by the user")
 
 
+class Misspelt(caffe.Layer):
+    reshape, forward = Doubling.reshape, Doubling.forward
+
+    def backwards(self, top, propagate_down, bottom):
+        pass
+
+
+class Forwardless(caffe.Layer):
+    def reshape(self, bottom, top):
+        top[0].reshape(1)
+
+
+class Shapeless(caffe.Layer):
+    def forward(self, bottom, top):
+        pass
+
+
+class Weighted(Doubling):
+    def setup(self, bottom, top):
+        self.given = [blob.data.tolist() for blob in self.blobs]
+        self.blobs.add_blob(3)
+
+
 @pytest.fixture
 def net(tmp_path, monkeypatch):
     module = types.ModuleType("own_layers")
-    module.Doubling, module.Failing = Doubling, Failing
+    for layer in (Doubling, Failing, Misspelt, Forwardless, Shapeless, Weighted):
+        setattr(module, layer.__name__, layer)
     monkeypatch.setitem(sys.modules, "own_layers", module)
 
     def make(layer):
@@ -63,6 +88,27 @@ def test_net_layers_holds_the_users_object_which_its_constructor_got_the_layer_p
 def test_an_exception_of_the_layer_is_what_the_caller_gets(net):
     with pytest.raises(ZeroDivisionError, match="by the user"):
         net("Failing").forward()
+
+
+def test_a_gradient_that_meets_no_backward_is_pycaffes_attribute_error_with_the_likely_name(net):
+    n = net("Misspelt")
+    n.forward()
+    with pytest.raises(AttributeError, match=r"layer 'own' .*Misspelt has no method 'backward'.*mean 'backwards'"):
+        n.backward()
+
+
+@pytest.mark.parametrize("layer, method", [("Forwardless", "forward"), ("Shapeless", "reshape")])
+def test_other_methods_that_are_missing(net, layer, method):
+    with pytest.raises(CaffeError, match=f"{layer} has no method '{method}'"):
+        net(layer).forward()
+
+
+def test_weights_in_the_text_are_there_before_setup(net, monkeypatch):
+    monkeypatch.setitem(
+        globals(), "NET", NET.replace('type: "Python"', 'type: "Python" blobs { shape { dim: 2 } data: 3 data: 4 }')
+    )
+    n = net("Weighted")
+    assert n.layers[1].given == [[3, 4]] and [blob.shape for blob in n.params["own"]] == [(2,), (3,)]
 
 
 def test_arrays_live_on_when_the_net_is_gone(net):

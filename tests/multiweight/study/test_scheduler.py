@@ -63,9 +63,9 @@ def test_sigterm_ends_the_trials_too(study, tmp_path):
 import sys
 from multiweight.study import design, scheduler
 study = design.load({str(study.folder)!r})
-slow = [sys.executable, "-c", "import time; open({str(tmp_path / 'begun')!r}, 'w').close(); time.sleep(60)"]
+slow = [sys.executable, "-c", "import time; open({str(tmp_path / "begun")!r}, 'w').close(); time.sleep(60)"]
 from pathlib import Path
-scheduler.run(study, study.experiments, lambda one: slow, Path({str(tmp_path / 'logs')!r}), 1)
+scheduler.run(study, study.experiments, lambda one: slow, Path({str(tmp_path / "logs")!r}), 1)
 """
     process = subprocess.Popen([sys.executable, "-c", program])
     until = time.monotonic() + 30
