@@ -4,29 +4,32 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
 from caffe_torch.proto import caffe_pb2
+from caffe_torch.runtime import user_modules
 
 Value = Any
 
 
-def _parameter_names() -> dict[str, str]:
+@cache
+def _parameter_names(layer: Descriptor) -> dict[str, str]:
     """Layer type -> the name of its parameter field, e.g. ``Convolution`` -> ``convolution_param``."""
-    names = {}
-    for field in caffe_pb2.LayerParameter.DESCRIPTOR.fields:
+    names: dict[str, str] = {}
+    for field in layer.fields:
         if field.message_type is not None and field.message_type.name.endswith("Parameter"):
-            names[field.message_type.name[: -len("Parameter")]] = field.name
+            # Of a message that stands in two fields the first counts: Normalize takes SSD's norm_param.
+            names.setdefault(field.message_type.name[: -len("Parameter")], field.name)
     return names
-
-
-_PARAMETER_NAMES = _parameter_names()
 
 
 def to_proto(*tops: Top) -> Any:
     """The NetParameter of the layers that ``tops`` need, bottoms first; unnamed blobs and layers are numbered."""
+    user_modules.load()
     made: OrderedDict[Function, Any] = OrderedDict()
     names: dict[Top, str] = {}
     counters: dict[str, int] = {}
@@ -147,9 +150,10 @@ class Function:
             elif key in caffe_pb2.LayerParameter.DESCRIPTOR.fields_by_name:
                 assign_proto(layer, key, value)
             else:
-                if self.type_name not in _PARAMETER_NAMES:
+                fields = _parameter_names(caffe_pb2.LayerParameter.DESCRIPTOR)
+                if self.type_name not in fields:
                     raise AttributeError(f"{self.type_name} has no parameter {key!r}")
-                assign_proto(getattr(layer, _PARAMETER_NAMES[self.type_name]), key, value)
+                assign_proto(getattr(layer, fields[self.type_name]), key, value)
         made[self] = layer
 
 
@@ -195,6 +199,7 @@ class NetSpec:
 
     def to_proto(self) -> Any:
         """The NetParameter of every blob named so far."""
+        user_modules.load()
         names = {top: name for name, top in self.tops.items()}
         made: OrderedDict[Function, Any] = OrderedDict()
         counters: dict[str, int] = {}
@@ -241,7 +246,7 @@ class Parameters:
         return _Enumeration(name)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(_PARAMETER_NAMES)
+        return iter(_parameter_names(caffe_pb2.LayerParameter.DESCRIPTOR))
 
 
 layers = Layers()

@@ -16,6 +16,11 @@ from caffe_torch.runtime import device
 Recipe = Callable[[slice, Tensor], None]
 
 
+def empty_like(like: Tensor, where: torch.device, dtype: torch.dtype | None = None) -> Tensor:
+    """Memory laid out like ``like``, which may have none: torch.empty_like would import sympy for that, 1.8 s."""
+    return torch.empty_strided(like.shape, like.stride(), dtype=dtype or like.dtype, device=where)
+
+
 class Array:
     """One array that lives on the host, on the device, or on both; copied only when the other side asks.
 
@@ -93,7 +98,7 @@ class Array:
         fits = own is not None and own.device == where and own.shape == like.shape and own.stride() == like.stride()
         if own is not None and fits and not self._lent:
             return own.data
-        return torch.empty_like(like, device=where)
+        return empty_like(like, where)
 
     def plain_room(self, where: torch.device) -> Tensor:
         """``room`` in C order."""
@@ -229,7 +234,7 @@ class Reshaped(Array):
         self._owner.set(value.reshape(self._owner.shape))
 
     def room(self, like: Tensor, where: torch.device | None = None) -> Tensor:
-        return torch.empty_like(like, device=where or device.current())
+        return empty_like(like, where or device.current())
 
     def release(self) -> None:
         self._owner.release()
@@ -238,7 +243,7 @@ class Reshaped(Array):
         return self.get().clone()
 
     def promise(self, recipe: Recipe, like: Tensor, source: Array | None = None) -> None:
-        value = torch.empty_like(like, device=device.current())
+        value = empty_like(like, device.current())
         recipe(slice(0, len(value)), value)
         self.set(value)
 

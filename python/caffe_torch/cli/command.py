@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from caffe_torch import __version__
 from caffe_torch.errors import CaffeError
-from caffe_torch.runtime import log
+from caffe_torch.runtime import log, user_modules
 
 #: Command -> the module of this room whose ``run`` does it.
 COMMANDS = {"train": "training", "test": "scoring", "time": "timing", "device_query": "device_query"}
@@ -54,6 +54,7 @@ def parser() -> argparse.ArgumentParser:
     flag("sighup_effect", "train: what SIGHUP does", choices=_EFFECTS, default="snapshot")
     flag("minloglevel", "least level of the log: 0 information, 1 warnings, 2 errors", int, None)
     flag("log_dir", "folder for a copy of the log, caffe.INFO")
+    flag("layers", "modules that register layers (caffe.register_layer), separated by commas")
     p.add_argument(
         "--forbid-python",
         action="store_true",
@@ -86,6 +87,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(_without_glogs(words))
     if args.forbid_python:
         os.environ["CAFFE_TORCH_FORBID_PYTHON"] = "1"
+    if args.layers:
+        os.environ[user_modules.LAYERS] = args.layers
     if args.minloglevel is not None:
         log.init_log(args.minloglevel)
     try:

@@ -9,11 +9,15 @@ from caffe_torch.runtime import device, log
 
 
 def chosen(flag: str) -> list[int]:
-    """The GPUs' numbers; none where the flag is empty."""
+    """The GPUs' numbers; none where the flag is empty, or where CAFFE_TORCH_FORCE_CPU is set."""
+    if flag and device.kept_on_cpu():
+        return []
     count = torch.cuda.device_count()
     if flag == "all":
         if not count:
-            raise CaffeError("--gpu all: PyTorch finds no GPU here; leave --gpu out to use the CPU")
+            raise CaffeError(
+                f"--gpu all: PyTorch finds no GPU here; leave --gpu out, or set {device.FORCE_CPU}=1, to use the CPU"
+            )
         return list(range(count))
     try:
         numbers = [int(word) for word in flag.split(",")] if flag else []
@@ -21,7 +25,10 @@ def chosen(flag: str) -> list[int]:
         raise CaffeError(f"--gpu {flag}: expected numbers separated by commas, or all") from None
     for number in numbers:
         if not 0 <= number < count:
-            raise CaffeError(f"--gpu {flag}: there is no GPU {number}; PyTorch finds {count} GPU(s) here")
+            raise CaffeError(
+                f"--gpu {flag}: there is no GPU {number}; PyTorch finds {count} GPU(s) here; "
+                f"{device.FORCE_CPU}=1 runs on the CPU"
+            )
     return numbers
 
 

@@ -13,12 +13,14 @@ from google.protobuf import text_format
 from caffe_torch.errors import CaffeError
 from caffe_torch.proto import caffe_pb2
 from caffe_torch.proto.fork_fields import elsewhere, fork_fields, forks_of
+from caffe_torch.runtime import user_modules
 
 
 def read_net(path: str | Path) -> Any:
     """The NetParameter of a .prototxt; old formats are upgraded."""
     from caffe_torch.files.upgrade import upgrade_net
 
+    user_modules.load()
     return upgrade_net(parse(_read(path), caffe_pb2.NetParameter(), str(path)), str(path))
 
 
@@ -26,6 +28,7 @@ def read_solver(path: str | Path) -> Any:
     """The SolverParameter of a solver .prototxt; old fields are upgraded, ``snapshot_prefix`` is always set."""
     from caffe_torch.files.upgrade import upgrade_solver
 
+    user_modules.load()
     return upgrade_solver(parse(_read(path), caffe_pb2.SolverParameter(), str(path)), str(path))
 
 

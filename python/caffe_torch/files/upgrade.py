@@ -9,13 +9,16 @@ from caffe_torch.errors import CaffeError
 from caffe_torch.files.upgrade_v0 import upgrade_v0
 from caffe_torch.files.upgrade_v1 import upgrade_transforms, upgrade_v1
 from caffe_torch.proto import caffe_pb2
-from caffe_torch.runtime import log
+from caffe_torch.proto.extension import current
+from caffe_torch.runtime import log, user_modules
 
 _SOLVER_TYPES = ("SGD", "Nesterov", "AdaGrad", "RMSProp", "AdaDelta", "Adam")
 
 
 def upgrade_net(net: Any, source: str) -> Any:
     """The same net in today's format; ``source`` names it in messages."""
+    user_modules.load()
+    net = current(net)
     if net.layers and net.layer:
         raise CaffeError(
             f'{source}: has both `layer` and `layers` entries, of today\'s format (`type: "Name"`) and of an old one '

@@ -34,7 +34,7 @@ def create(param: Any, phase: int) -> Layer:
         known = ", ".join(sorted(REGISTRY))
         raise CaffeError(
             f"layer {param.name!r}: unknown layer type: {param.type!r}.{nearest(param.type, REGISTRY)} "
-            f"(known types: {known})"
+            f"(known types: {known}); caffe_torch.register_layer adds one of your own (docs/FORKS.md)"
         ) from None
     return cls(param, phase)
 

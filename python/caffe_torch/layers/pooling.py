@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from caffe_torch.blob.array import empty_like
 from caffe_torch.blob.blob import Blob
 from caffe_torch.layers.base import FunctionLayer, Layer, register
 from caffe_torch.layers.images import Images, parts
@@ -172,7 +173,7 @@ class Pooling(FunctionLayer):
         like = _like(images.like(), top[0].shape)
         # A quarter, or half, of the memory of the int64 that PyTorch gives and takes.
         small = torch.int16 if bottom[0].shape[2] * bottom[0].shape[3] <= 2**15 else torch.int32
-        y, positions = top[0].room(like), torch.empty_like(like, dtype=small, device=device.current())
+        y, positions = top[0].room(like), empty_like(like, device.current(), small)
 
         def pool(part: slice) -> None:
             x, index = _fast_format(images.part(part)), torch.empty_like(y[part], dtype=torch.int64)

@@ -8,6 +8,13 @@ from caffe_torch.blob.blob import Blob
 from caffe_torch.layers import inline_weights
 
 
+class Phase(int):
+    """0 or 1, whose text is TRAIN or TEST, as layers written for some forks expect."""
+
+    def __str__(self) -> str:
+        return "TEST" if self else "TRAIN"
+
+
 class BlobVec(list):
     """A layer's parameter blobs, as pycaffe shows them."""
 
@@ -23,14 +30,20 @@ class Layer:
     ``backward`` that is an error, as in pycaffe, and what lies below does not silently stop to learn.
 
     ``param_str`` is the prototxt's ``python_param.param_str``, ``phase`` 0 (TRAIN) or 1 (TEST), ``blobs`` the layer's
-    own parameters: those of its ``blobs`` in the prototxt, and more by ``self.blobs.add_blob(2, 3)``. A layer with a
-    state may have ``memory()``, which returns it as a dict of JSON values and NumPy arrays, and ``recall(memory)``,
-    which takes it over when a training is resumed.
+    own parameters: those of its ``blobs`` in the prototxt, and more by ``self.blobs.add_blob(2, 3)``; ``layer_param``
+    the whole LayerParameter. A layer with a state may have ``memory()``, which returns it as a dict of JSON values and
+    NumPy arrays, and ``recall(memory)``, which takes it over when a training is resumed.
     """
 
     param_str = ""
     phase = 0
+    layer_param: Any = None
     type = "Python"
+
+    @property
+    def param_str_(self) -> str:
+        """``param_str`` under the name that forks from before 2015 have."""
+        return self.param_str
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Layer:
         # Made here and not in __init__, which subclasses need not call.

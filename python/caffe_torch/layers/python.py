@@ -11,6 +11,7 @@ from caffe_torch.errors import CaffeAttributeError
 from caffe_torch.files.prototxt import nearest
 from caffe_torch.layers import pylayer
 from caffe_torch.layers.base import Layer, register
+from caffe_torch.runtime.user_modules import import_failure
 
 #: Set by CAFFE_TORCH_FORBID_PYTHON=1: a .prototxt names modules to import, so it is code; this flag refuses that.
 _FORBID = "CAFFE_TORCH_FORBID_PYTHON"
@@ -30,7 +31,8 @@ class PythonLayer(Layer):
         super().__init__(param, phase)
         self.user = self._load()
         self.user.param_str = param.python_param.param_str
-        self.user.phase = phase
+        self.user.phase = pylayer.Phase(phase)
+        self.user.layer_param = param
         self.blobs = self.user.blobs
 
     def _load(self) -> pylayer.Layer:
@@ -42,9 +44,7 @@ class PythonLayer(Layer):
         try:
             module = importlib.import_module(module_name)
         except ImportError as error:
-            raise self.fail(
-                f"module {module_name!r} cannot be imported ({error}); put its folder on PYTHONPATH or install it"
-            ) from error
+            raise self.fail(import_failure(module_name, error)) from error
         cls = getattr(module, class_name, None)
         if not isinstance(cls, type) or not issubclass(cls, pylayer.Layer):
             classes = [n for n, c in vars(module).items() if isinstance(c, type) and issubclass(c, pylayer.Layer)]

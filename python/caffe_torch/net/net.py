@@ -24,7 +24,7 @@ from caffe_torch.net.debug import DebugInfo
 from caffe_torch.net.params import Parameter, share_parameters
 from caffe_torch.net.weights import NetWeights
 from caffe_torch.proto import caffe_pb2
-from caffe_torch.runtime import log
+from caffe_torch.runtime import log, user_modules
 
 #: The name of every top that a loss layer leaves unnamed.
 AUTOMATIC = "(automatic)"
@@ -260,3 +260,9 @@ class Net(NetApi, NetWeights):
         bottoms, tops = ([copies[id(blob)] for blob in blobs] for blobs in (self._bottoms[i], self._tops[i]))
         self._layers[i].reshape(bottoms, tops)
         self._layers[i].forward(bottoms, tops)
+
+
+def get_net_from_string(text: str, phase: int) -> Net:
+    """The net of a prototxt given as text, as some forks of pycaffe have it."""
+    user_modules.load()
+    return Net(prototxt.parse(text, caffe_pb2.NetParameter(), "string"), phase)

@@ -10,4 +10,5 @@
 - ``log.py``: log lines as glog writes them
 - ``timer.py``: caffe.Timer
 - ``lazy.py``: modules imported at first use
+- ``user_modules.py``: modules that register the user's layers
 """

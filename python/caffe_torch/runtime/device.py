@@ -15,7 +15,7 @@ allocator.use_large_pages()
 allocator.use_one_heap()
 
 #: CAFFE_TORCH_FORCE_CPU=1 lets a program that asks for a GPU run unchanged where there is none.
-_FORCE_CPU = "CAFFE_TORCH_FORCE_CPU"
+FORCE_CPU = "CAFFE_TORCH_FORCE_CPU"
 
 _device = torch.device("cpu")
 _gpu_number = 0
@@ -31,16 +31,23 @@ def set_mode_cpu() -> None:
     _device = torch.device("cpu")
 
 
+def kept_on_cpu() -> bool:
+    """Whether the environment lets nothing run on a GPU; who asks for one is told by a warning."""
+    forced = os.environ.get(FORCE_CPU, "0") not in ("", "0")
+    if forced:
+        log.warning(f"the program asks for a GPU, {FORCE_CPU} keeps it on the CPU")
+    return forced
+
+
 def set_mode_gpu() -> None:
     """Compute on the GPU of ``set_device`` (0 by default); CaffeError where PyTorch finds none."""
     global _device
-    if os.environ.get(_FORCE_CPU, "0") not in ("", "0"):
-        log.warning(f"the program asks for a GPU, {_FORCE_CPU} keeps it on the CPU")
+    if kept_on_cpu():
         return
     if _gpu_number >= torch.cuda.device_count():
         raise CaffeError(
             f"GPU {_gpu_number} was asked for, but PyTorch finds {torch.cuda.device_count()} GPU(s) "
-            f"here; {_FORCE_CPU}=1 runs such a program on the CPU"
+            f"here; {FORCE_CPU}=1 runs such a program on the CPU"
         )
     _device = torch.device("cuda", _gpu_number)
 

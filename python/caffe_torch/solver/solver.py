@@ -15,7 +15,8 @@ from caffe_torch.files import prototxt
 from caffe_torch.net import description, nonfinite
 from caffe_torch.net.debug import DebugInfo
 from caffe_torch.net.net import Net
-from caffe_torch.runtime import distributed, log, ranks, rng
+from caffe_torch.proto.extension import current
+from caffe_torch.runtime import distributed, log, ranks, rng, user_modules
 from caffe_torch.solver import nets, snapshot
 from caffe_torch.solver.nccl import NCCL
 from caffe_torch.solver.rules import RULES, check, learning_rate
@@ -288,4 +289,5 @@ def _read(solver_file: str | bytes | Path | Any) -> tuple[Any, str]:
     if isinstance(solver_file, (str, bytes, os.PathLike)):
         source = os.fsdecode(solver_file)
         return prototxt.read_solver(source), source
-    return solver_file, "solver"
+    user_modules.load()
+    return current(solver_file), "solver"

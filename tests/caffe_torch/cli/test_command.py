@@ -158,6 +158,20 @@ def test_a_mistake_is_one_line(words, message, capsys):
     assert message in said[-1]
 
 
+def test_gpus_are_left_alone_where_the_cpu_is_forced(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("CAFFE_TORCH_FORCE_CPU", "1")
+    (tmp_path / "net.prototxt").write_text(
+        'layer { name: "x" type: "DummyData" top: "x" dummy_data_param { shape { dim: 1 } } }'
+    )
+    (tmp_path / "solver.prototxt").write_text(
+        f'net: "{tmp_path}/net.prototxt" base_lr: 1 lr_policy: "fixed" max_iter: 1 solver_mode: GPU device_id: 99 '
+        f'snapshot_prefix: "{tmp_path}/s"'
+    )
+    for flag in ([], ["--gpu=99"], ["--gpu=all"]):
+        assert cli.main(["train", f"--solver={tmp_path}/solver.prototxt", *flag]) == 0
+        assert "CAFFE_TORCH_FORCE_CPU keeps it on the CPU" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("words", [["train", "--solvr=x"], ["fly"], []])
 def test_unknown_words_show_the_usage(words, capsys):
     with pytest.raises(SystemExit, match="2"):

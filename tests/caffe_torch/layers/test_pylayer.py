@@ -119,3 +119,26 @@ def test_arrays_live_on_when_the_net_is_gone(net):
     del n
     data[0, 0] = 9
     assert data.sum() == 19 and diff.sum() == 12
+
+
+def test_an_import_that_fails_inside_the_module_is_named(tmp_path, monkeypatch):
+    (tmp_path / "needs_more.py").write_text("import sys\nimport surely_not_installed\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    text = NET.replace("own_layers", "needs_more") % "Any"
+    with pytest.raises(caffe.CaffeError, match="needs_more.py:2: No module named 'surely_not_installed'") as error:
+        caffe.get_net_from_string(text, caffe.TEST)
+    assert "PYTHONPATH" not in str(error.value)
+    with pytest.raises(caffe.CaffeError, match="No module named 'absent'.*PYTHONPATH"):
+        caffe.get_net_from_string(text.replace("needs_more", "absent.inner"), caffe.TEST)
+
+
+def test_the_phase_is_a_number_whose_text_is_its_name(net):
+    phase = net("Doubling").layers[1].phase
+    assert (phase, str(phase), f"{phase}", phase == caffe.TEST) == (1, "TEST", "TEST", True)
+    assert net("Doubling").layers[1].param_str_ == "p"
+
+
+def test_the_names_of_pycaffes_vectors_can_be_imported():
+    from caffe._caffe import BoolVec, DtypeVec, IntVec, LayerVec, NetVec, RawBlobVec, StringVec
+
+    assert all(issubclass(cls, list) for cls in (BoolVec, DtypeVec, IntVec, LayerVec, NetVec, RawBlobVec, StringVec))
