@@ -166,9 +166,8 @@ def lock(caffe):
 
 
 def leveldb(caffe):
-    """A Data layer that names LevelDB, or names no backend, which means LevelDB."""
-    net_of(caffe, DATA.replace("backend: LMDB", ""))
-    return {}
+    """A Data layer that names no backend, which means LevelDB, on an LMDB."""
+    return outputs(net_of(caffe, DATA.replace("backend: LMDB", "")))
 
 
 def resized(caffe):

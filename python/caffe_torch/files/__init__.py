@@ -1,9 +1,12 @@
-"""File formats: prototxt, binary protobuf, HDF5, LMDB, and upgrades of old ones.
+"""File formats: prototxt, binary protobuf, HDF5, LMDB, LevelDB, and upgrades of old ones.
 
 - ``prototxt.py``: text format, read with line numbers in errors
 - ``wire.py``: binary protobuf: .caffemodel, .solverstate, mean.binaryproto
 - ``hdf5.py``: HDF5 weights and states
+- ``database.py``: the LMDB or LevelDB of a folder, opened
+- ``records.py``: what both have in common
 - ``lmdb_reader.py``: records of an LMDB
+- ``leveldb_reader.py``: records of a LevelDB
 - ``upgrade.py``: old nets and solvers made new
 - ``upgrade_v0.py``: V0 nets
 - ``upgrade_v1.py``: V1 nets

@@ -1,4 +1,4 @@
-"""Data: images (or label vectors) from an LMDB, transformed, in batches."""
+"""Data: images (or label vectors) from an LMDB or a LevelDB, transformed, in batches."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from caffe_torch.errors import CaffeError
-from caffe_torch.files.lmdb_reader import open_source, parse
+from caffe_torch.files.database import open_source
+from caffe_torch.files.records import parse
 from caffe_torch.input.prefetch import in_threads
 from caffe_torch.input.transform import TRAIN, Transformer, datum_array
 from caffe_torch.layers.base import Layer, register
@@ -24,7 +25,8 @@ class _Records:
     def __init__(self, param: Any, phase: int, seed: int):
         self.param, self.seed = param, seed
         data = param.data_param
-        self.size, self.source = data.batch_size, open_source(data.source)
+        self.size = data.batch_size
+        self.source = open_source(data.source, caffe_pb2.DataParameter.DB.Name(data.backend))
         self.transform = Transformer(param.transform_param, phase, np.random.default_rng(seed))
         training = phase == TRAIN
         self.rank = ranks.rank() if training else 0
@@ -87,8 +89,6 @@ class DataLayer(PrefetchingLayer):
         return self.param.data_param.batch_size
 
     def open(self, seed: int) -> Reader:
-        if self.param.data_param.backend != caffe_pb2.DataParameter.LMDB:
-            raise self.fail("backend LEVELDB is not supported; convert to LMDB and say `backend: LMDB`")
         return _Records(self.param, self.phase, seed)
 
 
@@ -99,8 +99,8 @@ def warn_of_unequal(layers: Iterable[Layer]) -> None:
     """
     found = [layer for layer in layers if isinstance(layer, DataLayer)]
     for first, second in zip(found, found[1:]):
-        counts = [len(open_source(layer.param.data_param.source)) for layer in (first, second)]
-        if counts[0] != counts[1]:
+        counts = [open_source(layer.param.data_param.source).quick_count() for layer in (first, second)]
+        if None not in counts and counts[0] != counts[1]:
             log.warning(
                 f"{first.param.data_param.source} has {counts[0]} records, {second.param.data_param.source} "
                 f"{counts[1]}: after the shorter one's end they no longer belong together"

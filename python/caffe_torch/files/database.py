@@ -1,0 +1,34 @@
+"""The database behind a Data layer: an LMDB or a LevelDB, whichever its folder holds."""
+
+from __future__ import annotations
+
+import os
+import weakref
+
+from caffe_torch.errors import CaffeError
+from caffe_torch.files.leveldb_reader import LevelDbSource
+from caffe_torch.files.lmdb_reader import LmdbSource
+from caffe_torch.files.records import Source
+from caffe_torch.runtime import log
+
+# One Source a path and process: LMDB forbids a second environment.
+_open: weakref.WeakValueDictionary[str, Source] = weakref.WeakValueDictionary()
+
+
+def open_source(path: str, backend: str = "") -> Source:
+    """The Source of the folder ``path``, shared by all layers of the process that read it.
+
+    ``backend`` is what the net says it is, LMDB or LEVELDB; where the folder holds the other one, that is read, and the
+    log says so: LEVELDB is the field's default, so that nets are often wrong about it.
+    """
+    real = os.path.realpath(path)
+    found = _open.get(real)
+    if found is None:
+        readers = [reader for reader in (LmdbSource, LevelDbSource) if os.path.exists(os.path.join(real, reader.mark))]
+        if not readers:
+            expected = "a folder with data.mdb, or with CURRENT, is expected"
+            raise CaffeError(f"{real}: is no LMDB and no LevelDB ({expected}): build it first")
+        found = _open[real] = readers[0](real)
+    if backend and backend != found.kind:
+        log.info(f"{path}: the net says {backend}, but it is read as the {found.kind} that it is")
+    return found
