@@ -94,7 +94,7 @@ class Worker:
         self._errors = tempfile.TemporaryFile("w+")
         self._process = subprocess.Popen(
             list(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True,
-            env={**os.environ, **numbers, "GLOG_minloglevel": "2", **(environment or {})},
+            env={**os.environ, **(environment or {}), **numbers, "GLOG_minloglevel": "2"},
         )  # fmt: skip
         self.ask("ready")
 
@@ -147,9 +147,8 @@ def original_worker(net: Any, threads: int) -> Iterator[Worker | None]:
         seen = Path("/") / folder.relative_to(found.root)
         shutil.copy(REPOSITORY / "benchmarks" / "worker_caffe.py", folder)
         solver = write_solver(folder, net, seen)
-        worker = Worker(
-            "original", [*found.command, str(seen / "worker_caffe.py"), "caffe", solver], threads, {"PYTHONPATH": ""}
-        )
+        command = [*found.command, str(seen / "worker_caffe.py"), "caffe", solver]
+        worker = Worker("original", command, threads, original.environment())
         yield worker
         worker.close()
     finally:

@@ -81,7 +81,8 @@ class Pair:
         (self.folder / f"jobs-{engine}.json").write_text(json.dumps(jobs))
         died: dict[int, str] = {}
         first = 0
-        environment = {**os.environ, "PYTHONPATH": "" if engine == "original" else str(original.REPOSITORY / "python")}
+        ours = {**os.environ, "PYTHONPATH": str(original.REPOSITORY / "python")}
+        environment = original.environment() if engine == "original" else ours
         while first < len(jobs):
             done = subprocess.run(
                 [*self._command(engine), str(first)], env=environment, timeout=TIMEOUT, text=True, check=False,

@@ -97,3 +97,14 @@ def test_no_case_is_a_failure_where_one_is_required() -> None:
         env={**os.environ, original.REQUIRED: "1"}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     assert done.returncode == pytest.ExitCode.TESTS_FAILED and "no parity case was compared" in done.stdout
+
+
+def test_its_kernels_are_of_this_processors_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Debian 11's OpenBLAS does not know newer processors; what the caller says stands."""
+    monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
+    monkeypatch.setattr(original, "_processor_flags", lambda: frozenset({"avx2"}))
+    assert original.environment()["OPENBLAS_CORETYPE"] == "Haswell"
+    monkeypatch.setattr(original, "_processor_flags", frozenset)
+    assert "OPENBLAS_CORETYPE" not in original.environment()
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Zen")
+    assert original.environment()["OPENBLAS_CORETYPE"] == "Zen"

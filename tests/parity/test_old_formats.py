@@ -11,6 +11,7 @@ from workshop import Workshop
 from caffe_torch.files import prototxt, wire
 from caffe_torch.files.upgrade import upgrade_net
 from caffe_torch.proto import caffe_pb2
+from caffe_torch.proto.fork_fields import forks_of
 
 NETS = {
     "v0_lenet": old_nets.V0_LENET,
@@ -20,6 +21,7 @@ NETS = {
     + "\n".join(
         f'layers {{ name: "{kind.lower()}" type: {kind} bottom: "x" top: "{kind}" }}'
         for kind in caffe_pb2.V1LayerParameter.LayerType.keys()
+        if not forks_of(f"V1LayerParameter.LayerType.{kind}")
     ),
     "batch_norm": old_nets.BATCH_NORM,
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import tempfile
@@ -37,7 +36,7 @@ class Workshop:
         command: Sequence[str] = self._python if program == "python3" else [*self._python[:-1], program]
         done = subprocess.run(
             [*command, *args],
-            env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": "", "GLOG_minloglevel": "0"},
+            env=original.environment(OMP_NUM_THREADS="1", GLOG_minloglevel="0"),
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300,
         )  # fmt: skip
         assert not check or done.returncode == 0, f"{program} ended with {done.returncode}: {done.stdout[-3000:]}"
