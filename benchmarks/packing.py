@@ -26,8 +26,8 @@ import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 
 from multiweight.base import done, engine  # noqa: E402
+from multiweight.base.cpu import cores  # noqa: E402
 from multiweight.base.paths import REPOSITORY, Dataset  # noqa: E402
-from multiweight.pack.chunks import cores  # noqa: E402
 from multiweight.pack.reader import decode  # noqa: E402
 from multiweight.pack.writer import items  # noqa: E402
 from multiweight.records import records  # noqa: E402

@@ -11,8 +11,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
 from multiweight.base import done, engine  # noqa: E402
 from multiweight.base.errors import UserError, run_tool  # noqa: E402
-from multiweight.base.paths import RANDOM, UNTRAINED, Dataset, Run  # noqa: E402
+from multiweight.base.paths import Dataset, Run  # noqa: E402
 from multiweight.evaluate import evaluation, measures  # noqa: E402
+from multiweight.paper.methods import RANDOM, UNTRAINED, in_order  # noqa: E402
 from multiweight.retrieval import nearest  # noqa: E402
 
 
@@ -48,7 +49,7 @@ def main() -> int:
     variants = [*(args.variant or []), *([RANDOM] if args.random else [])]
     dataset = Dataset(args.dataset, args.runs)
     if args.all:
-        found = [v for v in (*dataset.variants(), UNTRAINED) if dataset.run(v).features.exists()]
+        found = [v for v in in_order({*dataset.variants(), UNTRAINED}) if dataset.run(v).features.exists()]
         variants = [*dict.fromkeys(v for v in found if v not in variants), *variants]
     if not variants:
         raise UserError("give --variant, --all or --random")

@@ -12,8 +12,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
 from multiweight.base import engine  # noqa: E402
 from multiweight.base.errors import UserError, run_tool  # noqa: E402
-from multiweight.base.paths import UNTRAINED, Dataset  # noqa: E402
+from multiweight.base.paths import Dataset  # noqa: E402
 from multiweight.features import extraction, transform  # noqa: E402
+from multiweight.paper.methods import UNTRAINED, in_order  # noqa: E402
 from multiweight.photos import image_source  # noqa: E402
 
 
@@ -59,7 +60,7 @@ def main() -> int:
         )
     if args.all and args.dataset:
         dataset = Dataset(args.dataset, args.runs)
-        trained = [v for v in dataset.variants() if dataset.run(v).last_snapshot() is not None]
+        trained = [v for v in in_order(dataset.variants()) if dataset.run(v).last_snapshot() is not None]
         variants = [*(v for v in trained if v not in variants), *variants]
     if not (args.dataset and variants) and not all(free):
         raise UserError(

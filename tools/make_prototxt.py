@@ -15,6 +15,7 @@ from multiweight.base.paths import REPOSITORY, Dataset  # noqa: E402
 from multiweight.gamma import schemes  # noqa: E402
 from multiweight.layers import objectives  # noqa: E402
 from multiweight.nets import recipe_files, recipes, settings, solvers, trunks  # noqa: E402
+from multiweight.paper.methods import METHODS  # noqa: E402
 
 DEFAULTS = settings.NetSettings()
 TASK_FLAGS = ("branch", "tasks", "task_units", "task_lr", "task_decay", "decay_by_gamma", "gamma_on")
@@ -34,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--dataset", help="name of the packed dataset, a folder under --runs")
     p.add_argument("--runs", default="runs", help="folder of all runs")
-    p.add_argument("--variant", help=f"{', '.join(recipes.METHODS)}, or a name of yours together with --scheme")
+    p.add_argument("--variant", help=f"{', '.join(METHODS)}, or a name of yours together with --scheme")
     p.add_argument("--name", action="store_true", help="print the variant's name alone and write nothing")
     p.add_argument("--overwrite", action="store_true", help="replace a run's other settings (never its snapshots)")
     p.add_argument(
@@ -71,9 +72,7 @@ def parser() -> argparse.ArgumentParser:
     n.add_argument(
         "--branch", choices=settings.BRANCHES, default="fc8", help="first layer that each task has for itself"
     )
-    n.add_argument(
-        "--tasks", choices=settings.TASKS, default="group", help="a task a group, or two: types, attributes"
-    )
+    n.add_argument("--tasks", choices=settings.TASKS, default="group", help="a task a group, or two: types, attributes")
     n.add_argument(
         "--task-units", type=int, help="units of a task's own fc6, fc7 (default: the trunk's, divided by the tasks)"
     )

@@ -13,8 +13,9 @@ from caffe_torch import io
 from caffe_torch.files import prototxt
 from caffe_torch.proto import caffe_pb2
 from multiweight.gamma import weights
-from multiweight.nets import nets, prototxt_text, recipes, solvers
+from multiweight.nets import nets, prototxt_text, solvers
 from multiweight.nets.settings import DataPaths, NetSettings
+from multiweight.paper.methods import METHODS
 from multiweight.records.catalog import Catalog
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -76,11 +77,11 @@ def committed(method: str, prefix: str, batch: int) -> Any:
 
 def narrow(method: str, prefix: str) -> Any:
     """The method's net at 1/16 of the width and 67 pixels, without dropout, mirrors or any choice of crop."""
-    head, scheme, c = recipes.METHODS[method]
+    paper = METHODS[method]
     settings = NetSettings(
         size=SIDE, crop=SIDE, width=1 / 16, dropout=0.0, mirror=False, batch_size=BATCH, test_batch_size=BATCH
-    ).for_head(head)
-    gamma = weights.compute(scheme, PROPORTIONS, c=c).values
+    ).for_head(paper.head)
+    gamma = weights.compute(paper.scheme, PROPORTIONS, c=paper.c).values
     return nets.train_val(caffe_torch, settings, CATALOG, gamma, paths(prefix), name=method)
 
 

@@ -13,7 +13,8 @@ from pair import ENGINES, Pair, Result
 
 from caffe_torch.files import wire
 from caffe_torch.solver.rules import RULES
-from multiweight.nets import prototxt_text, recipes
+from multiweight.nets import prototxt_text
+from multiweight.paper.methods import METHODS
 
 ITERATIONS = 50
 COLUMNS = {"weights": "weights", "iteration": "weights", "history": "history"}
@@ -163,7 +164,7 @@ def test_snapshot_of_the_other_engine(
 def methods(pair: Pair) -> dict[str, dict[str, Result]]:
     generated.write_pair(pair.files, "narrow", generated.RECORDS, generated.SIDE, generated.CATALOG.size)
     jobs = []
-    for method in recipes.METHODS:
+    for method in METHODS:
         net = generated.narrow(method, "narrow")
         (pair.files / f"{method}.prototxt").write_text(prototxt_text.render(net))
         text = generated.solver(f"../files/{method}.prototxt", method, ITERATIONS)
@@ -173,7 +174,7 @@ def methods(pair: Pair) -> dict[str, dict[str, Result]]:
     return pair.run(jobs)
 
 
-@pytest.mark.parametrize("method", recipes.METHODS)
+@pytest.mark.parametrize("method", METHODS)
 def test_method(method: str, methods: dict[str, dict[str, Result]], table: Table) -> None:
     """50 iterations of SGD on the narrow net; the loss falls, so that there is something to compare."""
     theirs, ours = (methods[engine][method] for engine in ENGINES)

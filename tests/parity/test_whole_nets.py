@@ -13,7 +13,8 @@ from pair import Pair
 
 from caffe_torch.net import phase_rules
 from caffe_torch.proto import caffe_pb2
-from multiweight.nets import prototxt_text, recipes
+from multiweight.nets import prototxt_text
+from multiweight.paper.methods import METHODS
 
 BATCH = 2
 TRUNK = ("data", "label", "conv1", "norm1", "conv2", "pool2", "conv5", "pool5", "fc6", "fc7")
@@ -26,7 +27,7 @@ def full_size(pair: Pair) -> str:
     return "full"
 
 
-@pytest.mark.parametrize("method", recipes.METHODS)
+@pytest.mark.parametrize("method", METHODS)
 def test_committed_net(method: str, full_size: str, pair: Pair, table: Table) -> None:
     net = generated.committed(method, full_size, BATCH)
     net.state.CopyFrom(caffe_pb2.NetState(phase=caffe_pb2.TEST))

@@ -4,5 +4,6 @@
 - ``engine.py``: the original Caffe or caffe_torch, and the device it computes on
 - ``paths.py``: where a run's files lie
 - ``done.py``: the JSON file that marks a finished step, with its settings
+- ``cpu.py``: how many cores there are
 - ``progress.py``: progress bars
 """

@@ -8,8 +8,6 @@ from pathlib import Path
 from multiweight.base.errors import UserError
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-METHODS = ("multi_label", "multi_task", "multi_weight", "multi_weight_third")
-UNTRAINED, RANDOM = "untrained", "random"
 
 
 class Dataset:
@@ -59,14 +57,12 @@ class Dataset:
         return Run(self, variant)
 
     def variants(self) -> list[str]:
-        """Names of the runs that have a folder, the paper's methods first."""
+        """Names of the runs that have settings or an evaluation, sorted."""
         if not self.root.is_dir():
             return []
-        names = sorted(
+        return sorted(
             p.name for p in self.root.iterdir() if (p / "settings.json").exists() or (p / "evaluation.json").exists()
         )
-        known = [*METHODS, UNTRAINED, RANDOM]
-        return [n for n in known if n in names] + [n for n in names if n not in known]
 
 
 class Run:

@@ -18,10 +18,11 @@ import numpy as np
 
 from multiweight.base import done, engine, progress
 from multiweight.base.errors import UserError
-from multiweight.base.paths import METHODS, RANDOM, UNTRAINED, Dataset, Run
+from multiweight.base.paths import Dataset, Run
 from multiweight.evaluate import intervals, measures, recognition
 from multiweight.features import extraction
 from multiweight.gamma import weights
+from multiweight.paper.methods import BASELINE, RANDOM, UNTRAINED
 from multiweight.photos import image_source
 from multiweight.records import records
 from multiweight.records.catalog import Catalog
@@ -236,9 +237,9 @@ def run_settings(run: Run) -> dict[str, Any]:
     """settings.json of the run; of ``untrained``, the net settings of the multi-label run whose net it is."""
     if run.settings.exists():
         return done.read(run.settings)
-    base = run.dataset.run(METHODS[0]).settings
+    base = run.dataset.run(BASELINE).settings
     if run.variant == UNTRAINED and base.exists():
-        return {"net": done.read(base).get("net"), "net_of": METHODS[0]}
+        return {"net": done.read(base).get("net"), "net_of": BASELINE}
     return {}
 
 

@@ -12,15 +12,16 @@ from google.protobuf import text_format
 
 from multiweight.base import engine
 from multiweight.base.errors import UserError
-from multiweight.base.paths import METHODS, UNTRAINED, Run
+from multiweight.base.paths import Run
 from multiweight.features import trained_weights
+from multiweight.paper.methods import BASELINE, UNTRAINED
 from multiweight.records.catalog import Catalog
 
 
 def net_of(run: Run, iteration: int | None = None) -> tuple[Run, Path | None]:
     """The run whose deploy net ``run`` uses, and the snapshot (of ``iteration``, else the last; None if untrained)."""
     untrained = run.variant == UNTRAINED
-    net = run.dataset.run(METHODS[0]) if untrained else run
+    net = run.dataset.run(BASELINE) if untrained else run
     if not net.deploy.exists():
         raise UserError(f"{net.deploy}: no such file: write the nets first (make prototxt)")
     if untrained:

@@ -9,7 +9,7 @@ from typing import Any, Callable
 
 from multiweight.base import done
 from multiweight.base.errors import UserError
-from multiweight.base.paths import RANDOM, REPOSITORY, UNTRAINED, Dataset
+from multiweight.base.paths import REPOSITORY, Dataset
 from multiweight.gamma import weights
 from multiweight.gamma.schemes import SCHEMES
 from multiweight.gamma.weights import Gamma
@@ -17,17 +17,8 @@ from multiweight.nets import solvers
 from multiweight.nets.settings import DataPaths, NetSettings
 from multiweight.nets.solvers import SolverSettings
 from multiweight.paper import eclothing
+from multiweight.paper.methods import LONGEST, METHODS, RESERVED
 from multiweight.records.catalog import Catalog
-
-# variant -> head, scheme, c of the paper's methods.
-METHODS: dict[str, tuple[str, str, float | None]] = {
-    "multi_label": ("multi_label", "ones", None),
-    "multi_task": ("multi_task", "ones", None),
-    "multi_weight": ("multi_weight", "proportion", None),
-    "multi_weight_third": ("multi_weight", "smoothed", 3.0),
-}
-# Names that no weights of the user's may have: theirs are the paper's methods, and what these are compared with.
-RESERVED = (*METHODS, UNTRAINED, RANDOM)
 
 
 @dataclass(frozen=True)
@@ -66,7 +57,7 @@ def choose(
 ) -> tuple[str, str, str, float | None]:
     """(variant, head, scheme, its constant) as chosen; UserError for a variant of the paper with another gamma."""
     if variant in METHODS:
-        head, own_scheme, own_c = METHODS[variant]
+        head, own_scheme, own_c = METHODS[variant].head, METHODS[variant].scheme, METHODS[variant].c
         if scheme not in (None, own_scheme) or c not in (None, own_c) or rescale or objective != "sigmoid":
             constant = "" if own_c is None else f", c = {own_c:g}"
             raise UserError(
@@ -137,7 +128,7 @@ def for_dataset(
             f"image size {settings.size}, but {dataset.info} says {size}: pack the images again, or leave it out"
         )
     given = dict(solver or {})
-    iterations = given.pop("iterations", None) or solvers.PAPER_ITERATIONS_OTHERS
+    iterations = given.pop("iterations", None) or LONGEST
     run = dataset.run(name)
     paths = _paths(dataset, as_written)
     return Recipe(
@@ -194,14 +185,14 @@ def of_paper() -> list[Recipe]:
     return [
         Recipe(
             variant,
-            NetSettings().for_head(head),
+            NetSettings().for_head(method.head),
             solvers.for_paper(variant, catalog.size),
-            weights.compute(scheme, published, c=c),
+            weights.compute(method.scheme, published, c=method.c),
             catalog,
             paths,
             f"prototxt/{variant}/train_val.prototxt",
             dataset.run(variant).snapshot_prefix.as_posix(),
             "as published (Table II); group sizes and labels are placeholders, the paper gives none",
         )
-        for variant, (head, scheme, c) in METHODS.items()
+        for variant, method in METHODS.items()
     ]

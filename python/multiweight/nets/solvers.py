@@ -8,9 +8,8 @@ from types import ModuleType
 from typing import Any
 
 from multiweight.base.errors import UserError
+from multiweight.paper.methods import LONGEST, METHODS
 
-PAPER_ITERATIONS = {"multi_label": 200_000}
-PAPER_ITERATIONS_OTHERS = 450_000
 ALEXNET_STEP = 100_000
 RULE = "min(0.001, 0.01 / sqrt(L))"
 
@@ -61,10 +60,9 @@ def base_lr(labels: int) -> float:
 
 def for_paper(variant: str, labels: int) -> SolverSettings:
     """The committed nets' settings: 200,000 iterations for multi_label and 450,000 for the others (Section IV-C)."""
-    iterations = PAPER_ITERATIONS.get(variant, PAPER_ITERATIONS_OTHERS)
     return SolverSettings(
         base_lr=base_lr(labels),
-        iterations=iterations,
+        iterations=METHODS[variant].iterations if variant in METHODS else LONGEST,
         stepsize=ALEXNET_STEP,
         test_iter=1000,
         test_interval=1000,

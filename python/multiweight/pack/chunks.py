@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,6 +10,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
+from multiweight.base.cpu import cores
 from multiweight.base.errors import UserError
 from multiweight.pack.reader import KEY, MAX_IMAGES, decode, label_datum
 from multiweight.pack.writer import Item
@@ -145,8 +145,3 @@ class ChunkMaker:
             return decode(value), value
         planes = np.stack(cv2.split(image))
         return planes, self.datum(channels=3, height=image.shape[0], width=image.shape[1], data=planes.tobytes())
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

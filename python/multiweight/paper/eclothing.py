@@ -8,16 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from multiweight.base.paths import REPOSITORY
+from multiweight.paper.methods import METHODS
 from multiweight.records.catalog import Catalog, Group
 
 FOLDER = REPOSITORY / "data" / "eclothing"
 LABELS, LARGEST, SMALLEST = 830, 130, 2
-METHOD_COLUMNS = {
-    "multi_label": "multi_label_map",
-    "multi_task": "multi_task_map",
-    "multi_weight": "multi_weight_map",
-    "multi_weight_third": "third_ratio_map",
-}
 
 
 @dataclass(frozen=True)
@@ -38,7 +33,7 @@ def published(folder: str | Path = FOLDER) -> list[Published]:
                 row["group"],
                 float(row["proportion"]),
                 row["kind"],
-                {variant: float(row[column]) for variant, column in METHOD_COLUMNS.items()},
+                {variant: float(row[method.column]) for variant, method in METHODS.items()},
             )
             for row in csv.DictReader(file)
         ]

@@ -9,8 +9,8 @@ from typing import Any, Callable, NamedTuple
 import cv2
 import numpy as np
 
+from multiweight.base.cpu import cores
 from multiweight.base.progress import quiet
-from multiweight.pack.chunks import cores
 from multiweight.photos.images import ImageFolder, UnreadableImage
 from multiweight.records.records import Record
 

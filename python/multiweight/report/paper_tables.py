@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from multiweight.base import done
-from multiweight.base.paths import METHODS, Dataset
+from multiweight.base.paths import Dataset
 from multiweight.paper import eclothing
+from multiweight.paper.methods import METHODS
 from multiweight.records.catalog import Catalog
 from multiweight.report import results, tables
 from multiweight.report.results import Result, percent
@@ -72,7 +73,7 @@ def with_paper(found: Sequence[Result]) -> Table:
     ours = tables.by_group(found)
     paper = {escape(row.group).casefold(): row for row in eclothing.published()}
     known = [r.variant for r in found if r.variant in METHODS]
-    header = ours.header + [f"paper {results.NAMES[name]}" for name in known]
+    header = ours.header + [f"paper {METHODS[name].title}" for name in known]
     rows = []
     for row in ours.rows:
         published = paper.get(row[0].casefold())
@@ -99,6 +100,8 @@ def two_groups(subset: Dataset, numeral: str) -> Table:
     with open(eclothing.FOLDER / "subsets.csv", encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             if row["table"] == numeral:
-                figures = [row.get(eclothing.METHOD_COLUMNS.get(r.variant, ""), DASH) or DASH for r in found]
+                figures = [
+                    (row.get(METHODS[r.variant].column) if r.variant in METHODS else None) or DASH for r in found
+                ]
                 rows.append([f"paper: {row['group']}", DASH, *figures])
     return Table(["Group", "Training images", *(escape(r.name) for r in found)], rows)

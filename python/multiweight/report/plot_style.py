@@ -8,7 +8,7 @@ from typing import Any
 
 import matplotlib
 
-from multiweight.base.paths import METHODS, RANDOM, UNTRAINED
+from multiweight.paper.methods import METHODS, RANDOM, UNTRAINED
 
 matplotlib.use("Agg")
 

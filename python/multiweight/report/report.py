@@ -10,7 +10,8 @@ from typing import Any
 
 import jinja2
 
-from multiweight.base.paths import METHODS, Dataset
+from multiweight.base.paths import Dataset
+from multiweight.paper.methods import COMPARED, title
 from multiweight.report import comparisons, figures, gallery, page, paper_tables, results, table_formats, tables
 from multiweight.report.results import Result
 
@@ -146,7 +147,7 @@ def render(
     unscored = [name for name, values in groups.items() if values["map"] is None]
     common, differing = tables.settings(found) if any(r.trained for r in found) else ({}, None)
     measured = next((r for r in found if r.evaluation["metric"] != "random"), found[0])
-    absent = [results.NAMES[name] for name in METHODS[:3] if name not in {r.variant for r in found}]
+    absent = [title(name) for name in COMPARED if name not in {r.variant for r in found}]
     return _template().render(
         dataset=dataset.name,
         k=k,

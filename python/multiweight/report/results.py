@@ -10,15 +10,8 @@ from typing import Any
 
 from multiweight.base import done
 from multiweight.base.errors import UserError
-from multiweight.base.paths import METHODS, RANDOM, UNTRAINED, Dataset, Run
-
-REFERENCES = (UNTRAINED, RANDOM)
-NAMES = {
-    "multi_label": "multi-label",
-    "multi_task": "multi-task",
-    "multi_weight": "multi-weight",
-    "multi_weight_third": "multi-weight 1/3",
-}
+from multiweight.base.paths import Dataset, Run
+from multiweight.paper.methods import COMPARED, RANDOM, REFERENCES, in_order, title
 
 
 @dataclass(frozen=True)
@@ -47,7 +40,7 @@ class Result:
     @property
     def name(self) -> str:
         """As tables and figures show it."""
-        return NAMES.get(self.variant, self.variant)
+        return title(self.variant)
 
     @property
     def trained(self) -> bool:
@@ -74,7 +67,7 @@ def load(dataset: Dataset) -> list[Result]:
     them.
     """
     found = []
-    for variant in dataset.variants():
+    for variant in in_order(dataset.variants()):
         run = dataset.run(variant)
         if run.evaluation.exists():
             evaluation = done.read(run.evaluation)
@@ -91,7 +84,7 @@ def load(dataset: Dataset) -> list[Result]:
 
 def not_evaluated(dataset: Dataset) -> list[str]:
     """Variants that have settings but no evaluation."""
-    return [name for name in dataset.variants() if not dataset.run(name).evaluation.exists()]
+    return [name for name in in_order(dataset.variants()) if not dataset.run(name).evaluation.exists()]
 
 
 def groups(results: Sequence[Result]) -> list[str]:
@@ -221,4 +214,4 @@ def _check_features(one: Result, other: Result, dataset: Dataset) -> None:
 
 def paper_methods(results: Sequence[Result]) -> list[Result]:
     """Those of Table II: multi_label, multi_task and multi_weight."""
-    return [r for r in results if r.variant in METHODS[:3]]
+    return [r for r in results if r.variant in COMPARED]

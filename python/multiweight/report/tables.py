@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from multiweight.base.paths import METHODS
 from multiweight.paper import eclothing
+from multiweight.paper.methods import METHODS
 from multiweight.report import results
 from multiweight.report.results import Result, percent
 

@@ -13,13 +13,13 @@ from typing import Any
 import yaml
 
 from multiweight.base.errors import UserError
-from multiweight.base.paths import METHODS
 from multiweight.datasets.sample_shop import shop as sample_shop
 from multiweight.datasets.sample_shop.shop import ShopSettings
 from multiweight.gamma import weights
 from multiweight.gamma.schemes import SCHEMES
 from multiweight.nets import recipes
 from multiweight.nets.settings import NetSettings
+from multiweight.paper.methods import BASELINE, METHODS, RESERVED
 from multiweight.prepare import subsets
 
 FILE = "study.yaml"
@@ -195,7 +195,7 @@ class _Reader:
         self.common = self.net(values.get("net") or {}, "net")
         if self.common.get("objective") not in (None, NetSettings.objective):
             raise self.fail("net: objective", "the references have the paper's: give it to a method with a `scheme`")
-        self.trial_net({}, "net", METHODS[0])
+        self.trial_net({}, "net", BASELINE)
         read = tuple(made for n, one in enumerate(experiments, 1) for made in self.experiments(one, n))
         self.different("experiments", [one.name for one in read])
         self.consistent(read)
@@ -286,8 +286,8 @@ class _Reader:
 
     def method(self, found: Any, where: str) -> Method:
         if isinstance(found, str):
-            if found not in recipes.METHODS:
-                known = ", ".join(recipes.METHODS)
+            if found not in METHODS:
+                known = ", ".join(METHODS)
                 raise self.fail(where, f"method {found!r} is unknown: expected {known}, or keys with a scheme")
             return self.method({"method": found}, where)
         values = self.keys(found, ("name", "method", *_GAMMA, *_NET), (), where)
@@ -301,10 +301,10 @@ class _Reader:
             self.number(gamma["c"], f"{where}: c", whole=False, least=0)
         if "rescale" in gamma:
             self.truth(gamma["rescale"], f"{where}: rescale")
-        if base is not None and base not in recipes.METHODS:
-            raise self.fail(where, f"method {base!r} is unknown: expected {', '.join(recipes.METHODS)}")
+        if base is not None and base not in METHODS:
+            raise self.fail(where, f"method {base!r} is unknown: expected {', '.join(METHODS)}")
         own = self.name(values["name"], where) if "name" in values else None
-        if own in recipes.RESERVED and (own != base or net):
+        if own in RESERVED and (own != base or net):
             raise self.fail(where, f"name {own!r} is that of a method or reference of the project: choose another")
         try:
             scale, objective = bool(gamma.get("rescale")), {**self.common, **net}.get("objective") or "sigmoid"

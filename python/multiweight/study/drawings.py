@@ -7,16 +7,10 @@ from pathlib import Path
 import numpy as np
 from matplotlib import ticker
 
-from multiweight.base.paths import UNTRAINED
+from multiweight.paper.methods import UNTRAINED, title
 from multiweight.report.plot_style import MARKERS, colours, finish, plt, save
-from multiweight.report.results import NAMES
 from multiweight.study import findings
 from multiweight.study.findings import Findings
-
-
-def title(name: str) -> str:
-    """A method as tables and figures show it."""
-    return NAMES.get(name, name)
 
 
 def bars(path: Path, found: Findings) -> None:

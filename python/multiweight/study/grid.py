@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from multiweight.paper.methods import title
 from multiweight.report.plot_style import plt, save
 from multiweight.report.tables import DASH, Table
 from multiweight.study import findings, order
 from multiweight.study.design import Experiment, Method, Shop, Study
-from multiweight.study.drawings import title
 from multiweight.study.findings import Estimate, Findings
 
 #: What a dial is called in tables and figures, and its unit.

@@ -8,11 +8,11 @@ from typing import Any
 
 from multiweight.base.errors import UserError
 from multiweight.datasets.sample_shop import shop as sample_shop
+from multiweight.paper.methods import title
 from multiweight.report import table_formats
 from multiweight.report.tables import DASH, Table, duration
 from multiweight.study import drawings, findings, grid, order, trial
 from multiweight.study.design import Experiment, Study
-from multiweight.study.drawings import title
 from multiweight.study.findings import Estimate, Findings, Line
 from multiweight.study.grid import Grid
 

@@ -17,11 +17,12 @@ import numpy as np
 
 from multiweight.base import done, engine
 from multiweight.base.errors import UserError
-from multiweight.base.paths import METHODS, RANDOM, UNTRAINED, Dataset, Run
+from multiweight.base.paths import Dataset, Run
 from multiweight.evaluate import evaluation
 from multiweight.features import extraction
 from multiweight.nets import recipe_files, recipes
 from multiweight.nets.settings import NetSettings
+from multiweight.paper.methods import BASELINE, RANDOM, UNTRAINED
 from multiweight.study import order, parts
 from multiweight.study.design import FILE, Study
 from multiweight.study.order import FINAL, REFERENCES, SEARCH, Trial
@@ -215,8 +216,8 @@ def _rounded(value: float | None) -> float | None:
 
 def _references(study: Study, dataset: Dataset, caffe: ModuleType) -> dict[str, Any]:
     """The multi-label net before training, with the initial weights of each seed, and a random ranking."""
-    recipe = recipes.for_dataset(dataset, METHODS[0], net=dict(study.net), solver=dict(iterations=1))
-    own = dataset.run(METHODS[0])
+    recipe = recipes.for_dataset(dataset, BASELINE, net=dict(study.net), solver=dict(iterations=1))
+    own = dataset.run(BASELINE)
     if not own.settings.exists():
         recipe_files.write_run(caffe, recipe, dataset, f"tools/run_study.py {study.folder.name}")
     elif done.read(own.settings)["net"] != json.loads(json.dumps(recipe.net.as_dict())):

@@ -9,6 +9,7 @@ from multiweight.base.errors import UserError
 from multiweight.base.paths import REPOSITORY, Dataset
 from multiweight.gamma import weights
 from multiweight.nets import recipe_files, recipes
+from multiweight.paper.methods import METHODS
 from small_nets import CATALOG
 
 COUNTS = {"Colour": 400, "Coat": 100, "Leather": 2, "Skirt": 40}
@@ -107,7 +108,7 @@ def test_what_cannot_be_made(dataset):
         make(dataset, "multi_task", net=dict(size=256))
 
 
-@pytest.mark.parametrize("name", [*recipes.METHODS, "untrained", "random"])
+@pytest.mark.parametrize("name", [*METHODS, "untrained", "random"])
 def test_no_weights_take_the_place_of_a_method(dataset, tmp_path, name):
     csv = tmp_path / f"{name}.csv"
     csv.write_text("group,gamma\n" + "".join(f"{group},0.5\n" for group in COUNTS))
@@ -150,7 +151,7 @@ def test_committed_files_are_what_the_command_writes():
 
 def test_committed_nets_are_the_papers():
     schema = engine.schema(caffe)
-    for variant in recipes.METHODS:
+    for variant in METHODS:
         folder = REPOSITORY / "prototxt" / variant
         net = text_format.Parse((folder / "train_val.prototxt").read_text(), schema.NetParameter())
         outputs = [layer.inner_product_param.num_output for layer in net.layer if layer.name.startswith("fc8")]

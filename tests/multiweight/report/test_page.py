@@ -13,6 +13,7 @@ import synthetic_runs
 from browser import opened
 from multiweight.base import engine
 from multiweight.base.errors import UserError
+from multiweight.paper.methods import in_order
 from multiweight.records.catalog import Catalog
 from multiweight.report import comparisons, gallery, report, results
 
@@ -40,7 +41,7 @@ def made(tmp_path_factory):
     dataset.packed("test").write_text("\n".join(lines) + "\n")
     write_images(caffe, dataset.images("test"))
     generator = np.random.default_rng(1)
-    for number, variant in enumerate(dataset.variants()):
+    for number, variant in enumerate(in_order(dataset.variants())):
         indices = np.stack([generator.permutation(np.delete(np.arange(N), q))[:12] for q in range(N)])
         ap = np.full((N, 5), np.nan)
         ap[:, 1] = np.clip(generator.random(N) / 2 + number * 0.05, 0, 1)

@@ -9,6 +9,7 @@ import pytest
 
 import synthetic_runs
 from multiweight.base.paths import Dataset
+from multiweight.paper.methods import METHODS
 from multiweight.report import paper_tables, report, results, table_formats
 from multiweight.report.tables import Table
 
@@ -60,7 +61,7 @@ def test_all_five_tables_with_the_papers_figures_beside(tmp_path):
     first = found["table_1"].table
     assert first.rows[1] == ["Sleeve", "–", "–", "–", "100", "0.3000", "0.0064"]
     second = found["table_2"].table
-    assert second.header[-4:] == [f"paper {results.NAMES[v]}" for v in results.METHODS]
+    assert second.header[-4:] == [f"paper {method.title}" for method in METHODS.values()]
     color = next(row for row in second.rows if row[0] == "Color")
     assert color[3] == "**80.00**" and color[-4:] == ["35.24", "27.03", "34.66", "36.03"]
     assert next(row for row in second.rows if row[0] == "95% interval")[3] == "40.00 to 60.00"

@@ -13,6 +13,7 @@ import synthetic_runs
 from multiweight.base.errors import UserError
 from multiweight.base.paths import REPOSITORY
 from multiweight.paper import eclothing
+from multiweight.paper.methods import in_order
 from multiweight.report import figures, report, results, tables
 
 THREE = "Best of multi-label, multi-task, multi-weight in"
@@ -210,7 +211,7 @@ def test_a_log_tells_the_unweighted_total(tmp_path):
 
 def test_without_logs_there_are_no_curves(tmp_path):
     dataset = synthetic_runs.write(tmp_path)
-    for variant in dataset.variants():
+    for variant in in_order(dataset.variants()):
         dataset.run(variant).log.unlink(missing_ok=True)
     report.write(dataset)
     assert not (dataset.report / "curves.png").exists()

@@ -7,8 +7,9 @@ import pytest
 import caffe_torch as caffe
 from multiweight.base import engine
 from multiweight.gamma import weights
-from multiweight.nets import nets, prototxt_text, recipes, solvers
+from multiweight.nets import nets, prototxt_text, solvers
 from multiweight.nets.settings import DataPaths
+from multiweight.paper.methods import METHODS
 from small_nets import CATALOG, settings
 
 IMAGES, SIDE = 6, 67
@@ -35,15 +36,16 @@ def paths(tmp_path):
     return DataPaths(images, vectors, images, vectors, str(tmp_path / "mean.binaryproto"))
 
 
-CASES = [("multi_label", "builtin"), *((v, loss) for v in list(recipes.METHODS)[1:] for loss in ("python", "builtin"))]
+CASES = [("multi_label", "builtin"), *((v, loss) for v in list(METHODS)[1:] for loss in ("python", "builtin"))]
 
 
 @pytest.mark.parametrize("variant, loss", CASES)
 def test_a_few_images_are_learned_by_heart(tmp_path, paths, variant, loss):
-    head, scheme, c = recipes.METHODS[variant]
-    gamma = weights.compute(scheme, PROPORTIONS, c=c)
+    method = METHODS[variant]
+    gamma = weights.compute(method.scheme, PROPORTIONS, c=method.c)
     chosen = settings(
-        head, width=1 / 4, loss=loss, size=SIDE, crop=SIDE, mirror=False, batch_size=IMAGES, test_batch_size=IMAGES
+        method.head, width=1 / 4, loss=loss, size=SIDE, crop=SIDE, mirror=False, batch_size=IMAGES,
+        test_batch_size=IMAGES,
     )
     schema = engine.schema(caffe)
     net = nets.train_val(caffe, chosen, CATALOG, gamma.values, paths)

@@ -1,0 +1,52 @@
+"""The paper's methods, one record each, and the references that they are compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method of the paper.
+
+    ``title`` as tables show it; ``head`` of the net; ``scheme`` of gamma and its constant ``c``; ``iterations`` of
+    training (Section IV-C); ``column``, its mAP@50 in eclothing/groups.csv (Table III).
+    """
+
+    title: str
+    head: str
+    scheme: str
+    c: float | None
+    iterations: int
+    column: str
+
+
+#: By the name of the variant, in the paper's order.
+METHODS = {
+    "multi_label": Method("multi-label", "multi_label", "ones", None, 200_000, "multi_label_map"),
+    "multi_task": Method("multi-task", "multi_task", "ones", None, 450_000, "multi_task_map"),
+    "multi_weight": Method("multi-weight", "multi_weight", "proportion", None, 450_000, "multi_weight_map"),
+    "multi_weight_third": Method("multi-weight 1/3", "multi_weight", "smoothed", 3.0, 450_000, "third_ratio_map"),
+}
+#: Training of all methods but multi_label, iterations.
+LONGEST = 450_000
+#: The method whose net, before training, is the reference ``untrained``.
+BASELINE = "multi_label"
+#: The methods of Table III that a report compares with each other; the fourth varies the third.
+COMPARED = ("multi_label", "multi_task", "multi_weight")
+UNTRAINED, RANDOM = "untrained", "random"
+REFERENCES = (UNTRAINED, RANDOM)
+#: Names that no weights of the user's may have.
+RESERVED = (*METHODS, *REFERENCES)
+
+
+def title(variant: str) -> str:
+    """The name of a variant as tables and figures show it."""
+    return METHODS[variant].title if variant in METHODS else variant
+
+
+def in_order(variants: Iterable[str]) -> list[str]:
+    """Names of variants, the paper's methods first, then the references, then the user's as they come."""
+    names = list(variants)
+    return [name for name in RESERVED if name in names] + [name for name in names if name not in RESERVED]
