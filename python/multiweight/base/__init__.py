@@ -6,4 +6,7 @@
 - ``done.py``: the JSON file that marks a finished step, with its settings
 - ``cpu.py``: how many cores there are
 - ``progress.py``: progress bars
+- ``text_file.py``, ``yaml_file.py``, ``json_file.py``, ``csv_file.py``: files that people write, strictly read
+- ``fonts.py``: fonts that have the glyphs of a figure's texts
+- ``markup.py``: a person's text as Markdown, LaTeX, figures and spreadsheets show it literally
 """

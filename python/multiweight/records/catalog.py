@@ -10,7 +10,10 @@ from typing import Any
 
 import yaml
 
+from multiweight.base import yaml_file
 from multiweight.base.errors import UserError
+from multiweight.base.yaml_file import Node
+from multiweight.records import cells
 
 KINDS = ("type", "attribute")
 _GROUP_KEYS = ("kind", "labels")
@@ -108,22 +111,7 @@ class Catalog:
         Labels are taken as they are written: ``No`` is a label called No, not a truth value.
         """
         source = str(path)
-        try:
-            text = Path(path).read_text(encoding="utf-8")
-        except OSError as error:
-            raise UserError(f"{source}: the catalog cannot be read ({error.strerror})") from None
-        except UnicodeDecodeError as error:
-            raise UserError(
-                f"{source}: not UTF-8 ({error.reason} at byte {error.start}): save the catalog as UTF-8"
-            ) from None
-        try:
-            root = yaml.compose(text, Loader=yaml.SafeLoader)
-        except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            line = f":{mark.line + 1}" if mark else ""
-            raise UserError(f"{source}{line}: not valid YAML ({error.problem or error.context})") from None
-        except yaml.YAMLError as error:
-            raise UserError(f"{source}: not valid YAML ({error})") from None
+        root = yaml_file.read(path, "the catalog")
         groups, lines = _read(root, source)
         _check(groups, source, lines)
         return cls(groups)
@@ -142,78 +130,58 @@ class Catalog:
         Path(path).write_text("# group -> labels, in the order of the nets' outputs\n" + text, encoding="utf-8")
 
 
-def _read(root: Any, source: str) -> tuple[list[Group], dict[tuple[int, int], int]]:
-    """The groups of a composed YAML document, and the line of each: (group, -1) its name, (group, n) its n-th label."""
+def _read(root: Node | None, source: str) -> tuple[list[Group], dict[tuple[int, int], int]]:
+    """The groups of a YAML document, and the line of each: (group, -1) its name, (group, n) its n-th label."""
     if root is None:
         raise UserError(f"{source}: the catalog is empty: expected `groups:` and a mapping of group to labels")
     lines: dict[tuple[int, int], int] = {}
     groups: list[Group] = []
-    body = None
-    for key, value in _pairs(root, source, "the catalog"):
-        if key.value != "groups":
-            raise UserError(f"{_at(key, source)}: unknown key {key.value!r}: expected groups")
-        if body is not None:
-            raise UserError(f"{_at(key, source)}: a second `groups:`: put all groups under one")
-        body = value
-    if body is None:
+    for key, (line, _) in _fields(root, source, "the catalog").items():
+        if key != "groups":
+            raise UserError(f"{source}:{line}: unknown key {key!r}: expected groups")
+    if "groups" not in root.fields:
         raise UserError(f"{source}: key groups is missing")
-    for number, (key, value) in enumerate(_pairs(body, source, "groups")):
+    for number, (name, (line, value)) in enumerate(_fields(root.fields["groups"][1], source, "groups").items()):
         kind, labels = "attribute", value
-        if isinstance(value, yaml.MappingNode):
-            parts: dict[str, Any] = {}
-            for part, node in _pairs(value, source, f"group {key.value!r}"):
-                if part.value not in _GROUP_KEYS:
-                    raise UserError(
-                        f"{_at(part, source)}: unknown key {part.value!r} in group {key.value!r}: expected kind, labels"
-                    )
-                if part.value in parts:
-                    raise UserError(f"{_at(part, source)}: key {part.value!r} stands twice in group {key.value!r}")
-                parts[part.value] = node
-            if "kind" in parts:
-                kind = _text(parts["kind"], source, f"the kind of group {key.value!r}")
+        if value.kind == "mapping":
+            for part, (at, _) in value.fields.items():
+                if part not in _GROUP_KEYS:
+                    raise UserError(f"{source}:{at}: unknown key {part!r} in group {name!r}: expected kind, labels")
+            if "kind" in value.fields:
+                kind = _text(value.fields["kind"][1], source, f"the kind of group {name!r}")
                 if kind not in KINDS:
-                    raise UserError(f"{_at(parts['kind'], source)}: kind {kind!r}: expected type or attribute")
-            labels = parts.get("labels")
-            if labels is None:
-                raise UserError(f"{_at(key, source)}: group {key.value!r} has no labels")
-        if _is_null(labels):
-            raise UserError(f"{_at(key, source)}: group {key.value!r} has no labels: list them, or delete the group")
-        if not isinstance(labels, yaml.SequenceNode):
+                    at = value.fields["kind"][1].line
+                    raise UserError(f"{source}:{at}: kind {kind!r}: expected type or attribute")
+            if "labels" not in value.fields:
+                raise UserError(f"{source}:{line}: group {name!r} has no labels")
+            labels = value.fields["labels"][1]
+        if labels.is_null:
+            raise UserError(f"{source}:{line}: group {name!r} has no labels: list them, or delete the group")
+        if labels.kind != "list":
             raise UserError(
-                f"{_at(labels, source)}: the labels of group {key.value!r} are no list: write one `- label` a line"
+                f"{source}:{labels.line}: the labels of group {name!r} are no list: write one `- label` a line"
             )
-        lines[number, -1] = key.start_mark.line + 1
+        lines[number, -1] = line
         texts = []
-        for position, node in enumerate(labels.value):
-            lines[number, position] = node.start_mark.line + 1
-            texts.append(_text(node, source, f"label {position + 1} of group {key.value!r}"))
-        groups.append(Group(_text(key, source, "a group's name"), tuple(texts), kind))
+        for position, node in enumerate(labels.items):
+            lines[number, position] = node.line
+            texts.append(cells.tidy(_text(node, source, f"label {position + 1} of group {name!r}")))
+        groups.append(Group(cells.tidy(name), tuple(texts), kind))
     return groups, lines
 
 
-def _pairs(node: Any, source: str, what: str) -> list[tuple[Any, Any]]:
-    if not isinstance(node, yaml.MappingNode):
-        raise UserError(f"{_at(node, source)}: {what}: expected `key: value` lines")
-    for key, _ in node.value:
-        if not isinstance(key, yaml.ScalarNode):
-            raise UserError(f"{_at(key, source)}: {what}: a key is no plain text")
-    return node.value
+def _fields(node: Node, source: str, what: str) -> dict[str, tuple[int, Node]]:
+    if node.kind != "mapping":
+        raise UserError(f"{source}:{node.line}: {what}: expected `key: value` lines")
+    return node.fields
 
 
-def _text(node: Any, source: str, what: str) -> str:
-    if _is_null(node):
-        raise UserError(f"{_at(node, source)}: {what} is empty")
-    if not isinstance(node, yaml.ScalarNode):
-        raise UserError(f"{_at(node, source)}: {what} is no plain text (put it in quotes if it holds ':' or '[')")
-    return node.value
-
-
-def _is_null(node: Any) -> bool:
-    return isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:null"
-
-
-def _at(node: Any, source: str) -> str:
-    return f"{source}:{node.start_mark.line + 1}"
+def _text(node: Node, source: str, what: str) -> str:
+    if node.is_empty:
+        raise UserError(f"{source}:{node.line}: {what} is empty")
+    if node.kind != "text":
+        raise UserError(f"{source}:{node.line}: {what} is no plain text (put it in quotes if it holds ':' or '[')")
+    return node.text
 
 
 def _check(groups: Sequence[Group], source: str, lines: Mapping[tuple[int, int], int]) -> None:
@@ -266,7 +234,6 @@ def _check(groups: Sequence[Group], source: str, lines: Mapping[tuple[int, int],
 
 
 def _check_text(text: Any, what: str, at: str) -> None:
-    if not isinstance(text, str) or not text.strip():
-        raise UserError(f"{at}: {what} is empty or no text ({text!r})")
-    if text != text.strip() or not text.isprintable() or "=" in text or "|" in text:
-        raise UserError(f"{at}: {what} {text!r}: '=', '|', control characters and spaces at the ends cannot be used")
+    problem = "is no text" if not isinstance(text, str) else cells.name_problem(text)
+    if problem:
+        raise UserError(f"{at}: {what} {text!r} {problem}")

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from multiweight.base import yaml_file
 from multiweight.base.errors import UserError
 from multiweight.datasets.sample_shop import shop as sample_shop
 from multiweight.datasets.sample_shop.shop import ShopSettings
@@ -115,25 +114,7 @@ def load(folder: str | Path) -> Study:
     """The study in ``folder``; UserError names the key, what was found and what is known."""
     folder = Path(folder)
     path = folder / FILE
-    try:
-        found = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}): a study is a folder that holds it") from None
-    except (yaml.YAMLError, ValueError) as error:
-        raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
-    return _Reader(path).study(found)
-
-
-class _Loader(yaml.SafeLoader):
-    """Refuses a key that stands twice, of which YAML would take the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        known: set[str] = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.value in known and key.value != "<<":
-                raise yaml.constructor.ConstructorError(None, None, f"key {key.value!r} stands twice", key.start_mark)
-            known.add(str(key.value))
-        return super().construct_mapping(node, deep)
+    return _Reader(path).study(yaml_file.plain(yaml_file.read(path, "the study")))
 
 
 class _Reader:

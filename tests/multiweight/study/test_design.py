@@ -60,7 +60,7 @@ def test_net_settings_make_a_method_of_their_own(tmp_path):
         ("lengths: {multi_weight: 16}", "lengths: {multi_weight: 1}", "multi_weight: 2 points do not divide 1"),
         ("batch_size: 4", "batch_size: 8.5", "net: batch_size: 8.5: expected a whole number"),
         ("batch_size: 4", "batch_size: 0", "batch_size = 0: expected a number above 0"),
-        ("width: 0.05", "width: .inf", "net: width: inf: expected a number"),
+        ("width: 0.05", "width: .inf", "net: width: '.inf': expected a number"),
         ("width: 0.05", "width: a", "net: width: 'a': expected a number"),
         ("batch_size: 4", "mirror: 'no'", "net: mirror: 'no': expected true or false"),
         ("batch_size: 4", "crop: 65", "crop 65 of images of 64"),
@@ -74,10 +74,10 @@ def test_net_settings_make_a_method_of_their_own(tmp_path):
         ("lengths: {multi_weight", "lengths: {multi_label", "key 'multi_label' is unknown"),
         ("name: one-rate", "name: core", "'core' stands twice"),
         ("name: one-rate", "name: ../x", "name '../x'"),
-        ("dataset: shop", "dataset: [", "not YAML"),
+        ("dataset: shop", "dataset: [", "not valid YAML"),
         ("question: Does it help?", "shops: {worng: [0, 1]}", "key 'worng' is unknown: expected products, seed, wrong"),
         ("question: Does it help?", "shops: {wrong: [0, 2]}", "wrong 2: expected a share from 0 to 1"),
-        ("question: Does it help?", "shops: {wrong: [0, no]}", "shops: wrong: False"),
+        ("question: Does it help?", "shops: {wrong: [0, no]}", "shops: wrong: 'no'"),
         ("question: Does it help?", "shops: {seed: [1, 2], wrong: [0, 1], tail: [0, 1]}", "expected two at most"),
         ("question: Does it help?", "shops: {tail: []}", "shops: tail: []: expected a number, or some in a list"),
         ("question: Does it help?", "shops: {}\n    subset: {large: A, small: B}", "expected one of them"),
@@ -117,5 +117,5 @@ def test_a_name_means_one_method(tmp_path):
 
 
 def test_a_missing_file(tmp_path):
-    with pytest.raises(UserError, match="study.yaml: cannot be read"):
+    with pytest.raises(UserError, match="study.yaml: the study cannot be read"):
         design.load(tmp_path / "nothing")
