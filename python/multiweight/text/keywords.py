@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import yaml
 
+from multiweight.base import yaml_file
 from multiweight.base.errors import UserError
+from multiweight.base.yaml_file import Node
+from multiweight.records import cells
 from multiweight.records.catalog import KINDS, Catalog
 from multiweight.records.records import Label
-from multiweight.text.words import words
+from multiweight.text.words import Segmenter, phrase
 
 HEAD = """\
 # Words and phrases of a text -> labels. Under groups: group -> label -> the words that mean it (synonyms side by side).
@@ -55,11 +58,12 @@ class Keywords:
         for group, labels in self.groups.items():
             for label, means in labels.items():
                 for word in means:
-                    self._meaning.setdefault(tuple(words(word)), []).append((group, label))
+                    self._meaning.setdefault(phrase(word), []).append((group, label))
         # A dropped phrase is met before what stands inside it: "polo assn" is no polo.
         for word in self.drop:
-            self._meaning.setdefault(tuple(words(word)), [])
+            self._meaning.setdefault(phrase(word), [])
         self._longest = max(map(len, self._meaning), default=0)
+        self._segmenter = Segmenter(word for found in self._meaning for word in found)
 
     @property
     def group_of(self) -> dict[tuple[str, ...], str]:
@@ -73,16 +77,20 @@ class Keywords:
 
     def labels(self, text: str) -> list[Label]:
         """The (group, label) pairs that ``text`` says, each once, in order; the longest phrase at a place counts."""
-        return list(dict.fromkeys(label for found, _ in self.matches(words(text)) for label in found))
+        return list(dict.fromkeys(label for found, _ in self.matches(self.words(text)) for label in found))
+
+    def words(self, text: str) -> list[str]:
+        """The words of ``text``, those that are decided cut out as such."""
+        return self._segmenter.words(text)
 
     def matches(self, tokens: list[str]) -> Iterable[tuple[list[Label], tuple[str, ...]]]:
         """(labels, phrase) of each place of ``tokens`` that means something, from left to right, none overlapping."""
         at = 0
         while at < len(tokens):
             for length in range(min(self._longest, len(tokens) - at), 0, -1):
-                phrase = tuple(tokens[at : at + length])
-                if phrase in self._meaning:
-                    yield self._meaning[phrase], phrase
+                found = tuple(tokens[at : at + length])
+                if found in self._meaning:
+                    yield self._meaning[found], found
                     at += length
                     break
             else:
@@ -101,29 +109,26 @@ class Keywords:
     @classmethod
     def load(cls, path: str | Path) -> Keywords:
         """Read a keywords file; every mistake in it is a UserError that names the file and where in it."""
-        try:
-            found = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-        except OSError as error:
-            raise UserError(f"{path}: the keywords cannot be read ({error.strerror})") from None
-        except UnicodeDecodeError as error:
-            raise UserError(f"{path}: not UTF-8 ({error.reason} at byte {error.start}): save it as UTF-8") from None
-        except yaml.MarkedYAMLError as error:
-            line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-            raise UserError(f"{path}{line}: not valid YAML ({error.problem})") from None
-        if found is None:
+        root = yaml_file.read(path, "the keywords")
+        if root is None or root.is_null:
             return cls()
-        _known(found, ("groups", "drop", "candidates"), f"{path}")
-        groups, kinds = _groups(found.get("groups") or {}, path)
-        drop = found.get("drop") or []
-        if not isinstance(drop, list):
-            raise UserError(f"{path}: drop: expected a list of words")
+        parts = _fields(root, ("groups", "drop", "candidates"), path, "the keywords")
+        groups, kinds = _groups(parts.get("groups"), path)
+        drop = _words(parts.get("drop"), path, "drop")
         candidates = []
-        for word, fields in (found.get("candidates") or {}).items():
-            _known(fields, ("count", "group", "examples"), f"{path}: candidate {word!r}")
-            examples = tuple(str(text) for text in fields.get("examples") or ())
-            candidates.append(
-                Candidate(str(word), int(fields.get("count", 0)), str(fields.get("group") or ""), examples)
-            )
+        for word, (line, fields) in _mapping(parts.get("candidates"), path, "candidates: expected word: {count: ...}"):
+            what = f"candidate {word!r}"
+            values = _fields(fields, ("count", "group", "examples"), path, what)
+            count, group = values.get("count"), values.get("group")
+            times = 0 if count is None or count.is_null else yaml_file.plain(count)
+            if isinstance(times, bool) or not isinstance(times, int) or times < 0:
+                at = line if count is None else count.line
+                raise UserError(f"{path}:{at}: {what}: count {count}: expected a number")
+            if group is not None and group.kind != "text":
+                raise UserError(f"{path}:{group.line}: {what}: group {group}: expected a name")
+            named = "" if group is None or group.is_null else group.text
+            examples = tuple(_words(values.get("examples"), path, f"{what}: examples"))
+            candidates.append(Candidate(word, times, named, examples))
         made = cls(groups, kinds, drop, candidates)
         made._check(path)
         return made
@@ -150,41 +155,63 @@ class Keywords:
     def _check(self, path: str | Path) -> None:
         if self.groups:
             self.catalog()
-        for phrase, meant in self._meaning.items():
-            if not phrase:
+        for found, meant in self._meaning.items():
+            if not found:
                 raise UserError(f"{path}: an empty word under {'='.join(meant[0]) if meant else 'drop'}")
             within = [group for group, _ in meant]
             if len(set(within)) != len(within):
                 named = " and ".join("=".join(label) for label in meant)
-                raise UserError(f"{path}: {' '.join(phrase)!r} means {named}: one label of a group, choose it")
+                raise UserError(f"{path}: {' '.join(found)!r} means {named}: one label of a group, choose it")
 
 
-def _known(found: Any, keys: tuple[str, ...], where: str) -> None:
-    if not isinstance(found, dict):
-        raise UserError(f"{where}: expected the keys {', '.join(keys)}")
-    for key in found:
+def _fields(node: Node, keys: tuple[str, ...], path: str | Path, what: str) -> dict[str, Node]:
+    if node.kind != "mapping":
+        raise UserError(f"{path}:{node.line}: {what}: expected the keys {', '.join(keys)}")
+    for key, (line, _) in node.fields.items():
         if key not in keys:
-            raise UserError(f"{where}: unknown key {key!r}: expected {', '.join(keys)}")
+            raise UserError(f"{path}:{line}: {what}: unknown key {key!r}: expected {', '.join(keys)}")
+    return {key: value for key, (_, value) in node.fields.items()}
 
 
-def _groups(found: Any, path: str | Path) -> tuple[dict[str, dict[str, list[str]]], dict[str, str]]:
+def _mapping(node: Node | None, path: str | Path, what: str) -> Iterable[tuple[str, tuple[int, Node]]]:
+    if node is None or node.is_null:
+        return ()
+    if node.kind != "mapping":
+        raise UserError(f"{path}:{node.line}: {what}, found {node}")
+    return node.fields.items()
+
+
+def _words(node: Node | None, path: str | Path, what: str) -> list[str]:
+    if node is None or node.is_null:
+        return []
+    if node.kind != "list":
+        raise UserError(f"{path}:{node.line}: {what}: expected a list of words, as [{node.text}]")
+    for item in node.items:
+        if item.kind != "text" or item.is_empty:
+            raise UserError(f"{path}:{item.line}: {what}: {item} in a list of words: expected words alone")
+    return [item.text for item in node.items]
+
+
+def _groups(node: Node | None, path: str | Path) -> tuple[dict[str, dict[str, list[str]]], dict[str, str]]:
     groups: dict[str, dict[str, list[str]]] = {}
     kinds: dict[str, str] = {}
-    if not isinstance(found, dict):
-        raise UserError(f"{path}: groups: expected group: labels")
-    for name, value in found.items():
-        if isinstance(value, dict) and set(value) <= {"kind", "labels"} and isinstance(value.get("labels"), dict):
-            kinds[str(name)] = str(value.get("kind", "attribute"))
-            if kinds[str(name)] not in KINDS:
-                raise UserError(f"{path}: group {name!r}: kind {value['kind']!r}: expected type or attribute")
-            value = value["labels"]
-        if not isinstance(value, dict):
-            raise UserError(f"{path}: group {name!r}: expected label: [words that mean it]")
-        labels = groups[str(name)] = {}
-        for label, means in value.items():
+    for written, (line, value) in _mapping(node, path, "groups: expected group: labels"):
+        name = cells.tidy(written)
+        if name in groups:
+            raise UserError(f"{path}:{line}: the group {name!r} stands twice, but for spaces: join them")
+        labels = value.fields.get("labels")
+        if labels is not None and set(value.fields) <= {"kind", "labels"} and labels[1].kind == "mapping":
+            kind = value.fields.get("kind", (0, None))[1]
+            kinds[name] = kind.text if kind is not None else "attribute"
+            if kinds[name] not in KINDS:
+                raise UserError(f"{path}:{line}: group {name!r}: kind {kind}: expected type or attribute")
+            value = labels[1]
+        if value.kind != "mapping":
+            raise UserError(f"{path}:{value.line}: group {name!r}: expected label: [words that mean it]")
+        found = groups[name] = {}
+        for label, (at, means) in value.fields.items():
+            if cells.tidy(label) in found:
+                raise UserError(f"{path}:{at}: the label {label!r} stands twice in {name!r}, but for spaces: join them")
             # A label alone means its own words.
-            means = [label] if means is None else means
-            if not isinstance(means, list):
-                raise UserError(f"{path}: label {name}={label}: expected a list of words, as [{means}]")
-            labels[str(label)] = [str(word) for word in means]
+            found[cells.tidy(label)] = [label] if means.is_null else _words(means, path, f"label {name}={label}")
     return groups, kinds

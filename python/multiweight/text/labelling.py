@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from itertools import combinations
 from typing import Any
 
+from multiweight.base.markup import markdown as escaped
 from multiweight.records.records import Label
 from multiweight.text.keywords import Keywords
-from multiweight.text.words import words
+from multiweight.text.words import phrase
 
 EXPECTED = 5.0  # texts in which two labels would stand together by chance, from which "never" is worth saying
 ALWAYS = 0.98
@@ -74,7 +75,7 @@ def ambiguous(keywords: Keywords) -> dict[str, list[str]]:
     for group, labels in keywords.groups.items():
         for label, means in labels.items():
             for word in means:
-                meant.setdefault(" ".join(words(word)), []).append(f"{group}={label}")
+                meant.setdefault(" ".join(phrase(word)), []).append(f"{group}={label}")
     return {word: labels for word, labels in meant.items() if len(labels) > 1}
 
 
@@ -89,8 +90,9 @@ def markdown(found: dict[str, Any]) -> str:
     ]
     lines += ["| group | texts | share | labels (texts) |", "|---|---|---|---|"]
     for group, count in found["groups"].items():
-        listed = ", ".join(f"{label} ({n})" for label, n in sorted(found["labels"][group].items(), key=lambda x: -x[1]))
-        lines.append(f"| {group} | {count:,} | {count / max(found['texts'], 1):.2%} | {listed} |")
+        labels = sorted(found["labels"][group].items(), key=lambda x: -x[1])
+        listed = ", ".join(f"{escaped(label)} ({n})" for label, n in labels)
+        lines.append(f"| {escaped(group)} | {count:,} | {count / max(found['texts'], 1):.2%} | {listed} |")
     sections = [
         ("Never together, though chance would bring them together", [f"{a} and {b}" for a, b in found["never"][:30]]),
         ("Always together: the first means the second", [f"{a} and {b}" for a, b in found["always"][:30]]),
@@ -101,5 +103,5 @@ def markdown(found: dict[str, Any]) -> str:
         ("Words of several groups", [f"{word}: {', '.join(labels)}" for word, labels in found["ambiguous"].items()]),
     ]
     for title, entries in sections:
-        lines += ["", f"## {title}", "", *([f"- {entry}" for entry in entries] or ["None."])]
+        lines += ["", f"## {title}", "", *([f"- {escaped(entry)}" for entry in entries] or ["None."])]
     return "\n".join(lines) + "\n"

@@ -7,11 +7,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-import yaml
-
+from multiweight.base import yaml_file
+from multiweight.base.errors import UserError
 from multiweight.base.paths import REPOSITORY
 from multiweight.text.keywords import Candidate, Keywords
-from multiweight.text.words import words
 
 SEEDS = REPOSITORY / "data" / "keywords" / "seeds.yaml"
 EXAMPLES = 3
@@ -33,13 +32,13 @@ def mine(
     texts = list(texts)
     seeded = _read_seeds(seeds)
     refused = {*stop, *seeded.pop("stop words", ())}
-    tokens = [words(text) for text in texts]
+    tokens = [known.words(text) for text in texts]
     single, pairs = _counts(tokens)
     counts: dict[Phrase, int] = {(word,): n for word, n in single.items()}
     counts.update(
         {pair: n for pair, n in pairs.items() if n >= min_count and _npmi(pair, n, single, len(texts)) >= TOGETHER}
     )
-    group_of = {tuple(words(word)): group for group, listed in seeded.items() for word in listed}
+    group_of = {tuple(known.words(word)): group for group, listed in seeded.items() for word in listed}
     group_of.update(known.group_of)
     decided = known.decided
     wanted = [
@@ -62,7 +61,15 @@ def mine(
 
 
 def _read_seeds(path: Path) -> dict[str, list[str]]:
-    return {str(group): list(map(str, listed)) for group, listed in yaml.safe_load(path.read_text("utf-8")).items()}
+    root = yaml_file.read(path, "the seed words")
+    if root is None or root.kind != "mapping":
+        raise UserError(f"{path}: expected group: [words that suggest it]")
+    found = {}
+    for group, (line, node) in root.fields.items():
+        if node.kind != "list" or any(item.kind != "text" for item in node.items):
+            raise UserError(f"{path}:{line}: {group}: {node}: expected a list of words")
+        found[group] = [item.text for item in node.items]
+    return found
 
 
 def _counts(tokens: Sequence[list[str]]) -> tuple[Counter[str], Counter[Phrase]]:

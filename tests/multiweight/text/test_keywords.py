@@ -137,3 +137,77 @@ def test_the_report_by_hand():
     assert found["ambiguous"] == {"blue": ["Colour=blue", "Tone=x"]}
     page = labelling.markdown(found)
     assert "45 of 50 texts (90.0%)" in page and "- Colour=red: alone in 80% of 25 texts" in page
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("groups:\n  A: {x: [a]}\n  B: {y: [b]}\n  A: {z: [c]}\n", r":4: the key 'A' stands twice \(first on line 2\)"),
+        ("groups:\n  A:\n    x: [a]\n    x: [b]\n", r":4: the key 'x' stands twice \(first on line 3\)"),
+        ("groups:\n  A: {x: [a]}\ngroups:\n  B: {y: [b]}\n", r":3: the key 'groups' stands twice \(first on line 1\)"),
+        ("groups:\n  A: {x: [a]}\n  A\u00a0: {y: [b]}\n", ":3: the group 'A' stands twice"),
+        ("groups:\n  A: {x: [[a]]}\n", ":2: label A=x: a list in a list of words"),
+        ("candidates:\n- silk\n- wool\n", ":2: candidates: expected word: {count: ...}, found a list"),
+        ("candidates:\n  silk:\n    count: many\n", ":3: candidate 'silk': count 'many': expected a number"),
+        ("candidates:\n  silk: 3\n", ":2: candidate 'silk': expected the keys"),
+        ("candidates: {silk: {examples: {a: b}}}\n", ":1: candidate 'silk': examples: expected a list"),
+        ("drop:\n- a\n- {b: c}\n", ":3: drop: a mapping in a list of words"),
+        ("- a\n", ":1: the keywords: expected the keys"),
+    ],
+)
+def test_mistakes_have_a_line(tmp_path, text, says):
+    with pytest.raises(UserError, match="keywords.yaml" + says):
+        load(tmp_path, text)
+
+
+def test_words_that_yaml_takes_for_values_stay_words(tmp_path):
+    text = "groups:\n  Hood: {no: [no, off], yes: [on, 036, null]}\n  036: {1.0: ,}\ndrop: [n, y, true]\n"
+    known = load(tmp_path, text)
+    assert known.groups == {"Hood": {"no": ["no", "off"], "yes": ["on", "036", "null"]}, "036": {"1.0": ["1.0"]}}
+    assert known.drop == ["n", "y", "true"]
+    known.save(tmp_path / "again.yaml")
+    again = Keywords.load(tmp_path / "again.yaml")
+    assert (again.groups, again.drop) == (known.groups, known.drop)
+
+
+def test_the_seeds_keep_their_stop_words():
+    seeds = mining._read_seeds(mining.SEEDS)
+    assert {"off", "on"} <= set(seeds["stop words"])
+    mined = mining.mine(["20 off on shirts now"] * 30, Keywords())
+    assert {"off", "on"}.isdisjoint(candidate.word for candidate in mined.candidates)
+
+
+CHINESE = """\
+groups:
+  Sleeve: {long: [长袖], short: [短袖]}
+  Collar: {hooded: [连帽], v: [v领], round: [圆领]}
+  Garment: {sweatshirt: [卫衣], coat: [大衣], t-shirt: [t恤], polo: [polo衫]}
+  Lining: {fleece: [加绒]}
+  Length: {long: [长款], middle: [中长款]}
+  Cut: {two piece: [两件 套装]}
+drop: [长袖善舞]
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [
+        ("加绒卫衣连帽长袖衫", {"Lining=fleece", "Garment=sweatshirt", "Collar=hooded", "Sleeve=long"}),
+        ("圆领短袖衫", {"Collar=round", "Sleeve=short"}),
+        ("中长款羽绒服女", {"Length=middle"}),
+        ("长款大衣", {"Length=long", "Garment=coat"}),
+        ("宽大衣服", set()),  # the coat is in two words
+        ("长袖善舞", set()),  # dropped, and longer
+        ("男士Ｖ领T恤衫", {"Collar=v", "Garment=t-shirt"}),
+        ("新款POLO衫长袖", {"Garment=polo", "Sleeve=long"}),
+        ("XLv领", {"Collar=v"} - {"Collar=v"}),  # within a word of letters it is none
+    ],
+)
+def test_decided_chinese_words_are_found_where_jieba_cuts_elsewhere(tmp_path, text, labels):
+    known = load(tmp_path, CHINESE)
+    assert {"=".join(pair) for pair in known.labels(text)} == labels
+
+
+def test_decided_words_of_one_file_do_not_touch_another(tmp_path):
+    load(tmp_path, CHINESE).labels("加绒卫衣连帽长袖衫")
+    assert words("加绒卫衣连帽长袖衫") == ["加绒卫衣", "连帽", "长袖衫"]
