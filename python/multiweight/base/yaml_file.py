@@ -183,8 +183,8 @@ class _Composer:
         if tag not in (None, "!") and tag.rpartition(":")[2] not in _TAGS:
             self.fail(line, f"the tag {tag!r} is not read: leave it out")
 
-    def _alias(self, anchor: str, line: int) -> Node:
-        if anchor not in self.anchors:
+    def _alias(self, anchor: str | None, line: int) -> Node:
+        if anchor is None or anchor not in self.anchors:
             self.fail(line, f"the alias *{anchor} has no anchor &{anchor} above it")
         made = self.anchors[anchor]
         if made is None:

@@ -12,12 +12,13 @@ import zipfile
 from collections import Counter
 from pathlib import Path
 
+from multiweight.base import csv_file
 from multiweight.base.errors import UserError
 from multiweight.base.paths import REPOSITORY
 from multiweight.datasets.loaded import Loaded
 from multiweight.records.bad_images import BadImage
 from multiweight.records.catalog import Catalog
-from multiweight.records.records import MEMBER, Label, Record, table
+from multiweight.records.records import MEMBER, Label, Record
 from multiweight.text.keywords import Keywords
 
 NAME = "fashion_product_images"
@@ -106,7 +107,7 @@ def _add_mined(
 
 
 def _rows(path: Path) -> tuple[list[dict[str, str]], list[BadImage]]:
-    lines = table(path)
+    lines = csv_file.rows(path)
     number, header = next(lines, (1, []))
     header = [name.strip() for name in header]
     missing = [name for name in ("id", "subCategory", "articleType", *COLUMNS) if name not in header]

@@ -11,11 +11,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+from multiweight.base import csv_file
 from multiweight.base.errors import UserError
 from multiweight.datasets.loaded import Loaded
 from multiweight.records.bad_images import BadImage
 from multiweight.records.catalog import Catalog
-from multiweight.records.records import Label, Record, table
+from multiweight.records.records import Label, Record
 
 NAME = "imaterialist"
 LABEL_MAP = "iMat_fashion_2018_label_map_228.csv"
@@ -71,7 +72,7 @@ def load(folder: Path, min_products: int = 2) -> Loaded:
 
 def _label_map(path: Path) -> tuple[dict[str, Label], list[tuple[str, list[str]]]]:
     """labelId -> (task, label), and the tasks with their labels, both in the order of the ids."""
-    rows = list(table(path))
+    rows = list(csv_file.rows(path))
     if not rows or [name.strip() for name in rows[0][1]] != HEADER:
         raise UserError(f"{path}:1: expected the columns {','.join(HEADER)}")
     found: list[tuple[int, int, str, str]] = []

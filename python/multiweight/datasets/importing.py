@@ -15,14 +15,12 @@ name it in ``SOURCES``.
 
 from __future__ import annotations
 
-import csv
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Callable
 
-from multiweight.base import done
+from multiweight.base import csv_file, done
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset
 from multiweight.base.progress import bar
@@ -119,9 +117,5 @@ def _write_partition(dataset: Dataset, partition: Mapping[str, str], kept: Itera
     if not partition:
         dataset.partition.unlink(missing_ok=True)
         return
-    partial = dataset.partition.with_suffix(".partial")
-    with partial.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("image", "part"))
-        writer.writerows((record.image, partition[record.image]) for record in kept)
-    os.replace(partial, dataset.partition)
+    rows = ((record.image, partition[record.image]) for record in kept)
+    csv_file.write(dataset.partition, ("image", "part"), rows)

@@ -14,11 +14,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from multiweight.base import csv_file
 from multiweight.base.errors import UserError
 from multiweight.datasets.loaded import Loaded
 from multiweight.records.bad_images import BadImage
 from multiweight.records.catalog import Catalog
-from multiweight.records.records import ALL, Label, Record, by_kind, image_problem, table
+from multiweight.records.records import ALL, Label, Record, by_kind, image_problem
 from multiweight.text.keywords import Keywords
 
 NAME = "shop"
@@ -117,7 +118,7 @@ def _table(path: Path) -> Iterator[tuple[int, Row]]:
 
 
 def _csv(path: Path) -> Iterator[tuple[int, Row]]:
-    lines = table(path)
+    lines = csv_file.rows(path)
     number, header = next(lines, (1, []))
     header = [name.strip() for name in header]
     if len(set(header)) != len(header) or not all(header):

@@ -12,6 +12,7 @@ from typing import Any, Callable
 
 import numpy as np
 
+from multiweight.base import markup
 from multiweight.base.errors import UserError
 from multiweight.gamma.schemes import SCHEMES, Groups
 
@@ -166,7 +167,7 @@ def read_gamma(path: str | Path) -> dict[str, float]:
             raise UserError(
                 f"{path}:{number}: {len(row)} fields: expected group,gamma (quote a name that holds a comma)"
             )
-        name, text = row[0].strip(), row[1].strip()
+        name, text = markup.from_cell(row[0].strip()), row[1].strip()
         if name in values:
             raise UserError(f"{path}:{number}: group {name!r} stands twice")
         try:
@@ -188,7 +189,7 @@ def write_gamma(path: str | Path, gamma: Gamma) -> None:
         file.write(f"# rescale: {'yes' if gamma.rescale else 'no'}\n# source: {gamma.source}\n")
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["group", "gamma"])
-        writer.writerows([name, repr(float(value))] for name, value in gamma.values.items())
+        writer.writerows([markup.cell(name), repr(float(value))] for name, value in gamma.values.items())
 
 
 def function(target: str) -> Callable[..., Any]:

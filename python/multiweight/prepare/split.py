@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Callable
 
 import numpy as np
 
-from multiweight.base import done
+from multiweight.base import csv_file, done, markup
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset
 from multiweight.base.progress import quiet
@@ -234,10 +233,10 @@ def _near(dataset: Dataset, items: Sequence[Record], progress: Callable[..., Any
 
 def _given(dataset: Dataset, items: Sequence[Record]) -> tuple[list[Record], list[Record]]:
     part_of = {}
-    for line, row in list(records.table(dataset.partition))[1:]:
+    for line, row in list(csv_file.rows(dataset.partition))[1:]:
         if len(row) != 2 or row[1] not in PARTS:
             raise UserError(f"{dataset.partition}:{line}: expected an image and train or test")
-        part_of[row[0]] = row[1]
+        part_of[markup.from_cell(row[0])] = row[1]
     missing = next((item.image for item in items if item.image not in part_of), None)
     if missing is not None:
         raise UserError(f"{dataset.partition}: no part for image {missing!r}: import the dataset again")
@@ -252,8 +251,5 @@ def _report(dataset: Dataset, items: Sequence[Record], close: np.ndarray, test: 
     tested = {item.image for item in test}
     torn = [(items[int(a)].image, items[int(b)].image) for a, b in close]
     torn = sorted((b, a) if a in tested else (a, b) for a, b in torn if (a in tested) != (b in tested))
-    with (dataset.data / "near_duplicates.csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(PARTS)
-        writer.writerows(torn)
+    csv_file.write(dataset.data / "near_duplicates.csv", PARTS, torn)
     return {"pairs": len(close), "pairs_across": len(torn), "test_images": len({b for _, b in torn})}

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from multiweight.base import fonts, markup
 from multiweight.records.catalog import Catalog
 from multiweight.records.records import Record
 
@@ -76,7 +77,7 @@ def markdown(name: str, parts: dict[str, dict[str, Any]], figure: str = "") -> s
     for group in order:
         counts = " | ".join(f"{found['group_images'][group]:,}" for found in parts.values())
         size = len(first["label_images"][group])
-        lines.append(f"| {group} | {size} | {counts} | {first['proportions'][group]:.4f} |")
+        lines.append(f"| {markup.markdown(group)} | {size} | {counts} | {first['proportions'][group]:.4f} |")
     if figure:
         lines += ["", f"![Images of each group and of each label]({figure})"]
     return "\n".join(lines) + "\n"
@@ -89,12 +90,12 @@ def chart(found: dict[str, Any], path: Path, name: str) -> None:
     left, right = figure.subplots(1, 2, gridspec_kw={"width_ratios": [2, 1.4]})
     groups = sorted(found["group_images"].items(), key=lambda entry: -entry[1])
     left.bar(range(len(groups)), [max(n, 0.5) for _, n in groups], color="#4477aa")
-    left.set_xticks(range(len(groups)), [group for group, _ in groups], rotation=90, fontsize=7)
-    left.set(yscale="log", ylabel="images", title=f"{name}: groups")
+    left.set_xticks(range(len(groups)), [markup.figure(group) for group, _ in groups], rotation=90, fontsize=7)
+    left.set(yscale="log", ylabel="images", title=markup.figure(f"{name}: groups"))
     labels = sorted((n for found_ in found["label_images"].values() for n in found_.values()), reverse=True)
     right.plot(range(1, len(labels) + 1), [max(n, 0.5) for n in labels], color="#aa3377")
     right.set(xscale="log", yscale="log", xlabel="label, by rank", ylabel="images", title=f"{len(labels)} labels")
     for axes in (left, right):
         axes.grid(alpha=0.3)
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
+    fonts.write(figure, path, dpi=110)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from multiweight.base import fonts, markup
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Run
 from multiweight.features import feature_net, transform
@@ -86,18 +87,18 @@ def draw(photo: Path, labels: Sequence[Label], output: Path) -> None:
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, max(4, 0.28 * len(labels) + 0.6)), width_ratios=[1, 1])
     left.imshow(pixels[:, :, ::-1])
     left.axis("off")
-    names = [f"{one.group}: {one.label}" for one in labels]
+    names = [markup.figure(f"{one.group}: {one.label}") for one in labels]
     places = np.arange(len(labels))
     right.barh(places, [one.probability for one in labels], color="#0072B2")
     right.set_yticks(places)
-    right.set_yticklabels(names, fontsize=9, parse_math=False)
+    right.set_yticklabels(names, fontsize=9)
     right.invert_yaxis()
     right.set_xlim(0, 1)
     right.set_xlabel("probability")
     for side in ("top", "right"):
         right.spines[side].set_visible(False)
     try:
-        figure.savefig(str(output), dpi=120, bbox_inches="tight")
+        fonts.write(figure, output, dpi=120, bbox_inches="tight")
     except (OSError, ValueError) as error:
         raise UserError(f"{output}: cannot be written ({error})") from None
     finally:

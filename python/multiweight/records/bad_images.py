@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from multiweight.base import csv_file, markup
 from multiweight.base.errors import UserError
-from multiweight.records.records import table
 
 HEADER = ("image", "product", "step", "reason")
 DEFAULT_MAX_BAD = 0.01
@@ -32,7 +30,7 @@ def read(path: Path) -> list[BadImage]:
     """The list as written; empty where the file does not exist."""
     if not path.exists():
         return []
-    rows = [row for _, row in table(path)]
+    rows = [[markup.from_cell(one) for one in row] for _, row in csv_file.rows(path)]
     if not rows or tuple(rows[0]) != HEADER or any(len(row) != len(HEADER) for row in rows):
         raise UserError(f"{path}: expected the columns {','.join(HEADER)}: delete it and import again")
     return [BadImage(*row) for row in rows[1:]]
@@ -40,12 +38,7 @@ def read(path: Path) -> list[BadImage]:
 
 def write(path: Path, bad: Sequence[BadImage]) -> None:
     """Write the list, also when it is empty, so that a reader sees that it was kept."""
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(HEADER)
-        writer.writerows(bad)
-    os.replace(partial, path)
+    csv_file.write(path, HEADER, bad)
 
 
 def check_share(bad: Sequence[BadImage], total: int, max_bad: float, path: Path) -> None:

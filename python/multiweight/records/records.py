@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -11,7 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from multiweight.base import csv_file, markup
 from multiweight.base.errors import UserError
+from multiweight.records import cells
 from multiweight.records.catalog import Catalog
 
 HEADER = ("image", "product", "labels")
@@ -64,41 +64,6 @@ class Record(NamedTuple):
         return vector
 
 
-def table(path: str | Path) -> Iterator[tuple[int, list[str]]]:
-    """The rows of a CSV file with the number of the line each begins on (1 = first), empty lines left out.
-
-    UTF-8 with or without a byte order mark, any line ends. Raises UserError, naming the line, for a file that cannot
-    be read, is not UTF-8, or has broken quotes.
-    """
-    source = str(path)
-
-    def lines() -> Iterator[str]:
-        with open(path, "rb") as file:
-            for number, line in enumerate(file, 1):
-                try:
-                    text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-                except UnicodeDecodeError as error:
-                    where = f"{error.reason} at byte {error.start} of the line"
-                    raise UserError(f"{source}:{number}: not UTF-8 ({where}): save it as UTF-8") from None
-                if "\0" in text:
-                    raise UserError(f"{source}:{number}: a NUL byte: expected a text file in UTF-8")
-                yield text
-
-    reader = csv.reader(lines(), strict=True)
-    start = 1
-    try:
-        for row in reader:
-            if row:
-                yield start, row
-            start = reader.line_num + 1
-    except csv.Error as error:
-        raise UserError(
-            f"{source}:{start}: broken CSV ({error}): check the quotes of the row that begins here"
-        ) from None
-    except OSError as error:
-        raise UserError(f"{source}: cannot be read ({error.strerror})") from None
-
-
 def read(path: str | Path, catalog: Catalog | None = None) -> list[Record]:
     """Read ``records.csv``, ``train.csv`` or ``test.csv``; every mistake is a UserError that names the file and line.
 
@@ -142,7 +107,7 @@ def by_kind(statements: Iterable[Statement]) -> Sequence[tuple[Label, ...]]:
 def checked_rows(path: str | Path, header: Sequence[str]) -> Iterator[tuple[int, tuple[str, str, str, str]]]:
     """(line, (key, image, product, labels)) of a record file, all but the labels checked; UserError names the line."""
     source = str(path)
-    rows = table(path)
+    rows = csv_file.rows(path)
     number, first = next(rows, (1, []))
     if tuple(first) != tuple(header):
         raise UserError(f"{source}:{number}: header {','.join(first)!r}: expected {','.join(header)}")
@@ -152,7 +117,7 @@ def checked_rows(path: str | Path, header: Sequence[str]) -> Iterator[tuple[int,
             expected = f"{len(header)} ({','.join(header)})"
             raise UserError(f"{at}: {len(row)} fields: expected {expected}; quote a field that holds a comma")
         key = row[0] if len(header) == 4 else ""
-        image, product, text = row[-3:]
+        image, product, text = map(markup.from_cell, row[-3:])
         problem = image_problem(image)
         if problem:
             raise UserError(f"{at}: image {image!r} {problem}")
@@ -193,7 +158,7 @@ class Statements:
         return codes
 
     def _statement(self, item: str, at: str) -> Statement:
-        group, equals, label = item.partition("=")
+        group, equals, label = cells.tidy(item).partition("=")
         kind = {"!": "no", "?": "unknown"}.get(group[-1:], "yes")
         group = group if kind == "yes" else group[:-1]
         if not equals or not group or not label or "=" in label or (label == ALL and kind == "yes"):
@@ -211,7 +176,8 @@ class Statements:
 
 def image_problem(reference: str) -> str:
     """What is wrong with an image reference of a table, or an empty string: it must stay below the data directory."""
-    if not reference or reference != reference.strip():
+    # Spaces of other kinds stay: macOS writes U+202F into the names of screenshots.
+    if not reference or reference != reference.strip(" \t\r\n"):
         return "is empty or has spaces at its ends"
     parts = reference.split(MEMBER)
     if len(parts) > 2:
@@ -223,20 +189,20 @@ def image_problem(reference: str) -> str:
             return "is an absolute path: expected one relative to the data directory"
         if ".." in re.split(r"[/\\]", part):
             return "leads out of the data directory with '..'"
-        if not part.isprintable():
-            return "holds control characters"
+        if cells.control(part):
+            return cells.control(part)
     return ""
 
 
 def write(path: str | Path, records: Iterable[Record]) -> None:
     """Write ``records.csv``; the file appears whole or not at all. UserError for a name that the format cannot hold."""
-    _write(path, HEADER, ((record.image, record.product, stated(record)) for record in records))
+    csv_file.write(path, HEADER, ((record.image, record.product, stated(record)) for record in records))
 
 
 def write_packed(path: str | Path, records: Iterable[tuple[str, Record]]) -> None:
     """Write ``train_packed.csv`` or ``test_packed.csv``: records with their LMDB keys, in order of the keys."""
     rows = ((key, record.image, record.product, stated(record)) for key, record in records)
-    _write(path, PACKED_HEADER, rows)
+    csv_file.write(path, PACKED_HEADER, rows)
 
 
 def stated(record: Record) -> str:
@@ -248,12 +214,3 @@ def stated(record: Record) -> str:
                 raise UserError(f"label {label!r} of group {group!r}: names must not be empty nor hold '=' or '|'")
             items.append(f"{group}{sign}{label}")
     return "|".join(items)
-
-
-def _write(path: str | Path, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    partial = Path(f"{path}.partial")
-    with partial.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
-    os.replace(partial, path)

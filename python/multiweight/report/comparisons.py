@@ -10,10 +10,11 @@ import h5py
 import numpy as np
 
 from multiweight.base.errors import UserError
+from multiweight.base.markup import markdown as escape
 from multiweight.base.paths import Dataset
 from multiweight.evaluate import intervals
 from multiweight.report.results import Result
-from multiweight.report.tables import Table, escape
+from multiweight.report.tables import Table
 
 SURE = 0.05
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib import ticker
 
+from multiweight.base import markup
 from multiweight.report import results
 from multiweight.report.plot_style import MARKERS, colours, finish, plt, save
 from multiweight.report.results import Result
@@ -42,7 +43,7 @@ def histogram(path: Path, found: Sequence[Result]) -> bool:
             axes.hlines(heights, places - 0.45, places + 0.45, color=colour, linewidth=1.8, label=label, zorder=3)
     proportions = [found[0].evaluation["groups"][group]["proportion"] for group in groups]
     axes.set_xticks(places)
-    labels = [f"{group}\n{_short(r)}" for group, r in zip(groups, proportions)]
+    labels = [f"{markup.figure(group)}\n{_short(r)}" for group, r in zip(groups, proportions)]
     axes.set_xticklabels(labels, rotation=45, ha="right", rotation_mode="anchor", fontsize=8)
     axes.set_xlim(-0.6, len(groups) - 0.4)
     axes.set_ylim(0, 100)
@@ -80,7 +81,8 @@ def change(path: Path, found: Sequence[Result]) -> bool:
         changes = [c for r in trained[1:] if math.isfinite(c := _percents(r, groups)[n] - base[n])]
         if x > 0 and changes:
             y = max(changes)
-            axes.annotate(group, (x, y), xytext=(3, 4), textcoords="offset points", fontsize=7, color="#444444")
+            name = markup.figure(group)
+            axes.annotate(name, (x, y), xytext=(3, 4), textcoords="offset points", fontsize=7, color="#444444")
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
     axes.set_xlabel("proportion of the group in the training images")

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from multiweight.base import done
+from multiweight.base.markup import markdown as escape
 from multiweight.base.paths import Dataset
 from multiweight.paper import eclothing
 from multiweight.paper.methods import METHODS
 from multiweight.records.catalog import Catalog
 from multiweight.report import results, tables
 from multiweight.report.results import Result, percent
-from multiweight.report.tables import DASH, Table, escape
+from multiweight.report.tables import DASH, Table
 
 
 @dataclass(frozen=True)

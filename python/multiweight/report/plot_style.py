@@ -8,6 +8,7 @@ from typing import Any
 
 import matplotlib
 
+from multiweight.base import fonts
 from multiweight.paper.methods import METHODS, RANDOM, UNTRAINED
 
 matplotlib.use("Agg")
@@ -36,8 +37,9 @@ def finish(axes: Any) -> None:
 
 def save(figure: Any, path: Path, svg: bool = True) -> None:
     """Write the PNG ``path``, and an SVG beside it, without date or version."""
-    figure.savefig(str(path), dpi=_DPI, bbox_inches="tight", metadata={"Software": None})
+    fonts.write(figure, path, dpi=_DPI, bbox_inches="tight", metadata={"Software": None})
     if svg:
         with plt.rc_context({"svg.hashsalt": "multiweight"}):
-            figure.savefig(str(path.with_suffix(".svg")), bbox_inches="tight", metadata={"Date": None, "Creator": None})
+            metadata = {"Date": None, "Creator": None}
+            fonts.write(figure, path.with_suffix(".svg"), bbox_inches="tight", metadata=metadata)
     plt.close(figure)

@@ -10,6 +10,7 @@ from typing import Any
 
 import jinja2
 
+from multiweight.base import markup
 from multiweight.base.paths import Dataset
 from multiweight.paper.methods import COMPARED, title
 from multiweight.report import comparisons, figures, gallery, page, paper_tables, results, table_formats, tables
@@ -211,5 +212,5 @@ def _template() -> jinja2.Template:
         keep_trailing_newline=True,
         autoescape=False,  # Markdown; text from tables goes through escape_md
     )
-    environment.filters["escape_md"] = lambda value: tables.escape(str(value))
+    environment.filters["escape_md"] = lambda value: markup.markdown(str(value))
     return environment.get_template("report.md.j2")

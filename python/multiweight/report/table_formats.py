@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import re
 from pathlib import Path
 
+from multiweight.base import csv_file, markup
 from multiweight.report.tables import DASH, Table
-
-_LATEX = {
-    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-    "|": r"\textbar{}", "−": "$-$", DASH: "--",
-}  # fmt: skip
 
 
 def plain(cell: str) -> tuple[str, bool]:
@@ -21,7 +14,7 @@ def plain(cell: str) -> tuple[str, bool]:
     text = cell[2:-2] if bold else cell
     if len(text) > 2 and text.startswith("`") and text.endswith("`"):
         text = text[1:-1]
-    return re.sub(r"\\([\\`*_<|])", r"\1", text), bold
+    return markup.from_markdown(text), bold
 
 
 def markdown(table: Table) -> str:
@@ -36,11 +29,11 @@ def latex(table: Table, caption: str) -> str:
     def row(cells: list[str]) -> str:
         shown = []
         for text, bold in map(plain, cells):
-            escaped = "".join(_LATEX.get(mark, mark) for mark in text)
+            escaped = markup.latex(text)
             shown.append(rf"\textbf{{{escaped}}}" if bold else escaped)
         return "  " + " & ".join(shown) + r" \\"
 
-    head = "".join(_LATEX.get(mark, mark) for mark in caption)
+    head = markup.latex(caption)
     lines = [r"% needs \usepackage{booktabs}", r"\begin{table}", r"  \centering", rf"  \caption{{{head}}}"]
     lines += [rf"  \begin{{tabular}}{{{columns}}}", r"  \toprule", row(table.header), r"  \midrule"]
     lines += [row(one) for one in table.rows] + [r"  \bottomrule", r"  \end{tabular}", r"\end{table}"]
@@ -52,8 +45,6 @@ def write(folder: Path, name: str, table: Table, caption: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.md").write_text(f"{caption}\n\n{markdown(table)}", encoding="utf-8")
     (folder / f"{name}.tex").write_text(latex(table, caption), encoding="utf-8")
-    with open(folder / f"{name}.csv", "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        for row in [table.header, *table.rows]:
-            texts = [plain(cell)[0] for cell in row]
-            writer.writerow(["" if text == DASH else text for text in texts])
+    rows = ([plain(cell)[0] for cell in row] for row in [table.header, *table.rows])
+    header, *body = [["" if text == DASH else text for text in row] for row in rows]
+    csv_file.write(folder / f"{name}.csv", [markup.cell(text) for text in header], body)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from multiweight.base import csv_file
+from multiweight.base.markup import markdown as escape
 from multiweight.paper import eclothing
 from multiweight.paper.methods import METHODS
 from multiweight.report import results
@@ -70,7 +71,7 @@ def by_group(found: Sequence[Result]) -> Table:
     if 1 < len(base) < len(trained):
         counts = results.best_counts(base)
         names = ", ".join(r.name for r in base)
-        rows.append([f"Best of {names} in", "", ""] + [str(counts.get(r.variant, "")) for r in found])
+        rows.append([escape(f"Best of {names} in"), "", ""] + [str(counts.get(r.variant, "")) for r in found])
     return Table(["Group", "Proportion", "Queries"] + [escape(r.name) for r in found], rows)
 
 
@@ -183,29 +184,22 @@ def write_csv(path: Path, found: Sequence[Result]) -> None:
     def figure(value: float | None) -> str:
         return "" if value is None else f"{100 * value:.4f}"
 
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        header = ["group", "proportion", "queries", *names, "current_best", "best_method"]
-        writer.writerow([*header, "paper_proportion", *(f"paper_{name}" for name in METHODS)])
-        bests = []
-        for group in results.groups(found):
-            values, top = found[0].evaluation["groups"][group], results.best(trained, group)
-            row = paper.get(group.casefold())
-            bests.append(results.best(base, group))
-            writer.writerow(
-                [group, f"{values['proportion']:.6f}", values["queries"], *(figure(r.map(group)) for r in found)]
-                + [figure(bests[-1]), " ".join(r.variant for r in trained if results.is_best(r.map(group), top))]
-                + ([f"{row.proportion:.4f}", *(f"{row.map[m]:.2f}" for m in METHODS)] if row else [""] * 5)
-            )
-        writer.writerow(["mean", "", "", *(figure(r.mean) for r in found), figure(_mean(bests)), ""] + [""] * 5)
-        writer.writerow(["best in", "", "", *(counts.get(name, "") for name in names), "", ""] + [""] * 5)
-
-
-def escape(text: str) -> str:
-    """Text as Markdown shows it literally."""
-    for mark in "\\`*_<|":
-        text = text.replace(mark, "\\" + mark)
-    return text
+    header = ["group", "proportion", "queries", *names, "current_best", "best_method"]
+    header += ["paper_proportion", *(f"paper_{name}" for name in METHODS)]
+    rows: list[list[Any]] = []
+    bests = []
+    for group in results.groups(found):
+        values, top = found[0].evaluation["groups"][group], results.best(trained, group)
+        row = paper.get(group.casefold())
+        bests.append(results.best(base, group))
+        rows.append(
+            [group, f"{values['proportion']:.6f}", values["queries"], *(figure(r.map(group)) for r in found)]
+            + [figure(bests[-1]), " ".join(r.variant for r in trained if results.is_best(r.map(group), top))]
+            + ([f"{row.proportion:.4f}", *(f"{row.map[m]:.2f}" for m in METHODS)] if row else [""] * 5)
+        )
+    rows.append(["mean", "", "", *(figure(r.mean) for r in found), figure(_mean(bests)), ""] + [""] * 5)
+    rows.append(["best in", "", "", *(counts.get(name, "") for name in names), "", ""] + [""] * 5)
+    csv_file.write(path, header, rows)
 
 
 def duration(seconds: float | None) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib import ticker
 
+from multiweight.base import markup
 from multiweight.paper.methods import UNTRAINED, title
 from multiweight.report.plot_style import MARKERS, colours, finish, plt, save
 from multiweight.study import findings
@@ -31,7 +32,7 @@ def bars(path: Path, found: Findings) -> None:
     colour, label = MARKERS[UNTRAINED]
     values = 100 * np.array([found.untrained_map(group) for group in groups])
     axes.hlines(values, places - 0.45, places + 0.45, color=colour, linewidth=1.8, label=label, zorder=3)
-    shown = [f"{group}\n{found.proportions[group]:.2g}" for group in groups]
+    shown = [f"{markup.figure(group)}\n{found.proportions[group]:.2g}" for group in groups]
     axes.set_xticks(places, shown, rotation=45, ha="right", rotation_mode="anchor", fontsize=8)
     axes.set_xlim(-0.6, len(groups) - 0.4)
     axes.set_ylim(0, 100)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from multiweight.base import markup
 from multiweight.base.errors import UserError
 from multiweight.datasets.sample_shop import shop as sample_shop
 from multiweight.paper.methods import title
@@ -209,7 +210,8 @@ def _by_group(found: Findings, lines: Sequence[Line]) -> Table:
             text = f"{100 * one.value:.2f}{half}" if one.value == one.value else DASH
             cells.append(f"**{text}**" if one.value == best else text)
         queries = lines[0].runs[0]["points"][-1]["queries"][group]
-        rows.append([group, f"{found.proportions[group]:.4f}", f"{queries:,}", *cells, _percent(found, group)])
+        name = markup.markdown(group)
+        rows.append([name, f"{found.proportions[group]:.4f}", f"{queries:,}", *cells, _percent(found, group)])
     header = ["group", "proportion", "queries", *(title(line.method.name) for line in lines), "untrained"]
     return Table(header, rows)
 

@@ -34,3 +34,17 @@ def test_the_papers_table_is_reproduced_by_the_formula():
 def test_chart(tmp_path):
     statistics.chart(statistics.count(ITEMS, CATALOG), tmp_path / "new" / "tail.png", "shop")
     assert (tmp_path / "new" / "tail.png").read_bytes()[:4] == b"\x89PNG"
+
+
+NAMES = ("Price level ($$)", "$x_1$", "a_b <b>&", "@SUM(1)")
+
+
+def test_names_are_no_markup(tmp_path):
+    """Dollar signs are drawn, not set as formulas; nothing in the page is HTML or Markdown."""
+    catalog = Catalog.from_dict({name: ["x $y$", "z"] for name in NAMES})
+    items = [Record(f"{n}.jpg", str(n), ((name, "z"),)) for n, name in enumerate(NAMES)]
+    found = statistics.count(items, catalog)
+    statistics.chart(found, tmp_path / "a.png", "shop $a$")
+    statistics.chart(found, tmp_path / "a.svg", "shop $a$")
+    page = statistics.markdown("shop", {"all": found})
+    assert r"a\_b \<b>\&" in page and r"Price level (\$\$)" in page
