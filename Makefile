@@ -118,7 +118,7 @@ ONE_GPU = $(patsubst all,0,$(firstword $(subst $(comma), ,$(GPU))))
 
 .PHONY: setup demo reproduce shop keywords records clean-records statistics split lmdb sheet subset prototxt train \
         train-multilabel train-multitask train-multiweight train-multiweight-third features evaluate report annotate \
-        search study study-report test lint proto clean committed-prototxt docker-cpu docker-gpu docker-run \
+        search serve study study-report test lint proto clean committed-prototxt docker-cpu docker-gpu docker-run \
         docker-train-multiweight docker-check original-root original-run test-parity parity-table bench bench-retrieval
 .DELETE_ON_ERROR:
 
@@ -128,7 +128,7 @@ setup: $(VENV)/.ready
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PY) -c "" 2>/dev/null || { rm -rf $(VENV); echo "making $(VENV) (some minutes)"; $(PYTHON) -m venv $(VENV); } || \
 	  { echo "error: no virtual environment: on Debian and Ubuntu, apt-get install python3-venv" >&2; exit 2; }
-	$(VENV)/bin/python -m pip install -q -c constraints.txt -e ".[torch,report,search,dev]"
+	$(VENV)/bin/python -m pip install -q -c constraints.txt -e ".[torch,report,search,serve,dev]"
 	@touch $@
 
 demo: $(READY)
@@ -217,6 +217,11 @@ report: $(READY)
 annotate search: $(READY)
 	$(if $(PHOTO),,$(error make $@ needs PHOTO=FILE, and VARIANT=the run to use))
 	$(PY) tools/$@.py $(RUN) $(if $(VARIANT),--variant $(VARIANT)) $(PHOTO)
+
+# The page of the dataset's runs, on this machine alone: http://127.0.0.1:8000/
+PORT ?= 8000
+serve: $(READY)
+	$(PY) tools/serve.py $(RUN) --port $(PORT) $(if $(GPU),--gpu $(ONE_GPU))
 
 # Ratios against what a user would run instead, and the paper's size: 20 minutes on 2 free cores.
 bench-retrieval: $(READY)

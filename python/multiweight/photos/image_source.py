@@ -65,6 +65,14 @@ class LmdbImages:
         with self._env.begin() as transaction:
             return [bytes(key).decode() for key in transaction.cursor().iternext(values=False)]
 
+    def pixels(self, key: str) -> np.ndarray:
+        """(3, height, width) of the image under ``key``; UserError where there is none."""
+        with self._env.begin() as transaction:
+            value = transaction.get(key.encode())
+        if value is None:
+            raise UserError(f"{self.path}: no image under the key {key!r}: pack the images again")
+        return self._pixels(f"{self.path}: key {key}", value)
+
     def images(self, start: int = 0) -> Iterator[tuple[str, np.ndarray]]:
         """(place for messages, pixels (3, height, width)) from the image number ``start`` on."""
         keys = self.keys()[start : start + 1]

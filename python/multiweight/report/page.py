@@ -13,6 +13,8 @@ from markupsafe import Markup
 from multiweight.report.table_formats import plain
 
 _FOLDER = Path(__file__).parent / "templates"
+#: The style sheet of every page of the project.
+STYLE = _FOLDER / "report.css"
 
 
 def render(facts: dict[str, Any], figures: list[tuple[Path, str]]) -> str:
@@ -25,7 +27,7 @@ def render(facts: dict[str, Any], figures: list[tuple[Path, str]]) -> str:
     gallery = json.dumps(facts["gallery"], ensure_ascii=False)
     return environment.get_template("report.html.j2").render(
         **facts,
-        css=Markup((_FOLDER / "report.css").read_text(encoding="utf-8")),
+        css=Markup(STYLE.read_text(encoding="utf-8")),
         script=Markup((_FOLDER / "report.js").read_text(encoding="utf-8")),
         figures=[{"src": _address(path), "caption": caption} for path, caption in figures],
         # Inside a script element only "<" could end it.

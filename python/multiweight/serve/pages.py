@@ -1,0 +1,86 @@
+"""The pages as HTML, and the files that they load."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.routing import Route
+
+from multiweight.base.errors import UserError
+from multiweight.paper.methods import title
+from multiweight.report import page as report_page
+from multiweight.serve import nets
+from multiweight.serve.site import Site
+
+_HERE = Path(__file__).parent
+_STATIC = {path.name: path for path in sorted((_HERE / "static").iterdir())}
+_STATIC["report.css"] = report_page.STYLE
+_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+_MENU = (("/", "Photo"), ("/shop", "Shop"), ("/runs", "Runs"), ("/results", "Results"))
+_ENVIRONMENT = jinja2.Environment(
+    loader=jinja2.FileSystemLoader([str(_HERE / "templates"), str(report_page.STYLE.parent)]),
+    undefined=jinja2.StrictUndefined,
+    autoescape=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def routes(site: Site) -> list[Route]:
+    """The pages' addresses."""
+    made = Pages(site)
+    return [
+        Route("/", made.photo),
+        Route("/shop", made.shop),
+        Route("/runs", made.runs),
+        Route("/static/{name}", static),
+    ]
+
+
+class Pages:
+    """What a person opens."""
+
+    def __init__(self, site: Site):
+        self._site = site
+
+    async def photo(self, _: Request) -> Response:
+        return await run_in_threadpool(lambda: self._render("photo.html.j2", "/", methods=self._methods()))
+
+    async def shop(self, _: Request) -> Response:
+        def made() -> Response:
+            catalog = self._site.shop().catalog
+            return self._render("shop.html.j2", "/shop", methods=self._methods(), groups=catalog.groups)
+
+        return await run_in_threadpool(made)
+
+    async def runs(self, _: Request) -> Response:
+        return self._render("runs.html.j2", "/runs")
+
+    def _methods(self) -> list[dict[str, str]]:
+        return [{"id": one, "name": title(one)} for one in nets.trained(self._site.dataset)]
+
+    def _render(self, template: str, here: str, **facts: Any) -> Response:
+        return HTMLResponse(render(template, here=here, dataset=self._site.dataset.name, **facts))
+
+
+async def static(request: Request) -> Response:
+    """A script or style sheet; UserError where there is none of that name."""
+    path = _STATIC.get(request.path_params["name"])
+    if path is None:
+        raise UserError(f"{request.path_params['name']}: no such file of the page")
+    return FileResponse(path, media_type=_TYPES[path.suffix], headers={"Cache-Control": "no-cache"})
+
+
+def error(status: int, message: str) -> Response:
+    """A page with one message."""
+    return HTMLResponse(render("error.html.j2", here="", dataset="", message=message), status_code=status)
+
+
+def render(template: str, **facts: Any) -> str:
+    """A template's text; whatever stands in ``facts`` is shown as text, never as markup."""
+    return _ENVIRONMENT.get_template(template).render(menu=_MENU, **facts)
