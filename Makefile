@@ -4,6 +4,7 @@
 #   make reproduce DATA=DIR                 everything on a real dataset        make setup     only the environment
 #   make prototxt SCHEME=smoothed C=2.0     nets with other weights             make train SCHEME=smoothed C=2.0
 #   make original-root test-parity          the tests against the original      make parity-table  docs/PARITY_TABLE.md
+#   make fuzz MINUTES=5                     damaged inputs for every reader
 #   make bench                              speed and memory, against the original and plain PyTorch
 #   make lmdb train-multilabel train-multitask train-multiweight train-multiweight-third features evaluate report
 #
@@ -118,7 +119,7 @@ ONE_GPU = $(patsubst all,0,$(firstword $(subst $(comma), ,$(GPU))))
 
 .PHONY: setup demo reproduce shop keywords records clean-records statistics split lmdb sheet subset prototxt train \
         train-multilabel train-multitask train-multiweight train-multiweight-third features evaluate report annotate \
-        search serve study study-report test lint proto clean committed-prototxt docker-cpu docker-gpu docker-run \
+        search serve study study-report test fuzz lint proto clean committed-prototxt docker-cpu docker-gpu docker-run \
         docker-train-multiweight docker-check original-root original-run test-parity parity-table bench bench-retrieval
 .DELETE_ON_ERROR:
 
@@ -236,6 +237,11 @@ test: $(VENV)/.ready
 	$(VENV)/bin/lint-imports --no-logo --no-cache
 	$(VENV)/bin/python -m pytest
 
+# Damaged inputs for every reader, in processes of bounded memory: tests/fuzz.
+MINUTES ?= 5
+fuzz: $(READY)
+	PYTHONPATH=python $(PY) tests/fuzz/fuzz.py --minutes $(MINUTES)
+
 # Against the original alone: make original-root, or MULTIWEIGHT_ORIGINAL_ROOT or MULTIWEIGHT_ORIGINAL_PYTHON (tests/parity).
 test-parity: $(VENV)/.ready
 	$(VENV)/bin/python -m pytest tests/parity
@@ -281,7 +287,7 @@ bench: $(VENV)/.ready
 
 # Regenerate what is committed: the paper's nets, and the schema's Python form.
 committed-prototxt: $(READY)
-	$(PY) tools/make_prototxt.py --committed .
+	$(PY) tools/make_prototxt.py --committed
 
 # By grpcio-tools 1.62: newer ones write code that protobuf 4.25, the oldest that is allowed, does not read.
 proto:

@@ -3,9 +3,11 @@
 - ``prototxt.py``: text format, read with line numbers in errors
 - ``wire.py``: binary protobuf: .caffemodel, .solverstate, mean.binaryproto
 - ``hdf5.py``: HDF5 weights and states
+- ``hdf5_links.py``: what in an HDF5 file lies outside of it
 - ``database.py``: the LMDB or LevelDB of a folder, opened
 - ``records.py``: what both have in common
 - ``lmdb_reader.py``: records of an LMDB
+- ``lmdb_pages.py``: the pages of its data file
 - ``leveldb_reader.py``: records of a LevelDB
 - ``upgrade.py``: old nets and solvers made new
 - ``upgrade_v0.py``: V0 nets

@@ -11,8 +11,8 @@ from caffe_torch.files.lmdb_reader import LmdbSource
 from caffe_torch.files.records import Source
 from caffe_torch.runtime import log
 
-# One Source a path and process: LMDB forbids a second environment.
-_open: weakref.WeakValueDictionary[str, Source] = weakref.WeakValueDictionary()
+#: (path, device, inode of its mark) -> its Source. One built anew in the same place is another database.
+_open: weakref.WeakValueDictionary[tuple[str, int, int], Source] = weakref.WeakValueDictionary()
 
 
 def open_source(path: str, backend: str = "") -> Source:
@@ -22,13 +22,15 @@ def open_source(path: str, backend: str = "") -> Source:
     log says so: LEVELDB is the field's default, so that nets are often wrong about it.
     """
     real = os.path.realpath(path)
-    found = _open.get(real)
+    readers = [reader for reader in (LmdbSource, LevelDbSource) if os.path.exists(os.path.join(real, reader.mark))]
+    if not readers:
+        expected = "a folder with data.mdb, or with CURRENT, is expected"
+        raise CaffeError(f"{real}: is no LMDB and no LevelDB ({expected}): build it first")
+    mark = os.stat(os.path.join(real, readers[0].mark))
+    key = (real, mark.st_dev, mark.st_ino)
+    found = _open.get(key)
     if found is None:
-        readers = [reader for reader in (LmdbSource, LevelDbSource) if os.path.exists(os.path.join(real, reader.mark))]
-        if not readers:
-            expected = "a folder with data.mdb, or with CURRENT, is expected"
-            raise CaffeError(f"{real}: is no LMDB and no LevelDB ({expected}): build it first")
-        found = _open[real] = readers[0](real)
+        found = _open[key] = readers[0](real)
     if backend and backend != found.kind:
         log.info(f"{path}: the net says {backend}, but it is read as the {found.kind} that it is")
     return found

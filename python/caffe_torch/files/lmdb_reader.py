@@ -2,96 +2,74 @@
 
 from __future__ import annotations
 
-import gc
 import os
-import time
 from collections.abc import Iterator
-
-import lmdb
+from itertools import islice
 
 from caffe_torch.errors import CaffeError
-from caffe_torch.files.records import ENDS, Source, between
-
-#: How often, in steps of _PAUSE seconds, to wait for a reader of a net that is gone: its thread ends a little later.
-_TRIES, _PAUSE = 100, 0.02
+from caffe_torch.files.lmdb_pages import Damage, Pages
+from caffe_torch.files.records import BETWEEN, ENDS, Source
 
 
 class LmdbSource(Source):
-    """A read-only LMDB of Datum records."""
+    """A read-only LMDB of Datum records.
+
+    It takes no lock: a finished LMDB has no writer, and a reader needs no permission to write. A program may have the
+    same LMDB open, in this process too. What a writer adds is seen from the next pass on.
+    """
 
     kind, mark = "LMDB", "data.mdb"
 
     def __init__(self, path: str):
         self.path = path
-        file = os.path.join(path, self.mark)
+        self._file = os.path.join(path, self.mark)
         try:
-            self.environment = _environment(path)
-            with self.environment.begin() as transaction:
-                stat = transaction.stat()
-                self.count = stat["entries"]
-            needed = (self.environment.info()["last_pgno"] + 1) * stat["psize"]
-        except lmdb.Error as error:
-            raise CaffeError(f"{path}: cannot be opened as an LMDB ({error})") from None
-        size = os.path.getsize(file)
-        if size < needed:  # reading a page that is not there would end the process
-            self.environment.close()
-            raise CaffeError(
-                f"{file}: is cut short: it has {size} bytes, its pages need {needed}; copy or build it anew"
-            )
-        if self.count == 0:
+            self._pages = Pages(self._file)
+        except (Damage, OSError) as error:
+            raise CaffeError(f"{path}: cannot be opened as an LMDB ({error}): copy or build it anew") from None
+        if self._pages.count == 0:
             raise CaffeError(f"{path}: is an empty LMDB")
 
     def quick_count(self) -> int:
-        return self.count
+        return self._pages.count
 
     def records(self, start: int = 0) -> Iterator[tuple[bytes, bytes]]:
-        skip = start % self.count
+        skip = start % self._pages.count
         try:
             while True:
-                with self.environment.begin() as transaction:
-                    cursor = transaction.cursor()
-                    cursor.first()
-                    for _ in range(skip):
-                        cursor.next()
-                    yield from cursor.iternext()
-                skip = 0
-        except lmdb.Error as error:
+                pages, passed = self._pages, 0
+                for leaf in pages.leaves:
+                    entries = pages.entries(leaf) if skip else 0
+                    if skip and skip >= entries:
+                        skip -= entries
+                        continue
+                    for record in pages.records(leaf, skip):
+                        passed += 1
+                        yield record
+                    skip = 0
+                if not passed:
+                    raise Damage("its tree holds fewer records than it says")
+                self._pages = Pages(self._file)
+        except (Damage, OSError) as error:
             raise CaffeError(f"{self.path}: is damaged ({error}): build it anew") from None
 
     def sample(self) -> Iterator[tuple[bytes, bytes]]:
+        pages = self._pages
         try:
-            with self.environment.begin() as transaction:
-                cursor = transaction.cursor()
-                seen: dict[bytes, None] = {}
-                cursor.last()
-                last = cursor.key()
-                cursor.first()
-                first = cursor.key()
-                for _ in range(min(ENDS, self.count)):
-                    seen[cursor.key()] = None
-                    cursor.next()
-                for key in between(first, last):
-                    if cursor.set_range(key):
-                        seen[cursor.key()] = None
-                cursor.last()
-                for _ in range(min(ENDS, self.count)):
-                    seen[cursor.key()] = None
-                    cursor.prev()
-                for key in seen:
-                    cursor.set_key(key)
-                    yield key, cursor.value()
-        except lmdb.Error as error:
+            seen = dict(islice((record for leaf in pages.leaves for record in pages.records(leaf)), ENDS))
+            for i in range(BETWEEN):
+                # As far along the leaves, and within the leaf, as i is of BETWEEN.
+                number, rest = divmod(len(pages.leaves) * i, BETWEEN)
+                leaf = pages.leaves[number]
+                seen.update(islice(pages.records(leaf, pages.entries(leaf) * rest // BETWEEN), 1))
+            ends: list[tuple[bytes, bytes]] = []
+            for leaf in reversed(pages.leaves):
+                ends = [*pages.records(leaf, max(pages.entries(leaf) - ENDS, 0)), *ends]
+                if len(ends) >= ENDS:
+                    break
+        except Damage as error:
             raise CaffeError(f"{self.path}: is damaged ({error}): build it anew") from None
-
-
-def _environment(path: str) -> lmdb.Environment:
-    """The environment, without the lock file: a finished LMDB has no writer, and a reader needs no write permission."""
-    for tried in range(_TRIES):
-        try:
-            return lmdb.open(path, readonly=True, lock=False, readahead=True, max_readers=64)
-        except lmdb.Error as error:
-            if "already open" not in str(error) or tried == _TRIES - 1:
-                raise
-            gc.collect()
-            time.sleep(_PAUSE)
-    raise AssertionError("the last try returns or raises")
+        if not seen:
+            raise CaffeError(f"{self.path}: is damaged (its tree holds no records): build it anew")
+        seen.update(ends[-ENDS:])
+        yield from seen.items()

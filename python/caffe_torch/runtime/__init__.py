@@ -3,6 +3,7 @@
 - ``device.py``: where tensors live: the CPU or a GPU
 - ``precision.py``: fp32, TF32 or bfloat16
 - ``threads.py``: work shared out over the CPU's cores
+- ``room.py``: how much memory is free
 - ``allocator.py``: how the C library returns memory
 - ``rng.py``: random streams
 - ``ranks.py``: which of several processes this one is

@@ -9,14 +9,15 @@ import base64
 import json
 import zlib
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from caffe_torch.errors import CaffeError
-from caffe_torch.net.net import Net
 from caffe_torch.runtime import log, ranks, rng
-from caffe_torch.solver.state import SolverState
+
+if TYPE_CHECKING:
+    from caffe_torch.solver.solver import Solver
 
 _FORMAT = 1
 
@@ -26,14 +27,14 @@ def path(base: str, rank: int) -> Path:
     return Path(f"{base}.resume.{rank}.json")
 
 
-def write(file: BinaryIO, solver: SolverState) -> None:
+def write(file: BinaryIO, solver: Solver) -> None:
     content = {
         "format": _FORMAT,
         "iter": solver.iter,
         "processes": ranks.world_size(),
         "weights_crc32": _checksum(solver),
         "random": _plain(rng.state()),
-        "nets": [[[node.name, _plain(node.layer.memory())] for node in net.graph.nodes] for net in _nets(solver)],
+        "nets": [[[name, _plain(layer.memory())] for name, layer in net._named_layers()] for net in _nets(solver)],
     }
     try:
         file.write(json.dumps(content).encode())
@@ -41,7 +42,7 @@ def write(file: BinaryIO, solver: SolverState) -> None:
         raise CaffeError(f"the memory of a Python layer must be JSON values and NumPy arrays ({error})") from None
 
 
-def read(file: Path, solver: SolverState) -> None:
+def read(file: Path, solver: Solver) -> None:
     """Put the streams and layers of ``solver`` where they were; a file that does not fit is said and left alone."""
     if not file.exists():
         log.info(f"{file}: is not there: the data begins at its first record, random streams anew, as in Caffe")
@@ -54,15 +55,15 @@ def read(file: Path, solver: SolverState) -> None:
             log.warning(f"{file}: {reason}: the data begins at its first record, random streams anew, as in Caffe")
             return
         for net, memories in zip(_nets(solver), nets):
-            for node, (_, memory) in zip(net.graph.nodes, memories):
+            for (_, layer), (_, memory) in zip(net._named_layers(), memories):
                 if memory:
-                    node.layer.recall(memory)
+                    layer.recall(memory)
         rng.set_state(_arrays(content["random"]))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CaffeError(f"{file}: is damaged ({error!r}); without it, training resumes as in Caffe") from None
 
 
-def _unfit(content: dict[str, Any], nets: list[list[tuple[str, Any]]], solver: SolverState) -> str:
+def _unfit(content: dict[str, Any], nets: list[list[tuple[str, Any]]], solver: Solver) -> str:
     """Why the file is not for this solver, or ``""``."""
     if content["format"] != _FORMAT:
         return f"has format {content['format']}, {_FORMAT} is known here"
@@ -72,22 +73,22 @@ def _unfit(content: dict[str, Any], nets: list[list[tuple[str, Any]]], solver: S
         return f"was written by {content['processes']} processes, {ranks.world_size()} train now"
     if content["weights_crc32"] != _checksum(solver):
         return "belongs to other weights than the .solverstate does"
-    names = [[node.name for node in net.graph.nodes] for net in _nets(solver)]
+    names = [[name for name, _ in net._named_layers()] for net in _nets(solver)]
     if names != [[name for name, _ in net] for net in nets]:
         return "was written for nets of other layers"
     return ""
 
 
-def _checksum(solver: SolverState) -> int:
+def _checksum(solver: Solver) -> int:
     """Of the weights in training; what does not learn (BatchNorm's sums) may differ between processes."""
     value = 0
-    for parameter in solver.net.graph.learnable:
+    for parameter in solver.net._learnable:
         if parameter.lr_mult:
             value = zlib.crc32(np.ascontiguousarray(parameter.blob.data).data, value)
     return value
 
 
-def _nets(solver: SolverState) -> list[Net]:
+def _nets(solver: Solver) -> list[Any]:
     return [solver.net, *solver.test_nets]
 
 

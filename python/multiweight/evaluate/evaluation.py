@@ -16,7 +16,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from multiweight.base import done, engine, progress
+from multiweight.base import done, engine, hdf5_file, progress
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset, Run
 from multiweight.evaluate import intervals, measures, recognition
@@ -295,7 +295,7 @@ def _check_float16(path: Path, rows: Rows) -> None:
 
 def _part(path: Path, rows: np.ndarray) -> Rows:
     """Some rows of a features file, in memory."""
-    with h5py.File(str(path), "r") as file:
+    with hdf5_file.opened(path) as file:
         return Rows(file[file.attrs["blob"]][rows])
 
 

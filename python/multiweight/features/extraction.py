@@ -15,7 +15,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from multiweight.base import done, engine, progress
+from multiweight.base import done, engine, hdf5_file, progress
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Run
 from multiweight.features import partial_rows, transform
@@ -154,7 +154,7 @@ def load(path: str | Path) -> Features:
     if not path.exists():
         raise UserError(f"{path}: no such file: extract the features first (make features)")
     try:
-        with h5py.File(str(path), "r") as file:
+        with hdf5_file.opened(path) as file:
             attributes = {name: _plain(value) for name, value in file.attrs.items()}
             values = file[attributes["blob"]][()]
             keys = [_text(key) for key in file["keys"][()]]
@@ -170,7 +170,7 @@ def load(path: str | Path) -> Features:
 
 def attributes(path: str | Path) -> dict[str, Any]:
     """The attributes of a features file alone."""
-    with h5py.File(str(path), "r") as file:
+    with hdf5_file.opened(path) as file:
         return {name: _plain(value) for name, value in file.attrs.items()}
 
 
@@ -249,7 +249,7 @@ def _done(output: Path, weights_sha256: str, inputs_sha256: str) -> bool:
     if not output.exists():
         return False
     try:
-        with h5py.File(str(output), "r") as file:
+        with hdf5_file.opened(output) as file:
             found = [_plain(file.attrs.get(name)) for name in ("weights_sha256", "inputs_sha256")]
             return found == [weights_sha256, inputs_sha256] and "keys" in file
     except OSError:

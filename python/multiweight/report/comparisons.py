@@ -6,9 +6,9 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import h5py
 import numpy as np
 
+from multiweight.base import hdf5_file
 from multiweight.base.errors import UserError
 from multiweight.base.markup import markdown as escape
 from multiweight.base.paths import Dataset
@@ -34,7 +34,7 @@ def precisions(dataset: Dataset, variant: str) -> np.ndarray | None:
     if not path.exists():
         return None
     try:
-        with h5py.File(str(path), "r") as file:
+        with hdf5_file.opened(path) as file:
             return np.asarray(file["ap"][()], dtype=np.float64) if "ap" in file else None
     except OSError as error:
         raise UserError(f"{path}: not a whole file ({error}): evaluate {variant} again") from None

@@ -7,10 +7,9 @@ import importlib
 from collections.abc import Sequence
 from typing import Any
 
-import h5py
 import numpy as np
 
-from multiweight.base import engine
+from multiweight.base import engine, hdf5_file
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset
 from multiweight.evaluate import evaluation
@@ -61,7 +60,7 @@ def collect(
     used: set[int] = {q for chosen in queries.values() for q in chosen}
     lists: dict[str, dict[int, list[int]]] = {}
     for r in shown:
-        with h5py.File(str(dataset.run(r.variant).retrieval), "r") as file:
+        with hdf5_file.opened(dataset.run(r.variant).retrieval) as file:
             indices = file["indices"][:, :RESULTS]
         lists[r.variant] = {q: [int(i) for i in indices[q] if i >= 0] for q in sorted(used)}
     everyone = used | {i for one in lists.values() for found_ in one.values() for i in found_}

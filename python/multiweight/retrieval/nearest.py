@@ -11,7 +11,7 @@ from typing import Any, Callable, Union
 import h5py
 import numpy as np
 
-from multiweight.base import engine
+from multiweight.base import engine, hdf5_file
 from multiweight.base.errors import UserError
 from multiweight.retrieval import joining, plan, search
 from multiweight.retrieval.ranking import Ranking
@@ -128,7 +128,7 @@ def rows_of(features: Features | None, names: Sequence[str] | None = None, sourc
         yield features
     elif isinstance(features, (str, Path)):
         try:
-            with h5py.File(str(features), "r") as file:
+            with hdf5_file.opened(features) as file:
                 values, keys = _contents(file, features)
                 weights = file.attrs.get("weights_sha256")
                 name = None if weights is None else f"{file.attrs['blob']} {weights}"

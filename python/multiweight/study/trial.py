@@ -12,10 +12,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import h5py
 import numpy as np
 
-from multiweight.base import done, engine
+from multiweight.base import done, engine, hdf5_file
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset, Run
 from multiweight.evaluate import evaluation
@@ -169,7 +168,7 @@ def _trained(
         extraction.extract_run(caffe, own, iteration=iteration)
         measured.append(_measure(own, iteration))
     if trial.purpose == FINAL:
-        with h5py.File(str(own.retrieval), "r") as file:
+        with hdf5_file.opened(own.retrieval) as file:
             precision = file["ap"][()].astype(np.float16)
         target = precision_path(study, trial.name)
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -44,7 +44,13 @@ def test_a_few_images_are_learned_by_heart(tmp_path, paths, variant, loss):
     method = METHODS[variant]
     gamma = weights.compute(method.scheme, PROPORTIONS, c=method.c)
     chosen = settings(
-        method.head, width=1 / 4, loss=loss, size=SIDE, crop=SIDE, mirror=False, batch_size=IMAGES,
+        method.head,
+        width=1 / 4,
+        loss=loss,
+        size=SIDE,
+        crop=SIDE,
+        mirror=False,
+        batch_size=IMAGES,
         test_batch_size=IMAGES,
     )
     schema = engine.schema(caffe)

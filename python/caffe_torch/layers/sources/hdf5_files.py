@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +11,7 @@ import torch
 
 from caffe_torch.blob.blob import Blob
 from caffe_torch.errors import CaffeError
+from caffe_torch.files import hdf5, hdf5_links
 from caffe_torch.input.transform import TRAIN
 from caffe_torch.layers.base import Layer, register
 from caffe_torch.runtime import ranks, rng
@@ -18,6 +21,10 @@ if TYPE_CHECKING:
     import h5py
 else:
     h5py = Lazy("h5py")
+
+
+#: Set to 1, HDF5Data follows links, external storage and virtual datasets into other files.
+_FOLLOW = "CAFFE_TORCH_FOLLOW_HDF5"
 
 
 @register("HDF5Data")
@@ -40,6 +47,7 @@ class HDF5Data(Layer):
         self.files = _list(param.source)
         self.seed = rng.spawn_seed()
         self._visit, self._row, self._passed = 0, 0, 0
+        self._rows: list[tuple[int, ...]] = []
         self._load()
         for blob, array in zip(top, self._arrays):
             blob.adopt_shape((param.batch_size, *array.shape[1:]))
@@ -51,7 +59,8 @@ class HDF5Data(Layer):
         if shuffle:
             index = int(np.random.default_rng((self.seed, 0, turn)).permutation(len(self.files))[index])
         if self._visit == 0 or len(self.files) > 1 or not hasattr(self, "_arrays"):
-            self._arrays = _datasets(self.files[index], list(self.param.top))
+            self._arrays = _datasets(self.files[index], list(self.param.top), self._rows)
+            self._rows = [array.shape[1:] for array in self._arrays]
         count = len(self._arrays[0])
         self._order = (
             np.random.default_rng((self.seed, 1, self._visit)).permutation(count) if shuffle else np.arange(count)
@@ -77,8 +86,6 @@ class HDF5Data(Layer):
             while self._passed % turns != (ranks.rank() if turns > 1 else 0):
                 self._next()
             for values, array in zip(batch, self._arrays):
-                if array.shape[1:] != values.shape[1:]:
-                    raise self.fail(f"a file has rows of shape {array.shape[1:]}, the first has {values.shape[1:]}")
                 values[i] = array[self._order[self._row]]
             self._next()
         for blob, values in zip(top, batch):
@@ -107,22 +114,28 @@ def _list(source: str) -> list[str]:
     return files
 
 
-def _datasets(path: str, names: list[str]) -> list[np.ndarray]:
-    """The datasets of a file as float32, all with the same number of rows."""
-    try:
-        with h5py.File(path, "r") as store:
-            for name in names:
-                if not isinstance(store.get(name), h5py.Dataset):
-                    raise CaffeError(f"{path}: has no dataset {name!r}, the name of a top; it has {', '.join(store)}")
-                if store[name].dtype.kind not in "fiu" or store[name].ndim < 1 or not len(store[name]):
-                    raise CaffeError(f"{path}: dataset {name!r} must hold one or more rows of numbers")
-            arrays = [np.asarray(store[name][()], np.float32) for name in names]
-    except OSError as error:
-        raise CaffeError(f"{path}: cannot be read as HDF5 ({error})") from None
-    for name, array in zip(names, arrays):
-        if len(array) != len(arrays[0]):
-            raise CaffeError(f"{path}: dataset {name!r} has {len(array)} rows, {names[0]!r} has {len(arrays[0])}")
-    return arrays
+def _datasets(path: str, names: list[str], rows: Sequence[tuple[int, ...]] = ()) -> list[np.ndarray]:
+    """The datasets of a file as float32, all with the same number of rows, and of ``rows`` where that is given.
+
+    What can be seen to be wrong without reading the numbers is.
+    """
+    with hdf5.opened(path) as store:
+        for i, name in enumerate(names):
+            if os.environ.get(_FOLLOW, "0") in ("", "0"):
+                hdf5_links.refuse_on_the_way(store, name, path)
+            dataset = store.get(name)
+            if not isinstance(dataset, h5py.Dataset):
+                raise CaffeError(f"{path}: has no dataset {name!r}, the name of a top; it has {', '.join(store)}")
+            if dataset.dtype.kind not in "fiu" or dataset.ndim < 1 or not len(dataset):
+                raise CaffeError(f"{path}: dataset {name!r} must hold one or more rows of numbers")
+            count = len(store[names[0]])
+            if len(dataset) != count:
+                raise CaffeError(f"{path}: dataset {name!r} has {len(dataset)} rows, {names[0]!r} has {count}")
+            if rows and dataset.shape[1:] != rows[i]:
+                raise CaffeError(
+                    f"{path}: dataset {name!r} has rows of shape {dataset.shape[1:]}, the first file's have {rows[i]}"
+                )
+        return [hdf5.values(path, store[name]) for name in names]
 
 
 @register("HDF5Output")

@@ -122,7 +122,7 @@ def test_hdf5_data_refuses_what_it_cannot_do(tmp_path):
             tmp_path, "HDF5Data", f"transform_param {{ scale: 2 }} hdf5_data_param {{ {rows(tmp_path)} batch_size: 2 }}"
         )
     (tmp_path / "r0.h5").write_bytes(b"no HDF5")
-    with pytest.raises(CaffeError, match="r0.h5: cannot be read as HDF5"):
+    with pytest.raises(CaffeError, match="r0.h5: is no HDF5 file"):
         net(tmp_path, "HDF5Data", f'hdf5_data_param {{ source: "{tmp_path}/files.txt" batch_size: 2 }}')
 
 
