@@ -129,7 +129,7 @@ setup: $(VENV)/.ready
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PY) -c "" 2>/dev/null || { rm -rf $(VENV); echo "making $(VENV) (some minutes)"; $(PYTHON) -m venv $(VENV); } || \
 	  { echo "error: no virtual environment: on Debian and Ubuntu, apt-get install python3-venv" >&2; exit 2; }
-	$(VENV)/bin/python -m pip install -q -c constraints.txt -e ".[torch,report,search,serve,dev]"
+	$(VENV)/bin/python -m pip install -q -c constraints.txt -e ".[torch,report,search,serve,export,dev]"
 	@touch $@
 
 demo: $(READY)

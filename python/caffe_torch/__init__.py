@@ -4,7 +4,7 @@ from caffe_torch import alias
 
 alias.install()
 
-from caffe_torch import io  # noqa: E402
+from caffe_torch import export, io  # noqa: E402
 from caffe_torch._caffe import (  # noqa: E402
     NCCL,
     AdaDeltaSolver,
@@ -46,7 +46,7 @@ from caffe_torch import pycaffe  # noqa: E402  # isort: skip
 __all__ = [
     "NCCL", "TEST", "TRAIN", "AdaDeltaSolver", "AdaGradSolver", "AdamSolver", "Blob", "CaffeError", "Classifier",
     "Detector", "Layer", "NesterovSolver", "Net", "NetSpec", "RMSPropSolver", "SGDSolver", "Timer", "__version__",
-    "get_net_from_string", "get_solver", "has_nccl", "init_log", "io", "layer_type_list", "layers", "log", "params",
-    "pycaffe", "register_layer", "set_device", "set_mode_cpu", "set_mode_gpu", "set_multiprocess", "set_random_seed",
-    "set_solver_count", "set_solver_rank", "solver_count", "solver_rank", "to_proto",
+    "export", "get_net_from_string", "get_solver", "has_nccl", "init_log", "io", "layer_type_list", "layers", "log",
+    "params", "pycaffe", "register_layer", "set_device", "set_mode_cpu", "set_mode_gpu", "set_multiprocess",
+    "set_random_seed", "set_solver_count", "set_solver_rank", "solver_count", "solver_rank", "to_proto",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""The ``caffe`` command on this engine: caffe-torch train|test|time|device_query, with the flags of the original."""
+"""The ``caffe`` command on this engine: caffe-torch train|test|time|device_query with its flags, and export."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from caffe_torch.errors import CaffeError
 from caffe_torch.runtime import log, user_modules
 
 #: Command -> the module of this room whose ``run`` does it.
-COMMANDS = {"train": "training", "test": "scoring", "time": "timing", "device_query": "device_query"}
+COMMANDS = {
+    "train": "training", "test": "scoring", "time": "timing", "device_query": "device_query", "export": "exporting",
+}  # fmt: skip
 _EFFECTS = ("stop", "snapshot", "none")
 
 #: glog's flags, which mean nothing here as the log always goes to standard error: switches, and flags with a value.
@@ -34,7 +36,9 @@ def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(prog="caffe-torch", description=__doc__, allow_abbrev=False)
     version = f"caffe version {__version__} (caffe-torch: its interfaces on PyTorch)"
     p.add_argument("-version", "--version", action="version", version=version, help="say the version and exit")
-    p.add_argument("command", choices=COMMANDS, help="train or finetune a model, score it, time it, or show the GPUs")
+    p.add_argument(
+        "command", choices=COMMANDS, help="train or finetune a model, score it, time it, show the GPUs, or export it"
+    )
 
     def flag(
         name: str, text: str, kind: type = str, default: object = "", choices: Sequence[str] | None = None
@@ -42,8 +46,8 @@ def parser() -> argparse.ArgumentParser:
         p.add_argument(f"-{name}", f"--{name}", dest=name, type=kind, default=default, choices=choices, help=text)
 
     flag("solver", "train: the solver .prototxt")
-    flag("model", "test, time: the net .prototxt")
-    flag("weights", "train, test: .caffemodel to start from or to score; several are separated by commas")
+    flag("model", "test, time, export: the net .prototxt")
+    flag("weights", "train, test, export: .caffemodel to start from or to score; several are separated by commas")
     flag("snapshot", "train: .solverstate to resume from")
     flag("gpu", "number of the GPU, several separated by commas, or all; each trains with the whole batch size")
     flag("iterations", "test, time: how many batches", int, 50)
@@ -54,6 +58,14 @@ def parser() -> argparse.ArgumentParser:
     flag("sighup_effect", "train: what SIGHUP does", choices=_EFFECTS, default="snapshot")
     flag("minloglevel", "least level of the log: 0 information, 1 warnings, 2 errors", int, None)
     flag("log_dir", "folder for a copy of the log, caffe.INFO")
+    flag("output", "export: the .onnx file to write")
+    flag("until", "export: blobs to give, separated by commas, without what they do not need (default: the net's own)")
+    flag("batch", "export: the batch size (default: open)", int, None)
+    p.add_argument("-any_size", "--any_size", action="store_true", help="export: leave height and width open too")
+    flag("mean", "export: subtract in the model: a mean.binaryproto, or numbers separated by commas, one a channel")
+    flag("scale", "export: multiply by it in the model, after the mean", float, 1.0)
+    flag("channels", "export: the order of images' channels; the net's is bgr", default="bgr", choices=("bgr", "rgb"))
+    flag("inputs", "export: an .npz of inputs by blob to check the model with, besides random ones")
     flag("layers", "modules that register layers (caffe.register_layer), separated by commas")
     p.add_argument(
         "--forbid-python",

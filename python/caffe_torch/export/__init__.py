@@ -1,0 +1,56 @@
+"""The way out of Caffe: a net as an ONNX model or as a torch.nn.Module, its numbers checked against the net's own.
+
+- ``onnx_model.py``: the model of a net, written once its numbers are right
+- ``source.py``: the net as export reads it
+- ``graph.py``: nodes, values and initializers as they are written
+- ``registry.py``, ``forms/``: how each layer type is written
+- ``preprocessing.py``: mean, scale and channel order inside the model
+- ``checking.py``: the model in onnxruntime against the net
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from caffe_torch.export.checking import Deviation
+    from caffe_torch.export.preprocessing import Preprocessing
+    from caffe_torch.net.net import Net
+
+
+def onnx(
+    net: Net,
+    path: str | Path,
+    *,
+    outputs: Sequence[str] | None = None,
+    batch: int | None = None,
+    any_size: bool = False,
+    preprocessing: Preprocessing | None = None,
+    inputs: Mapping[str, np.ndarray] | None = None,
+) -> Deviation:
+    """Write ``net``, of the TEST phase, as an ONNX model; gives how far onnxruntime lies from the net at most.
+
+    Layers and blobs keep their names; the parameters are in the file. ``outputs`` are blobs (default: the net's own);
+    layers that they do not need are left out. The batch is open, or fixed at ``batch``; ``any_size`` opens height and
+    width too. ``preprocessing`` puts mean, scale and channel order into the model. The model runs in onnxruntime on
+    random inputs, and on ``inputs`` (by blob, as the net's, or as the model's with ``preprocessing``).
+
+    CaffeError: a net of the TRAIN phase, no Input layer, a layer that ONNX cannot say (named), a batch or size that the
+    net cannot take, an output further than 1e-4 of its largest value from the net's; the file is then not written.
+    Needs the extra ``export``.
+    """
+    from caffe_torch.export import onnx_model
+
+    return onnx_model.write(net, path, outputs, batch, any_size, preprocessing, inputs)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Preprocessing":
+        from caffe_torch.export.preprocessing import Preprocessing
+
+        return Preprocessing
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,167 @@
+"""The model in onnxruntime against the net, output by output; the layer at fault where they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from onnx import helper
+
+from caffe_torch.errors import CaffeError
+from caffe_torch.export.preprocessing import Preprocessing
+from caffe_torch.export.registry import FORMS, Draw
+from caffe_torch.export.source import Source, Step
+
+#: max|a-b| / max|b| of an output, above which a model is not kept.
+TOLERANCE = 1e-4
+#: Random images are about as large as pixels without their mean.
+_PIXELS = 50.0
+#: Layers whose bottoms hold what their tops do, so that values drawn for the tops are the bottoms'.
+_PASSING = ("Split", "Slice", "Flatten", "Reshape")
+
+Arrays = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """The largest difference seen, of which output, over how many runs."""
+
+    worst: float
+    blob: str
+    runs: int
+
+    def __str__(self) -> str:
+        return f"{self.worst:.1e} (of the largest value of {self.blob!r}; {self.runs} runs)"
+
+
+def deviation(model: np.ndarray, net: np.ndarray) -> float:
+    """max|a - b| / max|b| of what is finite in the net; where that is zero, max|a|.
+
+    Infinite where another value than the net's is not finite.
+    """
+    finite = np.isfinite(net)
+    if not np.array_equal(model[~finite], net[~finite], equal_nan=True):
+        return float("inf")
+    model, net = model[finite], net[finite]
+    if net.size == 0:
+        return 0.0
+    gap = float(np.abs(np.subtract(model, net, dtype=np.float64)).max())
+    return gap / (float(np.abs(net).max()) or 1.0) if np.isfinite(gap) else float("inf")
+
+
+def check(
+    data: bytes, model: onnx.ModelProto, found: Source, preprocessing: Preprocessing | None, given: Arrays | None
+) -> Deviation:
+    """Run both on random inputs of the exported sizes and of others, and on ``given``; CaffeError where they differ."""
+    try:
+        onnx.checker.check_model(data)
+    except onnx.checker.ValidationError as error:
+        raise CaffeError(f"export: the model is not valid ONNX ({error})") from None
+    run = _session(data)
+    worst, runs = Deviation(0.0, found.outputs[0], 0), 0
+    for arrays in _inputs(found, preprocessing, given):
+        theirs = found.run(_for_net(arrays, found, preprocessing), found.outputs)
+        ours = _run(run, arrays, found.outputs)
+        runs += 1
+        for name in found.outputs:
+            if ours[name].shape != theirs[name].shape:
+                raise CaffeError(
+                    f"export: output {name!r} has shape {ours[name].shape} in onnxruntime, {theirs[name].shape} in the "
+                    f"net, for inputs of {_shown(arrays)}"
+                )
+            apart = deviation(ours[name], theirs[name])
+            if apart > TOLERANCE:
+                raise CaffeError(
+                    f"export: output {name!r} differs by {apart:.1e} of its largest value from the net's, "
+                    f"{TOLERANCE:g} is allowed; {_culprit(model, found, arrays, preprocessing)}"
+                )
+            if apart >= worst.worst:
+                worst = Deviation(apart, name, runs)
+    return Deviation(worst.worst, worst.blob, runs)
+
+
+def _shown(arrays: Arrays) -> str:
+    return ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
+
+
+def _session(data: bytes) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = torch.get_num_threads()
+    return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+
+
+def _run(session: onnxruntime.InferenceSession, arrays: Arrays, outputs: list[str]) -> dict[str, np.ndarray]:
+    try:
+        return dict(zip(outputs, session.run(outputs, dict(arrays))))
+    except Exception as error:  # onnxruntime's own errors have no common class
+        raise CaffeError(f"export: onnxruntime cannot run the model with {_shown(arrays)}: {error}") from None
+
+
+def _for_net(arrays: Arrays, found: Source, preprocessing: Preprocessing | None) -> Arrays:
+    if preprocessing is None:
+        return arrays
+    blob = preprocessing.input(found.inputs)
+    return {**arrays, blob: preprocessing.apply(arrays[blob], found.inputs[blob])}
+
+
+def _inputs(found: Source, preprocessing: Preprocessing | None, given: Arrays | None) -> Iterator[Arrays]:
+    random = np.random.default_rng(0)
+    draws = _draws(found)
+    images = preprocessing.input(found.inputs) if preprocessing is not None else None
+    shapes = [{name: getattr(shape, sizes) for name, shape in found.inputs.items()} for sizes in ("sizes", "others")]
+    for wanted in shapes if shapes[0] != shapes[1] else shapes[:1]:
+        yield {name: _drawn(random, size, draws.get(name), name == images) for name, size in wanted.items()}
+    if given is not None:
+        if set(found.inputs) - set(given) or set(given) - set(found.net.inputs):
+            raise CaffeError(f"export: inputs are given for {sorted(given)}, the model's are {list(found.inputs)}")
+        yield {name: np.asarray(given[name], np.float32, order="C") for name in found.inputs}
+
+
+def _drawn(
+    random: np.random.Generator, shape: tuple[int, ...], draw: tuple[Step, Draw] | None, pixels: bool
+) -> np.ndarray:
+    if draw is not None:
+        return draw[1](draw[0], random, shape)
+    if pixels:
+        return random.uniform(0, 255, shape).astype(np.float32)
+    return np.asarray(random.standard_normal(shape, np.float32) * np.float32(_PIXELS if len(shape) == 4 else 1))
+
+
+def _draws(found: Source) -> dict[str, tuple[Step, Draw]]:
+    """How values for a blob are drawn, where a layer takes not any number."""
+    draws: dict[str, tuple[Step, Draw]] = {}
+    for step in reversed(found.steps):
+        if step.type in FORMS:
+            for k, draw in FORMS[step.type].draws.items():
+                if -len(step.bottoms) <= k < len(step.bottoms):
+                    draws[step.bottoms[k]] = step, draw
+        if step.type in _PASSING:
+            chosen = next((draws[top] for top in step.tops if top in draws), None)
+            if chosen is not None:
+                draws.setdefault(step.bottoms[0], chosen)
+    return draws
+
+
+def _culprit(model: onnx.ModelProto, found: Source, arrays: Arrays, preprocessing: Preprocessing | None) -> str:
+    """The first layer, in the net's order, whose top differs once all layers in place have had it."""
+    whole = onnx.ModelProto()
+    whole.CopyFrom(model)
+    values = {name for node in model.graph.node for name in node.output}
+    tops = list(dict.fromkeys(top for step in found.steps for top in step.tops if top in values))
+    del whole.graph.output[:]
+    whole.graph.output.extend(helper.make_empty_tensor_value_info(name) for name in tops)
+    ours = _run(_session(whole.SerializeToString()), arrays, tops)
+    theirs = found.run(_for_net(arrays, found, preprocessing), tops)
+    last_writer = {top: step for step in found.steps for top in step.tops}
+    for step in found.steps:
+        for top in step.tops:
+            if top not in ours or last_writer[top] is not step:
+                continue
+            if ours[top].shape != theirs[top].shape or deviation(ours[top], theirs[top]) > TOLERANCE:
+                return f"the first to differ is layer {step.name!r} ({step.type}), at blob {top!r}"
+    return "no layer by itself differs as much"

@@ -1,0 +1,81 @@
+"""caffe-torch export: the command that writes an ONNX model."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnxruntime
+import pytest
+
+import caffe_torch as caffe
+from caffe_torch.cli import command
+
+NET = """layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 2 dim: 3 dim: 5 dim: 5 } } }
+layer { name: "conv" type: "Convolution" bottom: "data" top: "conv"
+  convolution_param { num_output: 2 kernel_size: 3 weight_filler { type: "xavier" } } }
+layer { name: "prob" type: "Softmax" bottom: "conv" top: "prob" }
+"""
+
+
+@pytest.fixture
+def words(tmp_path):
+    (tmp_path / "net.prototxt").write_text(NET)
+    net = caffe.Net(str(tmp_path / "net.prototxt"), caffe.TEST)
+    net.save(str(tmp_path / "net.caffemodel"))
+    return [
+        "export", "--model", f"{tmp_path}/net.prototxt", "--weights", f"{tmp_path}/net.caffemodel",
+        f"--output={tmp_path}/net.onnx",
+    ]  # fmt: skip
+
+
+def test_it_writes_the_model_and_says_how_far_it_lies_from_the_net(words, tmp_path, capfd):
+    assert command.main(words) == 0
+    said = capfd.readouterr().err
+    assert "Worst deviation from the net: " in said and f"Wrote {tmp_path}/net.onnx" in said
+    net = caffe.Net(words[2], caffe.TEST, weights=words[4])
+    (prob,) = onnxruntime.InferenceSession(f"{tmp_path}/net.onnx").run(None, {"data": net.blobs["data"].data})
+    np.testing.assert_allclose(prob, net.forward()["prob"], rtol=1e-5)
+
+
+def test_flags_reach_the_model(words, tmp_path):
+    np.savez(tmp_path / "in.npz", data=np.ones((2, 3, 5, 5)))
+    more = ["-until", "conv", "--batch=2", "--mean", "1,2,3", "--scale", "0.5", "--channels", "rgb"]
+    assert command.main([*words, *more, "--inputs", f"{tmp_path}/in.npz"]) == 0
+    session = onnxruntime.InferenceSession(f"{tmp_path}/net.onnx")
+    assert [value.name for value in session.get_outputs()] == ["conv"]
+    assert session.get_inputs()[0].shape == [2, 3, 5, 5]
+    pixels = np.random.default_rng(0).uniform(0, 255, (2, 3, 5, 5)).astype(np.float32)
+    net = caffe.Net(words[2], caffe.TEST, weights=words[4])
+    net.blobs["data"].data[...] = (pixels[:, ::-1] - np.float32([1, 2, 3])[:, None, None]) * 0.5
+    net.forward()
+    np.testing.assert_allclose(session.run(None, {"data": pixels})[0], net.blobs["conv"].data, rtol=1e-4, atol=1e-3)
+    assert command.main([*words, "--any_size"]) == 0
+    assert onnxruntime.InferenceSession(f"{tmp_path}/net.onnx").get_inputs()[0].shape[1:] == [3, "data_2", "data_3"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda w: [w[0], *w[3:]], "needs --model"),
+        (lambda w: w[:5], "needs --output"),
+        (lambda w: [*w[:3], w[5]], "needs --weights"),
+        (lambda w: [*w, "--output", "/nowhere/x.onnx"], "no folder /nowhere"),
+        (lambda w: [*w, "--output", "/"], "a folder"),
+        (lambda w: [*w, "--mean", "a,b"], "neither a file nor numbers"),
+        (lambda w: [*w, "--inputs", "missing.npz"], "missing.npz: cannot be read"),
+        (lambda w: [*w, "--inputs", w[2]], "no .npz"),
+        (lambda w: [*w, "--until", "fc9"], "no blob 'fc9'"),
+    ],
+)
+def test_mistakes_are_one_line_and_leave_no_model(words, tmp_path, capfd, change, message):
+    assert command.main(change(words)) == 1
+    lines = [line for line in capfd.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1 and message in lines[0]
+    assert not list(tmp_path.glob("*.onnx*"))
+
+
+def test_weights_that_do_not_fit_are_one_line(words, tmp_path, capfd):
+    other = tmp_path / "other.prototxt"
+    other.write_text(NET.replace("kernel_size: 3", "kernel_size: 2"))
+    assert command.main([words[0], "--model", str(other), *words[3:]]) == 1
+    assert "'conv'" in capfd.readouterr().err
+    assert not list(tmp_path.glob("*.onnx*"))
