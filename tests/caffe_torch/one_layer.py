@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Callable
 
 import numpy as np
 from google.protobuf import text_format
 
 import caffe_torch.layers  # noqa: F401
 from caffe_torch.blob.blob import Blob
-from caffe_torch.layers.base import create
+from caffe_torch.layers.base import Layer, create
 from caffe_torch.proto import caffe_pb2
 
 TRAIN, TEST = caffe_pb2.TRAIN, caffe_pb2.TEST
@@ -18,9 +18,17 @@ TRAIN, TEST = caffe_pb2.TRAIN, caffe_pb2.TEST
 class OneLayer:
     """``OneLayer('type: "ReLU"', x)``: set up, run forward once; ``.top`` and ``.backward(dy)`` for what it gives."""
 
-    def __init__(self, text: str, *bottoms: Any, tops: int = 1, phase: int = TRAIN, in_place: bool = False):
+    def __init__(
+        self,
+        text: str,
+        *bottoms: Any,
+        tops: int = 1,
+        phase: int = TRAIN,
+        in_place: bool = False,
+        make: Callable[[Any, int], Layer] = create,
+    ):
         param = text_format.Parse(f'name: "it" {text}', caffe_pb2.LayerParameter())
-        self.layer = create(param, phase)
+        self.layer = make(param, phase)
         self.bottoms = []
         for values in bottoms:
             array = np.asarray(values, np.float32)

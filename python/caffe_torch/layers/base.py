@@ -14,6 +14,9 @@ from caffe_torch.files.prototxt import nearest
 
 REGISTRY: dict[str, type[Layer]] = {}
 
+#: A layer's class -> a subclass that computes the same faster, or with less memory (layers/fast/).
+FAST: dict[type[Layer], type[Layer]] = {}
+
 
 def register(*types: str) -> Callable[[type[Layer]], type[Layer]]:
     """Class decorator: make a layer known under its prototxt ``type``(s)."""
@@ -26,8 +29,21 @@ def register(*types: str) -> Callable[[type[Layer]], type[Layer]]:
     return add
 
 
+def faster(plain: type[Layer]) -> Callable[[type[Layer]], type[Layer]]:
+    """Class decorator: make ``create`` take this subclass of ``plain`` in its place."""
+
+    def add(cls: type[Layer]) -> type[Layer]:
+        FAST[plain] = cls
+        return cls
+
+    return add
+
+
 def create(param: Any, phase: int) -> Layer:
-    """The layer of a LayerParameter; an unknown type raises CaffeError that names it and the known ones."""
+    """The layer of a LayerParameter, in its fast form where it has one.
+
+    An unknown type raises CaffeError that names it and the known ones.
+    """
     try:
         cls = REGISTRY[param.type]
     except KeyError:
@@ -36,7 +52,7 @@ def create(param: Any, phase: int) -> Layer:
             f"layer {param.name!r}: unknown layer type: {param.type!r}.{nearest(param.type, REGISTRY)} "
             f"(known types: {known}); caffe_torch.register_layer adds one of your own (docs/FORKS.md)"
         ) from None
-    return cls(param, phase)
+    return FAST.get(cls, cls)(param, phase)
 
 
 class Layer:

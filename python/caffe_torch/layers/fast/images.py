@@ -24,6 +24,17 @@ def parts(shape: Sequence[int], where: torch.device, elements: int = _PART) -> l
     return [slice(i, min(i + step, images)) for i in range(0, images, step)]
 
 
+def is_channels_last(x: Tensor) -> bool:
+    """Whether the memory format is channels last, and not the plain one too."""
+    return not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
+
+
+def without_memory(shape: Sequence[int], channels_last: bool) -> Tensor:
+    """A float32 tensor that says a shape and a memory format, and holds nothing."""
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    return torch.empty(*shape, device="meta", memory_format=layout)
+
+
 class Images:
     """The images of one blob: of its tensor or, on a CPU, as its recipe makes them, channels last."""
 
@@ -37,7 +48,7 @@ class Images:
         """A tensor with the memory format of the images."""
         if self._whole is not None:
             return self._whole
-        return torch.empty(self._shape, device="meta", memory_format=torch.channels_last)
+        return without_memory(self._shape, channels_last=True)
 
     def parts(self) -> list[slice]:
         return parts(self._shape, self._where)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from caffe_torch.layers.fourier import FourierConvolution, worthwhile
+from caffe_torch.layers.fast.fourier import FourierConvolution, worthwhile
 
 CASES = [
     # n, channels, outputs, size, kernel, pad, group
