@@ -20,11 +20,18 @@ import torch
 TABLE = "MULTIWEIGHT_PARITY_TABLE"
 TABLE_COMMAND = "make parity-table"
 _table = deviations.Table()
+#: Of layers that the original lacks: they have other judges, named in the sections' titles.
+_fork_table = deviations.Table()
 
 
 @pytest.fixture(scope="session")
 def table() -> deviations.Table:
     return _table
+
+
+@pytest.fixture(scope="session")
+def fork_table() -> deviations.Table:
+    return _fork_table
 
 
 @pytest.fixture(scope="session")
@@ -71,6 +78,9 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.write_line(
             f"{original.REQUIRED} is set, and no parity case was compared.", red=True, bold=True
         )
+    if _fork_table.cases:
+        terminalreporter.section(f"worst deviation of forks' layers from their judges, {_fork_table.cases} cases")
+        terminalreporter.write_line(_fork_table.render())
     if not _table.cases:
         return
     versions = f"BVLC Caffe {original.find().version}; caffe_torch on PyTorch {torch.__version__}"
@@ -84,5 +94,6 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
             f"max|a - b| / max|b| of a blob, the worst of all blobs of all cases: `{TABLE_COMMAND}`, one thread, CPU.\n"
             f"{versions}.\nThe suite allows {deviations.TOLERANCE:g} where a section does not say otherwise.\n\n"
         )
-        Path(path).write_text(head + _table.render().rstrip() + "\n", encoding="utf-8")
+        tables = "\n".join(table.render() for table in (_table, _fork_table) if table.cases)
+        Path(path).write_text(head + tables.rstrip() + "\n", encoding="utf-8")
         terminalreporter.write_line(f"written to {path}")

@@ -21,6 +21,7 @@ What a type means:
 - ``scores.py``: Accuracy, ArgMax
 - ``python.py``: Python: the user's own
 - ``sources/``: data layers
+- ``fork/``: types of Caffe's forks
 
 How they are made:
 

@@ -14,13 +14,20 @@ from caffe_torch.proto import caffe_pb2
 
 @register("Dropout")
 class Dropout(Layer):
-    """TRAIN: zeroes a share ``dropout_ratio`` of the values, drawn anew each time, and scales the rest; TEST: x."""
+    """TRAIN: zeroes a share ``dropout_ratio`` of the values, drawn anew each time, and scales the rest; TEST: x.
+
+    With Fast R-CNN's ``scale_train: false`` TRAIN does not scale, and TEST multiplies by the share that is kept. With
+    SegNet's ``sample_weights_test`` TEST draws as TRAIN does.
+    """
 
     def setup(self, bottom: list[Blob], top: list[Blob]) -> None:
         self.ratio = self.param.dropout_param.dropout_ratio
         if not 0 <= self.ratio < 1:
             raise self.fail(f"dropout_ratio must be at least 0 and less than 1, found {self.ratio}")
-        self.train = self.phase == caffe_pb2.TRAIN
+        param = self.param.dropout_param
+        self.train = self.phase == caffe_pb2.TRAIN or param.sample_weights_test
+        self.scale = 1 / (1 - self.ratio) if param.scale_train else 1.0
+        self.test_scale = 1.0 if param.scale_train else 1 - self.ratio
 
     def reshape(self, bottom: list[Blob], top: list[Blob]) -> None:
         if bottom[0] is not top[0]:
@@ -29,7 +36,7 @@ class Dropout(Layer):
     def forward(self, bottom: list[Blob], top: list[Blob]) -> None:
         x = bottom[0].tensor().data
         if self.train:
-            self._mask = torch.empty_like(x).bernoulli_(1 - self.ratio).mul_(1 / (1 - self.ratio))
+            self._mask = torch.empty_like(x).bernoulli_(1 - self.ratio).mul_(self.scale)
         self._pass(x, bottom[0] is top[0], top[0].assign)
 
     def backward(self, top: list[Blob], propagate_down: list[bool], bottom: list[Blob]) -> None:
@@ -39,5 +46,7 @@ class Dropout(Layer):
     def _pass(self, values: Tensor, in_place: bool, assign: Callable[[Tensor], None]) -> None:
         if self.train:
             assign(values.mul_(self._mask) if in_place else values * self._mask)
+        elif self.test_scale != 1:
+            assign(values.mul_(self.test_scale) if in_place else values * self.test_scale)
         elif not in_place:
             assign(values.clone())

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from caffe_torch.blob.blob import Blob
 from caffe_torch.layers.base import Layer
+
+
+def normalizer_mode(param: Any, default: int) -> int:
+    """The mode of a LossParameter; the older ``normalize`` counts where no mode is given, else the default."""
+    if param.HasField("normalization"):
+        return param.normalization
+    if param.HasField("normalize"):
+        return param.VALID if param.normalize else param.BATCH_SIZE
+    return default
 
 
 class LossLayer(Layer):
@@ -41,15 +52,13 @@ class LossLayer(Layer):
     def normalizer(self, default: int, outer: int, inner: int, ignored: Tensor | None) -> Tensor | float:
         """What the summed loss is divided by; at least 1. The older ``normalize`` counts where no mode is given."""
         param = self.param.loss_param
-        if param.HasField("normalization"):
-            mode = param.normalization
-        elif param.HasField("normalize"):
-            mode = param.VALID if param.normalize else param.BATCH_SIZE
-        else:
-            mode = default
+        mode = normalizer_mode(param, default)
         if mode == param.VALID and ignored is not None:
             return (outer * inner - ignored.sum()).clamp(min=1).to(torch.float32)
-        counts = {param.FULL: outer * inner, param.VALID: outer * inner, param.BATCH_SIZE: outer, param.NONE: 1}
+        counts = {
+            param.FULL: outer * inner, param.VALID: outer * inner, param.BATCH_SIZE: outer, param.NONE: 1,
+            param.PRE_FIXED: param.pre_fixed_normalizer,  # of R-FCN
+        }  # fmt: skip
         return max(1.0, counts[mode])
 
     def class_labels(self, labels: Tensor, classes: int, ignored: Tensor | None = None) -> Tensor:

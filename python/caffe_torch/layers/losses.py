@@ -103,14 +103,33 @@ class _SoftmaxLoss(LossLayer):
 
 @register("SoftmaxWithLoss")
 class SoftmaxWithLoss(_SoftmaxLoss):
-    """-log of the label's softmax probability, divided by the number of labels that count (VALID) by default."""
+    """-log of the label's softmax probability, divided by the number of labels that count (VALID) by default.
+
+    SegNet's ``weight_by_label_freqs`` multiplies it by the label's ``class_weighting``; the divisor stays.
+    """
+
+    def reshape(self, bottom: list[Blob], top: list[Blob]) -> None:
+        super().reshape(bottom, top)
+        param = self.param.loss_param
+        self._class_weights: torch.Tensor | None = None
+        if param.weight_by_label_freqs:
+            if len(param.class_weighting) != self.classes:
+                raise self.fail(
+                    f"needs {self.classes} class_weighting, one a class, found {len(param.class_weighting)}"
+                )
+            self._class_weights = torch.tensor(list(param.class_weighting))
 
     def losses(self, p: torch.Tensor, bottom: list[Blob]) -> torch.Tensor:
-        return -p.gather(1, self._labels).clamp(min=_FLT_MIN).log()
+        return self._weighted(-p.gather(1, self._labels).clamp(min=_FLT_MIN).log())
 
     def gradients(self, bottom: list[Blob]) -> torch.Tensor:
         ones = torch.ones_like(self._labels, dtype=torch.float32)
-        return self._probabilities.scatter_add(1, self._labels, -ones)
+        return self._weighted(self._probabilities.scatter_add(1, self._labels, -ones))
+
+    def _weighted(self, values: torch.Tensor) -> torch.Tensor:
+        if self._class_weights is None:
+            return values
+        return values * self._class_weights.to(values.device)[self._labels]
 
 
 @register("InfogainLoss")

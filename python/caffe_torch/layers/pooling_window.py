@@ -69,4 +69,6 @@ def read_window(layer: Layer, param: Any, spatial: Pair) -> Window:
         raise layer.fail("global_pooling needs pad 0 and stride 1")
     if any(p >= k for p, k in zip(pad, kernel)):
         raise layer.fail(f"pad {pad} must be smaller than the kernel {kernel}")
-    return Window(kernel, stride, pad, param.round_mode == param.FLOOR)
+    # ceil_mode: false is what the forks of DenseNet and others write for BVLC's round_mode: FLOOR.
+    floor = param.round_mode == param.FLOOR or (param.HasField("ceil_mode") and not param.ceil_mode)
+    return Window(kernel, stride, pad, floor)

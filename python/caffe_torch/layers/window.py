@@ -23,7 +23,7 @@ class ConvolutionWindow:
         self.kernel = self._read(param, "kernel", param.kernel_size, None)
         self.stride = self._read(param, "stride", param.stride, 1)
         self.pad = self._read(param, "pad", param.pad, 0)
-        self.dilation = self._spread("dilation", param.dilation, 1)
+        self.dilation = self._dilation(param)
         for what in ("kernel", "stride", "dilation"):
             if any(n < 1 for n in getattr(self, what)):
                 raise layer.fail(f"{what} {getattr(self, what)}: every axis must be 1 or more")
@@ -37,6 +37,15 @@ class ConvolutionWindow:
                 raise self._layer.fail(f"{name} is given twice: as {high}/{wide} and as a list; keep one")
             return getattr(param, high), getattr(param, wide)
         return self._spread(name, values, default)
+
+    def _dilation(self, param: Any) -> tuple[int, ...]:
+        """BVLC's ``dilation``, yjxiong's ``dilation_h`` and ``dilation_w``, or ``hole`` and so on of DeepLab."""
+        for high, wide in (("dilation_h", "dilation_w"), ("hole_h", "hole_w")):
+            if param.HasField(high) or param.HasField(wide):
+                if self.axes != 2 or len(param.dilation) or param.HasField("hole"):
+                    raise self._layer.fail(f"{high} and {wide} need two spatial axes and no other dilation")
+                return getattr(param, high) or 1, getattr(param, wide) or 1
+        return self._spread("dilation", [param.hole] if param.HasField("hole") else param.dilation, 1)
 
     def _spread(self, name: str, values: Any, default: int | None) -> tuple[int, ...]:
         if not len(values):

@@ -1,0 +1,8 @@
+"""Layer types of Caffe's forks; docs/FORKS.md says from which fork each comes and what judges it.
+
+- ``roi_pooling.py``, ``smooth_l1.py``, ``proposal.py``: Fast and Faster R-CNN
+- ``position_sensitive.py``, ``hard_examples.py``: R-FCN
+- ``rearranging.py``: Permute, ShuffleChannel, Reorg, Flip
+- ``depthwise.py``, ``axpy.py``, ``relu6.py``: MobileNet, ShuffleNet, SENet
+- ``normalize.py``, ``batch_norm.py``, ``resampling.py``: Normalize, BN, Interp and Upsample
+"""

@@ -1,0 +1,31 @@
+"""Layers of Caffe's forks one by one against OpenCV 4's importer, on drawn inputs and weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from deviations import Table
+from fork_cases import CASES, ForkCase
+from judges import OpenCV, named
+
+SECTION = "Layers of forks, judged by OpenCV 4"
+TOLERANCE = 1e-5
+
+
+@pytest.fixture(scope="module")
+def judged(opencv4: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, np.ndarray], OpenCV]:
+    """Our outputs by case, and OpenCV's."""
+    opencv = OpenCV(opencv4, tmp_path_factory.mktemp("opencv"))
+    ours = {case.name: opencv.add(case.name, case.layers, named(case.inputs))["it"] for case in CASES}
+    opencv.run()
+    return ours, opencv
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_layer_agrees(case: ForkCase, judged: tuple[dict[str, np.ndarray], OpenCV], fork_table: Table) -> None:
+    ours, theirs = judged[0][case.name], judged[1].outputs(case.name)["it"]
+    fork_table.compare(
+        SECTION, case.type, case.name, {"it": ours}, {"it": theirs.reshape(ours.shape)}, {"it": "forward"}, TOLERANCE
+    )
