@@ -287,7 +287,7 @@ bench: $(VENV)/.ready
 
 # Regenerate what is committed: the paper's nets, and the schema's Python form.
 committed-prototxt: $(READY)
-	$(PY) tools/make_prototxt.py --committed
+	$(PY) tools/make_prototxt.py --committed .
 
 # By grpcio-tools 1.62: newer ones write code that protobuf 4.25, the oldest that is allowed, does not read.
 proto:

@@ -1,53 +1,10 @@
 #!/usr/bin/env python3
-"""Mine candidate keywords from a table of texts into one YAML file that a person edits, and report what it labels.
+"""multiweight build-catalog, from the checkout: python/multiweight/commands/build_catalog.py."""
 
-Run again with new texts, it keeps what stands under groups and drop, and writes the candidates anew.
-"""
-
-from __future__ import annotations
-
-import argparse
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
+from multiweight.__main__ import run  # noqa: E402
 
-from multiweight.base.errors import UserError, run_tool  # noqa: E402
-from multiweight.datasets import shop_table  # noqa: E402
-from multiweight.text import labelling, mining  # noqa: E402
-from multiweight.text.keywords import Keywords  # noqa: E402
-
-
-def parser() -> argparse.ArgumentParser:
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    p.add_argument("tables", nargs="+", type=Path, help="CSV or JSONL files with texts")
-    p.add_argument(
-        "--column", action="append", default=[], help="a column of texts (default: text and text_...; may be repeated)"
-    )
-    p.add_argument("--keywords", type=Path, help="the file to write (default: keywords.yaml beside the first table)")
-    p.add_argument("--min-count", type=int, default=20, help="candidates are in so many texts or more")
-    p.add_argument("--stop", action="append", default=[], help="a word that is no candidate (may be repeated)")
-    return p
-
-
-def main() -> int:
-    args = parser().parse_args()
-    path = args.keywords or args.tables[0].with_name("keywords.yaml")
-    known = Keywords.load(path) if path.exists() else Keywords()
-    texts = [text for table in args.tables for text in shop_table.texts(table, args.column)]
-    if not texts:
-        raise UserError(f"{args.tables[0]}: no texts: name their column with --column")
-    print(f"{len(texts)} texts; {path}: {len(known.groups)} groups and {len(known.drop)} dropped words are kept")
-    mined = mining.mine(texts, known, args.min_count, args.stop)
-    mined.save(path)
-    found = labelling.report(texts, mined)
-    report = path.with_name(path.stem + "_report.md")
-    report.write_text(labelling.markdown(found), encoding="utf-8")
-    suggested = sum(bool(candidate.group) for candidate in mined.candidates)
-    print(f"wrote {path}: {len(mined.candidates)} candidates, {suggested} with a suggested group")
-    print(f"wrote {report}: {found['labelled']} texts have a label by now")
-    return 0
-
-
-if __name__ == "__main__":
-    run_tool(main)
+run("build_catalog", sys.argv[1:])

@@ -1,58 +1,10 @@
 #!/usr/bin/env python3
-"""Write the report of a dataset: tables, figures and a check that training was worth it."""
+"""multiweight report, from the checkout: python/multiweight/commands/report.py."""
 
-from __future__ import annotations
-
-import argparse
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
+from multiweight.__main__ import run  # noqa: E402
 
-from multiweight.base.errors import UserError, run_tool  # noqa: E402
-from multiweight.base.paths import Dataset  # noqa: E402
-from multiweight.report import gallery, report, results  # noqa: E402
-
-
-def parser() -> argparse.ArgumentParser:
-    p = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    p.add_argument("--dataset", required=True, help="name of the packed dataset, a folder under --runs")
-    p.add_argument("--runs", default="runs", help="folder of all runs")
-    p.add_argument("--subset", action="append", default=[], help="a dataset of two groups, for Tables IV and V in turn")
-    p.add_argument("--gallery", type=int, default=4, metavar="N", help="queries a group in the gallery (0: none)")
-    p.add_argument("--failures-first", action="store_true", help="gallery: the queries with the lowest AP")
-    p.add_argument("--query", action="append", default=[], metavar="KEY", help="gallery: this test image; repeatable")
-    p.add_argument(
-        "--check",
-        action="store_true",
-        help="exit status 1 unless every trained method's mean mAP beats the untrained net and a random ranking",
-    )
-    return p
-
-
-def main() -> int:
-    args = parser().parse_args()
-    if args.gallery < 0:
-        raise UserError(f"--gallery {args.gallery}: expected 0 or more")
-    if args.query and not args.gallery:
-        raise UserError("--query shows images in the gallery, and --gallery 0 leaves it out: give one of them")
-    subsets = [Dataset(name, args.runs) for name in args.subset]
-    shown = report.Gallery(args.gallery, args.failures_first, tuple(args.query))
-    outcome = report.write(Dataset(args.dataset, args.runs), subsets, shown, gallery.engine_of())
-    for r in outcome.found:
-        print(f"{r.name:20} mean mAP {results.percent(r.mean):>6}")
-    told = "check failed" if args.check else "note"
-    if outcome.missing:
-        absent = " and ".join(outcome.missing)
-        print(f"{told}: nothing to compare with: {absent} not evaluated", file=sys.stderr)
-    for problem in outcome.problems:
-        print(f"{told}: {problem}", file=sys.stderr)
-    print(f"the report lies in {outcome.folder / 'report.md'} and {outcome.folder / 'report.html'}")
-    return 1 if args.check and outcome.verdict != "passed" else 0
-
-
-if __name__ == "__main__":
-    run_tool(main)
+run("report", sys.argv[1:])

@@ -1,47 +1,10 @@
 #!/usr/bin/env python3
-"""Check a packed dataset: pairs aligned, every image decodes to the promised shape, labels and counts as recorded."""
+"""multiweight verify-lmdb, from the checkout: python/multiweight/commands/verify_lmdb.py."""
 
-from __future__ import annotations
-
-import argparse
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
+from multiweight.__main__ import run  # noqa: E402
 
-from multiweight.base import done, engine  # noqa: E402
-from multiweight.base.errors import run_tool  # noqa: E402
-from multiweight.base.paths import Dataset  # noqa: E402
-from multiweight.pack import verifying  # noqa: E402
-
-
-def parser() -> argparse.ArgumentParser:
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    p.add_argument("--dataset", required=True, help="name of the packed dataset, a folder below --runs")
-    p.add_argument("--runs", default="runs", help="folder of all runs")
-    p.add_argument("--engine", choices=engine.CHOICES, help="which Caffe's schema (default: $ENGINE, else auto)")
-    return p
-
-
-def main() -> int:
-    args = parser().parse_args()
-    dataset = Dataset(args.dataset, args.runs)
-    print(f"verify {dataset.data}: every key, image and label vector of both parts")
-    found = verifying.verify(engine.messages(args.engine), dataset)
-    width = max(map(len, found["train"]["group_images"]))
-    print(f"{'images with a label of':<{width + 2}}{'train':>10}{'test':>10}")
-    for name, count in found["train"]["group_images"].items():
-        print(f"  {name:<{width}}{count:>10}{found['test']['group_images'][name]:>10}")
-    for part, result in found.items():
-        if result["duplicates"]:
-            print(f"  {part}: {result['duplicates']} images have the bytes of an earlier one")
-    in_both = done.read(dataset.data / verifying.MARK)["in_both"]
-    if in_both:
-        print(f"  {in_both} test images have the bytes of a training image: tools/split.py --dedupe keeps them apart")
-    sizes = ", ".join(f"{part} {result['images']} images" for part, result in found.items())
-    print(f"sound: {sizes}, keys and labels aligned")
-    return 0
-
-
-if __name__ == "__main__":
-    run_tool(main)
+run("verify_lmdb", sys.argv[1:])

@@ -8,13 +8,13 @@ import cv2
 import lmdb
 import numpy as np
 import pytest
-from commands import PYTHON
 
 import caffe_torch as caffe
 from caffe_torch import CaffeError
 from caffe_torch.cli import command
 from caffe_torch.files import hdf5, wire
 from caffe_torch.proto import caffe_pb2
+from commands import PYTHON
 
 FC = """layer { name: "x" type: "DummyData" top: "x"
   dummy_data_param { shape { dim: 2 dim: 3 } data_filler { value: 1 } } }

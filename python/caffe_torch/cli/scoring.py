@@ -31,13 +31,13 @@ def run(args: argparse.Namespace, argv: Sequence[str]) -> int:
     devices.use_first(args.gpu)
     net = Net(args.model, TEST, level=args.level, stages=stages(args.stage), weights=args.weights)
     log.info(f"Running for {args.iterations} iterations.")
-    last = len(net._named_layers()) - 1
     loss = 0.0
     sums: dict[str, np.ndarray] = {}
     for i in range(args.iterations):
-        loss += net._forward(0, last)
+        loss += net.graph.forward()
         if not math.isfinite(loss):
-            raise CaffeError(f"batch {i}: the loss is {loss}: {nonfinite.first(net) or 'no single blob is at fault'}")
+            where = nonfinite.first(net.graph) or "no single blob is at fault"
+            raise CaffeError(f"batch {i}: the loss is {loss}: {where}")
         for name in net.outputs:
             scores = np.ravel(net.blobs[name].data)
             for score in scores:

@@ -22,27 +22,26 @@ def run(args: argparse.Namespace, argv: Sequence[str]) -> int:
         raise CaffeError(f"time: --iterations must be 1 or more, found {args.iterations}")
     devices.use_first(args.gpu)
     net = Net(args.model, caffe_pb2.Phase.Value(args.phase), level=args.level, stages=stages(args.stage))
-    layers = net._named_layers()
-    last = len(layers) - 1
+    graph, nodes = net.graph, net.graph.nodes
     log.info("Performing Forward")
-    log.info(f"Initial loss: {net._forward(0, last):g}")
+    log.info(f"Initial loss: {graph.forward():g}")
     log.info("Performing Backward")
-    net._backward(last, 0)
+    graph.backward()
     log.info("*** Benchmark begins ***")
     log.info(f"Testing for {args.iterations} iterations.")
-    forward, backward = [0.0] * len(layers), [0.0] * len(layers)
+    forward, backward = [0.0] * len(nodes), [0.0] * len(nodes)
     for i in range(args.iterations):
         total = -sum(forward) - sum(backward)
-        for j in range(len(layers)):
-            forward[j] += _milliseconds(lambda j=j: net._forward(j, j))  # type: ignore[misc]
-        for j in reversed(range(len(layers))):
-            backward[j] += _milliseconds(lambda j=j: net._backward(j, j))  # type: ignore[misc]
+        for j in range(len(nodes)):
+            forward[j] += _milliseconds(lambda j=j: graph.forward(j, j))  # type: ignore[misc]
+        for j in reversed(range(len(nodes))):
+            backward[j] += _milliseconds(lambda j=j: graph.backward(j, j))  # type: ignore[misc]
         total += sum(forward) + sum(backward)
         log.info(f"Iteration: {i + 1} forward-backward time: {total:g} ms.")
     log.info("Average time per layer: ")
-    for (name, _), there, back in zip(layers, forward, backward):
-        log.info(f"{name:>10}\tforward: {there / args.iterations:g} ms.")
-        log.info(f"{name:>10}\tbackward: {back / args.iterations:g} ms.")
+    for node, there, back in zip(nodes, forward, backward):
+        log.info(f"{node.name:>10}\tforward: {there / args.iterations:g} ms.")
+        log.info(f"{node.name:>10}\tbackward: {back / args.iterations:g} ms.")
     log.info(f"Average Forward pass: {sum(forward) / args.iterations:g} ms.")
     log.info(f"Average Backward pass: {sum(backward) / args.iterations:g} ms.")
     log.info(f"Average Forward-Backward: {(sum(forward) + sum(backward)) / args.iterations:g} ms.")

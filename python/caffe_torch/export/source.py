@@ -136,10 +136,10 @@ def inputs_of(net: Net) -> dict[str, Sizes]:
 
 
 def _steps(net: Net, others: Mapping[str, Sizes]) -> Iterator[Step]:
-    for i, (_, layer) in enumerate(net._named_layers()):
-        bottoms, tops = net._bottom_names[i], net._top_names[i]
+    for i, node in enumerate(net.graph.nodes):
+        bottoms, tops = node.bottom_names, node.top_names
         shapes = [[Shape(net.blobs[name].shape, others[name]) for name in names] for names in (bottoms, tops)]
-        yield Step(layer, list(bottoms), list(tops), shapes[0], shapes[1], i)
+        yield Step(node.layer, list(bottoms), list(tops), shapes[0], shapes[1], i)
 
 
 @contextmanager

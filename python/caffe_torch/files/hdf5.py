@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from caffe_torch.errors import CaffeError, wrong_count, wrong_shape
+from caffe_torch.errors import CaffeError
 from caffe_torch.files import hdf5_links, wire
 from caffe_torch.runtime import room
 from caffe_torch.runtime.lazy import Lazy
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     import h5py
 else:
     h5py = Lazy("h5py")
-
-if TYPE_CHECKING:
-    from caffe_torch.net.weights import NetWeights
 
 #: What h5py raises at one damaged place or another.
 _DAMAGE = (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError, MemoryError, OverflowError)
@@ -37,72 +34,57 @@ def is_hdf5(path: str | Path) -> bool:
     return bool(h5py.is_hdf5(str(path)))
 
 
-def save_net(path: str | Path, net: NetWeights, write_diff: bool = False) -> None:
-    """Write the net's parameters, and their diffs if wanted; the file appears whole or not at all."""
-    wire.write_atomically(path, lambda file: write_net(file, net, write_diff))
-
-
-def write_net(file: BinaryIO, net: NetWeights, write_diff: bool = False) -> None:
-    """``save_net`` into an open file."""
-    check_names(net)
-    owners = {id(parameter.blob) for parameter in net._learnable}
+def write_net(file: BinaryIO, name: str, layers: Sequence[wire.StoredLayer], write_diff: bool = False) -> None:
+    """A .caffemodel.h5 of the net ``name`` into an open file: parameters, and their diffs if wanted."""
+    check_names(name, [(layer.param.name, len(layer.arrays)) for layer in layers])
     with h5py.File(file, "w") as store:
         data = store.create_group("data")
         diff = store.create_group("diff") if write_diff else None
-        for name, layer in zip(net._layer_names, net._layers):
-            groups = (data.require_group(name), diff.require_group(name) if diff is not None else None)
-            for i, blob in enumerate(layer.blobs):
-                if id(blob) in owners:
-                    groups[0].create_dataset(str(i), data=blob.data, dtype="<f4")
-                if groups[1] is not None:
-                    groups[1].create_dataset(str(i), data=blob.diff, dtype="<f4")
+        for layer in layers:
+            group = data.require_group(layer.param.name)
+            for i, array in enumerate(layer.arrays):
+                if layer.owned[i]:
+                    group.create_dataset(str(i), data=array, dtype="<f4")
+            if diff is not None:
+                group = diff.require_group(layer.param.name)
+                for i, array in enumerate(layer.diffs):
+                    group.create_dataset(str(i), data=array, dtype="<f4")
 
 
-def check_names(net: NetWeights) -> None:
-    """CaffeError where the layers' names do not make a place of its own in an HDF5 file for each layer."""
-    names = net._layer_names
+def check_names(net: str, layers: Sequence[tuple[str, int]]) -> None:
+    """CaffeError where the names of a net's layers do not make a place of its own in an HDF5 file for each layer.
+
+    ``layers`` are (name, number of parameters), in their order.
+    """
+    names = [name for name, _ in layers]
     binary = "or use a binary .caffemodel (snapshot_format: BINARYPROTO)"
     for name in names:
-        where = f"net {net.name!r}: HDF5 cannot hold the layer name {name!r}"
+        where = f"net {net!r}: HDF5 cannot hold the layer name {name!r}"
         if names.count(name) > 1:
             raise CaffeError(f"{where} of {names.count(name)} layers: give each a name of its own, {binary}")
         if {"", "."} & set(name.split("/")) or "\0" in name:
             raise CaffeError(f"{where}: give it another name, {binary}")
-    for name, layer in zip(names, net._layers):
-        for i in range(len(layer.blobs)):
+    for name, count in layers:
+        for i in range(count):
             for other in names:
                 if f"{other}/".startswith(f"{name}/{i}/"):
                     raise CaffeError(
-                        f"net {net.name!r}: layer {other!r} and parameter {i} of layer {name!r} have one place in an "
-                        f"HDF5 file: rename one of the layers, {binary}"
+                        f"net {net!r}: layer {other!r} and parameter {i} of layer {name!r} have one place in an HDF5 "
+                        f"file: rename one of the layers, {binary}"
                     )
 
 
-def load_net(path: str | Path, net: NetWeights) -> None:
-    """Take over the parameters of the layers that the file has by the same name; other layers keep theirs.
-
-    CaffeError names file, layer and both shapes where they differ.
-    """
-    owners = {id(parameter.blob) for parameter in net._learnable}
+@contextmanager
+def open_net(path: str | Path) -> Iterator[list[tuple[str, dict[str, h5py.Dataset]]]]:
+    """(layer name, its arrays by their index as text) of a .caffemodel.h5, for ``values`` within the ``with``."""
     with opened(path) as store:
         hdf5_links.refuse_any(store, path)
         if not isinstance(store.get("data"), h5py.Group):
             raise CaffeError(f"{path}: has no group `data`: is it a .caffemodel.h5?")
-        for name, group in _layer_groups(store["data"]):
-            blobs = net._blobs_of(name)
-            if blobs is None:
-                continue
-            stored_blobs = sum(isinstance(item, h5py.Dataset) for item in group.values())
-            if stored_blobs > len(blobs):
-                raise wrong_count(str(path), name, stored_blobs, len(blobs), net._layer_names.count(name))
-            for i, blob in enumerate(blobs):
-                stored = group.get(str(i))
-                if isinstance(stored, h5py.Dataset):
-                    if stored.shape != blob.shape:
-                        raise wrong_shape(str(path), name, i, stored.shape, blob.shape)
-                    blob.data[...] = values(path, stored)
-                elif id(blob) in owners:  # a shared one comes with its owner
-                    raise wrong_count(str(path), name, stored_blobs, len(blobs), net._layer_names.count(name))
+        yield [
+            (name, {key: item for key, item in group.items() if isinstance(item, h5py.Dataset)})
+            for name, group in _layer_groups(store["data"])
+        ]
 
 
 def _layer_groups(data: h5py.Group) -> list[tuple[str, h5py.Group]]:

@@ -153,11 +153,13 @@ def blob_array(proto: Any, source: str, stored: np.ndarray | None = None) -> np.
 
 
 class StoredLayer(NamedTuple):
-    """A layer of a .caffemodel: its LayerParameter without blobs, its parameters, and their diffs or none."""
+    """A layer of a file of weights: its LayerParameter without blobs, its parameters, and their diffs or none."""
 
     param: Any
     arrays: list[np.ndarray]
     diffs: Sequence[np.ndarray] = ()
+    #: A flag a parameter, False where it is another layer's; HDF5 files hold it there alone.
+    owned: Sequence[bool] = ()
 
 
 def write_net(file: BinaryIO, name: str, layers: list[StoredLayer]) -> None:

@@ -1,5 +1,7 @@
 """The graph: layers joined by blobs, forward and backward.
 
+- ``graph.py``: Node and Graph: layers joined by blobs, and how they run
+- ``building.py``: a NetParameter made into a graph
 - ``net.py``: Net
 - ``api.py``: pycaffe's methods of a net
 - ``phase_rules.py``: which layers a phase, level and stages include

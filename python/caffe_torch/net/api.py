@@ -5,52 +5,42 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any, Callable
+from typing import Any, Callable
 
 import numpy as np
 
+from caffe_torch.blob.blob import Blob
 from caffe_torch.errors import CaffeError, CaffeValueError
-from caffe_torch.layers.base import Layer
-
-if TYPE_CHECKING:
-    from caffe_torch.blob.blob import Blob
-    from caffe_torch.net.params import Parameter
+from caffe_torch.net.graph import Graph
+from caffe_torch.net.weights import NetWeights
 
 Arrays = dict[str, np.ndarray]
 
 
-class NetApi:
-    """pycaffe's methods of Net, over what ``Net`` has built."""
+class NetApi(NetWeights):
+    """pycaffe's members of Net, over the graph."""
 
-    if TYPE_CHECKING:
-        blobs: OrderedDict[str, Blob]
-        inputs: list[str]
-        outputs: list[str]
-        layers: list[Any]
-        bottom_names: OrderedDict[str, list[str]]
-        top_names: OrderedDict[str, list[str]]
-        _bottom_names: list[list[str]]
-        _top_names: list[list[str]]
-        _layers: list[Layer]
-        _layer_names: list[str]
-        _bottoms: list[list[Blob]]
-        _tops: list[list[Blob]]
-        _loss_weights: list[list[float]]
-        _learnable: list[Parameter]
-        _before: dict[str, list[Callable[[int], None]]]
-        _after: dict[str, list[Callable[[int], None]]]
-
-        def _forward(self, start: int, end: int) -> float: ...
-
-        def _backward(self, start: int, end: int) -> None: ...
+    def _show(self, graph: Graph) -> None:
+        """Take ``graph`` and give its parts the names that pycaffe has for them."""
+        self.graph = graph
+        self.name = graph.name
+        self.blobs = graph.blobs
+        self.inputs, self.outputs = graph.inputs, graph.outputs
+        self.bottom_names = OrderedDict((node.name, node.bottom_names) for node in graph.nodes)
+        self.top_names = OrderedDict((node.name, node.top_names) for node in graph.nodes)
+        self.params: OrderedDict[str, list[Blob]] = OrderedDict(
+            (node.name, node.layer.blobs) for node in graph.nodes if len(node.layer.blobs)
+        )
+        self.layers: list[Any] = [getattr(node.layer, "user", node.layer) for node in graph.nodes]
+        self.layer_dict = OrderedDict(zip(self._layer_names, self.layers))
 
     # --- running ---
 
     def _index(self, layer: str) -> int:
-        try:
-            return self._layer_names.index(layer)
-        except ValueError:
-            raise CaffeValueError(f"the net has no layer {layer!r}; it has {', '.join(self._layer_names)}") from None
+        names = self._layer_names
+        if layer not in names:
+            raise CaffeValueError(f"the net has no layer {layer!r}; it has {', '.join(names)}")
+        return names.index(layer)
 
     def forward(
         self, blobs: Iterable[str] | None = None, start: str | None = None, end: str | None = None, **kwargs: np.ndarray
@@ -63,13 +53,13 @@ class NetApi:
         if end is not None:
             last, wanted = self._index(end), set(self.top_names[end])
         else:
-            last, wanted = len(self._layers) - 1, set(self.outputs)
+            last, wanted = len(self.graph.nodes) - 1, set(self.outputs)
         wanted |= set(blobs or ())
         if kwargs and set(kwargs) != set(self.inputs):
             raise CaffeError(f"forward: arrays were given for {sorted(kwargs)}, the net's inputs are {self.inputs}")
         for name, array in kwargs.items():
             self._fill(name, array, self.blobs[name].data, "forward")
-        self._forward(first, last)
+        self.graph.forward(first, last)
         return {name: self.blobs[name].data for name in wanted}
 
     def backward(
@@ -79,7 +69,7 @@ class NetApi:
 
         Keyword arguments are gradients of the net's outputs.
         """
-        first = self._index(start) if start is not None else len(self._layers) - 1
+        first = self._index(start) if start is not None else len(self.graph.nodes) - 1
         if end is not None:
             last, wanted = self._index(end), set(self.bottom_names[end])
         else:
@@ -89,7 +79,7 @@ class NetApi:
             raise CaffeError(f"backward: gradients were given for {sorted(kwargs)}, the net's outputs: {self.outputs}")
         for name, array in kwargs.items():
             self._fill(name, array, self.blobs[name].diff, "backward")
-        self._backward(first, last)
+        self.graph.backward(first, last)
         return {name: self.blobs[name].diff for name in wanted}
 
     def _fill(self, name: str, array: np.ndarray, target: np.ndarray, what: str) -> None:
@@ -146,12 +136,11 @@ class NetApi:
 
     def reshape(self) -> None:
         """Let every layer follow the shapes of its bottoms."""
-        for layer, bottoms, tops in zip(self._layers, self._bottoms, self._tops):
-            layer.reshape(bottoms, tops)
+        self.graph.reshape()
 
     def clear_param_diffs(self) -> None:
         """Set the parameters' gradients to zero; backward adds to them."""
-        for parameter in self._learnable:
+        for parameter in self.graph.learnable:
             parameter.blob.clear_diff()
 
     # --- memory ---
@@ -161,7 +150,7 @@ class NetApi:
 
         ``data`` is (items, channels, height, width), ``labels`` (items,) or (items, 1, 1, 1); float32, C-contiguous.
         """
-        layer = self._layers[0]
+        layer = self.graph.nodes[0].layer
         if layer.type != "MemoryData":
             raise CaffeError(f"set_input_arrays: the net's first layer must be MemoryData, it is {layer.type}")
         param = layer.param.memory_data_param
@@ -181,19 +170,19 @@ class NetApi:
 
     def before_forward(self, callback: Callable[[int], Any]) -> None:
         """Call ``callback(index)`` before each layer's forward."""
-        self._before["forward"].append(callback)
+        self.graph.before_forward.append(callback)
 
     def after_forward(self, callback: Callable[[int], Any]) -> None:
         """Call ``callback(index)`` after each layer's forward."""
-        self._after["forward"].append(callback)
+        self.graph.after_forward.append(callback)
 
     def before_backward(self, callback: Callable[[int], Any]) -> None:
         """Call ``callback(index)`` before each layer's backward."""
-        self._before["backward"].append(callback)
+        self.graph.before_backward.append(callback)
 
     def after_backward(self, callback: Callable[[int], Any]) -> None:
         """Call ``callback(index)`` after each layer's backward; an NCCL object may stand here too."""
-        self._after["backward"].append(callback)
+        self.graph.after_backward.append(callback)
 
     # --- names ---
 
@@ -201,9 +190,21 @@ class NetApi:
     def blob_loss_weights(self) -> OrderedDict[str, float]:
         """Blob name -> its weight in the loss, 0 for most."""
         weights = OrderedDict((name, 0.0) for name in self.blobs)
-        for names, values in zip(self._top_names, self._loss_weights):
-            weights.update((top, w) for top, w in zip(names, values) if w)
+        for node in self.graph.nodes:
+            weights.update((top, w) for top, w in zip(node.top_names, node.loss_weights) if w)
         return weights
+
+    # What the original's compiled class has, and programs use.
+
+    def _forward(self, start: int, end: int) -> float:
+        return self.graph.forward(start, end)
+
+    def _backward(self, start: int, end: int) -> None:
+        self.graph.backward(start, end)
+
+    @property
+    def _layer_names(self) -> list[str]:
+        return [node.name for node in self.graph.nodes]
 
     @property
     def _blob_names(self) -> list[str]:
@@ -226,10 +227,10 @@ class NetApi:
         return [self._blob_names.index(name) for name in self.outputs]
 
     def _bottom_ids(self, layer: int) -> list[int]:
-        return [self._blob_names.index(name) for name in self._bottom_names[layer]]
+        return [self._blob_names.index(name) for name in self.graph.nodes[layer].bottom_names]
 
     def _top_ids(self, layer: int) -> list[int]:
-        return [self._blob_names.index(name) for name in self._top_names[layer]]
+        return [self._blob_names.index(name) for name in self.graph.nodes[layer].top_names]
 
 
 def _length(arrays: Arrays) -> int:

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torch import Tensor
 
+from caffe_torch.net.graph import Graph
 from caffe_torch.runtime import log
-
-if TYPE_CHECKING:
-    from caffe_torch.net.net import Net
 
 
 class DebugInfo:
     """Writes its lines while ``on``; one a net."""
 
-    def __init__(self, net: Net, on: bool = True):
-        self._net, self.on = net, on
-        net.after_forward(self._forward)
-        net.after_backward(self._backward)
+    def __init__(self, graph: Graph, on: bool = True):
+        self._graph, self.on = graph, on
+        graph.after_forward.append(self._forward)
+        graph.after_backward.append(self._backward)
 
     def _forward(self, index: int) -> None:
         if not self.on:
             return
-        name, layer = self._net._named_layers()[index]
-        where = f"    [Forward] Layer {name}"
-        for top, blob in zip(self._net._top_names[index], self._net._tops[index]):
+        node = self._graph.nodes[index]
+        layer = node.layer
+        where = f"    [Forward] Layer {node.name}"
+        for top, blob in zip(node.top_names, node.tops):
             log.info(f"{where}, top blob {top} data: {_mean(blob.tensor()):g}")
         for i, blob in enumerate(layer.blobs):
             shared = layer.param.param[i].name if i < len(layer.param.param) else ""
@@ -34,12 +31,11 @@ class DebugInfo:
     def _backward(self, index: int) -> None:
         if not self.on:
             return
-        net = self._net
-        name, layer = net._named_layers()[index]
-        where = f"    [Backward] Layer {name}"
-        if net._need_backward[index]:
-            wanted = net._bottom_need_backward[index]
-            for bottom, blob, flag in zip(net._bottom_names[index], net._bottoms[index], wanted):
+        node = self._graph.nodes[index]
+        layer = node.layer
+        where = f"    [Backward] Layer {node.name}"
+        if node.needs_backward:
+            for bottom, blob, flag in zip(node.bottom_names, node.bottoms, node.propagate_down):
                 if flag:
                     log.info(f"{where}, bottom blob {bottom} diff: {_mean(blob.diff_tensor()):g}")
             for i, blob in enumerate(layer.blobs):
@@ -49,8 +45,8 @@ class DebugInfo:
             self._all_parameters()
 
     def _all_parameters(self) -> None:
-        data = [p.blob.tensor().double() for p in self._net._learnable]
-        diff = [p.blob.diff_tensor().double() for p in self._net._learnable]
+        data = [p.blob.tensor().double() for p in self._graph.learnable]
+        diff = [p.blob.diff_tensor().double() for p in self._graph.learnable]
         one = [sum(float(t.abs().sum()) for t in side) for side in (data, diff)]
         two = [sum(float(t.square().sum()) for t in side) ** 0.5 for side in (data, diff)]
         log.error(

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from google.protobuf import text_format
 
+from caffe_torch.net.graph import Graph
 from caffe_torch.proto import caffe_pb2
 from caffe_torch.runtime import log
-
-if TYPE_CHECKING:
-    from caffe_torch.net.net import Net
 
 _FLOAT = 4
 
@@ -35,25 +33,25 @@ def _layers(param: Any) -> list[Any]:
     return [layer for net in (*nets, *param.test_net_param) for layer in net.layer]
 
 
-def describe(net: Net) -> None:
+def describe(graph: Graph) -> None:
     """Write it, layer by layer, into the log."""
     count = 0
-    for i, (name, _) in enumerate(net._named_layers()):
-        bottoms, tops = net._bottom_names[i], net._top_names[i]
-        log.info(f"Creating Layer {name}")
-        for bottom in bottoms:
-            log.info(f"{name} <- {bottom}")
-        for top in tops:
-            log.info(f"{name} -> {top}{' (in-place)' if top in bottoms else ''}")
-        log.info(f"Setting up {name}")
-        for blob, weight in zip(net._tops[i], net._loss_weights[i]):
+    for node in graph.nodes:
+        log.info(f"Creating Layer {node.name}")
+        for bottom in node.bottom_names:
+            log.info(f"{node.name} <- {bottom}")
+        for top in node.top_names:
+            log.info(f"{node.name} -> {top}{' (in-place)' if top in node.bottom_names else ''}")
+        log.info(f"Setting up {node.name}")
+        for blob, weight in zip(node.tops, node.loss_weights):
             log.info("Top shape: " + "".join(f"{n} " for n in blob.shape) + f"({blob.count})")
             if weight:
                 log.info(f"    with loss weight {weight:g}")
             count += blob.count
         log.info(f"Memory required for data: {count * _FLOAT}")
-    for (name, _), need in reversed(list(zip(net._named_layers(), net._need_backward))):
-        log.info(f"{name} needs backward computation." if need else f"{name} does not need backward computation.")
-    for output in net.outputs:
+    for node in reversed(graph.nodes):
+        does = "needs" if node.needs_backward else "does not need"
+        log.info(f"{node.name} {does} backward computation.")
+    for output in graph.outputs:
         log.info(f"This network produces output {output}")
     log.info("Network initialization done.")

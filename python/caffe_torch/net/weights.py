@@ -6,7 +6,6 @@ import os
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,22 +13,16 @@ from caffe_torch.blob.blob import Blob
 from caffe_torch.errors import wrong_count, wrong_shape
 from caffe_torch.files import hdf5, wire
 from caffe_torch.layers import inline_weights
-from caffe_torch.layers.base import Layer
+from caffe_torch.net.graph import Graph
 from caffe_torch.runtime import log
-
-if TYPE_CHECKING:
-    from caffe_torch.net.params import Parameter
 
 
 class NetWeights:
-    """pycaffe's copy_from, share_with, save, save_hdf5 and load_hdf5, over what ``Net`` has built."""
+    """pycaffe's copy_from, share_with, save, save_hdf5 and load_hdf5, over the graph."""
 
-    if TYPE_CHECKING:
-        name: str
-        params: OrderedDict[str, list[Blob]]
-        _layers: list[Layer]
-        _layer_names: list[str]
-        _learnable: list[Parameter]
+    graph: Graph
+    name: str
+    params: OrderedDict[str, list[Blob]]
 
     def copy_from(self, weights: str | bytes | Path) -> None:
         """Take over the parameters of the layers that a .caffemodel or HDF5 file has by the same name.
@@ -50,7 +43,7 @@ class NetWeights:
             if blobs is None:
                 continue
             if len(blobs) != len(arrays):
-                raise wrong_count(where, name, len(arrays), len(blobs), self._layer_names.count(name))
+                raise wrong_count(where, name, len(arrays), len(blobs), self.graph.count(name))
             for j, (blob, array) in enumerate(zip(blobs, arrays)):
                 if not inline_weights.fits(blob.shape, array.shape):
                     raise wrong_shape(where, name, j, array.shape, blob.shape)
@@ -59,30 +52,31 @@ class NetWeights:
     def _warn_of_namesakes(self) -> None:
         """Of several layers of one name, files and other nets give their values to the first alone, as in Caffe."""
         seen: set[str] = set()
-        for name, layer in zip(self._layer_names, self._layers):
-            if name in seen and layer.blobs:
+        for node in self.graph.nodes:
+            if node.name in seen and node.layer.blobs:
                 log.warning(
-                    f"net {self.name!r}: several layers are called {name!r}: weights that it takes from files or other "
-                    "nets go to the first of them alone, as in Caffe; give each a name of its own"
+                    f"net {self.name!r}: several layers are called {node.name!r}: weights that it takes from files or "
+                    "other nets go to the first of them alone, as in Caffe; give each a name of its own"
                 )
                 return
-            seen.add(name)
+            seen.add(node.name)
 
     def _blobs_of(self, name: str) -> Sequence[Blob] | None:
         """The parameters of the layer of this name, None (and a line in the log) where the net has no such layer."""
-        if name in self._layer_names:  # of several layers of one name, the first, as in Caffe
-            return self._layers[self._layer_names.index(name)].blobs
-        log.info(f"Ignoring source layer {name}")
-        return None
+        node = self.graph.find(name)
+        if node is None:
+            log.info(f"Ignoring source layer {name}")
+            return None
+        return node.layer.blobs
 
     def share_with(self, other: NetWeights) -> None:
         """Use the parameters of ``other``'s layers of the same names as this net's own, from now on."""
-        for name, layer in zip(other._layer_names, other._layers):
-            blobs, theirs = self._blobs_of(name), layer.blobs
+        for node in other.graph.nodes:
+            name, theirs, blobs = node.name, node.layer.blobs, self._blobs_of(node.name)
             if blobs is None:
                 continue
             if len(blobs) != len(theirs):
-                raise wrong_count("the other net", name, len(theirs), len(blobs), self._layer_names.count(name))
+                raise wrong_count("the other net", name, len(theirs), len(blobs), self.graph.count(name))
             for j, (mine, their) in enumerate(zip(blobs, theirs)):
                 if mine.shape != their.shape:
                     raise wrong_shape("the other net", name, j, their.shape, mine.shape)
@@ -90,28 +84,48 @@ class NetWeights:
 
     def save(self, filename: str | bytes | Path) -> None:
         """Write a .caffemodel, which appears whole or not at all."""
-        wire.write_atomically(
-            os.fsdecode(filename), lambda file: wire.write_net(file, self.name, self._stored_layers())
-        )
+        wire.write_atomically(os.fsdecode(filename), lambda file: wire.write_net(file, self.name, self.stored_layers()))
 
-    def _stored_layers(self, diff: bool = False) -> list[wire.StoredLayer]:
-        """What a .caffemodel holds of each layer, with the parameters' diffs if wanted."""
+    def stored_layers(self, diff: bool = False) -> list[wire.StoredLayer]:
+        """What a file of weights holds of each layer, with the parameters' diffs if wanted."""
+        owned = self._owned()
         found = []
-        for layer in self._layers:
+        for node in self.graph.nodes:
+            layer = node.layer
             param = type(layer.param)()
             param.CopyFrom(layer.param)
             param.ClearField("blobs")
-            diffs = [blob.diff for blob in layer.blobs] if diff else []
-            found.append(wire.StoredLayer(param, [blob.data for blob in layer.blobs], diffs))
+            arrays, diffs = [blob.data for blob in layer.blobs], [blob.diff for blob in layer.blobs] if diff else []
+            found.append(wire.StoredLayer(param, arrays, diffs, [id(blob) in owned for blob in layer.blobs]))
         return found
+
+    def _owned(self) -> set[int]:
+        """The ids of the parameters that are not shared from another layer."""
+        return {id(parameter.blob) for parameter in self.graph.learnable}
 
     def save_hdf5(self, filename: str | bytes | Path, write_diff: bool = False) -> None:
         """Write Caffe's HDF5 form, ``data/<layer>/<index>`` (and ``diff/...``), whole or not at all.
 
         Parameters that are shared by name are written once, by the layer that owns them.
         """
-        hdf5.save_net(os.fsdecode(filename), self, write_diff)
+        layers = self.stored_layers(write_diff)
+        wire.write_atomically(os.fsdecode(filename), lambda file: hdf5.write_net(file, self.name, layers, write_diff))
 
     def load_hdf5(self, filename: str | bytes | Path) -> None:
         """Take over the parameters of an HDF5 file that ``save_hdf5`` or Caffe wrote; errors as in ``copy_from``."""
-        hdf5.load_net(os.fsdecode(filename), self)
+        owned, path = self._owned(), os.fsdecode(filename)
+        with hdf5.open_net(path) as layers:
+            for name, stored in layers:
+                blobs = self._blobs_of(name)
+                if blobs is None:
+                    continue
+                if len(stored) > len(blobs):
+                    raise wrong_count(path, name, len(stored), len(blobs), self.graph.count(name))
+                for i, blob in enumerate(blobs):
+                    dataset = stored.get(str(i))
+                    if dataset is not None:
+                        if dataset.shape != blob.shape:
+                            raise wrong_shape(path, name, i, dataset.shape, blob.shape)
+                        blob.data[...] = hdf5.values(path, dataset)
+                    elif id(blob) in owned:  # a shared one comes with its owner
+                        raise wrong_count(path, name, len(stored), len(blobs), self.graph.count(name))

@@ -4,6 +4,7 @@
 - ``rules.py``: learning rate policies and update rules, checked
 - ``updates.py``: the update of all parameters
 - ``nets.py``: the solver's training and test nets
+- ``state.py``: what a snapshot keeps of a solver
 - ``snapshot.py``: .caffemodel and .solverstate, or HDF5
 - ``resume.py``: what a .solverstate lacks: data positions and random state
 - ``signals.py``: SIGINT and SIGHUP

@@ -5,15 +5,12 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch.distributed as dist
 
 from caffe_torch.errors import CaffeError
 from caffe_torch.runtime import distributed, ranks
-
-if TYPE_CHECKING:
-    from caffe_torch.solver.solver import Solver
+from caffe_torch.solver.state import SolverState
 
 solver_rank = ranks.rank
 set_solver_rank = ranks.set_rank
@@ -37,7 +34,7 @@ class NCCL:
     each update. CaffeError where the rank and the number of processes were not set before.
     """
 
-    def __init__(self, solver: Solver, uid: bytes | str):
+    def __init__(self, solver: SolverState, uid: bytes | str):
         self.solver = solver
         if not 0 <= ranks.rank() < ranks.world_size():
             raise CaffeError(
@@ -55,7 +52,7 @@ class NCCL:
 
     def bcast(self) -> None:
         """Give every process the weights of rank 0."""
-        for parameter in self.solver.net._learnable:
+        for parameter in self.solver.net.graph.learnable:
             parameter.blob.change(lambda weights: distributed.broadcast([weights]))
 
     def on_start(self) -> None:
@@ -63,7 +60,7 @@ class NCCL:
 
     def on_gradients_ready(self) -> None:
         """Average the gradients over the processes, before the update."""
-        distributed.average([p.blob.diff_tensor() for p in self.solver.net._learnable])
+        distributed.average([p.blob.diff_tensor() for p in self.solver.net.graph.learnable])
 
     def __call__(self, layer: int) -> None:
         """As a net's ``after_backward`` callback: nothing, since ``on_gradients_ready`` averages all layers at once."""

@@ -77,8 +77,8 @@ def _make(param: Any, extra: Any, state: Any) -> Net:
     state.phase = phase
     copy = caffe_pb2.NetParameter()
     copy.CopyFrom(param)
-    net = Net._from_state(copy, state)
-    warn_of_unequal(layer for _, layer in net._named_layers())
+    net = Net.in_state(copy, state)
+    warn_of_unequal(node.layer for node in net.graph.nodes)
     return net
 
 

@@ -9,15 +9,14 @@ import base64
 import json
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from caffe_torch.errors import CaffeError
+from caffe_torch.net.net import Net
 from caffe_torch.runtime import log, ranks, rng
-
-if TYPE_CHECKING:
-    from caffe_torch.solver.solver import Solver
+from caffe_torch.solver.state import SolverState
 
 _FORMAT = 1
 
@@ -27,14 +26,14 @@ def path(base: str, rank: int) -> Path:
     return Path(f"{base}.resume.{rank}.json")
 
 
-def write(file: BinaryIO, solver: Solver) -> None:
+def write(file: BinaryIO, solver: SolverState) -> None:
     content = {
         "format": _FORMAT,
         "iter": solver.iter,
         "processes": ranks.world_size(),
         "weights_crc32": _checksum(solver),
         "random": _plain(rng.state()),
-        "nets": [[[name, _plain(layer.memory())] for name, layer in net._named_layers()] for net in _nets(solver)],
+        "nets": [[[node.name, _plain(node.layer.memory())] for node in net.graph.nodes] for net in _nets(solver)],
     }
     try:
         file.write(json.dumps(content).encode())
@@ -42,7 +41,7 @@ def write(file: BinaryIO, solver: Solver) -> None:
         raise CaffeError(f"the memory of a Python layer must be JSON values and NumPy arrays ({error})") from None
 
 
-def read(file: Path, solver: Solver) -> None:
+def read(file: Path, solver: SolverState) -> None:
     """Put the streams and layers of ``solver`` where they were; a file that does not fit is said and left alone."""
     if not file.exists():
         log.info(f"{file}: is not there: the data begins at its first record, random streams anew, as in Caffe")
@@ -55,15 +54,15 @@ def read(file: Path, solver: Solver) -> None:
             log.warning(f"{file}: {reason}: the data begins at its first record, random streams anew, as in Caffe")
             return
         for net, memories in zip(_nets(solver), nets):
-            for (_, layer), (_, memory) in zip(net._named_layers(), memories):
+            for node, (_, memory) in zip(net.graph.nodes, memories):
                 if memory:
-                    layer.recall(memory)
+                    node.layer.recall(memory)
         rng.set_state(_arrays(content["random"]))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CaffeError(f"{file}: is damaged ({error!r}); without it, training resumes as in Caffe") from None
 
 
-def _unfit(content: dict[str, Any], nets: list[list[tuple[str, Any]]], solver: Solver) -> str:
+def _unfit(content: dict[str, Any], nets: list[list[tuple[str, Any]]], solver: SolverState) -> str:
     """Why the file is not for this solver, or ``""``."""
     if content["format"] != _FORMAT:
         return f"has format {content['format']}, {_FORMAT} is known here"
@@ -73,22 +72,22 @@ def _unfit(content: dict[str, Any], nets: list[list[tuple[str, Any]]], solver: S
         return f"was written by {content['processes']} processes, {ranks.world_size()} train now"
     if content["weights_crc32"] != _checksum(solver):
         return "belongs to other weights than the .solverstate does"
-    names = [[name for name, _ in net._named_layers()] for net in _nets(solver)]
+    names = [[node.name for node in net.graph.nodes] for net in _nets(solver)]
     if names != [[name for name, _ in net] for net in nets]:
         return "was written for nets of other layers"
     return ""
 
 
-def _checksum(solver: Solver) -> int:
+def _checksum(solver: SolverState) -> int:
     """Of the weights in training; what does not learn (BatchNorm's sums) may differ between processes."""
     value = 0
-    for parameter in solver.net._learnable:
+    for parameter in solver.net.graph.learnable:
         if parameter.lr_mult:
             value = zlib.crc32(np.ascontiguousarray(parameter.blob.data).data, value)
     return value
 
 
-def _nets(solver: Solver) -> list[Any]:
+def _nets(solver: SolverState) -> list[Net]:
     return [solver.net, *solver.test_nets]
 
 

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Callable
+from typing import Any, BinaryIO, Callable
 
 import numpy as np
 import torch
@@ -21,9 +21,7 @@ from caffe_torch.files import hdf5, wire
 from caffe_torch.proto import caffe_pb2
 from caffe_torch.runtime import distributed, log, ranks
 from caffe_torch.solver import resume
-
-if TYPE_CHECKING:
-    from caffe_torch.solver.solver import Solver
+from caffe_torch.solver.state import SolverState
 
 _STATES = (".solverstate.h5", ".solverstate")
 
@@ -49,13 +47,14 @@ def check_prefix(param: Any, source: str) -> None:
         ) from None
 
 
-def check_names(solver: Solver) -> None:
+def check_names(solver: SolverState) -> None:
     """CaffeError now where HDF5 snapshots of the training net could not be written later."""
     if solver.param.snapshot_format == caffe_pb2.SolverParameter.HDF5:
-        hdf5.check_names(solver.net)
+        graph = solver.net.graph
+        hdf5.check_names(graph.name, [(node.name, len(node.layer.blobs)) for node in graph.nodes])
 
 
-def write(solver: Solver) -> None:
+def write(solver: SolverState) -> None:
     """``<snapshot_prefix>_iter_N``: .caffemodel, .solverstate (with .h5 in HDF5), and each process's resume file."""
     base = f"{solver.param.snapshot_prefix}_iter_{solver.iter}"
     try:
@@ -67,16 +66,16 @@ def write(solver: Solver) -> None:
         _show([own])
         distributed.barrier()
         return
-    files, net = [own], solver.net
+    files, name, layers = [own], solver.net.name, solver.net.stored_layers(solver.param.snapshot_diff)
     arrays = [h.cpu().numpy() for history in solver.updates.history for h in history]
     diff = solver.param.snapshot_diff
     if solver.param.snapshot_format == caffe_pb2.SolverParameter.HDF5:
         model, state, kind = f"{base}.caffemodel.h5", f"{base}.solverstate.h5", "HDF5 file"
-        files.append(_File(Path(model), lambda file: hdf5.write_net(file, net, diff)))
+        files.append(_File(Path(model), lambda file: hdf5.write_net(file, name, layers, diff)))
         write_state = hdf5.write_state
     else:
         model, state, kind = f"{base}.caffemodel", f"{base}.solverstate", "binary proto file"
-        files.append(_File(Path(model), lambda file: wire.write_net(file, net.name, net._stored_layers(diff))))
+        files.append(_File(Path(model), lambda file: wire.write_net(file, name, layers)))
         write_state = wire.write_state
     log.info(f"Snapshotting to {kind} {model}")
     files.append(_File(Path(state), lambda file: write_state(file, solver.iter, model, arrays, solver.current_step)))
@@ -111,7 +110,7 @@ def _sync(folder: Path) -> None:
         os.close(handle)
 
 
-def restore(solver: Solver, file: str) -> None:
+def restore(solver: SolverState, file: str) -> None:
     """Go on from a .solverstate: iteration, history, the weights that it names, and the resume file where there is one.
 
     Without that file (the original writes none) data and random streams begin anew, as in Caffe.

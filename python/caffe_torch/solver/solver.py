@@ -51,16 +51,16 @@ class Solver:
         self.test_nets = nets.test_nets(self.param, source)
         for net in self.test_nets:
             net.share_with(self.net)
-        self._debug = DebugInfo(self.net, on=False) if self.param.debug_info else None
+        self._debug = DebugInfo(self.net.graph, on=False) if self.param.debug_info else None
         if self.param.debug_info:
             for net in self.test_nets:
-                DebugInfo(net)
+                DebugInfo(net.graph)
         distributed.join()
-        for parameter in self.net._learnable:
+        for parameter in self.net.graph.learnable:
             parameter.blob.change(lambda weights: distributed.broadcast([weights]))
         self.iter = 0
         self.current_step = 0
-        self.updates = Updates(self.type, self.param, self.net._learnable)
+        self.updates = Updates(self.type, self.param, self.net.graph.learnable)
         #: Asked after each iteration and before each test batch; a program may put its own function here.
         self.requested: Callable[[], Action] = none
         self._stopping = False
@@ -101,11 +101,10 @@ class Solver:
         display = bool(param.display) and self.iter % param.display == 0
         if self._debug:
             self._debug.on = display
-        last = len(self.net._named_layers()) - 1
         loss = 0.0
         for _ in range(param.iter_size):
-            loss += self.net._forward(0, last)
-            self.net._backward(last, 0)
+            loss += self.net.graph.forward()
+            self.net.graph.backward()
         loss = distributed.mean(loss / param.iter_size)
         self._losses.append(loss)
         del self._losses[: -param.average_loss]
@@ -118,7 +117,7 @@ class Solver:
             # The original trains on, and writes the NaN into its next snapshot.
             raise CaffeError(
                 f"iteration {self.iter}: the loss is {loss}: training has diverged, or its data is bad; "
-                f"{nonfinite.first(self.net) or 'no single blob is at fault'}; the snapshots before it are kept; "
+                f"{nonfinite.first(self.net.graph) or 'no single blob is at fault'}; the snapshots before it are kept; "
                 f"if it diverged, try a base_lr below {param.base_lr:g}"
             )
 
@@ -152,7 +151,7 @@ class Solver:
             log.info("Optimization stopped early.")
             return
         if param.display and self.iter % param.display == 0:
-            self._losses.append(distributed.mean(self.net._forward(0, len(self.net._named_layers()) - 1)))
+            self._losses.append(distributed.mean(self.net.graph.forward()))
             del self._losses[: -param.average_loss]
             log.info(f"Iteration {self.iter}, loss = {self._smoothed():g}")
         if param.test_interval and self.iter % param.test_interval == 0:
@@ -186,7 +185,7 @@ class Solver:
         if param.display and self.iter % param.display == 0:
             log.info(f"Iteration {self.iter}, lr = {rate:g}")
         if distributed.averages_updates():
-            distributed.average(p.blob.diff_tensor() for p in self.net._learnable)
+            distributed.average(p.blob.diff_tensor() for p in self.net.graph.learnable)
         self.updates.apply(self.iter, rate)
         self.iter += 1
 
@@ -219,7 +218,7 @@ class Solver:
                     self._stopping = True
             if self._stopping:
                 return {}
-            loss += net._forward(0, len(net._named_layers()) - 1)
+            loss += net.graph.forward()
             for name in net.outputs:
                 sums[name] = sums.get(name, 0) + net.blobs[name].data.astype("float64")
         if self.param.test_compute_loss:

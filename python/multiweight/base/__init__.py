@@ -5,6 +5,8 @@
 - ``paths.py``: where a run's files lie
 - ``done.py``: the JSON file that marks a finished step, with its settings
 - ``cpu.py``: how many cores there are
+- ``flags.py``: what the steps' flags have in common
+- ``processes.py``: a step run in a process of its own
 - ``progress.py``: progress bars
 - ``text_file.py``, ``yaml_file.py``, ``json_file.py``, ``csv_file.py``: files that people write, strictly read
 - ``hdf5_file.py``: HDF5 files that the steps wrote, read without following them into other files

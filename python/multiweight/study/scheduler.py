@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import subprocess
 import sys
@@ -13,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from multiweight.base import processes
+from multiweight.base.cpu import cores
 from multiweight.base.errors import UserError
 from multiweight.study import order, trial
 from multiweight.study.design import Experiment, Study
@@ -82,8 +83,7 @@ def _open(study: Study, experiments: tuple[Experiment, ...], results: order.Resu
 
 def _start(one: Trial, command: Command, logs: Path, jobs: int) -> _Running:
     log = open(logs / f"{one.name}.log", "ab")
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    environment = {**os.environ, "OMP_NUM_THREADS": str(max(1, cores // jobs))}
+    environment = {**processes.environment(), "OMP_NUM_THREADS": str(max(1, cores() // jobs))}
     return _Running(one, subprocess.Popen(command(one), stdout=log, stderr=log, env=environment), log)
 
 

@@ -11,10 +11,10 @@ import sys
 import termios
 
 import pytest
-from commands import PYTHON, Command, write
 
 from caffe_torch.cli import command as cli
 from caffe_torch.files import wire
+from commands import PYTHON, Command, write
 
 TRAIN = ("train", "--solver=solver.prototxt")
 LINE = re.compile(r"^[IWEF]\d{4} \d\d:\d\d:\d\d\.\d{6} +\d+ [\w.]+:\d+\] ")

@@ -175,5 +175,5 @@ def test_two_layers_of_different_length_are_warned_of(tmp_path, capfd):
     )
     (tmp_path / "n.prototxt").write_text(text)
     n = caffe.Net(str(tmp_path / "n.prototxt"), caffe.TRAIN)
-    warn_of_unequal(layer for _, layer in n._named_layers())
+    warn_of_unequal(node.layer for node in n.graph.nodes)
     assert "has 23 records" in capfd.readouterr().err

@@ -132,9 +132,9 @@ class _Memory:
     ],
 )
 def test_set_input_arrays_checks_before_the_layer_takes_them(net, data, labels, words):
-    net._layers[0] = _Memory()
+    layer = net.graph.nodes[0].layer = _Memory()
     with pytest.raises(CaffeError, match=words):
         net.set_input_arrays(data, labels)
     good = np.arange(12, dtype=np.float32).reshape(4, 3, 1, 1)
     net.set_input_arrays(good, np.arange(4, dtype=np.float32))
-    assert net._layers[0].data is good and net._layers[0].labels.shape == (4, 1, 1, 1)
+    assert layer.data is good and layer.labels.shape == (4, 1, 1, 1)

@@ -13,7 +13,7 @@ FC = """layer { name: "f%d" type: "InnerProduct" bottom: "x" top: "f%d" param { 
 def shared(folder, *specs):
     text = INPUT + "".join(FC % (i, i, spec) for i, spec in enumerate(specs))
     (folder / "net.prototxt").write_text(text)
-    (parameter,) = caffe.Net(str(folder / "net.prototxt"), caffe.TRAIN)._learnable
+    (parameter,) = caffe.Net(str(folder / "net.prototxt"), caffe.TRAIN).graph.learnable
     return parameter.lr_mult, parameter.decay_mult
 
 

@@ -7,11 +7,11 @@ import sys
 import time
 
 import pytest
-from commands import Command, write
 
 import caffe_torch as caffe
 from caffe_torch import CaffeError
 from caffe_torch.files import wire
+from commands import Command, write
 
 LAST = 40
 

@@ -173,7 +173,7 @@ def test_the_log_tells_what_solver_and_nets_are_made_of(tmp_path, capsys):
     ):
         assert f"The NetState {line}" in said
     inside = caffe_pb2.SolverParameter(base_lr=1, snapshot_prefix="s")
-    inside.net_param.CopyFrom(caffe_pb2.NetParameter(layer=[layer.param for layer in s.net._layers]))
+    inside.net_param.CopyFrom(caffe_pb2.NetParameter(layer=[node.layer.param for node in s.net.graph.nodes]))
     inside.net_param.layer[-2].blobs.add(data=[0.125])
     inside.test_iter.append(1)
     inside.test_interval = 9

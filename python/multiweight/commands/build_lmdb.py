@@ -1,0 +1,98 @@
+"""Pack train.csv and test.csv into image and label LMDBs, with the mean image of the training part.
+
+A run that was killed goes on when the same command is given again, and ends with the same bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from multiweight.base import engine, flags
+from multiweight.base.paths import Dataset
+from multiweight.pack import packing
+from multiweight.photos import images
+from multiweight.records import bad_images, records
+
+DEFAULTS = packing.DEFAULTS
+
+
+def shard(text: str) -> tuple[int, int]:
+    number, slash, count = text.partition("/")
+    if not slash or not number.isdigit() or not count.isdigit() or not 1 <= int(number) <= int(count):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected i/n with i from 1 to n, as 2/4")
+    return int(number), int(count)
+
+
+def parser() -> argparse.ArgumentParser:
+    p = flags.parser(__name__, __doc__)
+    p.add_argument("--dataset", required=True, help="name of the split dataset, a folder below --runs")
+    flags.runs(p)
+    p.add_argument("--data", help="folder that image paths are relative to (default: where the import found them)")
+    p.add_argument("--size", type=int, default=DEFAULTS.size, help="side of the packed images, pixels")
+    p.add_argument(
+        "--resize",
+        choices=images.RESIZE,
+        default=DEFAULTS.resize,
+        help="warp to the square, as the paper; pad with white; or take the middle square",
+    )
+    p.add_argument("--encoded", choices=["jpg"], help="pack JPEG (quality 95), not raw pixels: smaller, slower to read")
+    p.add_argument(
+        "--unknown",
+        choices=records.UNKNOWN_AS,
+        default=DEFAULTS.unknown,
+        help="labels that are not known count as no, as in the paper, or are -1, which the losses leave out",
+    )
+    p.add_argument("--seed", type=int, default=1, help="seed of the shuffle: Caffe reads in the order packed")
+    share = bad_images.DEFAULT_MAX_BAD
+    p.add_argument("--max-bad", type=float, default=share, help="share of images, 0 to 1, that may be left out")
+    p.add_argument("--max-pixels", type=int, default=images.MAX_PIXELS, help="largest width x height that is decoded")
+    p.add_argument("--threads", type=int, default=0, help="threads that decode (0: as many as cores)")
+    flags.engine(p, "which Caffe's schema")
+    p.add_argument("--overwrite", action="store_true", help="pack anew over other settings, or over what is there")
+    some = p.add_mutually_exclusive_group()
+    some.add_argument("--shard", type=shard, metavar="i/n", help="pack the i-th of n pieces alone, for --merge")
+    some.add_argument(
+        "--merge", type=int, metavar="n", help="join n packed shards, with their settings; then remove them"
+    )
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parser().parse_args(argv)
+    dataset = Dataset(args.dataset, args.runs)
+    schema = engine.messages(args.engine)
+    if args.merge:
+        print(f"merge {args.merge} shards in {dataset.data}")
+        info, done = packing.merge(schema, dataset, args.merge, args.max_bad), True
+    else:
+        encoding = args.encoded or "raw"
+        piece = f", shard {args.shard[0]} of {args.shard[1]}" if args.shard else ""
+        print(
+            f"pack {dataset.data}: {args.size}x{args.size} pixels ({args.resize}), {encoding}, "
+            f"shuffled with seed {args.seed}, unknown labels: {args.unknown}{piece}"
+        )
+        settings = packing.Settings(
+            size=args.size,
+            encoding=encoding,
+            seed=args.seed,
+            max_bad=args.max_bad,
+            max_pixels=args.max_pixels,
+            threads=args.threads,
+            resize=args.resize,
+            unknown=args.unknown,
+        )
+        info, done = packing.pack(schema, dataset, settings, args.data, args.overwrite, shard=args.shard)
+    if args.shard:
+        parts = ", ".join(f"{part} {found['images']} images" for part, found in info["parts"].items())
+        print(
+            f"{'packed' if done else 'skipped, already packed:'} {parts}; join the shards with --merge {args.shard[1]}"
+        )
+        return 0
+    counts = info["counts"]
+    speed = f" in {info['seconds']:.1f} s" if done else ""
+    print(
+        f"{'packed' if done else 'skipped, already packed:'} train {counts['train']}, test {counts['test']} images, "
+        f"{info['labels']} labels{speed}; left out {info['bad']} ({dataset.bad_images})"
+    )
+    return 0

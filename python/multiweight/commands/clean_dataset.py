@@ -1,0 +1,49 @@
+"""Clean an imported dataset: contradicting labels, records without a label, photos that are no product; with a list.
+
+What the import wrote is kept as records_imported.csv; cleaned.csv says what was left out or taken away, and why.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from multiweight.base import flags
+from multiweight.base.paths import Dataset
+from multiweight.prepare import cleaning
+
+DEFAULTS = cleaning.DEFAULTS
+
+
+def parser() -> argparse.ArgumentParser:
+    p = flags.parser(__name__, __doc__)
+    p.add_argument("--dataset", required=True, help="name of the imported dataset, a folder below --runs")
+    flags.runs(p)
+    p.add_argument(
+        "--exclusive",
+        type=float,
+        default=DEFAULTS.exclusive,
+        help="share of a group's images with one label alone from which two contradict each other",
+    )
+    p.add_argument(
+        "--repeats", type=int, default=DEFAULTS.repeats, help="of so many products, the same photo is a placeholder"
+    )
+    p.add_argument("--keep-unlabelled", action="store_true", help="keep records that carry no label")
+    p.add_argument("--overwrite", action="store_true", help="clean again with other settings")
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parser().parse_args(argv)
+    dataset = Dataset(args.dataset, args.runs)
+    print(f"clean {dataset.records}")
+    settings = cleaning.Settings(args.exclusive, args.repeats, args.keep_unlabelled)
+    found, done = cleaning.clean_dataset(dataset, settings, args.overwrite)
+    print(f"{'cleaned' if done else 'skipped, already cleaned:'} {found['kept']} of {found['records']} records kept")
+    for reason, count in found["left_out"].items():
+        print(f"  left out, {reason}: {count}")
+    for group, count in found["labels_taken"].items():
+        print(f"  contradicting labels taken away, {group}: {count} images")
+    if found["unreadable"]:
+        print(f"  photos that cannot be read, left for the packing to list: {found['unreadable']}")
+    return 0

@@ -1,0 +1,91 @@
+"""Score the retrieval of test images by their features: mAP@50 for each group, to evaluation.json and retrieval.h5."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from multiweight.base import done, engine, flags
+from multiweight.base.errors import UserError
+from multiweight.base.paths import Dataset, Run
+from multiweight.evaluate import evaluation, measures
+from multiweight.paper.methods import RANDOM, UNTRAINED, in_order
+from multiweight.retrieval import nearest
+
+
+def parser() -> argparse.ArgumentParser:
+    p = flags.parser(__name__, __doc__)
+    p.add_argument("--dataset", required=True, help="name of the packed dataset, a folder under --runs")
+    flags.runs(p)
+    p.add_argument("--variant", action="append", help="a run with features.h5; may be given several times")
+    p.add_argument("--all", action="store_true", help="every run of the dataset that has features.h5")
+    p.add_argument("--random", action="store_true", help="a random ranking, as variant random")
+    p.add_argument("--k", type=int, default=nearest.DEFAULT_K, help="length of a result list, images (R of Eq. 10)")
+    p.add_argument("--metric", choices=nearest.METRICS, default="cosine", help="similarity of two features")
+    p.add_argument(
+        "--denominator",
+        choices=measures.DENOMINATORS,
+        default="retrieved",
+        help="M of Eq. (10): relevant images in the list (the paper), in the test set, or the smaller of that and k",
+    )
+    p.add_argument(
+        "--candidates",
+        choices=evaluation.CANDIDATES,
+        default="all",
+        help="what is searched for a group's queries: all test images, or those with a label of the group",
+    )
+    p.add_argument("--memory", type=int, default=nearest.DEFAULT_MEMORY >> 20, help="bound of the search, MB")
+    p.add_argument("--float16", action="store_true", help="tell what storing the features as float16 would change")
+    p.add_argument("--seed", type=int, default=1, help="seed of the random ranking")
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parser().parse_args(argv)
+    variants = [*(args.variant or []), *([RANDOM] if args.random else [])]
+    dataset = Dataset(args.dataset, args.runs)
+    if args.all:
+        found = [v for v in in_order({*dataset.variants(), UNTRAINED}) if dataset.run(v).features.exists()]
+        variants = [*dict.fromkeys(v for v in found if v not in variants), *variants]
+    if not variants:
+        raise UserError("give --variant, --all or --random")
+    if args.memory < 1:
+        raise UserError(f"--memory {args.memory}: expected 1 or more, in MB")
+    # Under torchrun every process searches its part, and one of them talks.
+    first = engine.process() == 0
+    for variant in variants:
+        run = dataset.run(variant)
+        options = dict(metric=args.metric, denominator=args.denominator, k=args.k, candidates=args.candidates)
+        options.update(seed=args.seed, memory=args.memory << 20, half=args.float16, show=first)
+        if not evaluation.evaluate(run, **options) and first:
+            print(f"{variant}: skipped, {run.evaluation} is of these features and options already")
+        if first:
+            show(run)
+    return 0
+
+
+def show(run: Run) -> None:
+    found = done.read(run.evaluation)
+    width = max(len(name) for name in found["groups"])
+    print(f"{run.variant}: mAP@{found['k']} in percent ({found['metric']}, denominator {found['denominator']})")
+    for name, values in found["groups"].items():
+        figure = "no queries" if values["map"] is None else f"{100 * values['map']:6.2f}  {values['queries']} queries"
+        print(f"  {name:{width}}  {values['proportion']:.4f}  {figure}")
+    mean, ends = found["mean_map"], found["mean_interval"]
+    known = "" if ends is None else f"  95% {100 * ends[0]:.2f} to {100 * ends[1]:.2f}"
+    print(f"  {'mean':{width}}  {'':6}  {'-' if mean is None else f'{100 * mean:6.2f}{known}'}")
+    half = found.get("float16")
+    if half and half["difference"] is not None:
+        print(f"  stored as float16 the mean is {100 * half['mean_map']:.4f}: {100 * half['difference']:+.4f}")
+    for name, values in (found.get("recognition") or {}).items():
+        shown = {n: "-" if values[n] is None else f"{100 * values[n]:.2f}" for n in ("map", "micro_f1", "macro_f1")}
+        tops = "".join(f"  top-{k} {100 * v:.2f}" for k, v in values["top"].items() if v is not None)
+        print(
+            f"  {name:{width}}  recognition: mAP {shown['map']}, F1 micro {shown['micro_f1']} "
+            f"macro {shown['macro_f1']}{tops}"
+        )
+    zero = found["features"].get("zero_features")
+    if zero:
+        keys = ", ".join(found["features"]["zero_keys"])
+        print(f"{run.variant}: warning: {zero} image(s) have features of zeros alone: {keys}", file=sys.stderr)

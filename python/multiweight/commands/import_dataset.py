@@ -1,0 +1,42 @@
+"""Turn a dataset's files into catalog.yaml and records.csv of a run."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from multiweight.base import flags
+from multiweight.base.paths import Dataset
+from multiweight.datasets import importing
+from multiweight.records import bad_images
+
+
+def parser() -> argparse.ArgumentParser:
+    p = flags.parser(__name__, __doc__)
+    p.add_argument("data", help="the dataset's folder; data/README.md lists the layouts")
+    p.add_argument("--dataset", required=True, help="name to import it under, a folder below --runs")
+    flags.runs(p)
+    p.add_argument("--source", choices=sorted(importing.SOURCES), help="the layout (default: told from the files)")
+    p.add_argument("--min-products", type=int, default=2, help="leave out rarer labels; a catalog.yaml is kept whole")
+    share = bad_images.DEFAULT_MAX_BAD
+    p.add_argument("--max-bad", type=float, default=share, help="share of images, 0 to 1, that may be left out")
+    p.add_argument("--overwrite", action="store_true", help="import again over other settings")
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parser().parse_args(argv)
+    dataset = Dataset(args.dataset, args.runs)
+    source = importing.source(args.data, args.source)
+    print(f"import {args.data} ({source.NAME}: {source.LAYOUT}) -> {dataset.data}")
+    found, done = importing.import_dataset(
+        dataset, args.data, args.source, args.min_products, args.max_bad, args.overwrite
+    )
+    for note in found["notes"] if done else ():
+        print(f"  {note}")
+    print(
+        f"{'imported' if done else 'skipped, already imported:'} {found['images']} images "
+        f"of {found['products']} products, {found['labels']} labels in {found['groups']} groups; "
+        f"left out {found['bad']} ({dataset.bad_images})"
+    )
+    return 0

@@ -1,0 +1,40 @@
+"""Make a dataset of two groups at a chosen ratio of images, as in Tables IV and V, from an imported one."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from multiweight.base import flags
+from multiweight.base.paths import Dataset
+from multiweight.prepare import subsets
+
+
+def parser() -> argparse.ArgumentParser:
+    p = flags.parser(__name__, __doc__)
+    p.add_argument("--dataset", required=True, help="name of the imported dataset, a folder below --runs")
+    flags.runs(p)
+    p.add_argument("--name", required=True, help="name of the dataset to make")
+    p.add_argument("--large", required=True, help="the group of many images")
+    p.add_argument("--small", required=True, help="the group of few images")
+    p.add_argument("--ratio", type=float, default=10.0, help="images with --large for one with --small")
+    p.add_argument(
+        "--kind",
+        choices=subsets.KINDS,
+        default="independent",
+        help="independent: no image has both (Table IV); dependent: those with --small have --large too (Table V)",
+    )
+    p.add_argument("--seed", type=int, default=1, help="seed of the choice of products")
+    p.add_argument("--overwrite", action="store_true", help="make it again over other settings")
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parser().parse_args(argv)
+    source, target = Dataset(args.dataset, args.runs), Dataset(args.name, args.runs)
+    print(f"choose from {source.records}: {args.large} to {args.small} at {args.ratio:g} to 1, {args.kind}")
+    found, done = subsets.make(source, target, args.large, args.small, args.ratio, args.kind, args.seed, args.overwrite)
+    counts = ", ".join(f"{group} {count}" for group, count in found["group_images"].items())
+    what = "wrote" if done else "skipped, already made:"
+    print(f"{what} {target.data}: {found['images']} images of {found['products']} products; images with {counts}")
+    return 0

@@ -1,0 +1,65 @@
+"""Show the products of a shop that are nearest to photos, by the features of a trained net."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from multiweight.base import engine, flags
+from multiweight.base.errors import UserError
+from multiweight.base.paths import Dataset
+from multiweight.evaluate import evaluation
+from multiweight.query import index as shop_index
+from multiweight.query import search_page
+from multiweight.records import records
+from multiweight.records.catalog import Catalog
+
+
+def parser() -> argparse.ArgumentParser:
+    p = flags.parser(__name__, __doc__)
+    p.add_argument("photo", type=Path, nargs="+", help="JPEG, PNG, WebP, ...; EXIF rotation is applied")
+    p.add_argument("--dataset", required=True, help="name of the dataset; its test images are the shop")
+    flags.runs(p)
+    p.add_argument("--variant", default="multi_weight_third", help="the trained run, with features.h5")
+    p.add_argument("--k", type=int, default=10, help="products to show")
+    p.add_argument("--index", choices=shop_index.KINDS, default="flat", help="flat: exact; ivf, hnsw: for large shops")
+    p.add_argument("--html", type=Path, metavar="FILE", help="write a page with the pictures")
+    flags.gpu(p)
+    flags.engine(p)
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parser().parse_args(argv)
+    if args.k < 1:
+        raise UserError(f"--k {args.k}: expected 1 or more")
+    if args.html and (args.html.is_dir() or not args.html.parent.is_dir()):
+        raise UserError(f"--html {args.html}: expected a file to write, in a folder that is there")
+    dataset = Dataset(args.dataset, args.runs)
+    run = dataset.run(args.variant)
+    index = shop_index.ShopIndex(run, args.index)
+    known = dict(records.read_packed(dataset.packed("test"), Catalog.load(dataset.catalog)))
+    evaluation.check_images(run, run.features, index.features.keys, list(known))
+    caffe = engine.select(args.engine)
+    engine.use_device(caffe, args.gpu)
+    net = shop_index.PhotoFeatures(caffe, run, index)
+    shown, failed = [], 0
+    for photo in args.photo:
+        try:
+            found = index.search(net.of(photo), args.k)
+        except UserError as error:
+            # One bad file among many: the others are still searched.
+            print(f"error: {error}", file=sys.stderr)
+            failed += 1
+            continue
+        shown.append((photo, found))
+        print(photo)
+        for one in found:
+            record = known[one.key]
+            print(f"  {one.score:.4f}  {record.product}  {record.image}  {records.stated(record)}")
+    if args.html:
+        search_page.write(args.html, caffe, dataset, shown, known)
+        print(f"the page is {args.html}")
+    return 2 if failed else 0

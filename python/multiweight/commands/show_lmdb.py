@@ -1,0 +1,39 @@
+"""Write a contact sheet of packed images with their labels, as PNG, for a person to look at."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from multiweight.base import engine, flags
+from multiweight.base.paths import Dataset
+from multiweight.pack import contact_sheet
+from multiweight.prepare.split import PARTS
+
+
+def parser() -> argparse.ArgumentParser:
+    p = flags.parser(__name__, __doc__)
+    p.add_argument("--dataset", required=True, help="name of the packed dataset, a folder below --runs")
+    flags.runs(p)
+    p.add_argument("--part", choices=PARTS, default="train", help="which LMDB pair")
+    p.add_argument("--key", action="append", default=[], help="an image by its key, as 00000003 (may be repeated)")
+    p.add_argument("--count", type=int, default=24, help="how many images at random, where no --key is given")
+    p.add_argument("--columns", type=int, default=6, help="images a row")
+    p.add_argument("--seed", type=int, default=1, help="seed of the random choice")
+    p.add_argument("--out", type=Path, help="the PNG (default: <part>_sheet.png beside the LMDBs)")
+    flags.engine(p, "which Caffe's schema")
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parser().parse_args(argv)
+    dataset = Dataset(args.dataset, args.runs)
+    out = args.out or dataset.data / f"{args.part}_sheet.png"
+    schema = engine.messages(args.engine)
+    image = contact_sheet.sheet(
+        schema, dataset, args.part, args.key, max(args.count, 1), max(args.columns, 1), args.seed
+    )
+    contact_sheet.write(out, image)
+    print(f"wrote {out}: {len(args.key) or args.count} images of {dataset.images(args.part)}")
+    return 0

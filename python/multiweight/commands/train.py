@@ -1,0 +1,57 @@
+"""Train runs whose nets are written: snapshots, log.csv and train.json; goes on from the last snapshot."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+
+from multiweight.base import engine, flags, processes
+from multiweight.base.errors import UserError
+from multiweight.base.paths import Dataset
+from multiweight.train import training
+
+
+def parser() -> argparse.ArgumentParser:
+    p = flags.parser(__name__, __doc__)
+    p.add_argument("--dataset", required=True, help="name of the packed dataset, a folder under --runs")
+    flags.runs(p)
+    p.add_argument("--variant", action="append", required=True, help="a run; may be given several times")
+    p.add_argument("--weights", type=Path, help=".caffemodel to start from, e.g. one pre-trained on ImageNet")
+    p.add_argument("--gpu", help="0, or 0,1 or all for several, or none (default: a GPU where there is one)")
+    flags.engine(p)
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parser().parse_args(argv)
+    caffe = engine.select(args.engine)
+    if args.gpu and args.gpu != "none" and engine.processes() == 1 and len(engine.gpu_list(caffe, args.gpu)) > 1:
+        return start_processes(caffe, args.gpu, sys.argv[1:] if argv is None else argv)
+    device = engine.use_device(caffe, args.gpu)
+    print(f"{engine.describe(caffe)} on {device}")
+    dataset = Dataset(args.dataset, args.runs)
+    for variant in args.variant:
+        run = dataset.run(variant)
+        if training.train(caffe, run, device=device, weights=args.weights, show=True):
+            print(f"{variant}: trained; snapshots in {run.snapshots}, the log is {run.log}")
+        else:
+            print(f"{variant}: skipped, trained to its last iteration already")
+    return 0
+
+
+def start_processes(caffe: ModuleType, gpu: str, argv: Sequence[str]) -> int:
+    """Run the step with these arguments once a GPU, under torchrun."""
+    wanted = engine.gpu_list(caffe, gpu)
+    if caffe.__name__ != "caffe_torch":
+        raise UserError(
+            f"GPU={gpu}: the original trains on several GPUs by `caffe train --gpu {gpu}` (--loss builtin nets)"
+        )
+    if len(wanted) > engine.gpus(caffe):
+        raise UserError(f"GPU={gpu}: this machine has {engine.gpus(caffe)} GPU(s) that PyTorch can use")
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={len(wanted)}"]
+    command = [*launcher, *processes.module("train", *argv)]
+    return subprocess.run(command, env=processes.environment()).returncode
