@@ -42,6 +42,8 @@ NET     ?=
 #     TRUNK is alexnet, caffenet, vgg16 or resnet50; WEIGHTS a .caffemodel to start from, layers taken by name
 TRUNK   ?= alexnet
 WEIGHTS ?=
+#     TENSORBOARD=1 writes event files too: tensorboard --logdir runs
+TENSORBOARD ?=
 # --- gamma: SCHEME is one of python/multiweight/gamma/schemes.py (ones, proportion, smoothed, ..., uncertainty, dwa), a CSV of
 #     group,gamma, or module:function; C its constant; OBJECTIVE is sigmoid, focal or asymmetric ---
 SCHEME  ?=
@@ -111,7 +113,8 @@ WEIGHTING = $(if $(SCHEME),--scheme $(SCHEME)) $(if $(C),--c $(C)) $(if $(RESCAL
             $(if $(OBJECTIVE),--objective $(OBJECTIVE))
 NETS = $(PY) tools/make_prototxt.py $(RUN) --size $(SIZE) --width $(WIDTH) --batch-size $(BATCH) --iterations $(ITERATIONS) \
        --loss $(LOSS) --trunk $(TRUNK) --seed $(SEED) $(if $(LR),--base-lr $(LR)) --stepsize $(STEPSIZE) $(NET) $(AGAIN)
-TRAIN = $(PY) tools/train.py $(RUN) $(if $(GPU),--gpu $(GPU)) $(if $(WEIGHTS),--weights $(WEIGHTS))
+TRAIN = $(PY) tools/train.py $(RUN) $(if $(GPU),--gpu $(GPU)) $(if $(WEIGHTS),--weights $(WEIGHTS)) \
+        $(if $(TENSORBOARD),--tensorboard)
 
 comma := ,
 # Training may use several GPUs; extraction takes the first of them.
@@ -129,7 +132,7 @@ setup: $(VENV)/.ready
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PY) -c "" 2>/dev/null || { rm -rf $(VENV); echo "making $(VENV) (some minutes)"; $(PYTHON) -m venv $(VENV); } || \
 	  { echo "error: no virtual environment: on Debian and Ubuntu, apt-get install python3-venv" >&2; exit 2; }
-	$(VENV)/bin/python -m pip install -q -c constraints.txt -e ".[torch,report,search,serve,export,dev]"
+	$(VENV)/bin/python -m pip install -q -c constraints.txt -e ".[torch,report,search,serve,export,tensorboard,dev]"
 	@touch $@
 
 demo: $(READY)

@@ -36,3 +36,6 @@ class _Silent:
 
     def update(self, count: int = 1) -> None:
         """Nothing to move."""
+
+    def set_postfix_str(self, text: str = "", refresh: bool = True) -> None:
+        """Nothing to say it on."""

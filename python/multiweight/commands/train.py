@@ -12,6 +12,7 @@ from types import ModuleType
 from multiweight.base import engine, flags, processes
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset
+from multiweight.evaluate import while_training
 from multiweight.train import training
 
 
@@ -22,6 +23,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--variant", action="append", required=True, help="a run; may be given several times")
     p.add_argument("--weights", type=Path, help=".caffemodel to start from, e.g. one pre-trained on ImageNet")
     p.add_argument("--gpu", help="0, or 0,1 or all for several, or none (default: a GPU where there is one)")
+    p.add_argument("--tensorboard", action="store_true", help="write TensorBoard's event files into tensorboard/ too")
     flags.engine(p)
     return p
 
@@ -36,7 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     dataset = Dataset(args.dataset, args.runs)
     for variant in args.variant:
         run = dataset.run(variant)
-        if training.train(caffe, run, device=device, weights=args.weights, show=True):
+        options = dict(weights=args.weights, score=while_training.scorer(dataset), events=args.tensorboard)
+        if training.train(caffe, run, device=device, show=True, **options):
             print(f"{variant}: trained; snapshots in {run.snapshots}, the log is {run.log}")
         else:
             print(f"{variant}: skipped, trained to its last iteration already")

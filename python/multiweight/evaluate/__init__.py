@@ -2,6 +2,7 @@
 
 - ``evaluation.py``: evaluation.json of a run
 - ``measures.py``: AP at k and its three denominators, Eq. (10)
+- ``while_training.py``: mAP on the images of a test
 - ``recognition.py``: AP of the labels by the net's probabilities
 - ``intervals.py``: bootstrap intervals and permutation tests
 """

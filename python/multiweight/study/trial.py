@@ -26,6 +26,7 @@ from multiweight.study import order, parts
 from multiweight.study.design import FILE, Study
 from multiweight.study.order import FINAL, REFERENCES, SEARCH, Trial
 from multiweight.train import training
+from multiweight.train.log import Diverged
 
 RESULTS = "results"
 
@@ -161,7 +162,7 @@ def _trained(
     found = {name: written[name] for name in ("scheme", "c", "rescale", "gamma")}
     try:
         training.train(caffe, own, device=device, show=show)
-    except training.Diverged as error:
+    except Diverged as error:
         return {"status": "diverged", "iteration": error.iteration, "points": [], **found}
     measured = []
     for iteration in _points(study, trial):

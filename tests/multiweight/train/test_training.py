@@ -1,6 +1,7 @@
 """Training a run: log, snapshots, skipping, resume, divergence."""
 
 import csv
+import re
 
 import pytest
 from google.protobuf import text_format
@@ -92,3 +93,52 @@ def test_divergence_stops_names_the_iteration_and_keeps_the_snapshots(tmp_path):
 def test_a_run_without_nets_says_what_to_do(tmp_path):
     with pytest.raises(UserError, match="write the nets first"):
         training.train(caffe, Dataset("d", tmp_path).run("multi_task"))
+
+
+LABELLED = """
+layer { name: "data" type: "DummyData" top: "data" top: "label"
+  dummy_data_param { shape { dim: 2 dim: 1 } data_filler { value: 1 } data_filler { value: 3 } } }
+layer { name: "fc7" type: "InnerProduct" bottom: "data" top: "fc7"
+  inner_product_param { num_output: 1 weight_filler { value: 1 } } }
+layer { name: "loss" type: "EuclideanLoss" bottom: "fc7" bottom: "label" top: "loss_a" }"""
+
+
+def test_each_test_is_scored_on_the_features_and_labels_of_its_images(tmp_path):
+    run = make(tmp_path)
+    run.train_val.write_text(LABELLED)
+    run.settings.write_text('{"retrieval_blob": "fc7"}')
+    seen = []
+
+    def score(features, labels):
+        seen.append((features.shape, labels.tolist()))
+        return None if len(seen) == 2 else features[0, 0] / 4
+
+    training.train(caffe, run, score=score)
+    # Of the initial weight 1 and the input 1 the feature is 1.
+    assert [r["map"] for r in rows(run) if r["phase"] == "test"][:2] == ["0.25", ""]
+    assert all(r["map"] == "" for r in rows(run) if r["phase"] == "train")
+    assert seen == [((2, 1), [[3.0], [3.0]])] * 3
+
+
+def test_tensorboards_event_files_hold_the_log(tmp_path):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    training.train(caffe, make(tmp_path, max_iter=4), events=True)
+    run = make(tmp_path, max_iter=6)
+    training.train(caffe, run, events=True)
+    found = accumulator.EventAccumulator(str(run.root / "tensorboard"))
+    found.Reload()
+    names = {"train/loss", "train/loss_a", "train/lr", "train/images_per_second", "test/loss"}
+    assert names <= set(found.Tags()["scalars"])
+    for phase in ("train", "test"):
+        points = [(e.step, e.value) for e in found.Scalars(f"{phase}/loss")]
+        logged = [(int(r["iteration"]), float(r["loss"])) for r in rows(run) if r["phase"] == phase]
+        assert [step for step, _ in points if phase == "train"] == [step for step, _ in logged if phase == "train"]
+        known = dict(points)
+        for step, value in logged:
+            assert known[step] == pytest.approx(value, rel=1e-4)
+
+
+def test_the_bar_says_loss_rate_and_images_a_second(tmp_path, capsys):
+    training.train(caffe, make(tmp_path), show=True)
+    line = capsys.readouterr().err
+    assert re.search(r"6/6 .*loss [0-9.e-]+, rate 0\.1, [0-9]+ images/s", line), line
