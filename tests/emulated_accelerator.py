@@ -195,10 +195,27 @@ class _Stream:
         pass
 
 
+class _Hook(torch._C._acc.PrivateUse1Hooks):  # type: ignore[name-defined,misc]
+    def is_available(self) -> bool:
+        return _present
+
+    def has_primary_context(self, device: int) -> bool:
+        return _present
+
+    def is_built(self) -> bool:
+        return True
+
+
 class _Module(backend_registration._DummyBackendModule):
     """``torch.emulated``: what PyTorch and programs ask of a device's module."""
 
     Stream = _Stream
+
+    def is_available(self) -> bool:
+        return _present
+
+    def device_count(self) -> int:
+        return int(_present)
 
     def synchronize(self, device: Any = None) -> None:
         """Wait for the device: copies to the host arrive."""
@@ -217,18 +234,32 @@ class _Module(backend_registration._DummyBackendModule):
 
 
 _current = _Stream()
+_present = False
 _library: torch.library.Library | None = None
 
 
 def install() -> torch.device:
-    """Register the device once a process and return it; ``torch.accelerator`` reports it from then on."""
+    """Register the device once a process and return it; ``torch.accelerator`` reports it while it is ``present``."""
     global _library
     if _library is None:
-        backend_registration._setup_privateuseone_for_python_backend(NAME, backend_module=_Module())
+        backend_registration._setup_privateuseone_for_python_backend(NAME, backend_module=_Module(), hook=_Hook())
         _library = torch.library.Library("aten", "IMPL")
         _library.impl("empty.memory_format", _empty, "PrivateUse1")
         _library.impl("empty_strided", _empty_strided, "PrivateUse1")
     return torch.device(NAME, 0)
+
+
+@contextmanager
+def present() -> Iterator[torch.device]:
+    """Within it ``torch.accelerator`` reports the device, as on a machine that has one; counts begin at zero."""
+    global _present
+    device, _present, counts.phase = install(), True, ""
+    counts.clear()
+    try:
+        yield device
+    finally:
+        _present = False
+        _pending.clear()
 
 
 @contextmanager

@@ -12,14 +12,13 @@ DEVICE = emulated.install()
 
 @pytest.fixture(autouse=True)
 def fresh():
-    emulated.counts.phase = ""
-    emulated.counts.clear()
-    yield
-    emulated._arrive()
+    with emulated.present():
+        yield
 
 
 def test_torch_reports_it():
-    assert torch.accelerator.current_accelerator().type == "emulated" and torch.accelerator.device_count() == 1
+    assert torch.accelerator.current_accelerator(check_available=True).type == "emulated"
+    assert torch.accelerator.device_count() == 1
 
 
 def test_a_convolution_and_its_gradients_are_the_cpus():

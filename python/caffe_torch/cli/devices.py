@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import torch
-
 from caffe_torch.errors import CaffeError
-from caffe_torch.runtime import device, log
+from caffe_torch.runtime import accelerator, device, log
 
 
 def chosen(flag: str) -> list[int]:
     """The GPUs' numbers; none where the flag is empty, or where CAFFE_TORCH_FORCE_CPU is set."""
     if flag and device.kept_on_cpu():
         return []
-    count = torch.cuda.device_count()
+    count = accelerator.count()
     if flag == "all":
         if not count:
             raise CaffeError(
@@ -37,7 +35,7 @@ def use_first(flag: str) -> None:
     numbers = chosen(flag)
     if numbers:
         log.info(f"Use GPU with device ID {numbers[0]}")
-        log.info(f"GPU device name: {torch.cuda.get_device_name(numbers[0])}")
+        log.info(f"GPU device name: {accelerator.name(numbers[0])}")
         device.set_device(numbers[0])
         device.set_mode_gpu()
     else:

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import torch
 from tqdm import tqdm
 
 from caffe_torch.cli import devices, processes
@@ -17,7 +16,7 @@ from caffe_torch.cli.scoring import stages
 from caffe_torch.errors import CaffeError
 from caffe_torch.files import prototxt
 from caffe_torch.proto import caffe_pb2
-from caffe_torch.runtime import device, log, ranks
+from caffe_torch.runtime import accelerator, device, log, ranks
 from caffe_torch.solver.signals import Action, SignalHandler
 from caffe_torch.solver.solver import Solver, get_solver
 
@@ -70,7 +69,7 @@ def _use(gpus: list[int]) -> None:
         return
     log.info(f"Using GPUs {', '.join(map(str, gpus))}")
     for number in gpus:
-        log.info(f"GPU {number}: {torch.cuda.get_device_name(number)}")
+        log.info(f"GPU {number}: {accelerator.name(number)}")
     place = int(os.environ.get("LOCAL_RANK", "0"))
     if place >= len(gpus):
         raise CaffeError(f"process {place} of this machine has no GPU: --gpu gives {len(gpus)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from caffe_torch.net.graph import Graph
-from caffe_torch.runtime import log
+from caffe_torch.runtime import accelerator, device, log
 
 
 class DebugInfo:
@@ -45,8 +45,9 @@ class DebugInfo:
             self._all_parameters()
 
     def _all_parameters(self) -> None:
-        data = [p.blob.tensor().double() for p in self._graph.learnable]
-        diff = [p.blob.diff_tensor().double() for p in self._graph.learnable]
+        kind = accelerator.sum_type(device.current())
+        data = [p.blob.tensor().to(kind) for p in self._graph.learnable]
+        diff = [p.blob.diff_tensor().to(kind) for p in self._graph.learnable]
         one = [sum(float(t.abs().sum()) for t in side) for side in (data, diff)]
         two = [sum(float(t.square().sum()) for t in side) ** 0.5 for side in (data, diff)]
         log.error(

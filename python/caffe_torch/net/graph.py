@@ -12,6 +12,7 @@ from torch import Tensor
 from caffe_torch.blob.blob import Blob
 from caffe_torch.layers.base import Layer
 from caffe_torch.net.params import Parameter
+from caffe_torch.runtime import accelerator, device
 
 #: Is given the index of a node.
 Callback = Callable[[int], object]
@@ -46,9 +47,10 @@ class Node:
         self.ran = True
 
     def losses(self) -> list[Tensor]:
-        """What the tops add to the loss: a float64 scalar for each that has a weight."""
+        """What the tops add to the loss: a scalar for each that has a weight, float64 where the device has it."""
+        kind = accelerator.sum_type(device.current())
         return [
-            (top.tensor() * top.diff_tensor()).sum(dtype=torch.float64)
+            (top.tensor() * top.diff_tensor()).sum(dtype=kind)
             for weight, top in zip(self.loss_weights, self.tops)
             if weight
         ]

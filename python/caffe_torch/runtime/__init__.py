@@ -1,5 +1,6 @@
 """The process: device, precision, threads, memory, random numbers, log, and several processes.
 
+- ``accelerator.py``: the kinds of GPU that PyTorch knows, and how they differ
 - ``device.py``: where tensors live: the CPU or a GPU
 - ``precision.py``: fp32, TF32 or bfloat16
 - ``threads.py``: work shared out over the CPU's cores

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from caffe_torch.errors import CaffeError
-from caffe_torch.runtime import allocator, log
+from caffe_torch.runtime import accelerator, allocator, log
 
 allocator.use_large_pages()
 allocator.use_one_heap()
@@ -44,34 +44,38 @@ def set_mode_gpu() -> None:
     global _device
     if kept_on_cpu():
         return
-    if _gpu_number >= torch.cuda.device_count():
+    kind, found = accelerator.kind(), accelerator.count()
+    if kind is None or not 0 <= _gpu_number < found:
         raise CaffeError(
-            f"GPU {_gpu_number} was asked for, but PyTorch finds {torch.cuda.device_count()} GPU(s) "
+            f"GPU {_gpu_number} was asked for, but PyTorch finds {found} GPU(s) "
             f"here; {FORCE_CPU}=1 runs such a program on the CPU"
         )
-    _device = torch.device("cuda", _gpu_number)
+    _device = torch.device(kind, _gpu_number)
 
 
 def set_device(number: int) -> None:
     """Choose the GPU that ``set_mode_gpu`` means; takes effect at once when already in GPU mode."""
     global _gpu_number
     _gpu_number = int(number)
-    if _device.type == "cuda":
+    if _device.type != "cpu":
         set_mode_gpu()
 
 
 def host_array(*shape: int) -> np.ndarray:
     """An uninitialised float32 array for a batch: in GPU mode in memory that the GPU can fetch by itself."""
-    return torch.empty(shape, pin_memory=_device.type == "cuda").numpy()
+    return torch.empty(shape, pin_memory=accelerator.pins_memory(_device)).numpy()
 
 
 def upload(array: np.ndarray) -> Tensor:
     """``array`` as a tensor on the current device; in a thread of its own this does not hold up the computation."""
     tensor = torch.from_numpy(array)
-    if _device.type != "cuda":
+    if _device.type == "cpu":
         return tensor
-    stream = torch.cuda.Stream(_device)
-    with torch.cuda.stream(stream):
+    module = accelerator.module(_device)
+    if not hasattr(module, "Stream"):
+        return tensor.to(_device)
+    stream = module.Stream(_device)
+    with module.stream(stream):
         uploaded = tensor.to(_device, non_blocking=True)
     stream.synchronize()
     return uploaded
@@ -79,13 +83,15 @@ def upload(array: np.ndarray) -> Tensor:
 
 def received(tensor: Tensor) -> Tensor:
     """A tensor of ``upload``, for use in this thread."""
-    if tensor.device.type == "cuda":
-        # Its memory must not go back to the other stream before this one has done with it.
-        tensor.record_stream(torch.cuda.current_stream(tensor.device))
+    if tensor.device.type != "cpu":
+        module = accelerator.module(tensor.device)
+        if hasattr(module, "Stream"):
+            # Its memory must not go back to the other stream before this one has done with it.
+            tensor.record_stream(module.current_stream(tensor.device))
     return tensor
 
 
 def synchronize() -> None:
     """Wait until the device has done what was asked of it (for timings)."""
-    if _device.type == "cuda":
-        torch.cuda.synchronize(_device)
+    if _device.type != "cpu":
+        accelerator.module(_device).synchronize()

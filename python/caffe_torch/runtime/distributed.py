@@ -13,7 +13,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from caffe_torch.runtime import device, ranks
+from caffe_torch.runtime import accelerator, device, ranks
 
 
 def joined() -> bool:
@@ -42,7 +42,7 @@ def leave() -> None:
 
 
 def _backend() -> str:
-    return "nccl" if device.current().type == "cuda" else "gloo"
+    return accelerator.communication(device.current())
 
 
 def averages_updates() -> bool:
@@ -70,7 +70,7 @@ def mean(value: float) -> float:
     """The mean of a number over the processes; this process's own where they are not averaged by themselves."""
     if not joined() or not averages_updates():
         return value
-    tensor = torch.tensor([value], dtype=torch.float64, device=device.current())
+    tensor = torch.tensor([value], dtype=accelerator.sum_type(device.current()), device=device.current())
     average([tensor])
     return float(tensor)
 

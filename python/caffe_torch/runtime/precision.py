@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from caffe_torch.errors import CaffeError
+from caffe_torch.runtime import accelerator
 
 NAMES = ("fp32", "tf32", "bf16")
 _VARIABLE = "CAFFE_TORCH_PRECISION"
@@ -26,7 +27,7 @@ def set_precision(name: str) -> None:
         raise CaffeError(f"precision {name!r} is unknown (known: {', '.join(NAMES)}; {_VARIABLE} sets it too)")
     _current = name
     # PyTorch's own default lets convolutions, but not matrix products, use TF32.
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = name == "tf32"
+    accelerator.allow_tf32(name == "tf32")
 
 
 def current() -> str:

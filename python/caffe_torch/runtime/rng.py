@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from caffe_torch.runtime import accelerator, device
+
 _numpy = np.random.default_rng()
 
 
@@ -33,8 +35,10 @@ def state() -> dict[str, Any]:
     found["numpy"] = {"name": name, "keys": keys, "position": position, "has_gauss": has_gauss, "gauss": gauss}
     version, words, left = random.getstate()
     found["python"] = {"version": version, "words": np.array(words, np.uint32), "gauss": left}
-    if torch.cuda.is_available() and torch.cuda.is_initialized():
-        found["cuda"] = torch.cuda.get_rng_state().numpy()
+    where = device.current()
+    state = accelerator.random_state(where)
+    if state is not None:
+        found[where.type] = state.numpy()
     return found
 
 
@@ -47,5 +51,6 @@ def set_state(found: dict[str, Any]) -> None:
     if "python" in found:  # files of earlier versions have none
         python = found["python"]
         random.setstate((python["version"], tuple(python["words"].tolist()), python["gauss"]))
-    if "cuda" in found and torch.cuda.is_available():
-        torch.cuda.set_rng_state(torch.from_numpy(found["cuda"]))
+    where = device.current()
+    if where.type in found:
+        accelerator.set_random_state(where, torch.from_numpy(found[where.type]))

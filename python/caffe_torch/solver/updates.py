@@ -10,7 +10,7 @@ from torch import Tensor
 
 from caffe_torch.errors import CaffeError
 from caffe_torch.net.params import Parameter
-from caffe_torch.runtime import device, log
+from caffe_torch.runtime import accelerator, device, log
 from caffe_torch.runtime.threads import share_out
 from caffe_torch.solver.rules import HISTORIES, RULES, in_step
 
@@ -57,7 +57,8 @@ class Updates:
         limit = self._param.clip_gradients
         if limit < 0:
             return 1.0
-        squares = [p.blob.diff_tensor().double().square().sum() for p in self._parameters]
+        kind = accelerator.sum_type(device.current())
+        squares = [p.blob.diff_tensor().to(kind).square().sum() for p in self._parameters]
         norm = float(torch.stack(squares).sum()) ** 0.5 if squares else 0.0
         if norm <= limit:
             return 1.0

@@ -137,5 +137,5 @@ def processes() -> int:
 def gpus(caffe: ModuleType) -> int:
     """How many GPUs the engine can use (the original does not tell: the driver's device files are counted)."""
     if _is_ours(caffe):
-        return importlib.import_module("torch").cuda.device_count()
+        return int(importlib.import_module("caffe_torch.runtime.accelerator").count())
     return sum(os.path.exists(f"/dev/nvidia{n}") for n in range(16))
