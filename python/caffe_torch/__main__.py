@@ -15,10 +15,12 @@ import os
 import runpy
 import sys
 
-_COMMANDS = ("train", "test", "time", "device_query")
-_USAGE = """usage: python -m caffe_torch script.py ARGS
+from caffe_torch.cli.names import COMMANDS, TOOLS
+
+_USAGE = f"""usage: python -m caffe_torch script.py ARGS
        python -m caffe_torch -m module ARGS
-       python -m caffe_torch {train,test,time,device_query} FLAGS"""
+       python -m caffe_torch {{{",".join(COMMANDS)}}} FLAGS
+       python -m caffe_torch {{{",".join(TOOLS)}}} ARGS"""
 
 
 def _fail(message: str) -> int:
@@ -33,7 +35,7 @@ def main(argv: list[str]) -> int | None:
     if argv[0] in ("-h", "--help"):
         print(_USAGE)
         return 0
-    if argv[0] in (*_COMMANDS, "-version", "--version"):
+    if argv[0] in (*COMMANDS, *TOOLS, "-version", "--version"):
         return importlib.import_module("caffe_torch.cli.command").main(argv)
     importlib.import_module("caffe_torch")
     # Processes that the program starts by multiprocessing inherit sys.path, and with it a `caffe` to import.
@@ -49,7 +51,7 @@ def main(argv: list[str]) -> int | None:
     if argv[0].startswith("-"):
         return _fail(f"unknown option {argv[0]!r}")
     if not os.path.exists(argv[0]):
-        return _fail(f"{argv[0]}: no such script (and none of the commands {', '.join(_COMMANDS)})")
+        return _fail(f"{argv[0]}: no such script (and none of the commands {', '.join([*COMMANDS, *TOOLS])})")
     sys.argv = argv
     sys.path[0] = os.path.dirname(os.path.realpath(argv[0]))
     sys.path.insert(1, shim)

@@ -5,30 +5,16 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
-import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from caffe_torch import __version__
+from caffe_torch.cli.flags import set_log, without_glogs
+from caffe_torch.cli.names import COMMANDS, TOOLS
 from caffe_torch.errors import CaffeError
-from caffe_torch.runtime import log, user_modules
+from caffe_torch.runtime import user_modules
 
-#: Command -> the module of this room whose ``run`` does it.
-COMMANDS = {
-    "train": "training", "test": "scoring", "time": "timing", "device_query": "device_query", "export": "exporting",
-}  # fmt: skip
 _EFFECTS = ("stop", "snapshot", "none")
-
-#: glog's flags, which mean nothing here as the log always goes to standard error: switches, and flags with a value.
-_SWITCHES = (
-    "logtostderr", "alsologtostderr", "colorlogtostderr", "logtostdout", "colorlogtostdout", "log_prefix",
-    "log_utc_time", "log_year_in_prefix", "stop_logging_if_full_disk", "drop_log_memory", "symbolize_stacktrace",
-    "timestamp_in_logfile_name",
-)  # fmt: skip
-_VALUES = (
-    "stderrthreshold", "v", "vmodule", "logbufsecs", "logbuflevel", "max_log_size", "log_link", "log_backtrace_at",
-    "alsologtoemail", "logemaillevel", "logmailer", "logfile_mode", "logcleansecs",
-)  # fmt: skip
 
 
 def parser() -> argparse.ArgumentParser:
@@ -75,38 +61,38 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
-def _without_glogs(words: Sequence[str]) -> list[str]:
-    """The words of a command line that are none of glog's flags, nor their values."""
-    left = []
-    rest = iter(words)
-    for word in rest:
-        flag = re.fullmatch(r"--?(\w+)(=.*)?", word, re.DOTALL)
-        name, value = flag.groups() if flag else ("", None)
-        if name in _VALUES:
-            if value is None:
-                next(rest, None)
-        elif name not in _SWITCHES and not (name.startswith("no") and name[2:] in _SWITCHES):
-            left.append(word)
-    return left
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line ``argv`` (without the program's name) and return the exit status.
 
     What the original aborts on becomes one line on standard error and status 1.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    args = parser().parse_args(_without_glogs(words))
+    # Called by a link of the name of one of the original's programs, it is that program.
+    if argv is None and os.path.basename(sys.argv[0]) in TOOLS:
+        words = [os.path.basename(sys.argv[0]), *words]
+    if words and words[0] in TOOLS:
+        return _ended(lambda: _run_tool(words[0], words[1:]))
+    args = parser().parse_args(without_glogs(words))
     if args.forbid_python:
         os.environ["CAFFE_TORCH_FORBID_PYTHON"] = "1"
     if args.layers:
         os.environ[user_modules.LAYERS] = args.layers
-    if args.minloglevel is not None:
-        log.init_log(args.minloglevel)
+    return _ended(lambda: _run_command(args, words))
+
+
+def _run_command(args: argparse.Namespace, words: Sequence[str]) -> int:
+    set_log(args.minloglevel, args.log_dir)
+    return int(importlib.import_module(f"caffe_torch.cli.{COMMANDS[args.command]}").run(args, words))
+
+
+def _run_tool(name: str, words: Sequence[str]) -> int:
+    return int(importlib.import_module(f"caffe_torch.cli.{TOOLS[name]}").run_tool(name, without_glogs(words)))
+
+
+def _ended(run: Callable[[], int]) -> int:
+    """The exit status of ``run``, 1 where it raised CaffeError, which is said in one line."""
     try:
-        if args.log_dir:
-            log.copy_to(args.log_dir)
-        return int(importlib.import_module(f"caffe_torch.cli.{COMMANDS[args.command]}").run(args, words))
+        return run()
     except CaffeError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

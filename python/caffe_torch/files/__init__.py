@@ -5,6 +5,7 @@
 - ``hdf5.py``: HDF5 weights and states
 - ``hdf5_links.py``: what in an HDF5 file lies outside of it
 - ``database.py``: the LMDB or LevelDB of a folder, opened
+- ``database_writer.py``: a new LMDB or LevelDB
 - ``records.py``: what both have in common
 - ``lmdb_reader.py``: records of an LMDB
 - ``lmdb_pages.py``: the pages of its data file

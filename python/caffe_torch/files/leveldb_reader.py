@@ -8,7 +8,7 @@ import tempfile
 import weakref
 from collections.abc import Iterator
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from caffe_torch.errors import CaffeError
 from caffe_torch.files.records import ENDS, Source, between
@@ -35,15 +35,11 @@ class LevelDbSource(Source):
 
     def __init__(self, path: str):
         self.path = path
+        open_leveldb = leveldb_class(path)
         view = _linked(path)
         weakref.finalize(self, shutil.rmtree, view, ignore_errors=True)
         try:
-            self._store = plyvel.DB(view, create_if_missing=False, paranoid_checks=True)
-        except ImportError:
-            raise CaffeError(
-                f"{path}: is a LevelDB, and plyvel, which reads it, is not installed: pip install "
-                "'multiweight[leveldb]' (there are wheels up to Python 3.12), or convert the database to LMDB"
-            ) from None
+            self._store = open_leveldb(view, create_if_missing=False, paranoid_checks=True)
         except plyvel.Error as error:
             raise CaffeError(f"{path}: cannot be opened as a LevelDB ({_said(error, view)})") from None
         self._view = view
@@ -67,6 +63,9 @@ class LevelDbSource(Source):
                     yield record
             self._count = passed
             skip = (skip % passed) if skip >= passed else 0
+
+    def once(self) -> Iterator[tuple[bytes, bytes]]:
+        return self._ordered()
 
     def sample(self) -> Iterator[tuple[bytes, bytes]]:
         seen: dict[bytes, bytes] = {}
@@ -99,6 +98,17 @@ class LevelDbSource(Source):
                         at.next()
         except plyvel.Error as error:
             raise CaffeError(f"{self.path}: is damaged ({_said(error, self._view)}): build it anew") from None
+
+
+def leveldb_class(path: str) -> Any:
+    """``plyvel.DB``; CaffeError that says how to get it where it is missing, for the LevelDB in the folder ``path``."""
+    try:
+        return plyvel.DB
+    except ImportError:
+        raise CaffeError(
+            f"{path}: is a LevelDB, and plyvel, which reads and writes it, is not installed: pip install "
+            "'multiweight[leveldb]' (there are wheels up to Python 3.12), or use an LMDB"
+        ) from None
 
 
 def _linked(path: str) -> str:

@@ -53,6 +53,9 @@ class LmdbSource(Source):
         except (Damage, OSError) as error:
             raise CaffeError(f"{self.path}: is damaged ({error}): build it anew") from None
 
+    def once(self) -> Iterator[tuple[bytes, bytes]]:
+        return islice(self.records(), self._pages.count)
+
     def sample(self) -> Iterator[tuple[bytes, bytes]]:
         pages = self._pages
         try:

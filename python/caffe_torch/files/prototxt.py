@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from google.protobuf import text_format
 
 from caffe_torch.errors import CaffeError
@@ -21,7 +22,7 @@ def read_net(path: str | Path) -> Any:
     from caffe_torch.files.upgrade import upgrade_net
 
     user_modules.load()
-    return upgrade_net(parse(_read(path), caffe_pb2.NetParameter(), str(path)), str(path))
+    return upgrade_net(read_message(path, caffe_pb2.NetParameter()), str(path))
 
 
 def read_solver(path: str | Path) -> Any:
@@ -29,7 +30,12 @@ def read_solver(path: str | Path) -> Any:
     from caffe_torch.files.upgrade import upgrade_solver
 
     user_modules.load()
-    return upgrade_solver(parse(_read(path), caffe_pb2.SolverParameter(), str(path)), str(path))
+    return upgrade_solver(read_message(path, caffe_pb2.SolverParameter()), str(path))
+
+
+def read_message(path: str | Path, message: Any) -> Any:
+    """Fill ``message`` from a .prototxt as it stands, old formats and all."""
+    return parse(_read(path), message, str(path))
 
 
 def parse(text: str, message: Any, source: str = "prototxt") -> Any:
@@ -40,6 +46,23 @@ def parse(text: str, message: Any, source: str = "prototxt") -> Any:
         raise CaffeError(f"{source}:{error}{_hint(str(error))}") from None
     except UnicodeEncodeError as error:
         raise CaffeError(f"{source}: a string in it is no UTF-8 ({error.object!r})") from None
+
+
+def original_text(message: Any) -> str:
+    """``message`` as prototxt text, its numbers in the form in which C++ prints a float: 1, 0.1, 3e+06."""
+    text = text_format.MessageToString(message, as_utf8=False)
+    # Doubles are a BlobProto's alone, and keep their digits.
+    return re.sub(r"^( *(?!double_)\w+: )(-?\d[\d.]*(?:e[-+]?\d+)?)$", _as_float, text, flags=re.MULTILINE)
+
+
+def _as_float(match: re.Match[str]) -> str:
+    name, number = match.groups()
+    if number.lstrip("-").isdigit():
+        return match.group()  # a whole number's field
+    short = f"{float(number):.6g}"
+    if np.float32(short) != np.float32(number):
+        short = f"{np.float32(number):.9g}"
+    return name + short
 
 
 def _hint(error: str) -> str:

@@ -28,6 +28,10 @@ class Source(ABC):
         """(key, serialized Datum) without end, beginning with record ``start`` modulo the number of records."""
 
     @abstractmethod
+    def once(self) -> Iterator[tuple[bytes, bytes]]:
+        """(key, serialized Datum) of every record."""
+
+    @abstractmethod
     def sample(self) -> Iterator[tuple[bytes, bytes]]:
         """Some records: the first and the last ones, and some that are spread between them; the first comes first."""
 

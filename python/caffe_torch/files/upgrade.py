@@ -74,11 +74,7 @@ def _upgrade_batch_norm(net: Any) -> None:
 
 def upgrade_solver(solver: Any, source: str) -> Any:
     """``type`` in place of the old ``solver_type``, and the ``snapshot_prefix`` that Caffe makes up where it must."""
-    if solver.HasField("solver_type"):
-        if solver.HasField("type"):
-            raise CaffeError(f"{source}: has both `type` and the old `solver_type`: keep `type`")
-        solver.type = _SOLVER_TYPES[solver.solver_type]
-        solver.ClearField("solver_type")
+    upgrade_solver_type(solver, source)
     prefix = Path(solver.snapshot_prefix)
     if not solver.HasField("snapshot_prefix"):
         solver.snapshot_prefix = str(Path(source).with_suffix(""))
@@ -87,3 +83,12 @@ def upgrade_solver(solver: Any, source: str) -> Any:
         solver.snapshot_prefix = str(prefix / Path(source).stem)
         log.info(f"snapshot_prefix was a directory and is replaced to {solver.snapshot_prefix}")
     return solver
+
+
+def upgrade_solver_type(solver: Any, source: str) -> None:
+    """``type`` in place of the old ``solver_type``."""
+    if solver.HasField("solver_type"):
+        if solver.HasField("type"):
+            raise CaffeError(f"{source}: has both `type` and the old `solver_type`: keep `type`")
+        solver.type = _SOLVER_TYPES[solver.solver_type]
+        solver.ClearField("solver_type")

@@ -50,6 +50,15 @@ def write_atomically(path: str | Path, write: Callable[[BinaryIO], None]) -> Non
         raise CaffeError(f"{path}: cannot be written ({error.strerror})") from error
 
 
+def write_bytes(path: str | Path, data: bytes) -> None:
+    """``data`` as a file that appears under ``path`` whole or not at all."""
+
+    def write(file: BinaryIO) -> None:
+        file.write(data)
+
+    write_atomically(path, write)
+
+
 def _varint(value: int) -> bytes:
     out = bytearray()
     while value > 0x7F:

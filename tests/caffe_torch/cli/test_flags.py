@@ -1,0 +1,46 @@
+"""Flags as gflags takes them: anywhere, with one dash or two, bools by their name alone or after no."""
+
+import pytest
+
+from caffe_torch import CaffeError
+from caffe_torch.cli.flags import parse, without_glogs
+
+DEFAULTS = {"gray": False, "backend": "lmdb", "height": 0}
+
+
+@pytest.mark.parametrize(
+    "words, values, left",
+    [
+        ("a b c", {}, "a b c"),
+        ("--gray a --height=3 b -backend leveldb", {"gray": True, "height": 3, "backend": "leveldb"}, "a b"),
+        ("-gray=true a", {"gray": True}, "a"),
+        ("--gray --gray=0 a", {"gray": False}, "a"),
+        ("--gray --nogray a", {"gray": False}, "a"),
+        ("--backend= a", {"backend": ""}, "a"),
+        ("--height -2 a", {"height": -2}, "a"),
+        ("-- --gray -", {}, "--gray -"),
+        ("a -5 -", {}, "a -5 -"),
+    ],
+)
+def test_flags_and_other_words(words, values, left):
+    assert parse(words.split(), DEFAULTS) == ({**DEFAULTS, **values}, left.split())
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        ("--grey a", "unknown flag --grey; known are --gray, --backend, --height"),
+        ("--height=tall", "--height=tall: expected a whole number"),
+        ("--gray=maybe", "--gray=maybe: expected true or false"),
+        ("a --height", "--height needs a value"),
+        ("--nobackend", "unknown flag --nobackend"),
+    ],
+)
+def test_mistakes(words, said):
+    with pytest.raises(CaffeError, match=said):
+        parse(words.split(), DEFAULTS)
+
+
+def test_glogs_flags_are_passed_over():
+    words = "-logtostderr --v 2 --nolog_prefix --stderrthreshold=0 --gray a --colorlogtostderr=false".split()
+    assert without_glogs(words) == ["--gray", "a"]
