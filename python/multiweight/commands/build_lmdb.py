@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from multiweight.base import engine, flags
 from multiweight.base.paths import Dataset
 from multiweight.pack import packing
-from multiweight.photos import images
+from multiweight.photos import decoding
 from multiweight.records import bad_images, records
 
 DEFAULTS = packing.DEFAULTS
@@ -32,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--size", type=int, default=DEFAULTS.size, help="side of the packed images, pixels")
     p.add_argument(
         "--resize",
-        choices=images.RESIZE,
+        choices=decoding.RESIZE,
         default=DEFAULTS.resize,
         help="warp to the square, as the paper; pad with white; or take the middle square",
     )
@@ -46,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--seed", type=int, default=1, help="seed of the shuffle: Caffe reads in the order packed")
     share = bad_images.DEFAULT_MAX_BAD
     p.add_argument("--max-bad", type=float, default=share, help="share of images, 0 to 1, that may be left out")
-    p.add_argument("--max-pixels", type=int, default=images.MAX_PIXELS, help="largest width x height that is decoded")
+    p.add_argument("--max-pixels", type=int, default=decoding.MAX_PIXELS, help="largest width x height that is decoded")
     p.add_argument("--threads", type=int, default=0, help="threads that decode (0: as many as cores)")
     flags.engine(p, "which Caffe's schema")
     p.add_argument("--overwrite", action="store_true", help="pack anew over other settings, or over what is there")

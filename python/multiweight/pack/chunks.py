@@ -14,7 +14,8 @@ from multiweight.base.cpu import cores
 from multiweight.base.errors import UserError
 from multiweight.pack.reader import KEY, MAX_IMAGES, decode, label_datum
 from multiweight.pack.writer import Item
-from multiweight.photos.images import MAX_PIXELS, ImageFolder, UnreadableImage, resize
+from multiweight.photos.decoding import MAX_PIXELS, UnreadableImage, resize
+from multiweight.photos.images import ImageFolder
 from multiweight.records.bad_images import BadImage
 from multiweight.records.catalog import Catalog
 from multiweight.records.record_table import RecordTable

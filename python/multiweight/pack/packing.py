@@ -21,7 +21,8 @@ from multiweight.datasets import importing
 from multiweight.pack.chunks import ChunkMaker, Settings, Shuffled, key
 from multiweight.pack.part import Mended, Part, earlier, from_shards, pack_part, write
 from multiweight.pack.writer import PARTIAL, LmdbWriter, partial_of, remove
-from multiweight.photos.images import RESIZE, ImageFolder
+from multiweight.photos.decoding import RESIZE
+from multiweight.photos.images import ImageFolder
 from multiweight.prepare.split import PARTS
 from multiweight.records import bad_images, records
 from multiweight.records.bad_images import BadImage, TooManyBad

@@ -1,7 +1,11 @@
 """The photo: read from a folder, an archive or an LMDB.
 
-- ``images.py``: photos of a folder or zip archive, decoded, turned upright, resized
-- ``image_header.py``: size and orientation from the first bytes
+- ``images.py``: photos of a folder, by their references
+- ``archives.py``: photos in zip archives
+- ``decoding.py``: an encoded photo's pixels, upright, on white; resized
+- ``image_header.py``: format, size, alpha and orientation from the first bytes
+- ``jpeg_scans.py``: whether a JPEG is whole
+- ``boxes.py``, ``tiff.py``: the same facts of AVIF and JPEG 2000, and of TIFF
 - ``near_duplicates.py``: photos that look alike, by their hashes
 - ``image_source.py``: photos of a packed LMDB or of files, as a net's input
 """

@@ -1,19 +1,28 @@
 """What an image's first bytes tell: format, size, alpha, and whether its end is there, without decoding it.
 
 OpenCV has no call for the size alone, and Pillow is no dependency of this package. Formats: JPEG (ITU T.81), PNG
-(W3C), GIF89a, BMP and WebP (RFC 9649); any other is left to OpenCV, which checks its own limit.
+(W3C), GIF89a, BMP and WebP (RFC 9649), TIFF, AVIF, JPEG 2000 and PNM; OpenCV reads more, which no shop's photos are in.
 """
 
 from __future__ import annotations
 
+import re
 import struct
 from typing import NamedTuple
+
+from multiweight.photos import boxes, jpeg_scans, tiff
+from multiweight.photos.jpeg_scans import Scans
+
+#: Formats whose decoders hold a picture twice over.
+_TWICE = ("TIFF", "AVIF", "JPEG 2000")
 
 
 class Header(NamedTuple):
     """``width`` and ``height`` in pixels (0: unknown), ``problem`` a reason not to decode, or an empty string.
 
-    ``orientation`` is EXIF's (1 to 8), told for the formats with ``alpha``.
+    ``alpha``: decoded with its channels as they are, ``bits`` each (of 16, the low ones); ``premultiplied``: its
+    colours hold the alpha already; ``clear``: the grey level that is transparent. ``orientation`` is EXIF's (1 to 8),
+    where OpenCV leaves it to us. ``scans``: of a JPEG.
     """
 
     format: str = ""
@@ -22,26 +31,78 @@ class Header(NamedTuple):
     alpha: bool = False
     problem: str = ""
     orientation: int = 1
+    bits: int = 8
+    premultiplied: bool = False
+    clear: int | None = None
+    scans: Scans | None = None
+
+    @property
+    def bytes(self) -> int:
+        """Of the decoded picture, as OpenCV first makes it."""
+        wide = 4 * (2 if self.bits > 8 else 1) if self.alpha else 3
+        return self.width * self.height * wide * (2 if self.format in _TWICE else 1)
 
 
 def header(data: bytes) -> Header:
     """Read the header of ``data``; an unknown format gives an empty Header."""
     try:
-        if data[:2] == b"\xff\xd8":
-            return _jpeg(data)
-        if data[:8] == b"\x89PNG\r\n\x1a\n":
-            return _png(data)
-        if data[:6] in (b"GIF87a", b"GIF89a"):
-            width, height = struct.unpack_from("<HH", data, 6)
-            return Header("GIF", width, height, alpha=True)
-        if data[:2] == b"BM":
-            width, height = struct.unpack_from("<ii", data, 18)
-            return Header("BMP", abs(width), abs(height))
-        if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-            return _webp(data)
+        return _header(data)
     except (struct.error, IndexError):
         return Header(problem="truncated: ends within the header")
+
+
+def _header(data: bytes) -> Header:
+    if data[:2] == b"\xff\xd8":
+        return _jpeg(data)
+    if data[:8] == b"\x89PNG\r\n\x1a\n":
+        return _png(data)
+    if data[:6] in (b"GIF87a", b"GIF89a"):
+        width, height = struct.unpack_from("<HH", data, 6)
+        return Header("GIF", width, height, alpha=True)
+    if data[:2] == b"BM":
+        return _bmp(data)
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return _webp(data)
+    if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        return _tiff(data)
+    if data[4:8] == b"ftyp" and re.search(rb"avi[fs]|mif1", data[8:64]):
+        return _boxed("AVIF", boxes.avif(data))
+    if data[4:8] == b"jP  " or data[:4] == b"\xff\x4f\xff\x51":
+        return _boxed("JPEG 2000", boxes.jpeg2000(data))
+    if re.match(rb"P[1-6]\s", data):
+        return _pnm(data)
     return Header()
+
+
+def _boxed(name: str, facts: boxes.Facts | None) -> Header:
+    if facts is None:
+        return Header(name, problem=f"a broken {name} image: its boxes tell no size")
+    return Header(name, facts.width, facts.height, facts.alpha, "", facts.orientation, facts.bits)
+
+
+def _tiff(data: bytes) -> Header:
+    found = tiff.facts(data)
+    problem = "a grey TIFF with an alpha channel: save it as PNG" if found.alpha and found.grey else ""
+    # 8-bit colours come from libtiff with their alpha multiplied in; the orientation is applied by OpenCV.
+    held = found.premultiplied or found.bits <= 8
+    return Header("TIFF", found.width, found.height, found.alpha, problem, 1, found.bits, held)
+
+
+def _bmp(data: bytes) -> Header:
+    size = struct.unpack_from("<I", data, 14)[0]
+    if size == 12:  # OS/2's
+        width, height = struct.unpack_from("<HH", data, 18)
+        return Header("BMP", width, height)
+    width, height, _, depth, packing = struct.unpack_from("<iiHHI", data, 18)
+    masked = depth == 32 and packing == 3 and size >= 56 and struct.unpack_from("<I", data, 66)[0] != 0
+    return Header("BMP", abs(width), abs(height), masked)
+
+
+def _pnm(data: bytes) -> Header:
+    numbers = re.match(rb"P[1-6](?:\s|#[^\n]*\n)*(\d{1,9})(?:\s|#[^\n]*\n)+(\d{1,9})\s", data[:4096])
+    if numbers is None:
+        return Header("PNM", problem="a broken PNM image: no size")
+    return Header("PNM", int(numbers.group(1)), int(numbers.group(2)))
 
 
 def _jpeg(data: bytes) -> Header:
@@ -58,20 +119,23 @@ def _jpeg(data: bytes) -> Header:
             return Header("JPEG", problem="a broken JPEG image: no frame header")
         elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             height, width = struct.unpack_from(">HH", data, position + 5)
-            # Within the scans the byte 0xFF is always stuffed, so the end marker can stand at the end alone; a
-            # thumbnail's lies in a segment before the frame header.
-            whole = data.rfind(b"\xff\xd9") > position
-            return Header("JPEG", width, height, problem="" if whole else "truncated JPEG: no end marker")
+            scans = jpeg_scans.scans(data, position)
+            return Header("JPEG", width, height, problem=scans.problem, scans=scans)
         else:
             position += 2 + struct.unpack_from(">H", data, position + 2)[0]
 
 
 def _png(data: bytes) -> Header:
-    width, height, _, colour = struct.unpack_from(">IIBB", data, 16)
-    end = data.rfind(b"IEND")
-    transparent = colour in (4, 6) or b"tRNS" in data[: max(data.find(b"IDAT"), 0)]
-    problem = "" if end > 0 else "truncated PNG: no end chunk"
-    return Header("PNG", width, height, transparent, problem, _orientation(_png_chunk(data, b"eXIf")))
+    width, height, depth, colour = struct.unpack_from(">IIBB", data, 16)
+    problem = "" if data.rfind(b"IEND") > 0 else "truncated PNG: no end chunk"
+    levels = _png_chunk(data, b"tRNS") if data.find(b"tRNS", 0, max(data.find(b"IDAT"), 0)) > 0 else b""
+    clear = None
+    if colour == 0 and len(levels) >= 2 and depth in (1, 2, 4, 8, 16):
+        # OpenCV leaves it out; it makes levels of fewer than 8 bits 0 to 255.
+        clear = int.from_bytes(levels[:2], "big") * {1: 255, 2: 85, 4: 17}.get(depth, 1)
+    alpha = colour in (4, 6) or bool(levels)
+    turned = _orientation(_png_chunk(data, b"eXIf"))
+    return Header("PNG", width, height, alpha, problem, turned, depth if alpha else 8, clear=clear)
 
 
 def _webp(data: bytes) -> Header:

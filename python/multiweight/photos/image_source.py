@@ -149,18 +149,18 @@ class ListedImages:
         return self._keys
 
     def images(self, start: int = 0) -> Iterator[tuple[str, np.ndarray]]:
-        images = importlib.import_module("multiweight.photos.images")
         for path in self.paths[start:]:
-            yield str(path), photo(path, self.size, images)
+            yield str(path), photo(path, self.size)
 
 
-def photo(path: Path, size: int, images: Any = None) -> np.ndarray:
+def photo(path: Path, size: int) -> np.ndarray:
     """Pixels (3, size, size) uint8 BGR of an image file; UserError names the file and the reason where it is none."""
-    images = images or importlib.import_module("multiweight.photos.images")
+    # OpenCV is imported where photos are: the original's container extracts from LMDBs without it.
+    decoding = importlib.import_module("multiweight.photos.decoding")
     try:
-        pixels = images.decode(path.read_bytes())
+        pixels = decoding.decode(path.read_bytes())
     except OSError as error:
         raise UserError(f"{path}: the image cannot be read ({error.strerror})") from None
-    except images.UnreadableImage as error:
+    except decoding.UnreadableImage as error:
         raise UserError(f"{path}: {error}: expected a photo (JPEG, PNG, WebP, ...)") from None
-    return np.ascontiguousarray(images.resize(pixels, size).transpose(2, 0, 1))
+    return np.ascontiguousarray(decoding.resize(pixels, size).transpose(2, 0, 1))

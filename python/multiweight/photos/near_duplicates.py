@@ -11,7 +11,8 @@ import numpy as np
 
 from multiweight.base.cpu import cores
 from multiweight.base.progress import quiet
-from multiweight.photos.images import ImageFolder, UnreadableImage
+from multiweight.photos.decoding import UnreadableImage
+from multiweight.photos.images import ImageFolder
 from multiweight.records.records import Record
 
 DISTANCE = 3  # bits of 64 that may differ; four bands of 16 bits then share one band at least

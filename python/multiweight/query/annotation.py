@@ -76,13 +76,13 @@ def draw(photo: Path, labels: Sequence[Label], output: Path) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    from multiweight.photos import images
+    from multiweight.photos import decoding
 
     try:
-        pixels: Any = images.decode(photo.read_bytes())
+        pixels: Any = decoding.decode(photo.read_bytes())
     except OSError as error:
         raise UserError(f"{photo}: the image cannot be read ({error.strerror})") from None
-    except images.UnreadableImage as error:
+    except decoding.UnreadableImage as error:
         raise UserError(f"{photo}: {error}: expected a photo (JPEG, PNG, WebP, ...)") from None
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, max(4, 0.28 * len(labels) + 0.6)), width_ratios=[1, 1])
     left.imshow(pixels[:, :, ::-1])

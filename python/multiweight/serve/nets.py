@@ -15,7 +15,7 @@ from multiweight.base.paths import Dataset, Run
 from multiweight.evaluate import evaluation
 from multiweight.features import extraction, feature_net, transform
 from multiweight.paper.methods import REFERENCES, in_order
-from multiweight.photos import images
+from multiweight.photos import decoding
 from multiweight.query.index import Found, ShopIndex
 from multiweight.serve.shop import Shop
 
@@ -54,7 +54,7 @@ class PhotoNet:
 
     def packed_as(self, pixels: np.ndarray) -> np.ndarray:
         """A decoded photo (height, width, 3) as packing makes it: (3, side, side) uint8 BGR."""
-        return np.ascontiguousarray(images.resize(pixels, self._side, self._resize).transpose(2, 0, 1))
+        return np.ascontiguousarray(decoding.resize(pixels, self._side, self._resize).transpose(2, 0, 1))
 
     def see(self, photos: Sequence[np.ndarray]) -> Seen:
         """Features and probabilities of photos (3, side, side) as packed."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from starlette.requests import ClientDisconnect, Request
 
-from multiweight.photos import image_header, images
+from multiweight.photos import decoding, image_header
 
 MAX_BYTES = 20 * 1024 * 1024
 MAX_PIXELS = 50_000_000
+FORMATS = ("JPEG", "PNG", "WebP", "GIF", "BMP")
 
 
 class Refused(Exception):
@@ -39,14 +40,14 @@ async def read(request: Request) -> bytes:
 def pixels(data: bytes) -> np.ndarray:
     """(height, width, 3) uint8 BGR; Refused for what is no photo, and for more than ``MAX_PIXELS``, before decoding.
 
-    Only formats whose header tells the size are taken: JPEG, PNG, GIF, BMP and WebP, whatever the file is called.
+    Only ``FORMATS``, those of phones and shops, are taken, whatever the file is called.
     """
     if not data:
         raise Refused(400, "the file is empty: choose a photo (JPEG, PNG, WebP, GIF or BMP)")
     header = image_header.header(data)
-    if not header.format and not header.problem:
+    if header.format not in FORMATS and (header.format or not header.problem):
         raise Refused(415, "not a photo: expected JPEG, PNG, WebP, GIF or BMP, whatever the file's name ends in")
     try:
-        return images.decode(data, MAX_PIXELS)
-    except images.UnreadableImage as error:
+        return decoding.decode(data, MAX_PIXELS)
+    except decoding.UnreadableImage as error:
         raise Refused(415, f"the photo cannot be read ({error}): choose another, or save it anew as JPEG") from None

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from multiweight.photos import images
+from multiweight.photos import decoding
+from multiweight.photos.decoding import UnreadableImage, decode, resize
 from multiweight.photos.image_header import header
-from multiweight.photos.images import ImageFolder, UnreadableImage, decode, resize
+from multiweight.photos.images import ImageFolder
 
 RNG = np.random.RandomState(0)
 PICTURE = cv2.resize(RNG.randint(0, 256, (6, 8, 3)).astype(np.uint8), (80, 60))
@@ -233,4 +234,4 @@ def test_resize_warps():
     assert resize(PICTURE, 32).shape == (32, 32, 3)
     square = np.ascontiguousarray(PICTURE[:, :60])
     assert resize(square, 60) is square
-    assert images.MAX_PIXELS < 30000 * 30000
+    assert decoding.MAX_PIXELS < 30000 * 30000

@@ -1,0 +1,113 @@
+"""Photos in zip archives: each archive opened once, and a reason for whatever of it cannot be read."""
+
+from __future__ import annotations
+
+import os
+import threading
+import unicodedata
+import zipfile
+
+from multiweight.photos.decoding import UnreadableImage
+
+# Read in pieces so small that no compressed one becomes more than some hundred megabytes.
+_PIECE = 4096
+# What names without the mark of UTF-8 are written in: Windows of China, Japan and Korea; and UTF-8 all the same.
+_ENCODINGS = ("utf-8", "gbk", "big5", "shift_jis", "euc_kr")
+
+
+class Archives:
+    """Archives by their paths, and their members by name; ``most`` bytes a member. Safe to share by threads."""
+
+    def __init__(self, most: int):
+        self.most = most
+        self._lock = threading.Lock()
+        self._open: dict[str, zipfile.ZipFile | UnreadableImage] = {}
+        self._alike: dict[str, dict[str, str]] = {}
+
+    def close(self) -> None:
+        """Close them all."""
+        for archive in self._open.values():
+            if isinstance(archive, zipfile.ZipFile):
+                archive.close()
+        self._open.clear()
+
+    def size(self, path: str, member: str) -> int:
+        """The bytes of a member, as the archive's list says; UnreadableImage with the reason."""
+        return self._member(self._archive(path), path, member).file_size
+
+    def read(self, path: str, member: str) -> bytes:
+        """A member's bytes; UnreadableImage with the reason."""
+        archive = self._archive(path)
+        info = self._member(archive, path, member)
+        data = bytearray()
+        try:
+            with archive.open(info) as file:
+                while len(data) <= self.most:
+                    piece = file.read(_PIECE)
+                    if not piece:
+                        return bytes(data)
+                    data += piece
+        except Exception as error:  # each compression fails in its own way: zlib.error, LZMAError, EOFError, ...
+            raise UnreadableImage(f"cannot be read ({_said(error)})") from None
+        raise UnreadableImage(f"more than {self.most} bytes")
+
+    def _archive(self, path: str) -> zipfile.ZipFile:
+        with self._lock:
+            if path not in self._open:
+                self._open[path] = opened(path)
+            archive = self._open[path]
+        if isinstance(archive, UnreadableImage):
+            raise archive
+        return archive
+
+    def _member(self, archive: zipfile.ZipFile, path: str, member: str) -> zipfile.ZipInfo:
+        try:
+            info = archive.getinfo(member)
+        except KeyError:
+            raise UnreadableImage(f"not in {os.path.basename(path)}{self._meant(archive, path, member)}") from None
+        if info.file_size > self.most:
+            raise UnreadableImage(f"more than {self.most} bytes")
+        return info
+
+    def _meant(self, archive: zipfile.ZipFile, path: str, member: str) -> str:
+        """How the archive writes a name that it seems to lack, for the reason; or nothing."""
+        with self._lock:
+            if path not in self._alike:
+                self._alike[path] = _spellings(archive)
+        there = self._alike[path].get(unicodedata.normalize("NFC", member)) or self._alike[path].get(member.lower())
+        return f"; its list has {there}" if there else ""
+
+
+def opened(path: str) -> zipfile.ZipFile | UnreadableImage:
+    """The archive at ``path``, or why it cannot be read."""
+    try:
+        return zipfile.ZipFile(path)
+    except FileNotFoundError:
+        return UnreadableImage("no such archive")
+    except Exception as error:  # its list of members may hold anything
+        return UnreadableImage(f"the archive cannot be read ({_said(error)})")
+
+
+def _spellings(archive: zipfile.ZipFile) -> dict[str, str]:
+    """Other spellings of the members' names -> how they stand there."""
+    found: dict[str, str] = {}
+    for info in archive.infolist():
+        name = info.filename
+        if name.isascii():
+            found.setdefault(name.lower(), repr(name))
+            continue
+        if unicodedata.normalize("NFC", name) != name:
+            found.setdefault(unicodedata.normalize("NFC", name), "the name in NFD of Unicode, which looks the same")
+        if not info.flag_bits & 0x800:
+            for encoding in _ENCODINGS:
+                try:
+                    meant = name.encode("cp437").decode(encoding)
+                except UnicodeError:
+                    continue
+                advice = "unpack it, and pack it anew with UTF-8 names"
+                found.setdefault(unicodedata.normalize("NFC", meant), f"the name in {encoding.upper()}: {advice}")
+    return found
+
+
+def _said(error: Exception) -> str:
+    return " ".join(str(error).split())[:120] or type(error).__name__
