@@ -9,7 +9,8 @@ name it in ``importing.SOURCES``.
 - ``records_folder.py``: any shop's records.csv and catalog.yaml; what the sample shop writes
 - ``shop_table.py``: any shop's table of images, products, texts and labels, CSV or JSONL
 - ``fashion_product_images.py``: Kaggle's Fashion Product Images, small or full
-- ``deepfashion.py``: DeepFashion, Category and Attribute Prediction
+- ``label_columns.py``: which of its columns look like no labels
+- ``deepfashion.py``, ``deepfashion_fine.py``: DeepFashion, Category and Attribute Prediction
 - ``imaterialist.py``: iMaterialist-Fashion 2018
 - ``sample_shop/``: the drawn shop
 """

@@ -1,4 +1,6 @@
-"""DeepFashion, Category and Attribute Prediction (MMLab, CUHK): ``Anno``, ``Eval`` and ``Img`` as published.
+"""DeepFashion, Category and Attribute Prediction (MMLab, CUHK): ``Anno_coarse``, ``Eval`` and ``Img`` as published.
+
+Older copies call the first folder ``Anno``; ``Anno_fine`` alone is read by ``deepfashion_fine.py``.
 
 Each list has a first line with its number of rows, a second with its columns' names, then one row an item, columns
 apart by spaces; attribute and category names hold spaces themselves. The format is that of the README in the archive.
@@ -11,23 +13,29 @@ from pathlib import Path
 from typing import NamedTuple
 
 from multiweight.base.errors import UserError
+from multiweight.datasets import deepfashion_fine
 from multiweight.datasets.loaded import Loaded
 from multiweight.records.bad_images import BadImage
 from multiweight.records.catalog import Catalog
+from multiweight.records.cells import tidy
 from multiweight.records.records import ALL, MEMBER, Label, Record
 
 NAME = "deepfashion"
-LAYOUT = "Anno/list_attr_cloth.txt and its three sisters, Eval/list_eval_partition.txt, Img/img/ or Img/img.zip"
+LAYOUT = (
+    "Anno_coarse/ (or Anno/) with list_attr_cloth.txt and its three sisters and Eval/list_eval_partition.txt, or "
+    "Anno_fine/ with train.txt, train_attr.txt, train_cate.txt, ...; Img/img/ or Img/img.zip"
+)
+FOLDERS = ("Anno", "Anno_coarse")
+LISTS = ("list_category_cloth.txt", "list_category_img.txt", "list_attr_cloth.txt", "list_attr_img.txt")
 INPUTS = (
-    "Anno/list_category_cloth.txt",
-    "Anno/list_category_img.txt",
-    "Anno/list_attr_cloth.txt",
-    "Anno/list_attr_img.txt",
+    *(f"{folder}/{name}" for folder in FOLDERS for name in LISTS),
     "Eval/list_eval_partition.txt",
+    *deepfashion_fine.INPUTS,
 )
 ATTRIBUTES = {"1": "texture", "2": "fabric", "3": "shape", "4": "part", "5": "style"}
 CATEGORIES = {"1": "upper body", "2": "lower body", "3": "full body"}
 PARTS = {"train": "train", "val": "train", "test": "test"}
+EVAL = "list_eval_partition.txt"
 
 
 class Names(NamedTuple):
@@ -39,7 +47,8 @@ class Names(NamedTuple):
 
 def detect(folder: Path) -> bool:
     """Whether the folder has this source's files."""
-    return (folder / "Anno" / "list_attr_img.txt").is_file()
+    whole = any((folder / name / "list_attr_img.txt").is_file() for name in FOLDERS)
+    return whole or deepfashion_fine.detect(folder)
 
 
 def load(folder: Path, min_products: int = 2) -> Loaded:
@@ -50,7 +59,15 @@ def load(folder: Path, min_products: int = 2) -> Loaded:
     ``min_products`` is not applied: the lists are the set's own. A wrong number of rows or fields is a UserError with
     its line; an image that one list lacks is left out and listed.
     """
-    annotations = folder / "Anno"
+    present = [name for name in FOLDERS if (folder / name / "list_attr_img.txt").is_file()]
+    if not present:
+        return deepfashion_fine.load(folder, _prefix(folder))
+    annotations = folder / present[0]
+    notes = [f"{name}/ is not read: {present[0]}/ is taken" for name in present[1:]]
+    if deepfashion_fine.detect(folder):
+        notes.append(
+            f"Anno_fine/ is not read: {present[0]}/ has all photos; to read it, give a folder with it alone"
+        )
     categories = _names(annotations / "list_category_cloth.txt", CATEGORIES)
     attributes = _names(annotations / "list_attr_cloth.txt", ATTRIBUTES)
     catalog = Catalog.from_dict(
@@ -59,7 +76,7 @@ def load(folder: Path, min_products: int = 2) -> Loaded:
             **{name: labels for name, labels in attributes.groups.items() if labels},
         }
     )
-    category_of = _categories(annotations / "list_category_img.txt", categories)
+    category_of, unclear = _categories(annotations / "list_category_img.txt", categories)
     partition = _partition(folder / "Eval" / "list_eval_partition.txt")
     prefix = _prefix(folder)
     other = {name for name in categories.groups if name in catalog.names}
@@ -67,23 +84,33 @@ def load(folder: Path, min_products: int = 2) -> Loaded:
     bad: list[BadImage] = []
     parts: dict[str, str] = {}
     path = annotations / "list_attr_img.txt"
+    seen: dict[str, int] = {}
     for line, fields in _rows(path, len(attributes.labels)):
         image = fields[0]
         product = image.rpartition("/")[0] or image
-        if image not in category_of or image not in partition:
-            lacking = "list_category_img.txt" if category_of.pop(image, None) is None else "list_eval_partition.txt"
-            bad.append(BadImage(prefix + image, product, "import", f"not in {lacking}"))
+        if image in seen:
+            reason = f"a second row for {image}, first on line {seen[image]}"
+            bad.append(BadImage(f"{path.name}:{line}", product, "import", reason))
             continue
-        category = category_of.pop(image)
+        seen[image] = line
+        reason = unclear.get(image) or next(
+            (f"not in {name}" for name, known in (("list_category_img.txt", category_of), (EVAL, partition))
+             if image not in known), ""
+        )  # fmt: skip
+        if reason:
+            bad.append(BadImage(prefix + image, product, "import", reason))
+            continue
+        category = category_of[image]
         yes, no, unknown = _values(fields[1], attributes, f"{path}:{line}")
         no += [(name, ALL) for name in sorted(other - {category[0]})]
         records.append(Record(prefix + image, product, (category, *yes), tuple(no), tuple(unknown)))
         parts[prefix + image] = partition[image]
     bad += [
         BadImage(prefix + image, image.rpartition("/")[0], "import", "not in list_attr_img.txt")
-        for image in category_of
+        for image in dict.fromkeys((*category_of, *partition))
+        if image not in seen
     ]
-    return Loaded(catalog, records, bad, [], parts)
+    return Loaded(catalog, records, bad, notes, parts)
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -98,7 +125,7 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
                     raise UserError(f"{path}:{number}: not UTF-8 ({error.reason}): unpack the archive again") from None
                 if number == 1:
                     promised = text
-                    if not promised.isdigit():
+                    if not known_number(promised, 10**9):
                         raise UserError(f"{path}:1: {promised!r}: expected the number of rows")
                 elif number > 2 and text:
                     found += 1
@@ -115,7 +142,7 @@ def _names(path: Path, types: dict[str, str]) -> Names:
     names = Names([], {group: [] for group in types.values()})
     for line, text in _lines(path):
         name, _, kind = text.rpartition(" ")
-        name = " ".join(name.split())
+        name = tidy(" ".join(name.split()))
         if kind not in types or not name:
             raise UserError(f"{path}:{line}: {text!r}: expected a name and a type, one of {', '.join(types)}")
         names.labels.append((types[kind], name))
@@ -132,13 +159,22 @@ def _rows(path: Path, values: int) -> Iterator[tuple[int, tuple[str, list[str]]]
         yield line, (fields[0], fields[1:])
 
 
-def _categories(path: Path, names: Names) -> dict[str, Label]:
+def _categories(path: Path, names: Names) -> tuple[dict[str, Label], dict[str, str]]:
+    """Image -> category, and the images of which the list says two, with that reason; a row may stand twice."""
     found: dict[str, Label] = {}
+    unclear: dict[str, str] = {}
     for line, (image, (number,)) in _rows(path, 1):
-        if not number.isdigit() or not 1 <= int(number) <= len(names.labels):
+        if not known_number(number, len(names.labels)):
             raise UserError(f"{path}:{line}: category {number!r}: expected 1 to {len(names.labels)}")
-        found[image] = names.labels[int(number) - 1]
-    return found
+        label = names.labels[int(number) - 1]
+        if found.setdefault(image, label) != label:
+            unclear[image] = f"two categories in {path.name}, {found[image][1]} and {label[1]} (line {line})"
+    return found, unclear
+
+
+def known_number(text: str, most: int) -> bool:
+    """Whether a text is a whole number from 1 to ``most``."""
+    return text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= most
 
 
 def _partition(path: Path) -> dict[str, str]:

@@ -8,7 +8,6 @@ usage, productDisplayName (year may be absent). The full set has rows whose titl
 from __future__ import annotations
 
 import os
-import zipfile
 from collections import Counter
 from pathlib import Path
 
@@ -16,8 +15,12 @@ from multiweight.base import csv_file
 from multiweight.base.errors import UserError
 from multiweight.base.paths import REPOSITORY
 from multiweight.datasets.loaded import Loaded
+from multiweight.photos import archives
+from multiweight.photos.decoding import UnreadableImage
+from multiweight.records import cells
 from multiweight.records.bad_images import BadImage
 from multiweight.records.catalog import Catalog
+from multiweight.records.cells import is_missing
 from multiweight.records.records import MEMBER, Label, Record
 from multiweight.text.keywords import Keywords
 
@@ -27,7 +30,6 @@ COLUMNS = ("gender", "season", "usage", "baseColour")
 TITLE = "productDisplayName"
 KEYWORDS = REPOSITORY / "data" / "fashion-product-images" / "keywords.yaml"
 INPUTS = ("styles.csv", str(KEYWORDS))
-EMPTY = {"", "NA", "N/A", "NaN", "nan", "null"}
 
 
 def detect(folder: Path) -> bool:
@@ -48,21 +50,22 @@ def load(folder: Path, min_products: int = 2) -> Loaded:
     path = folder / "styles.csv"
     rows, bad = _rows(path)
     if not rows:
-        raise UserError(f"{path}: no usable row below the header")
-    images = _images(folder)
+        first = f", the first ({bad[0].image}): {bad[0].reason}" if bad else ""
+        raise UserError(f"{path}: no usable row below the header; {len(bad)} cannot be used{first}")
+    notes: list[str] = []
+    images = _images(folder, notes)
     counts: dict[str, Counter[str]] = {column: Counter() for column in COLUMNS}
     types: dict[str, Counter[str]] = {}
     for row in rows:
         for column in COLUMNS:
-            if row[column] not in EMPTY:
+            if not is_missing(row[column]):
                 counts[column][row[column]] += 1
-        if row["subCategory"] not in EMPTY and row["articleType"] not in EMPTY:
+        if not is_missing(row["subCategory"]) and not is_missing(row["articleType"]):
             types.setdefault(row["subCategory"], Counter())[row["articleType"]] += 1
 
     keywords = Keywords.load(KEYWORDS)
     said = [keywords.labels(row.get(TITLE, "")) for row in rows]
     mined = Counter(pair for pairs in said for pair in pairs)
-    notes = []
     groups: dict[str, dict[str, object]] = {}
     for name, counter in [*counts.items(), *sorted(types.items())]:
         labels = sorted(label for label, count in counter.items() if count >= min_products)
@@ -116,13 +119,17 @@ def _rows(path: Path) -> tuple[list[dict[str, str]], list[BadImage]]:
     rows, bad = [], []
     seen: dict[str, int] = {}
     for number, fields in lines:
-        row = {name: field.strip() for name, field in zip(header, fields)}
-        key = row.get("id", "")
+        row = {name: cells.tidy(field) for name, field in zip(header, fields)}
+        key = row["id"] = cells.identity(row.get("id", ""))
+        names = [row[name] for name in (*COLUMNS, "subCategory", "articleType") if not is_missing(row.get(name, ""))]
+        unfit = next((name for name in names if cells.name_problem(name)), None)
         reason = ""
         if len(fields) != len(header):
             reason = f"{len(fields)} fields, expected {len(header)}: an unquoted comma?"
-        elif key in EMPTY or not all(c.isalnum() or c in "-_" for c in key):
+        elif is_missing(key) or not all(c.isalnum() or c in "-_" for c in key):
             reason = f"id {key!r}: expected letters, digits, - and _"
+        elif unfit is not None:
+            reason = f"{unfit!r} {cells.name_problem(unfit)}"
         elif key in seen:
             reason = f"id {key} stands twice, first on line {seen[key]}"
         if reason:
@@ -133,22 +140,24 @@ def _rows(path: Path) -> tuple[list[dict[str, str]], list[BadImage]]:
     return rows, bad
 
 
-def _images(folder: Path) -> dict[str, str]:
+def _images(folder: Path, notes: list[str]) -> dict[str, str]:
     """id -> image reference, of what is there: the directory ``images`` before ``images.zip``."""
     directory, archive = folder / "images", folder / "images.zip"
     if directory.is_dir():
+        if archive.is_file():
+            notes.append("images.zip is not read: images/ is taken")
         names = [f"images/{name}" for name in sorted(os.listdir(directory))]
     elif archive.is_file():
-        try:
-            with zipfile.ZipFile(archive) as file:
-                names = [f"images.zip{MEMBER}{name}" for name in sorted(file.namelist())]
-        except (OSError, zipfile.BadZipFile) as error:
-            raise UserError(f"{archive}: cannot be read as a zip archive ({error}): download it again") from None
+        found = archives.opened(str(archive))
+        if isinstance(found, UnreadableImage):
+            raise UserError(f"{archive}: {found}: download it again")
+        with found:
+            names = [f"images.zip{MEMBER}{name}" for name in sorted(found.namelist())]
     else:
         raise UserError(f"{folder}: neither images/ nor images.zip: expected the set's photos beside styles.csv")
-    found: dict[str, str] = {}
+    by_id: dict[str, str] = {}
     for name in names:
         stem, extension = os.path.splitext(name.replace(MEMBER, "/").rsplit("/", 1)[-1])
         if extension.lower() in (".jpg", ".jpeg", ".png"):
-            found.setdefault(stem, name)
-    return found
+            by_id.setdefault(stem, name)
+    return by_id

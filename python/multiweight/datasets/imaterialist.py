@@ -7,13 +7,13 @@ the published files; ``image_id`` and ``label_id`` as the set's README spells th
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from multiweight.base import csv_file
+from multiweight.base import csv_file, json_file
 from multiweight.base.errors import UserError
 from multiweight.datasets.loaded import Loaded
+from multiweight.records import cells
 from multiweight.records.bad_images import BadImage
 from multiweight.records.catalog import Catalog
 from multiweight.records.records import Label, Record
@@ -23,6 +23,7 @@ LABEL_MAP = "iMat_fashion_2018_label_map_228.csv"
 LAYOUT = f"train.json, {LABEL_MAP}, train/<imageId>.jpg; also validation.json (or val.json) and validation/"
 HEADER = ["labelId", "taskId", "labelName", "taskName"]
 TYPE_TASK = "category"
+_DIGITS = 18  # of an id
 # file -> the folder of its photos, the part it is
 FILES = {
     "train.json": ("train", "train"),
@@ -52,6 +53,8 @@ def load(folder: Path, min_products: int = 2) -> Loaded:
     records: list[Record] = []
     bad: list[BadImage] = []
     partition: dict[str, str] = {}
+    if all((folder / name).is_file() for name in ("validation.json", "val.json")):
+        raise UserError(f"{folder}: validation.json and val.json: both are the validation part: keep one of them")
     for file, (place, part) in FILES.items():
         path = folder / file
         if not path.is_file():
@@ -76,10 +79,19 @@ def _label_map(path: Path) -> tuple[dict[str, Label], list[tuple[str, list[str]]
     if not rows or [name.strip() for name in rows[0][1]] != HEADER:
         raise UserError(f"{path}:1: expected the columns {','.join(HEADER)}")
     found: list[tuple[int, int, str, str]] = []
+    lines: dict[int, int] = {}
     for line, row in rows[1:]:
-        if len(row) != 4 or not row[0].strip().isdigit() or not row[1].strip().isdigit():
+        if len(row) != 4 or _number(row[0]) is None or _number(row[1]) is None:
             raise UserError(f"{path}:{line}: expected labelId, taskId (numbers), labelName, taskName")
-        found.append((int(row[1]), int(row[0]), row[3].strip(), row[2].strip()))
+        task, label = cells.tidy(row[3]), cells.tidy(row[2])
+        for name in (task, label):
+            if cells.name_problem(name):
+                raise UserError(f"{path}:{line}: the name {name!r} {cells.name_problem(name)}")
+        number = int(cells.identity(row[0].strip()))
+        if number in lines:
+            raise UserError(f"{path}:{line}: labelId {number} stands twice (first on line {lines[number]})")
+        lines[number] = line
+        found.append((int(cells.identity(row[1].strip())), number, task, label))
     names: dict[str, Label] = {}
     groups: dict[str, list[str]] = {}
     for _, number, task, label in sorted(found):
@@ -91,28 +103,46 @@ def _label_map(path: Path) -> tuple[dict[str, Label], list[tuple[str, list[str]]
 def _annotations(path: Path) -> tuple[list[str], dict[str, list[str]]]:
     """The image ids in their order, and image id -> label ids."""
     try:
-        found = json.loads(path.read_bytes().decode("utf-8-sig"))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not UTF-8 ({error.reason} at byte {error.start}): download it again") from None
-    except json.JSONDecodeError as error:
-        raise UserError(f"{path}:{error.lineno}: not valid JSON ({error.msg}): download it again") from None
+        found = json_file.read(path, "the annotations")
+    except UserError as error:
+        raise UserError(f"{error}: download it again") from None
     if not isinstance(found, dict) or not isinstance(found.get("images"), list):
         raise UserError(f"{path}: expected an object with the lists images and annotations")
     images = list(dict.fromkeys(_id(entry, path, "images", number) for number, entry in enumerate(found["images"])))
     labels: dict[str, list[str]] = {}
-    for number, entry in enumerate(found.get("annotations") or []):
+    annotations = found.get("annotations")
+    if not isinstance(annotations, (list, type(None))):
+        raise UserError(f"{path}: annotations: {_short(annotations)}: expected a list")
+    for number, entry in enumerate(annotations or ()):
         image = _id(entry, path, "annotations", number)
         listed = entry.get("labelId", entry.get("label_id"))
         if not isinstance(listed, list):
-            raise UserError(f"{path}: annotations[{number}]: labelId {listed!r}: expected a list of label ids")
-        labels.setdefault(image, []).extend(str(label) for label in listed)
+            raise UserError(f"{path}: annotations[{number}]: labelId {_short(listed)}: expected a list of label ids")
+        for label in listed:
+            known = _number(label)
+            if known is None:
+                raise UserError(f"{path}: annotations[{number}]: labelId {_short(label)}: expected a number")
+            labels.setdefault(image, []).append(str(int(known)))
+        labels.setdefault(image, [])
     return images, labels
 
 
 def _id(entry: Any, path: Path, where: str, number: int) -> str:
     value = entry.get("imageId", entry.get("image_id")) if isinstance(entry, dict) else None
-    if value is None or not str(value).isdigit():
-        raise UserError(f"{path}: {where}[{number}]: imageId {value!r}: expected a number")
-    return str(value)
+    known = _number(value)
+    if known is None:
+        raise UserError(f"{path}: {where}[{number}]: imageId {_short(value)}: expected a number")
+    return known
+
+
+def _number(value: Any) -> str | None:
+    """An id as its digits, whether it came as a number, a text, or a float of a whole number; else None."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    text = cells.identity(str(value).strip())
+    return text if text.isascii() and text.isdigit() and len(text) <= _DIGITS else None
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

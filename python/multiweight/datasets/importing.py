@@ -15,6 +15,7 @@ name it in ``SOURCES``.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -25,9 +26,11 @@ from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset
 from multiweight.base.progress import bar
 from multiweight.datasets import deepfashion, fashion_product_images, imaterialist, records_folder, shop_table
+from multiweight.photos.decoding import UnreadableImage
 from multiweight.photos.images import ImageFolder
 from multiweight.records import bad_images, records
 from multiweight.records.bad_images import BadImage
+from multiweight.records.record_table import RecordTable
 
 SOURCES: dict[str, ModuleType] = {
     module.NAME: module for module in (records_folder, shop_table, fashion_product_images, deepfashion, imaterialist)
@@ -78,17 +81,20 @@ def import_dataset(
     }
     found = done.finished(dataset.data / MARK, settings, overwrite)
     if found is not None:
+        _check_photos(dataset, folder, found)
         return found, False
     loaded = module.load(folder, min_products)
     bad: list[BadImage] = list(loaded.bad)
     kept = []
+    sizes = {item.image: -1 for item in bad}
     with ImageFolder(folder) as images:
         for record in progress(loaded.records, desc="looking for the images", unit=" images"):
-            reason = images.missing(record.image)
-            if reason:
-                bad.append(BadImage(record.image, record.product, "import", reason))
-            else:
+            try:
+                sizes[record.image] = images.size(record.image)
                 kept.append(record)
+            except UnreadableImage as error:
+                sizes[record.image] = -1
+                bad.append(BadImage(record.image, record.product, "import", str(error)))
     dataset.data.mkdir(parents=True, exist_ok=True)
     for old in (dataset.data / MARK, dataset.data / "clean.json", dataset.imported_records):
         old.unlink(missing_ok=True)
@@ -107,9 +113,45 @@ def import_dataset(
         "labels": loaded.catalog.size,
         "bad": len(bad),
         "notes": loaded.notes,
+        "photos_sha256": _digest(sizes),
     }
     done.write(dataset.data / MARK, settings, result)
     return done.read(dataset.data / MARK), True
+
+
+def photos_of(dataset: Dataset) -> dict[str, str]:
+    """``photos_sha256`` of the import, for the settings of the steps that read photos; empty of an older import."""
+    found = done.read(dataset.data / MARK).get("photos_sha256")
+    return {"photos_sha256": found} if isinstance(found, str) else {}
+
+
+def _check_photos(dataset: Dataset, folder: Path, found: Mapping[str, Any]) -> None:
+    """UserError where photos have come, gone or changed their size since the import."""
+    if "photos_sha256" not in found:
+        return
+    source = dataset.imported_records if dataset.imported_records.exists() else dataset.records
+    absent = [item for item in bad_images.read(dataset.bad_images) if item.step == "import"]
+    names = [record.image for record in RecordTable(source)] + [item.image for item in absent]
+    sizes = {}
+    with ImageFolder(folder) as images:
+        for name in names:
+            try:
+                sizes[name] = images.size(name)
+            except UnreadableImage:
+                sizes[name] = -1
+    if _digest(sizes) != found["photos_sha256"]:
+        come = sum(sizes[item.image] >= 0 for item in absent)
+        what = f"{come} photos that were missing are there now" if come else "photos have gone or changed"
+        raise UserError(
+            f"{dataset.data / MARK}: {what}, since the import: use --overwrite (of make: OVERWRITE=1) to take them in"
+        )
+
+
+def _digest(sizes: Mapping[str, int]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(sizes):
+        digest.update(f"{name}\0{sizes[name]}\0".encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
 
 
 def _write_partition(dataset: Dataset, partition: Mapping[str, str], kept: Iterable[records.Record]) -> None:

@@ -3,20 +3,22 @@
 Columns: ``image`` (a path below the folder, or ``archive.zip::member``), ``product``, any number of texts (``text`` or
 ``text_...``), and every other column is a group of labels: ``red|blue`` yes, ``!red`` no, ``?`` or ``?red`` unknown,
 an empty cell says nothing. Texts are labelled by ``keywords.yaml`` (see tools/build_catalog.py). Groups and labels are
-those of ``catalog.yaml`` where the folder has one, else of the columns and the keywords.
+those of ``catalog.yaml`` where the folder has one, else of the columns and the keywords. A word for a missing value
+(NA, None, null, ... of ``records.cells``) says nothing either, unless ``catalog.yaml`` has it as a label.
 """
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from multiweight.base import csv_file
+from multiweight.base import csv_file, json_file
 from multiweight.base.errors import UserError
+from multiweight.datasets import label_columns
 from multiweight.datasets.loaded import Loaded
+from multiweight.records import cells
 from multiweight.records.bad_images import BadImage
 from multiweight.records.catalog import Catalog
 from multiweight.records.records import ALL, Label, Record, by_kind, image_problem
@@ -39,9 +41,27 @@ class Said(NamedTuple):
     statements: tuple[tuple[str, str, str], ...]
 
 
+class Counts(NamedTuple):
+    """What the notes tell: column -> value -> rows, of labels and of words for a missing value; ids mended."""
+
+    labels: dict[str, Counter[str]]
+    missing: dict[str, Counter[str]]
+    mended: list[str]
+
+
 def detect(folder: Path) -> bool:
     """Whether the folder has this source's files."""
     return any((folder / name).is_file() for name in TABLES)
+
+
+def table_of(folder: Path) -> Path:
+    """The one table of a folder; UserError where it has two, or none."""
+    found = [folder / name for name in TABLES if (folder / name).is_file()]
+    if not found:
+        raise UserError(f"{folder}: neither {' nor '.join(TABLES)}: expected a table of the shop's photos")
+    if len(found) > 1:
+        raise UserError(f"{folder}: {' and '.join(TABLES)}: two tables: keep one, with the rows of both if they differ")
+    return found[0]
 
 
 def load(folder: Path, min_products: int = 2) -> Loaded:
@@ -51,40 +71,49 @@ def load(folder: Path, min_products: int = 2) -> Loaded:
     with their line; rows that repeat an image with the same labels count once and are listed too. Without a
     ``catalog.yaml``, labels of fewer than ``min_products`` products are left out and named in the notes.
     """
-    path = next(folder / name for name in TABLES if (folder / name).is_file())
+    path = table_of(folder)
     keywords = Keywords.load(folder / "keywords.yaml") if (folder / "keywords.yaml").is_file() else Keywords()
+    own = Catalog.load(folder / "catalog.yaml") if (folder / "catalog.yaml").is_file() else None
     rows: dict[str, list[Said]] = {}
     bad: list[BadImage] = []
+    counts = Counts({}, {}, [])
     texts = False
     for line, row in _table(path):
-        image, product = row.get("image", "").strip(), row.get("product", "").strip()
-        problem = image_problem(image) or ("" if product else "has no product")
+        image, product = row.get("image", "").strip(" \t\r\n"), cells.tidy(row.get("product", ""))
+        problem = f"image {image!r} {image_problem(image)}" if image_problem(image) else _product_problem(product)
         if problem:
-            bad.append(BadImage(f"{path.name}:{line}", product, "import", f"image {image!r} {problem}"))
+            bad.append(BadImage(f"{path.name}:{line}", product, "import", problem))
             continue
-        text = " \n ".join(value for name, value in row.items() if is_text(name) and value)
+        if cells.identity(product) != product:
+            counts.mended.append(product)
+            product = cells.identity(product)
+        text = " \n ".join(value for name, value in row.items() if is_text(name) and not cells.is_missing(value))
         texts = texts or bool(text)
-        statements = _statements(row, f"{path}:{line}")
+        statements = _statements(row, f"{path}:{line}", own, counts)
         stated = {(group, label) for _, group, label in statements}
         mined = [("yes", *pair) for pair in keywords.labels(text) if pair not in stated]
         rows.setdefault(image, []).append(Said(line, product, (*statements, *mined)))
     if not rows:
-        raise UserError(f"{path}: no usable row")
+        first = f", the first ({bad[0].image}): {bad[0].reason}" if bad else ""
+        raise UserError(f"{path}: no usable row; {len(bad)} cannot be used{first}")
     notes = [] if keywords.groups or not texts else [f"no keywords.yaml in {folder}: the texts give no labels"]
-    catalog = _catalog(folder, rows, keywords, min_products, notes)
+    notes += _notes(counts)
+    catalog = _known(own, path, rows) if own else _catalog(folder, rows, keywords, min_products, notes)
     known = {(group.name, label) for group in catalog.groups for label in (*group.labels, ALL)}
     records = []
     for image, said in rows.items():
-        first = said[0]
+        first_row = said[0]
         for other in said[1:]:
-            same = set(other.statements) == set(first.statements) and other.product == first.product
-            reason = f"{'the same' if same else 'conflicting'} row for {image}, first on line {first.line}"
+            same = set(other.statements) == set(first_row.statements) and other.product == first_row.product
+            reason = f"{'the same' if same else 'conflicting'} row for {image}, first on line {first_row.line}"
             bad.append(BadImage(f"{path.name}:{other.line}", other.product, "import", reason))
-        if any(set(other.statements) != set(first.statements) or other.product != first.product for other in said):
-            bad.append(BadImage(image, first.product, "import", "its rows contradict each other"))
+        if any(
+            set(other.statements) != set(first_row.statements) or other.product != first_row.product for other in said
+        ):
+            bad.append(BadImage(image, first_row.product, "import", "its rows contradict each other"))
             continue
-        kept = [(kind, group, label) for kind, group, label in first.statements if (group, label) in known]
-        records.append(Record(image, first.product, *by_kind(kept)))
+        kept = [(kind, group, label) for kind, group, label in first_row.statements if (group, label) in known]
+        records.append(Record(image, first_row.product, *by_kind(kept)))
     return Loaded(catalog, records, bad, notes)
 
 
@@ -102,7 +131,8 @@ def texts(path: Path, columns: Sequence[str] = ()) -> Iterator[str]:
         missing = [name for name in columns if name not in row] if path.suffix != ".jsonl" else []
         if missing:
             raise UserError(f"{path}:{line}: no column {missing[0]!r}: found {', '.join(row)}")
-        text = " \n ".join(value for name, value in row.items() if (name in columns if columns else is_text(name)))
+        chosen = (value for name, value in row.items() if (name in columns if columns else is_text(name)))
+        text = " \n ".join(value for value in chosen if not cells.is_missing(value))
         if text.strip():
             yield text
 
@@ -120,9 +150,11 @@ def _table(path: Path) -> Iterator[tuple[int, Row]]:
 def _csv(path: Path) -> Iterator[tuple[int, Row]]:
     lines = csv_file.rows(path)
     number, header = next(lines, (1, []))
-    header = [name.strip() for name in header]
+    header = [cells.tidy(name) for name in header]
     if len(set(header)) != len(header) or not all(header):
         raise UserError(f"{path}:{number}: columns {', '.join(header)}: each needs a name of its own")
+    for name in header:
+        _check_column(name, f"{path}:{number}")
     for number, fields in lines:
         if len(fields) != len(header):
             raise UserError(
@@ -131,21 +163,34 @@ def _csv(path: Path) -> Iterator[tuple[int, Row]]:
         yield number, dict(zip(header, fields))
 
 
+def _check_column(name: str, at: str) -> None:
+    problem = "" if is_text(name) else cells.name_problem(name)
+    if problem or name.endswith(("!", "?")):
+        raise UserError(f"{at}: column {name!r} {problem or 'ends in a mark of the records, ! or ?'}: rename it")
+
+
 def _jsonl(path: Path) -> Iterator[tuple[int, Row]]:
+    known: dict[str, str] = {}
     try:
         with path.open("rb") as file:
             for number, raw in enumerate(file, 1):
                 if not raw.strip():
                     continue
                 try:
-                    found = json.loads(raw.decode("utf-8-sig"))
+                    text = raw.decode("utf-8-sig")
                 except UnicodeDecodeError as error:
                     raise UserError(f"{path}:{number}: not UTF-8 ({error.reason}): save it as UTF-8") from None
-                except json.JSONDecodeError as error:
-                    raise UserError(f"{path}:{number}: not valid JSON ({error.msg}): one object a line") from None
+                found = json_file.parse(text, str(path), line=number)
                 if not isinstance(found, dict):
                     raise UserError(f"{path}:{number}: expected a JSON object, one a line")
-                yield number, {str(name): _cell(value, f"{path}:{number}", name) for name, value in found.items()}
+                for name in found:
+                    if name not in known:
+                        known[name] = cells.tidy(name)
+                        _check_column(known[name], f"{path}:{number}")
+                row = {known[name]: _cell(value, f"{path}:{number}", name) for name, value in found.items()}
+                if len(row) != len(found):
+                    raise UserError(f"{path}:{number}: two names that differ by spaces alone: {', '.join(found)}")
+                yield number, row
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
 
@@ -157,40 +202,71 @@ def _cell(value: object, at: str, name: str) -> str:
         return "|".join(value)
     if isinstance(value, (str, int, float)) and not isinstance(value, bool):
         return str(value)
-    raise UserError(f"{at}: {name}: {value!r}: expected a text, a number or a list of texts")
+    text = repr(value)
+    shown = text if len(text) <= 60 else text[:57] + "..."
+    raise UserError(f"{at}: {name}: {shown}: expected a text, a number or a list of texts")
 
 
-def _statements(row: Row, at: str) -> tuple[tuple[str, str, str], ...]:
+def _product_problem(product: str) -> str:
+    if cells.is_missing(product):
+        return f"has no product ({product})" if product else "has no product"
+    if cells.shortened(product):
+        return f"product {product!r} is a number that a spreadsheet has shortened: make its column text, export again"
+    return f"product {product[:40]!r} {cells.control(product)}" if cells.control(product) else ""
+
+
+def _statements(row: Row, at: str, own: Catalog | None, counts: Counts) -> tuple[tuple[str, str, str], ...]:
     found: dict[Label, str] = {}
     for group, cell in row.items():
         if group in ("image", "product") or is_text(group):
             continue
-        for item in filter(None, (part.strip() for part in cell.split("|"))):
-            kind = KINDS.get(item[0], "yes")
+        labels = own.group(group).labels if own and group in own.names else ()
+        for item in filter(None, map(cells.tidy, cell.split("|"))):
+            if item not in labels and cells.is_missing(item):
+                counts.missing.setdefault(group, Counter())[item] += 1
+                continue
+            kind = KINDS.get(item[0], "yes") if item not in labels else "yes"
             label = item if kind == "yes" else item[1:].strip()
             if kind == "no" and not label:
                 raise UserError(f"{at}: {group}: '!' alone: expected !label")
             label = label or ALL
-            if "=" in label or found.get((group, label), kind) != kind:
-                what = "'=' cannot be used" if "=" in label else "yes and no at once"
-                raise UserError(f"{at}: {group}: label {label!r}: {what}")
+            if found.get((group, label), kind) != kind:
+                raise UserError(f"{at}: {group}: label {label!r}: yes and no at once")
+            if cells.name_problem(label):
+                raise UserError(f"{at}: {group}: label {label[:60]!r} {cells.name_problem(label)}")
+            if kind == "yes":
+                counts.labels.setdefault(group, Counter())[label] += 1
             found[group, label] = kind
     return tuple((kind, group, label) for (group, label), kind in found.items())
+
+
+def _notes(counts: Counts) -> list[str]:
+    notes = []
+    if counts.mended:
+        notes.append(f"product: {len(counts.mended):,} ids as {counts.mended[0]} are read without the .0")
+    for group, found in counts.missing.items():
+        words = ", ".join(f"{word} {n:,}" for word, n in found.most_common(5))
+        notes.append(f"{group}: {sum(found.values()):,} cells say nothing ({words})")
+    for group, found in counts.labels.items():
+        doubt = label_columns.doubt(found)
+        if doubt:
+            notes.append(f"{group}: looks like no labels ({doubt}): leave the column out, or call it text_{group}")
+    return notes
+
+
+def _known(own: Catalog, path: Path, rows: dict[str, list[Said]]) -> Catalog:
+    """The person's catalog; UserError for a statement that it does not know."""
+    for image, said in rows.items():
+        for one in said:
+            for _, group, label in one.statements:
+                if group not in own.names or label not in (*own.group(group).labels, ALL):
+                    raise UserError(f"{path}:{one.line}: {image}: {group}={label} is not in catalog.yaml: add it there")
+    return own
 
 
 def _catalog(
     folder: Path, rows: dict[str, list[Said]], keywords: Keywords, min_products: int, notes: list[str]
 ) -> Catalog:
-    if (folder / "catalog.yaml").is_file():
-        catalog = Catalog.load(folder / "catalog.yaml")
-        for image, said in rows.items():
-            for one in said:
-                for _, group, label in one.statements:
-                    if group not in catalog.names or label not in (*catalog.group(group).labels, ALL):
-                        raise UserError(
-                            f"{folder}: line {one.line} ({image}): {group}={label} is not in catalog.yaml: add it there"
-                        )
-        return catalog
     products: dict[Label, set[str]] = {}
     for said in rows.values():
         for one in said:
@@ -209,6 +285,11 @@ def _catalog(
         if kept:
             groups[group] = {"kind": keywords.kinds.get(group, "attribute"), "labels": kept}
     notes += [f"{group}: left out {n} labels of fewer than {min_products} products" for group, n in rare.items() if n]
+    if not groups and products:
+        raise UserError(
+            f"{folder}: all {len(products)} labels are left out, each of fewer than {min_products} products "
+            f"(the first: {'='.join(min(products))}): take them in with --min-products 1"
+        )
     if not groups:
         raise UserError(
             f"{folder}: no labels: give label columns, or texts and a keywords.yaml whose groups hold words of theirs "

@@ -158,6 +158,7 @@ def _wanted(dataset: Dataset, settings: Settings) -> dict[str, Any]:
         **{name: getattr(settings, name) for name in ("size", "encoding", "seed", "resize", "unknown")},
         "catalog_sha256": steps.sha256(dataset.catalog),
         **{f"{part}_sha256": steps.sha256(dataset.split(part)) for part in PARTS},
+        **importing.photos_of(dataset),
     }
 
 

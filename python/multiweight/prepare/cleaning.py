@@ -101,7 +101,7 @@ def clean_dataset(
     """
     imported = dataset.imported_records
     source = imported if imported.exists() else dataset.records
-    wanted = {**settings._asdict(), "records_sha256": done.sha256(source)}
+    wanted = {**settings._asdict(), "records_sha256": done.sha256(source), **importing.photos_of(dataset)}
     found = done.finished(dataset.data / MARK, wanted, overwrite)
     if found is not None:
         return found, False

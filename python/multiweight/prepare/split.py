@@ -12,6 +12,7 @@ from multiweight.base import csv_file, done, markup
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset
 from multiweight.base.progress import quiet
+from multiweight.datasets import importing
 from multiweight.photos import near_duplicates
 from multiweight.photos.images import ImageFolder
 from multiweight.records import records
@@ -203,6 +204,7 @@ def split_dataset(
         "duplicates": duplicates,
         "records_sha256": done.sha256(dataset.records),
         **({"partition_sha256": done.sha256(dataset.partition)} if given else {}),
+        **(importing.photos_of(dataset) if duplicates != "ignore" else {}),
     }
     found = done.finished(dataset.data / MARK, settings, overwrite)
     if found is not None:
@@ -226,7 +228,7 @@ def split_dataset(
 
 
 def _near(dataset: Dataset, items: Sequence[Record], progress: Callable[..., Any]) -> np.ndarray:
-    folder = done.read(dataset.data / "import.json")["settings"]["folder"]
+    folder = done.read(dataset.data / importing.MARK)["settings"]["folder"]
     with ImageFolder(folder) as images:
         return near_duplicates.pairs(near_duplicates.looks(images, items, progress))
 

@@ -138,3 +138,65 @@ def test_an_image_that_a_list_lacks(tmp_path):
     assert [(bad.image, bad.reason) for bad in loaded.bad] == [
         ("Img/img/Floral Dress/img_00000002.jpg", "not in list_eval_partition.txt")
     ]
+
+
+def coarse(folder, changes=None):
+    """As it is downloaded today: Anno_coarse in place of Anno."""
+    published(folder, changes)
+    (folder / "Anno").rename(folder / "Anno_coarse")
+    return folder
+
+
+def test_the_folders_of_todays_download(tmp_path):
+    old = deepfashion.load(published(tmp_path / "old"))
+    folder = coarse(tmp_path / "new")
+    assert importing.source(folder) is deepfashion
+    assert deepfashion.load(folder)[:2] == old[:2]
+
+
+def test_a_row_twice_and_images_of_the_partition_alone(tmp_path):
+    categories = FILES["Anno/list_category_img.txt"].replace("5\n", "7\n", 1)
+    categories += "img/Skinny_Jean/img_00000001.jpg 3\nimg/Floral Dress/img_00000002.jpg 2\n"
+    partition = FILES["Eval/list_eval_partition.txt"].replace("5\n", "6\n", 1) + "img/New/img_1.jpg train\n"
+    changes = {"Anno/list_category_img.txt": categories, "Eval/list_eval_partition.txt": partition}
+    loaded = deepfashion.load(coarse(tmp_path, changes))
+    assert len(loaded.records) == 4
+    assert [(bad.image.rpartition("img/")[2], bad.reason) for bad in loaded.bad] == [
+        ("Floral Dress/img_00000002.jpg", "two categories in list_category_img.txt, Dress and Blazer (line 9)"),
+        ("New/img_1.jpg", "not in list_attr_img.txt"),
+    ]
+
+
+FINE = {
+    "list_category_cloth.txt": FILES["Anno/list_category_cloth.txt"],
+    "list_attr_cloth.txt": "4\nattribute_name attribute_type\nfloral 1\nsolid 1\nlong_sleeve 2\nno dress 3\n",
+    "train.txt": "img/A/1.jpg\nimg/A/2.jpg\n",
+    "train_cate.txt": "1\n4\n",
+    "train_attr.txt": "1 0 1 1\n0 1 0 0 \n",
+    "test.txt": "img/B/1.jpg\n",
+    "test_cate.txt": "3\n",
+    "test_attr.txt": "0 1 1 0\n",
+}
+
+
+@pytest.mark.parametrize("inner", [False, True])
+def test_the_finer_annotations(tmp_path, inner):
+    (tmp_path / "Img" / "img").mkdir(parents=True)
+    for name, text in FINE.items():
+        part = name.split("_")[0].split(".")[0]
+        folder = tmp_path / "Anno_fine" / (part if inner and part in ("train", "test") else "")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    loaded = deepfashion.load(tmp_path)
+    assert loaded.catalog.names == ("upper body", "lower body", "full body", "pattern", "sleeve", "length")
+    assert loaded.records[0].labels == (
+        ("upper body", "Anorak"), ("pattern", "floral"), ("sleeve", "long_sleeve"), ("length", "no dress"),
+    )  # fmt: skip
+    assert list(loaded.partition.values()) == ["train", "train", "test"]
+    path = next((tmp_path / "Anno_fine").rglob("train_attr.txt"))
+    path.write_text("1 0 1 1\n0 1 0 2\n")
+    with pytest.raises(UserError, match="train_attr.txt:2: '0 1 0 2': expected 4 values, each 0 or 1"):
+        deepfashion.load(tmp_path)
+    path.write_text("1 0 1 1\n")
+    with pytest.raises(UserError, match="lists of different lengths"):
+        deepfashion.load(tmp_path)

@@ -127,7 +127,7 @@ def test_mistakes(tmp_path):
     with pytest.raises(UserError, match="neither images/ nor images.zip"):
         fashion.load(tmp_path)
     (tmp_path / "images.zip").write_bytes(b"half a download")
-    with pytest.raises(UserError, match="images.zip: cannot be read as a zip archive"):
+    with pytest.raises(UserError, match="images.zip: the archive cannot be read .*download it again"):
         fashion.load(tmp_path)
 
 
@@ -188,3 +188,17 @@ def test_keywords_of_the_titles(tmp_path):
     mined = [dict(record.labels) for record in loaded.records]
     assert [row.get("Pattern") for row in mined] == ["printed", "printed", "striped", "striped"]
     assert [row.get("Collar") for row in mined] == ["polo", "polo", None, None]
+
+
+def test_ids_of_a_spreadsheet_and_names_unfit_for_records(tmp_path):
+    rows = [row.replace(",", ".0,", 1) for row in ROWS]
+    rows.append("9,Men,Apparel,Topwear,Shirts,a|b,Fall,2011.0,Casual,x")
+    loaded = fashion.load(kaggle(tmp_path, rows))
+    assert [record.product for record in loaded.records] == [str(n) for n in range(1, 9)]
+    assert loaded.records[0].image == "images/1.jpg"
+    assert [(bad.image, bad.reason[:12]) for bad in loaded.bad] == [("styles.csv:10", "'a|b' holds ")]
+    with zipfile.ZipFile(tmp_path / "images.zip", "w") as archive:
+        archive.writestr("a.jpg", JPEG)
+    assert "images.zip is not read: images/ is taken" in fashion.load(tmp_path).notes
+    with pytest.raises(UserError, match=r"no usable row .*1 cannot be used, the first \(styles.csv:2\): id ''"):
+        fashion.load(kaggle(tmp_path / "b", [",".join([""] * 10)]))

@@ -119,3 +119,43 @@ def test_half_a_download(tmp_path):
     (tmp_path / "train.json").write_text(json.dumps(TRAIN)[:-20])
     with pytest.raises(UserError, match="train.json:1: not valid JSON .*download it again"):
         imaterialist.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('{"images": [{"imageId": ' + "9" * 5000 + "}]}", "train.json:1: a number of 5,000 digits"),
+        ('{"images": [{"imageId": "' + "9" * 5000 + '"}]}', r"images\[0\]: imageId '9+\.\.\.: expected a number"),
+        ('{"images": [{"imageId": "²"}]}', r"images\[0\]: imageId '²': expected a number"),
+        ('{"images": [{"imageId": {"a": 1}}]}', r"images\[0\]: imageId {'a': 1}"),
+        ('{"images": [7]}', r"images\[0\]: imageId None"),
+        ('{"images": [], "annotations": {"a": 1}}', "annotations: {'a': 1}: expected a list"),
+        ('{"images": [], "annotations": [{"imageId": 1, "labelId": 3}]}', r"annotations\[0\]: labelId 3: expected"),
+        ('{"images": [], "annotations": [{"imageId": 1, "labelId": [[3]]}]}', r"annotations\[0\]: labelId \[3\]"),
+        ('{"images": [], "annotations": [{"imageId": 1, "labelId": [true]}]}', r"annotations\[0\]: labelId True"),
+        ('{"images": ' + "[" * 100_000, "train.json:1: .*nested too deep|not valid JSON"),
+        ('{"images": [], "images": []}', "train.json:1: the key 'images' stands twice"),
+        ("[]", "expected an object with the lists"),
+        ("7", "expected an object with the lists"),
+    ],
+)  # fmt: skip
+def test_odd_annotations_are_one_line(tmp_path, text, says):
+    published(tmp_path)
+    (tmp_path / "train.json").write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match=says) as caught:
+        imaterialist.load(tmp_path)
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 400
+
+
+def test_floats_of_whole_numbers_are_ids(tmp_path):
+    train = {"images": [{"imageId": 1.0}], "annotations": [{"imageId": "1", "labelId": [66.0, "105.0"]}]}
+    assert imaterialist.load(published(tmp_path, train)).records[0].labels == (
+        ("gender", "Female"),
+        ("sleeve", "Long Sleeved"),
+    )
+
+
+def test_a_label_map_with_a_number_twice(tmp_path):
+    published(tmp_path, label_map=LABEL_MAP + "66,3,Unisex,gender\n")
+    with pytest.raises(UserError, match=r"csv:12: labelId 66 stands twice \(first on line 6\)"):
+        imaterialist.load(tmp_path)

@@ -84,7 +84,7 @@ def test_rare_labels_and_the_persons_own_catalog(tmp_path):
     assert loaded.catalog.group("Garment").labels == ("dress", "shirt")
     assert "颜色: left out 1 labels of fewer than 2 products" in loaded.notes
     (tmp_path / "catalog.yaml").write_text("groups:\n  Garment: [dress]\n")
-    with pytest.raises(UserError, match=r"line 2 \(a 1.jpg\): Colour=red is not in catalog.yaml"):
+    with pytest.raises(UserError, match=r"shop.csv:2: a 1.jpg: Colour=red is not in catalog.yaml"):
         shop_table.load(tmp_path)
 
 
