@@ -27,7 +27,7 @@ import numpy as np  # noqa: E402
 
 from multiweight.base import done, engine  # noqa: E402
 from multiweight.base.cpu import cores  # noqa: E402
-from multiweight.base.paths import REPOSITORY, Dataset  # noqa: E402
+from multiweight.base.paths import Dataset  # noqa: E402
 from multiweight.pack.reader import decode  # noqa: E402
 from multiweight.pack.writer import items  # noqa: E402
 from multiweight.records import records  # noqa: E402
@@ -94,7 +94,7 @@ def measured(command: list[str], **options: Any) -> Used:
 
 def pack(made: Dataset, *options: str) -> Used:
     """tools/build_lmdb.py, from its start to its end."""
-    command = [sys.executable, str(REPOSITORY / "tools/build_lmdb.py"), "--dataset", made.name]
+    command = [sys.executable, str(Path(__file__).resolve().parents[1] / "tools/build_lmdb.py"), "--dataset", made.name]
     return measured([*command, "--runs", str(made.root.parent), "--overwrite", *options])
 
 

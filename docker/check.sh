@@ -94,11 +94,11 @@ inside train-run "$run" none 2>"$work/caffe-train.log" ||
     { tail -n 20 "$work/caffe-train.log" >&2; fail "caffe train failed on $run"; }
 rm "$work/$run"/snapshots/*_iter_20.*
 inside train-run "$run" none 2>>"$work/caffe-train.log"
-grep -q "Resuming from $run/snapshots/smoothed-c2_iter_15.solverstate" "$work/caffe-train.log" ||
+grep -q "Resuming from snapshots/smoothed-c2_iter_15.solverstate" "$work/caffe-train.log" ||
     fail "caffe train did not go on from its snapshot: see $work/caffe-train.log"
 [ -e "$work/$run/snapshots/smoothed-c2_iter_20.caffemodel" ] || fail "$run has no snapshot of iteration 20"
-inside extract_features "$run/snapshots/smoothed-c2_iter_20.caffemodel" \
-    "$run/train_val.prototxt" fc7 "$run/fc7_lmdb" 2 lmdb CPU 2>"$work/extract.log" ||
+inside env -C "$run" extract_features snapshots/smoothed-c2_iter_20.caffemodel \
+    train_val.prototxt fc7 fc7_lmdb 2 lmdb CPU 2>"$work/extract.log" ||
     { tail -n 20 "$work/extract.log" >&2; fail "extract_features failed on $run"; }
 
 step "the host's tools on the same snapshots"

@@ -3,7 +3,7 @@
 #
 #   train.sh RUN [GPU]       RUN is a folder such as runs/sample-shop/multi_weight; GPU a number, or none for the CPU
 #
-# Runs in the repository's root, from where the paths inside the prototxt hold, with the loss layer on PYTHONPATH.
+# Runs in the run's folder, from where the paths inside the prototxt hold, with the loss layer on PYTHONPATH.
 set -eu
 
 fail() {
@@ -21,9 +21,10 @@ none) set -- ;;
 *) set -- "--gpu=$gpu" ;;
 esac
 mkdir -p "$run/snapshots"
-last=$(find "$run/snapshots" -name '*_iter_*.solverstate' | sed 's/.*_iter_\([0-9]*\)\.solverstate$/\1 &/' | sort -n | tail -n 1)
+cd "$run"
+last=$(find snapshots -name '*_iter_*.solverstate' | sed 's/.*_iter_\([0-9]*\)\.solverstate$/\1 &/' | sort -n | tail -n 1)
 if [ -n "$last" ]; then
     echo "goes on from iteration ${last%% *}"
     set -- "$@" "--snapshot=${last#* }"
 fi
-exec caffe train "--solver=$run/solver.prototxt" "$@"
+exec caffe train --solver=solver.prototxt "$@"

@@ -221,7 +221,7 @@ class TestGpuTraining:
         return done.stdout.splitlines()
 
     def test_from_the_beginning(self, run_folder, tmp_path):
-        expected = ["train", f"--solver={run_folder}/solver.prototxt"]
+        expected = ["train", "--solver=solver.prototxt"]
         assert self.said(tmp_path, run_folder) == [*expected, "--gpu=0"]
         assert self.said(tmp_path, run_folder, "1") == [*expected, "--gpu=1"]
         assert self.said(tmp_path, run_folder, "none") == expected
@@ -229,7 +229,7 @@ class TestGpuTraining:
     def test_from_the_last_snapshot_by_number(self, run_folder, tmp_path):
         for iteration in (500, 1000, 90):
             (run_folder / "snapshots" / f"multi_weight_iter_{iteration}.solverstate").touch()
-        last = f"{run_folder}/snapshots/multi_weight_iter_1000.solverstate"
+        last = "snapshots/multi_weight_iter_1000.solverstate"
         assert self.said(tmp_path, run_folder)[-2:] == ["--gpu=0", f"--snapshot={last}"]
 
     def test_several_gpus_and_missing_nets(self, run_folder, tmp_path):

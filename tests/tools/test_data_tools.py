@@ -6,8 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from multiweight.base.paths import REPOSITORY
+from checkout import REPOSITORY
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "multiweight"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "multiweight" / "datasets"))

@@ -3,8 +3,9 @@ import subprocess
 import sys
 
 import pytest
+from checkout import REPOSITORY
 
-from multiweight.base.paths import REPOSITORY, Dataset
+from multiweight.base.paths import Dataset
 from multiweight.records.catalog import Catalog
 
 TOOL = REPOSITORY / "tools" / "make_prototxt.py"

@@ -3,8 +3,7 @@
 import subprocess
 
 import pytest
-
-from multiweight.base.paths import REPOSITORY
+from checkout import REPOSITORY
 
 
 def make(*words: str) -> "subprocess.CompletedProcess[str]":

@@ -11,10 +11,11 @@ import h5py
 import lmdb
 import numpy as np
 import pytest
+from checkout import REPOSITORY
 
 from multiweight.base import engine
 from multiweight.base.errors import UserError
-from multiweight.base.paths import REPOSITORY, Dataset
+from multiweight.base.paths import Dataset
 from multiweight.features import extraction
 from multiweight.query import annotation
 from multiweight.query import index as shop_index

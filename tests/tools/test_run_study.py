@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from checkout import REPOSITORY
 
-from multiweight.base.paths import REPOSITORY
 from multiweight.base.progress import quiet
 from multiweight.pack import packing
 from multiweight.records import records

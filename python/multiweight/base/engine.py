@@ -134,6 +134,13 @@ def processes() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
+def largest(value: int) -> int:
+    """The largest of the numbers that the processes which train together give here, each of them at the same place."""
+    if processes() == 1:
+        return value
+    return int(importlib.import_module("caffe_torch.runtime.distributed").largest(value))
+
+
 def gpus(caffe: ModuleType) -> int:
     """How many GPUs the engine can use (the original does not tell: the driver's device files are counted)."""
     if _is_ours(caffe):

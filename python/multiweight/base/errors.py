@@ -29,8 +29,8 @@ def run_tool(main: Callable[[], int | None]) -> None:
             raise
         print(f"error: {error}", file=sys.stderr)
         status = 2
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(stop if stop.args else "interrupted", file=sys.stderr)
         status = 130
     sys.exit(status)
 

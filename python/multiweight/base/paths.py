@@ -7,8 +7,6 @@ from pathlib import Path
 
 from multiweight.base.errors import UserError
 
-REPOSITORY = Path(__file__).resolve().parents[3]
-
 
 class Dataset:
     """The packed data of one dataset, under ``<runs>/<name>/data``.

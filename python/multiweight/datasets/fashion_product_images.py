@@ -1,6 +1,6 @@
 """Kaggle's Fashion Product Images (Param Aggarwal), small or full: ``styles.csv`` and ``images/`` or ``images.zip``.
 
-One image a product; what the titles say beyond the columns is told by ``data/fashion-product-images/keywords.yaml``.
+One image a product; what the titles say beyond the columns is told by ``fashion_product_images.keywords.yaml``.
 The columns id, gender, masterCategory, subCategory, articleType, baseColour, season, year,
 usage, productDisplayName (year may be absent). The full set has rows whose title holds a comma without quotes.
 """
@@ -13,7 +13,6 @@ from pathlib import Path
 
 from multiweight.base import csv_file
 from multiweight.base.errors import UserError
-from multiweight.base.paths import REPOSITORY
 from multiweight.datasets.loaded import Loaded
 from multiweight.photos import archives
 from multiweight.photos.decoding import UnreadableImage
@@ -28,7 +27,7 @@ NAME = "fashion_product_images"
 LAYOUT = "styles.csv with images.zip or images/"
 COLUMNS = ("gender", "season", "usage", "baseColour")
 TITLE = "productDisplayName"
-KEYWORDS = REPOSITORY / "data" / "fashion-product-images" / "keywords.yaml"
+KEYWORDS = Path(__file__).with_name("fashion_product_images.keywords.yaml")
 INPUTS = ("styles.csv", str(KEYWORDS))
 
 

@@ -96,7 +96,7 @@ def _solver_comments(recipe: Recipe) -> dict[str, list[str]]:
         else f"chosen; the rule gives {rule:g}"
     )
     return {
-        "net": ["Paths hold from the repository's root, unless they are absolute."],
+        "net": [f"Paths hold from {recipe.paths_from}."],
         "base_lr": [
             f"The loss is a sum over labels, so AlexNet's 0.01 diverges; {origin}.",
             "The same for every method, so that only gamma differs.",

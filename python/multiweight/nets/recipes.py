@@ -9,11 +9,11 @@ from typing import Any, Callable
 
 from multiweight.base import done
 from multiweight.base.errors import UserError
-from multiweight.base.paths import REPOSITORY, Dataset
+from multiweight.base.paths import Dataset
 from multiweight.gamma import weights
 from multiweight.gamma.schemes import SCHEMES
 from multiweight.gamma.weights import Gamma
-from multiweight.nets import solvers
+from multiweight.nets import run_paths, solvers
 from multiweight.nets.settings import DataPaths, NetSettings
 from multiweight.nets.solvers import SolverSettings
 from multiweight.paper import eclothing
@@ -34,6 +34,7 @@ class Recipe:
     net_path: str
     snapshot_prefix: str
     counted: str
+    paths_from: str
 
 
 def variant_name(scheme: str, c: float | None, rescale: bool = False, objective: str = "sigmoid") -> str:
@@ -74,12 +75,6 @@ def choose(
         what = "give it another --variant" if variant else "rename it, or give it a --variant of its own"
         raise UserError(f"scheme {scheme}: {name!r} is the name of a method or reference of the project: {what}")
     return name, "multi_weight", scheme, chosen
-
-
-def as_written(path: Path) -> str:
-    """A path as a prototxt of a run holds it: relative to the repository where it lies inside, else absolute."""
-    full = path.resolve()
-    return full.relative_to(REPOSITORY).as_posix() if full.is_relative_to(REPOSITORY) else full.as_posix()
 
 
 def _paths(dataset: Dataset, write: Callable[[Path], str]) -> DataPaths:
@@ -130,17 +125,21 @@ def for_dataset(
     given = dict(solver or {})
     iterations = given.pop("iterations", None) or LONGEST
     run = dataset.run(name)
-    paths = _paths(dataset, as_written)
+
+    def written(path: Path) -> str:
+        return run_paths.written(path, run.root)
+
     return Recipe(
         name,
         settings,
         solvers.for_run(catalog.size, iterations, int(info["counts"]["test"]), settings.test_batch_size, **given),
         gamma,
         catalog,
-        paths,
-        as_written(run.train_val),
-        as_written(run.snapshot_prefix),
+        _paths(dataset, written),
+        written(run.train_val),
+        written(run.snapshot_prefix),
         f"{int(info['counts']['train'])} training images of {dataset.name}; the test split takes no part",
+        "this folder",
     )
 
 
@@ -193,6 +192,7 @@ def of_paper() -> list[Recipe]:
             f"prototxt/{variant}/train_val.prototxt",
             dataset.run(variant).snapshot_prefix.as_posix(),
             "as published (Table II); group sizes and labels are placeholders, the paper gives none",
+            "the repository's root, unless they are absolute",
         )
         for variant, method in METHODS.items()
     ]

@@ -7,11 +7,10 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from multiweight.base.paths import REPOSITORY
 from multiweight.paper.methods import METHODS
 from multiweight.records.catalog import Catalog, Group
 
-FOLDER = REPOSITORY / "data" / "eclothing"
+FOLDER = Path(__file__).parent
 LABELS, LARGEST, SMALLEST = 830, 130, 2
 
 

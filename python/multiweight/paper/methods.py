@@ -11,7 +11,7 @@ class Method:
     """A method of the paper.
 
     ``title`` as tables show it; ``head`` of the net; ``scheme`` of gamma and its constant ``c``; ``iterations`` of
-    training (Section IV-C); ``column``, its mAP@50 in eclothing/groups.csv (Table III).
+    training (Section IV-C); ``column``, its mAP@50 in groups.csv (Table III).
     """
 
     title: str

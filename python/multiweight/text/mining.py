@@ -9,10 +9,9 @@ from pathlib import Path
 
 from multiweight.base import yaml_file
 from multiweight.base.errors import UserError
-from multiweight.base.paths import REPOSITORY
 from multiweight.text.keywords import Candidate, Keywords
 
-SEEDS = REPOSITORY / "data" / "keywords" / "seeds.yaml"
+SEEDS = Path(__file__).with_name("seeds.yaml")
 EXAMPLES = 3
 TOGETHER = 0.4  # normalised pointwise mutual information from which two words are a phrase
 ALIKE = 0.7  # cosine of two words' neighbours from which one's group is suggested for the other
@@ -26,7 +25,7 @@ def mine(
     """``known`` with candidates from ``texts``: its groups and dropped words stay, what it has decided is no candidate.
 
     A candidate is a word, or two words that occur together, of at least ``min_count`` texts, no stop word, not a
-    number alone. Its suggested group is that of a seed word it is or holds (``data/keywords/seeds.yaml``), else of
+    number alone. Its suggested group is that of a seed word it is or holds (``seeds.yaml``), else of
     the decided or seed word whose neighbours are most like its own.
     """
     texts = list(texts)

@@ -7,9 +7,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from checkout import REPOSITORY
 
 from multiweight.base.errors import UserError
-from multiweight.base.paths import REPOSITORY, Dataset
+from multiweight.base.paths import Dataset
 from multiweight.base.progress import quiet
 from multiweight.datasets import fashion_product_images as fashion
 from multiweight.datasets import importing
@@ -163,7 +164,7 @@ def test_the_real_set():
     assert len(loaded.records) == 35588 and not loaded.bad
     assert loaded.catalog.names[:4] == ("gender", "season", "usage", "baseColour")
     assert len(loaded.catalog.groups) == 29
-    assert loaded.catalog == Catalog.load(REPOSITORY / "data/fashion-product-images/catalog.yaml")
+    assert loaded.catalog == Catalog.load(fashion.KEYWORDS.with_name("fashion_product_images.catalog.yaml"))
     counts = Counter(group for record in loaded.records for group in record.groups)
     shares = [counts[name] / len(loaded.records) for name in loaded.catalog.names]
     assert max(shares) == 1.0 and 0 < min(shares) < 0.01

@@ -12,10 +12,11 @@ import h5py
 import lmdb
 import numpy as np
 import pytest
+from checkout import REPOSITORY
 
 from multiweight.base import engine
 from multiweight.base.errors import UserError
-from multiweight.base.paths import REPOSITORY, Dataset
+from multiweight.base.paths import Dataset
 from multiweight.features import extraction
 from multiweight.photos import image_source
 

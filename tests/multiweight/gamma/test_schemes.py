@@ -3,10 +3,10 @@
 import math
 
 import pytest
+from checkout import REPOSITORY
 
 import caffe_torch
 from multiweight.base.errors import UserError
-from multiweight.base.paths import REPOSITORY
 from multiweight.gamma import weights
 from multiweight.gamma.schemes import SCHEMES
 from multiweight.nets import nets, recipes

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from checkout import REPOSITORY
 
 import caffe_torch as caffe
 from multiweight.base.errors import UserError
-from multiweight.base.paths import REPOSITORY
 from multiweight.nets import nets
 from multiweight.nets.settings import DataPaths, NetSettings
 from multiweight.nets.trunks import TRUNKS

@@ -4,8 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from checkout import REPOSITORY
+
 from multiweight.base import done as steps
-from multiweight.base.paths import REPOSITORY
 from multiweight.records import records
 from small_shop import split_shop
 

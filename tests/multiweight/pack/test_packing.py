@@ -6,11 +6,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from checkout import REPOSITORY
 
 from multiweight.base import done as steps
 from multiweight.base import engine
 from multiweight.base.errors import UserError
-from multiweight.base.paths import REPOSITORY, Dataset
+from multiweight.base.paths import Dataset
 from multiweight.base.progress import quiet
 from multiweight.pack import chunks, packing, verifying
 from multiweight.pack import writer as lmdb_writer

@@ -8,10 +8,10 @@ import sys
 import cv2
 import numpy as np
 import pytest
+from checkout import REPOSITORY
 
 import synthetic_runs
 from multiweight.base.errors import UserError
-from multiweight.base.paths import REPOSITORY
 from multiweight.paper import eclothing
 from multiweight.paper.methods import in_order
 from multiweight.report import figures, report, results, tables

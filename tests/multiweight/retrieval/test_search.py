@@ -12,12 +12,12 @@ import h5py
 import numpy as np
 import pytest
 import threadpoolctl
+from checkout import REPOSITORY
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brute_force import feature_sets, nearest
 from multiweight.base.errors import UserError
-from multiweight.base.paths import REPOSITORY
 from multiweight.retrieval import nearest as retrieval
 from multiweight.retrieval import plan, products, search
 from multiweight.retrieval.blocks import Space

@@ -12,10 +12,10 @@ import cv2
 import httpx
 import numpy as np
 import pytest
+from checkout import REPOSITORY
 
 from multiweight.base import engine
 from multiweight.base.errors import UserError
-from multiweight.base.paths import REPOSITORY
 from multiweight.features import extraction
 from multiweight.query.annotation import Annotator
 from multiweight.records import records

@@ -1,8 +1,8 @@
 """The studies under docs/study: each report.md is what its result files say."""
 
 import pytest
+from checkout import REPOSITORY
 
-from multiweight.base.paths import REPOSITORY
 from multiweight.study import design, report
 
 STUDIES = sorted(path.parent for path in (REPOSITORY / "docs" / "study").glob("*/study.yaml"))

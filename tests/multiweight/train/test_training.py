@@ -1,8 +1,11 @@
 """Training a run: log, snapshots, skipping, resume, divergence."""
 
 import csv
+import os
 import re
+import shutil
 
+import lmdb_run
 import pytest
 from google.protobuf import text_format
 
@@ -10,7 +13,6 @@ import caffe_torch as caffe
 from multiweight.base import done, engine
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset
-from multiweight.nets import recipes
 from multiweight.train import training
 
 NET = """
@@ -62,22 +64,49 @@ def test_a_run_goes_on_from_its_last_snapshot_to_the_same_end(tmp_path):
     assert [(r["phase"], r["loss"]) for r in rows(again)] == [(r["phase"], r["loss"]) for r in rows(whole)]
 
 
-def test_a_run_inside_the_repository_goes_on_where_that_lies_elsewhere(tmp_path, monkeypatch):
+def test_a_run_goes_on_where_its_folder_lies_elsewhere(tmp_path):
     # As in a container, which sees the same folder under another path.
-    def lies_at(repository):
-        for module in (training, recipes):
-            monkeypatch.setattr(module, "REPOSITORY", repository)
-
-    lies_at(tmp_path / "host")
     run = make(tmp_path / "host" / "runs", max_iter=4)
     training.train(caffe, run)
     state = engine.schema(caffe).SolverState.FromString(run.snapshot(4, "solverstate").read_bytes())
-    assert state.learned_net == "runs/d/multi_task/snapshots/multi_task_iter_4.caffemodel"
+    assert state.learned_net == "snapshots/multi_task_iter_4.caffemodel" and state.iter == 4 and len(state.history) == 2
     (tmp_path / "host").rename(tmp_path / "container")
-    lies_at(tmp_path / "container")
     again = make(tmp_path / "container" / "runs")
     assert training.train(caffe, again) and again.last_snapshot() == 6
-    assert done.read(again.training)["resumed_from"] == 4
+
+
+def test_a_training_leaves_the_current_folder_alone_and_finds_data_beside_the_run(tmp_path, monkeypatch):
+    run = lmdb_run.make(tmp_path / "runs")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    relative = Dataset("d", "../runs").run("multi_task")
+    assert training.train(caffe, relative) and relative.last_snapshot() == 6
+    assert os.getcwd() == str(tmp_path / "elsewhere") and not os.listdir(".")
+    # The folder's own solver is what Caffe's command takes, started in it.
+    monkeypatch.chdir(run.root)
+    shutil.rmtree("snapshots")
+    solver = caffe.get_solver("solver.prototxt")
+    solver.step(2)
+    assert os.listdir("snapshots")
+
+
+def test_data_that_is_not_there_is_said_before_the_engine_looks(tmp_path):
+    run = lmdb_run.make(tmp_path)
+    shutil.rmtree(run.dataset.images("train"))
+    with pytest.raises(UserError, match=r"layer 'data' reads '../data/train_images_lmdb', and .*: pack the data"):
+        training.train(caffe, run)
+
+
+@pytest.mark.parametrize(
+    "text, told",
+    [("nett: 'a'", "line 1: "), ("base_lr: 0.1\nmax_iter: many", "line 2: "), ("net {", "solver.prototxt: ")],
+)
+def test_a_slip_in_the_solver_is_one_line_that_names_it(tmp_path, text, told):
+    run = make(tmp_path)
+    run.solver.write_text(text)
+    with pytest.raises(UserError, match=told) as caught:
+        training.train(caffe, run)
+    assert "\n" not in str(caught.value) and "solver.prototxt" in str(caught.value)
 
 
 def test_divergence_stops_names_the_iteration_and_keeps_the_snapshots(tmp_path):
