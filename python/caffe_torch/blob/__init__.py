@@ -1,5 +1,7 @@
 """The blob: data and diff, on the host and on the device.
 
 - ``blob.py``: Blob, as pycaffe shows it
-- ``array.py``: one of its two halves
+- ``array.py``: one of its two halves, on host and device
+- ``lazy.py``: the same with a content that may still have to be computed
+- ``reshaped.py``: the memory of another, in another shape
 """

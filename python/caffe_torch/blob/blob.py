@@ -9,7 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from caffe_torch.blob.array import Array, Recipe, Reshaped, count
+from caffe_torch.blob.array import count
+from caffe_torch.blob.lazy import LazyArray, Recipe
+from caffe_torch.blob.reshaped import Reshaped
 from caffe_torch.errors import CaffeError
 from caffe_torch.runtime import device
 
@@ -21,8 +23,8 @@ class Blob:
     """
 
     def __init__(self, *shape: int):
-        self._data = Array(tuple(int(n) for n in shape))
-        self._diff = Array(self._data.shape)
+        self._data: LazyArray = LazyArray(tuple(int(n) for n in shape))
+        self._diff: LazyArray = LazyArray(self._data.shape)
 
     # --- what pycaffe shows ---
 

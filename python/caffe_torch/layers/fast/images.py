@@ -8,7 +8,7 @@ from typing import Callable
 import torch
 from torch import Tensor
 
-from caffe_torch.blob.array import Recipe
+from caffe_torch.blob.lazy import Recipe
 from caffe_torch.layers.shapes import count
 from caffe_torch.runtime import device
 
