@@ -5,6 +5,8 @@
 - ``tables.py``: tables of results
 - ``table_formats.py``: a table as Markdown, LaTeX, CSV or HTML
 - ``paper_tables.py``: the paper's Tables I to V
+- ``conclusion.py``: what it says in words
+- ``labels.py``: results label by label
 - ``comparisons.py``: differences between methods with intervals
 - ``figures.py``: histograms and curves
 - ``plot_style.py``: colours and fonts of all figures

@@ -13,7 +13,18 @@ import jinja2
 from multiweight.base import markup
 from multiweight.base.paths import Dataset
 from multiweight.paper.methods import COMPARED, title
-from multiweight.report import comparisons, figures, gallery, page, paper_tables, results, table_formats, tables
+from multiweight.report import (
+    comparisons,
+    conclusion,
+    figures,
+    gallery,
+    labels,
+    page,
+    paper_tables,
+    results,
+    table_formats,
+    tables,
+)
 from multiweight.report.results import Result
 
 DENOMINATOR_TEXTS = {
@@ -64,12 +75,13 @@ def write(
     outcome = Outcome(dataset.report, found, results.problems(found), results.missing_references(found))
     dataset.report.mkdir(parents=True, exist_ok=True)
     drawn = draw(dataset.report, found)
-    compared = comparisons.table(comparisons.pairs(dataset, found))
+    pairs = comparisons.pairs(dataset, found)
+    compared, said = comparisons.table(pairs), conclusion.of(found, pairs)
     tables.write_csv(dataset.report / "tables.csv", found)
     papers = paper_tables.all_tables(dataset, found, subsets)
     for one in papers:
         table_formats.write(dataset.report / "tables", one.name, one.table, f"Table {one.number}. {one.caption}")
-    text = render(dataset, outcome, drawn, compared, papers)
+    text = render(dataset, outcome, drawn, compared, said, papers)
     (dataset.report / "report.md").write_text(text, encoding="utf-8")
     summary = json.dumps(as_json(dataset, outcome), indent=2, ensure_ascii=False) + "\n"
     (dataset.report / "report.json").write_text(summary, encoding="utf-8")
@@ -77,7 +89,7 @@ def write(
     if caffe is not None and shown.each > 0:
         photos = gallery.collect(caffe, dataset, found, shown.each, shown.failures, shown.keys)
     (dataset.report / "report.html").write_text(
-        html(dataset, outcome, drawn, compared, photos, shown.failures), encoding="utf-8"
+        html(dataset, outcome, drawn, compared, said, photos, shown.failures), encoding="utf-8"
     )
     return outcome
 
@@ -99,33 +111,47 @@ CAPTIONS = {
 }
 
 
+def verdict_text(outcome: Outcome) -> str:
+    """Whether the trained methods beat the references, in a sentence."""
+    return {
+        "passed": "Every trained method beats both the untrained net and a random ranking.",
+        "failed": "Not every trained method beats the references: " + "; ".join(outcome.problems) + ".",
+        "unchecked": f"Not checked against every reference: {' and '.join(outcome.missing)} not evaluated.",
+    }[outcome.verdict]
+
+
+def labels_table(dataset: Dataset, found: Sequence[Result]) -> tables.Table | None:
+    """Results label by label; None where the dataset's packed records are not there."""
+    if not (dataset.catalog.exists() and dataset.packed("test").exists()):
+        return None
+    return labels.table(dataset, found)
+
+
 def html(
     dataset: Dataset,
     outcome: Outcome,
     drawn: dict[str, bool],
     compared: tables.Table | None,
+    said: conclusion.Conclusion | None,
     photos: dict[str, Any] | None,
     failures: bool,
 ) -> str:
     """The text of report.html."""
     found = outcome.found
-    verdicts = {
-        "passed": "Every trained method beats both the untrained net and a random ranking.",
-        "failed": "Not every trained method beats the references: " + "; ".join(outcome.problems) + ".",
-        "unchecked": f"Not checked against every reference: {' and '.join(outcome.missing)} not evaluated.",
-    }
     k = found[0].evaluation["k"]
     measured = next((r for r in found if r.evaluation["metric"] != "random"), found[0])
     facts = dict(
         dataset=dataset.name,
         k=k,
         verdict=outcome.verdict,
-        verdict_text=verdicts[outcome.verdict],
+        verdict_text=verdict_text(outcome),
         summary=tables.summary(found),
         images=f"{found[0].evaluation['test']['images']:,}",
         metric=measured.evaluation["metric"],
         denominator=DENOMINATOR_TEXTS[found[0].evaluation["denominator"]].format(k=k),
         differences=compared,
+        conclusion=said,
+        labels=labels_table(dataset, found),
         by_group=paper_tables.with_paper(found),
         group_rows=len(results.groups(found)),
         gallery=photos,
@@ -140,6 +166,7 @@ def render(
     outcome: Outcome,
     drawn: dict[str, bool],
     compared: tables.Table | None,
+    said: conclusion.Conclusion | None,
     papers: Sequence[paper_tables.PaperTable],
 ) -> str:
     """The text of report.md."""
@@ -169,6 +196,7 @@ def render(
         curves=drawn["curves"],
         change=drawn["change"],
         differences=compared,
+        conclusion=said,
         subsets=[one for one in papers if one.number in ("IV", "V")],
         gammas=tables.gammas(found),
         gamma_sources=_gamma_sources(found),

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from multiweight.base.errors import UserError
-from multiweight.serve import answers, nets, pictures, training_state, uploads
+from multiweight.serve import answers, feature_map, nets, pictures, training_state, uploads
 from multiweight.serve.site import Site
 
 #: Photos whose bytes are in memory at a time; further uploads wait unread.
@@ -26,6 +26,7 @@ def routes(site: Site) -> list[Route]:
         Route("/api/shop", api.shop),
         Route("/api/shop/{key}", api.shop_photo),
         Route("/api/runs", api.runs),
+        Route("/api/map/{method}", api.map),
         Route("/pictures/{side:int}/{key}.jpg", api.picture),
     ]
 
@@ -78,6 +79,21 @@ class Api:
 
     async def runs(self, _: Request) -> Response:
         return JSONResponse(await run_in_threadpool(training_state.all_runs, self._site.dataset))
+
+    async def map(self, request: Request) -> Response:
+        """The test images' places on the map of a method's features, with their labels of one group."""
+        shop = await run_in_threadpool(self._site.shop)
+        method, group = request.path_params["method"], request.query_params.get("group", "")
+        names = shop.catalog.group(group).labels
+        rows, found = await run_in_threadpool(feature_map.places, self._site.dataset, method)
+        if len(rows) and rows[-1] >= len(shop):
+            raise UserError(f"{method}: features of other images than the packed ones: extract them again")
+        first = {label: n for n, label in enumerate(names)}
+        points = []
+        for row, (x, y) in zip(rows.tolist(), found.astype(float).round(4).tolist()):
+            carried = [first[label] for label in shop.labels(row).get(group, [])]
+            points.append([shop.keys[row], x, y, carried[0] if carried else -1])
+        return JSONResponse({"labels": list(names), "points": points})
 
     async def picture(self, request: Request) -> Response:
         """A test image as JPEG."""

@@ -14,20 +14,22 @@ from starlette.routing import Route
 from multiweight.base.errors import UserError
 from multiweight.paper.methods import title
 from multiweight.report import page as report_page
-from multiweight.serve import nets
+from multiweight.serve import nets, views
 from multiweight.serve.site import Site
 
 _HERE = Path(__file__).parent
 _STATIC = {path.name: path for path in sorted((_HERE / "static").iterdir())}
-_STATIC["report.css"] = report_page.STYLE
+_STATIC.update({path.name: path for path in (report_page.STYLE, report_page.SCRIPT)})
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _MENU = (("/", "Photo"), ("/shop", "Shop"), ("/runs", "Runs"), ("/results", "Results"))
-_ENVIRONMENT = jinja2.Environment(
-    loader=jinja2.FileSystemLoader([str(_HERE / "templates"), str(report_page.STYLE.parent)]),
-    undefined=jinja2.StrictUndefined,
-    autoescape=True,
-    trim_blocks=True,
-    lstrip_blocks=True,
+_ENVIRONMENT = report_page.table_filters(
+    jinja2.Environment(
+        loader=jinja2.FileSystemLoader([str(_HERE / "templates"), str(report_page.STYLE.parent)]),
+        undefined=jinja2.StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
 )
 
 
@@ -38,6 +40,8 @@ def routes(site: Site) -> list[Route]:
         Route("/", made.photo),
         Route("/shop", made.shop),
         Route("/runs", made.runs),
+        Route("/results", made.results),
+        Route("/figures/{name}.svg", made.figure),
         Route("/static/{name}", static),
     ]
 
@@ -60,6 +64,20 @@ class Pages:
 
     async def runs(self, _: Request) -> Response:
         return self._render("runs.html.j2", "/runs")
+
+    async def results(self, request: Request) -> Response:
+        group = request.query_params.get("group", "")
+
+        def made() -> Response:
+            facts = views.facts(self._site.dataset, self._site.shop(), group)
+            return self._render("results.html.j2", "/results", methods=self._methods(), **facts)
+
+        return await run_in_threadpool(made)
+
+    async def figure(self, request: Request) -> Response:
+        """A figure that the report drew."""
+        path = views.figure(self._site.dataset, request.path_params["name"])
+        return FileResponse(path, media_type="image/svg+xml", headers={"Cache-Control": "no-cache"})
 
     def _methods(self) -> list[dict[str, str]]:
         return [{"id": one, "name": title(one)} for one in nets.trained(self._site.dataset)]

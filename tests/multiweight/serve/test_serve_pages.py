@@ -165,3 +165,30 @@ def test_pages_fit_a_phone_and_every_control_has_a_name(address, photo, path):
             assert page.execute_script("return document.activeElement.tagName") == "BODY"
             page.switch_to.active_element.send_keys("\t")
             assert page.switch_to.active_element.text == "To the content"
+
+
+def test_results_label_by_label_and_the_map(address, trained_shop):
+    with window() as page:
+        page.get(f"{address}/results?group=Garment")
+        assert found(page, "#conclusion .lead")[0].text.split(" leads ")[0] in ("multi-label", "multi-weight")
+        assert {"Group", "multi-label", "multi-weight"} <= set(texts(page, "#groups-table th button"))
+        page.execute_script("document.querySelector('#groups-table th button').click()")
+        assert found(page, "#groups-table th[aria-sort]")
+        assert set(texts(page, "#labels-table tbody td:first-child")) == {"Garment"}
+        assert found(page, ".strip a.photo")
+        page.find_element("id", "map-draw").click()
+        until(page, lambda: "photos" in texts(page, "#map-status")[0], 60)
+        assert (trained_shop.run("multi_label").root / "map.npz").exists()
+        colours = """const c = document.getElementById("map-canvas"), found = new Set();
+            const data = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
+            for (let n = 0; n < data.length; n += 4) if (data[n + 3] > 200) found.add(data.slice(n, n + 3).join());
+            return found.size"""
+        assert page.execute_script(colours) > 2
+        assert len(found(page, "#map-legend > span")) > 1
+
+
+def test_results_fit_a_phone(address):
+    with window(390, 800) as page:
+        page.get(f"{address}/results")
+        assert found(page, "#conclusion")
+        assert page.execute_script("return document.documentElement.scrollWidth") <= 390
