@@ -57,4 +57,44 @@ def _cases() -> list[ForkCase]:
     ]  # fmt: skip
 
 
-CASES = _cases()
+def _prior_boxes() -> list[ForkCase]:
+    feature, image = normal(1, 4, 5, 7), normal(1, 3, 60, 84)
+    whole = "min_size: 10 max_size: 25 aspect_ratio: 2 aspect_ratio: 3"
+    settings = {
+        "ssd": f"{whole} flip: true clip: false variance: 0.1 variance: 0.1 variance: 0.2 variance: 0.2 step: 12",
+        "clipped": f"{whole} clip: true flip: false variance: 0.1 offset: 0.3",
+        "no_max": "min_size: 20 aspect_ratio: 2 aspect_ratio: 0.5 flip: true clip: false step_h: 10 step_w: 14 "
+        "variance: 0.1",
+        "two": "min_size: 8 min_size: 16 max_size: 12 max_size: 30 aspect_ratio: 2 clip: false variance: 0.2",
+    }
+    return [
+        one("PriorBox", f"prior_box_param {{ {text} }}", feature, image, case=name) for name, text in settings.items()
+    ]
+
+
+def _detections() -> list[ForkCase]:
+    """Twelve priors over an image, three classes, two images."""
+    rng = np.random.default_rng(3)
+    low = rng.uniform(0, 0.6, (12, 2))
+    priors = np.concatenate([low, low + rng.uniform(0.2, 0.4, (12, 2))], axis=1)
+    variances = np.tile([0.1, 0.1, 0.2, 0.2], (12, 1))
+    prior = np.stack([priors.reshape(-1), variances.reshape(-1)])[None].astype(np.float32)
+    scores = rng.dirichlet(np.ones(3), (2, 12)).reshape(2, 36).astype(np.float32)
+    nms = "nms_param { nms_threshold: 0.45 top_k: 10 }"
+    common = f"num_classes: 3 background_label_id: 0 {nms} keep_top_k: 8 confidence_threshold: 0.1"
+    shared = f"{common} share_location: true"  # OpenCV wants it said
+    settings = {
+        "ssd": (1, f"{shared} code_type: CENTER_SIZE"),
+        "corner": (1, f"{shared} code_type: CORNER"),
+        "a_class_each": (3, f"{common} code_type: CENTER_SIZE share_location: false"),
+        "few": (1, f"{shared} code_type: CENTER_SIZE".replace("keep_top_k: 8", "keep_top_k: 2")),
+        "strict": (1, f"{shared} code_type: CENTER_SIZE".replace("threshold: 0.1", "threshold: 0.6")),
+    }
+    return [
+        one("DetectionOutput", f"detection_output_param {{ {text} }}", normal(2, 48 * classes, seed=5, scale=0.5),
+            scores, prior, case=name)
+        for name, (classes, text) in settings.items()
+    ]  # fmt: skip
+
+
+CASES = [*_cases(), *_prior_boxes(), *_detections()]

@@ -69,5 +69,15 @@ class OpenCV:
             return {key: loaded[key] for key in loaded.files}
 
 
+def detections(rows: np.ndarray) -> np.ndarray:
+    """Boxes found (image, label, score, corners) by image, label and falling score.
+
+    OpenCV gives those of all labels by score, and fills up with rows of zeros.
+    """
+    rows = rows.reshape(-1, 7)
+    rows = rows[rows[:, 2] != 0]
+    return rows[np.lexsort((-rows[:, 2], rows[:, 1], rows[:, 0]))]
+
+
 def named(arrays: Iterable[np.ndarray]) -> dict[str, np.ndarray]:
     return dict(zip("abcdefgh", arrays))

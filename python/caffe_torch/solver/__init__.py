@@ -7,6 +7,7 @@
 - ``state.py``: what a snapshot keeps of a solver
 - ``snapshot.py``: .caffemodel and .solverstate, or HDF5
 - ``resume.py``: what a .solverstate lacks: data positions and random state
+- ``detection.py``: the mean AP of eval_type detection
 - ``signals.py``: SIGINT and SIGHUP
 - ``nccl.py``: caffe.NCCL on torch.distributed
 """

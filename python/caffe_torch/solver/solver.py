@@ -17,7 +17,7 @@ from caffe_torch.net.debug import DebugInfo
 from caffe_torch.net.net import Net
 from caffe_torch.proto.extension import current
 from caffe_torch.runtime import distributed, log, ranks, rng, user_modules
-from caffe_torch.solver import nets, snapshot
+from caffe_torch.solver import detection, nets, snapshot
 from caffe_torch.solver.nccl import NCCL
 from caffe_torch.solver.rules import RULES, check, learning_rate
 from caffe_torch.solver.signals import Action, none
@@ -201,13 +201,14 @@ class Solver:
             self._log_outputs(net, found, "Test")
 
     def test(self, index: int = 0) -> dict[str, Any]:
-        """Mean outputs of a test net over its ``test_iter`` batches, by blob name.
+        """Mean outputs of a test net over its ``test_iter`` batches, by blob name; for detection their mean AP.
 
         A signal may ask for a snapshot meanwhile, or to stop: then what was gathered so far means nothing.
         """
         net = self.test_nets[index]
         net.share_with(self.net)
         sums: dict[str, Any] = {}
+        found = {name: detection.Detections() for name in net.outputs} if detection.wanted(self.param) else {}
         loss = 0.0
         batches = self.param.test_iter[index]
         for _ in range(batches):
@@ -220,10 +221,15 @@ class Solver:
                 return {}
             loss += net.graph.forward()
             for name in net.outputs:
+                if found:
+                    found[name].add(net.blobs[name].data, name)
+                    continue
                 sums[name] = sums.get(name, 0) + net.blobs[name].data.astype("float64")
         if self.param.test_compute_loss:
             log.info(f"Test loss: {loss / batches if batches else math.nan:g}")
-        return {name: total / batches for name, total in sums.items()}
+        version, each = self.param.ap_version, self.param.show_per_class_result
+        averages = {name: np.float64(rows.mean(version, each)) for name, rows in found.items()}
+        return averages or {name: total / batches for name, total in sums.items()}
 
     def _log_outputs(self, net: Net, values: dict[str, Any], kind: str) -> None:
         number = 0
