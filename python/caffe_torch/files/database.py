@@ -9,10 +9,14 @@ from caffe_torch.errors import CaffeError
 from caffe_torch.files.leveldb_reader import LevelDbSource
 from caffe_torch.files.lmdb_reader import LmdbSource
 from caffe_torch.files.records import Source
-from caffe_torch.runtime import log
+from caffe_torch.runtime import forks, log
 
 #: (path, device, inode of its mark) -> its Source. One built anew in the same place is another database.
 _open: weakref.WeakValueDictionary[tuple[str, int, int], Source] = weakref.WeakValueDictionary()
+
+
+# What a library keeps open does not survive a fork.
+forks.in_child(_open.clear)
 
 
 def open_source(path: str, backend: str = "") -> Source:

@@ -11,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any, Callable
 
+from caffe_torch.runtime import forks
+
 #: Threads that decode and transform images beside the one that makes a batch: half the cores, as the rest compute.
 _THREADS = min((os.cpu_count() or 1) // 2, 8)
 
@@ -30,6 +32,11 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(_THREADS, "decode")
 
 
+# A forked child has no thread of the pool, and none that makes batches.
+forks.in_child(lambda: _pool.cache_clear())
+forks.in_child(lambda: _makers.clear())
+
+
 class Prefetcher:
     """Calls ``make`` over and over in a thread and hands out its results in order.
 
@@ -38,10 +45,16 @@ class Prefetcher:
     """
 
     def __init__(self, make: Callable[[], Any], depth: int):
+        self._pid = os.getpid()
         self._queue: queue.Queue[Any] = queue.Queue(max(depth, 1))
         thread = _Maker(make, self._queue)
         weakref.finalize(self, thread.stop.set)
         thread.start()
+
+    @property
+    def lost(self) -> bool:
+        """Whether this is a forked child's copy, whose thread is the parent's."""
+        return os.getpid() != self._pid
 
     def next(self) -> Any:
         batch = self._queue.get()

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from caffe_torch.errors import CaffeError
-from caffe_torch.runtime import accelerator, allocator, log
+from caffe_torch.runtime import accelerator, allocator, forks, log
 
 allocator.use_large_pages()
 allocator.use_one_heap()
@@ -19,10 +19,25 @@ FORCE_CPU = "CAFFE_TORCH_FORCE_CPU"
 
 _device = torch.device("cpu")
 _gpu_number = 0
+#: In a child that was forked from a process which had used a GPU: its connection to the driver cannot be inherited.
+_gpu_lost = False
 
 
 def current() -> torch.device:
+    if _gpu_lost and _device.type != "cpu":
+        raise CaffeError(
+            "this process was forked from one that had used the GPU, which CUDA does not allow: start it by "
+            "multiprocessing.get_context('spawn'), or fork before the first net, or call caffe.set_mode_cpu() in it"
+        )
     return _device
+
+
+def _lose_gpu() -> None:
+    global _gpu_lost
+    _gpu_lost = _gpu_lost or torch.cuda.is_initialized()
+
+
+forks.in_child(_lose_gpu)
 
 
 def set_mode_cpu() -> None:

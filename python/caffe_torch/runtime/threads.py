@@ -14,6 +14,8 @@ from typing import Callable, TypeVar
 
 import torch
 
+from caffe_torch.runtime import forks
+
 Item = TypeVar("Item")
 
 
@@ -29,6 +31,10 @@ def share_out(work: Callable[[Item], object], items: Iterable[Item]) -> None:
     else:
         for _ in _pool(threads).map(work, items):
             pass
+
+
+# A forked child has no thread of the pool.
+forks.in_child(lambda: _pool.cache_clear())
 
 
 @cache

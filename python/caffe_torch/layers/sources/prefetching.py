@@ -68,6 +68,8 @@ class PrefetchingLayer(Layer):
         """Each batch brings its shape."""
 
     def forward(self, bottom: list[Blob], top: list[Blob]) -> None:
+        if self._prefetcher is not None and self._prefetcher.lost:
+            self.recall(self.memory())
         if self._prefetcher is None:  # begun at the first use: a net that is only inspected reads nothing
             self._prefetcher = Prefetcher(_Ahead(self.reader, self.served), self.param.data_param.prefetch)
         items, labels = self._prefetcher.next()
