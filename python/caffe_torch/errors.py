@@ -15,6 +15,10 @@ class CaffeAttributeError(CaffeError, AttributeError):
     """The same, where pycaffe raises AttributeError."""
 
 
+class CaffeMemoryError(CaffeError, MemoryError):
+    """More memory than there is, or than a blob may have."""
+
+
 def wrong_count(where: str, name: str, found: int, here: int, namesakes: int = 1) -> CaffeError:
     """Weights whose layer has another number of parameters; ``namesakes`` layers of the net have this name."""
     said = f"layer {name!r}" if name else "a layer without a name"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from caffe_torch.errors import CaffeError, CaffeValueError
+from caffe_torch.input import images as image_files
 from caffe_torch.input.resize import resize_image
 from caffe_torch.proto import caffe_pb2
 from caffe_torch.runtime.lazy import Lazy
@@ -91,9 +92,7 @@ def load_image(filename: str | Path | BinaryIO, color: bool = True) -> np.ndarra
             data = np.fromfile(filename, np.uint8)
     except OSError as error:
         raise CaffeError(f"{filename}: cannot be read: {error.strerror}") from None
-    image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION) if data.size else None
-    if image is None:
-        raise CaffeError(f"{filename}: is not an image that OpenCV can decode")
+    image = image_files.decode(data, cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION, str(filename))
     largest = {"uint8": 255, "uint16": 65535}.get(str(image.dtype), 1)
     image = image.astype(np.float32) / np.float32(largest)
     if image.ndim == 2:

@@ -128,9 +128,9 @@ def histories(pair: Pair, run: str) -> list[dict[str, np.ndarray]]:
     """The histories of our and the original's snapshot at STOP, and the iterations they name."""
     found = []
     for engine in reversed(ENGINES):
-        state, arrays = wire.read_state(pair.folder / engine / f"{file_name(run)}_iter_{STOP}.solverstate")
-        assert (state.iter, state.learned_net) == (STOP, f"../{engine}/{file_name(run)}_iter_{STOP}.caffemodel")
-        found.append({f"history/{i}": array for i, array in enumerate(arrays)})
+        state = wire.read_state(pair.folder / engine / f"{file_name(run)}_iter_{STOP}.solverstate")
+        assert (state.iteration, state.learned_net) == (STOP, f"../{engine}/{file_name(run)}_iter_{STOP}.caffemodel")
+        found.append({f"history/{i}": array for i, array in enumerate(state.history)})
         found[-1]["iteration"] = np.array(state.current_step)
     return found
 

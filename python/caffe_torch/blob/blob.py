@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from typing import Callable
 
 import numpy as np
@@ -12,8 +13,11 @@ from torch import Tensor
 from caffe_torch.blob.array import count
 from caffe_torch.blob.lazy import LazyArray, Recipe
 from caffe_torch.blob.reshaped import Reshaped
-from caffe_torch.errors import CaffeError
-from caffe_torch.runtime import device
+from caffe_torch.errors import CaffeError, CaffeMemoryError
+from caffe_torch.runtime import device, room
+
+#: The original counts a blob's values in 32 bits.
+_MOST = 2**31 - 1
 
 
 class Blob:
@@ -23,7 +27,7 @@ class Blob:
     """
 
     def __init__(self, *shape: int):
-        self._data: LazyArray = LazyArray(tuple(int(n) for n in shape))
+        self._data: LazyArray = LazyArray(_checked(shape))
         self._diff: LazyArray = LazyArray(self._data.shape)
 
     # --- what pycaffe shows ---
@@ -46,9 +50,7 @@ class Blob:
 
     def reshape(self, *shape: int) -> None:
         """Give the blob another shape, e.g. ``blob.reshape(1, 3, 227, 227)``; nets follow on their next forward."""
-        new = tuple(int(n) for n in shape)
-        if any(n < 0 for n in new):
-            raise CaffeError(f"blob shape {new}: every axis must be 0 or more")
+        new = _checked(shape, self.count)
         self._data.reshape(new)
         self._diff.reshape(new)
 
@@ -167,3 +169,20 @@ class Blob:
         """Like ``reshape``, for a layer's tops: cheap where nothing changes."""
         if shape != self._data.shape or shape != self._diff.shape:
             self.reshape(*shape)
+
+
+def _checked(shape: Sequence[int], present: int = 0) -> tuple[int, ...]:
+    """The shape of a blob that has ``present`` values so far.
+
+    CaffeError where an axis is negative; CaffeMemoryError for more values than Caffe's blobs hold, or than there is
+    memory for.
+    """
+    whole = tuple(int(n) for n in shape)
+    if any(n < 0 for n in whole):
+        raise CaffeError(f"blob shape {whole}: every axis must be 0 or more")
+    values = math.prod(whole)
+    if values > _MOST:
+        raise CaffeMemoryError(f"a blob of shape {whole} would have {values} values, Caffe's hold {_MOST} at most")
+    if device.current().type == "cpu":
+        room.need(4 * (values - present), f"a blob of shape {whole}")
+    return whole

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from caffe_torch.cli import devices, processes
 from caffe_torch.cli.scoring import stages
 from caffe_torch.errors import CaffeError
-from caffe_torch.files import prototxt
+from caffe_torch.files import native, prototxt
 from caffe_torch.proto import caffe_pb2
 from caffe_torch.runtime import accelerator, device, log, ranks
 from caffe_torch.solver.signals import Action, SignalHandler
@@ -32,7 +32,7 @@ def run(args: argparse.Namespace, argv: Sequence[str]) -> int:
     if args.snapshot or args.weights:
         param.ClearField("weights")
     if args.weights:
-        param.weights.append(args.weights)
+        param.weights.append(native.field(args.weights))
     gpus = devices.chosen(args.gpu or _solver_gpu(param))
     if len(gpus) > 1 and ranks.world_size() == 1:
         return processes.run(argv, len(gpus))

@@ -1,6 +1,9 @@
 """File formats: prototxt, binary protobuf, HDF5, LMDB, LevelDB, and upgrades of old ones.
 
 - ``prototxt.py``: text format, read with line numbers in errors
+- ``prototxt_words.py``: what C++'s parser reads and Python's does not
+- ``native.py``: paths that are no UTF-8
+- ``lists.py``: lists of files
 - ``wire.py``: binary protobuf: .caffemodel, .solverstate, mean.binaryproto
 - ``hdf5.py``: HDF5 weights and states
 - ``hdf5_links.py``: what in an HDF5 file lies outside of it

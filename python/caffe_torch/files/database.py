@@ -6,6 +6,7 @@ import os
 import weakref
 
 from caffe_torch.errors import CaffeError
+from caffe_torch.files import native
 from caffe_torch.files.leveldb_reader import LevelDbSource
 from caffe_torch.files.lmdb_reader import LmdbSource
 from caffe_torch.files.records import Source
@@ -25,7 +26,7 @@ def open_source(path: str, backend: str = "") -> Source:
     ``backend`` is what the net says it is, LMDB or LEVELDB; where the folder holds the other one, that is read, and the
     log says so: LEVELDB is the field's default, so that nets are often wrong about it.
     """
-    real = os.path.realpath(path)
+    real = os.path.realpath(native.path(path))
     readers = [reader for reader in (LmdbSource, LevelDbSource) if os.path.exists(os.path.join(real, reader.mark))]
     if not readers:
         expected = "a folder with data.mdb, or with CURRENT, is expected"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from caffe_torch.errors import CaffeError
-from caffe_torch.files import hdf5_links, wire
+from caffe_torch.files import hdf5_links, native, wire
 from caffe_torch.runtime import room
 from caffe_torch.runtime.lazy import Lazy
 
@@ -125,8 +125,8 @@ def _write_string(store: h5py.File, name: str, text: str) -> None:
     dataset.write(h5py.h5s.ALL, h5py.h5s.ALL, np.array(value, f"S{len(value)}"), mtype=kind)
 
 
-def read_state(path: str | Path) -> tuple[int, str, int, list[np.ndarray]]:
-    """(iteration, name of the .caffemodel, current step, history) of a .solverstate.h5."""
+def read_state(path: str | Path) -> wire.State:
+    """A .solverstate.h5."""
     with opened(path) as store:
         hdf5_links.refuse_any(store, path)
         if "iter" not in store or not isinstance(store.get("history"), h5py.Group):
@@ -136,7 +136,7 @@ def read_state(path: str | Path) -> tuple[int, str, int, list[np.ndarray]]:
             if str(i) not in history:
                 raise CaffeError(f"{path}: its history has {len(history)} entries, but none named {i}")
         learned = store["learned_net"][()] if "learned_net" in store else b""
-        return (
+        return wire.State(
             _whole_number(path, store["iter"]),
             os.fsdecode(learned) if isinstance(learned, bytes) else str(learned),
             _whole_number(path, store["current_step"]) if "current_step" in store else 0,
@@ -154,20 +154,19 @@ def values(path: str | Path, dataset: h5py.Dataset) -> np.ndarray:
     """The numbers of a dataset as float32; CaffeError where it holds others, or more than there is memory for."""
     if dataset.dtype.kind not in "fiu":
         raise CaffeError(f"{path}: {dataset.name} holds {dataset.dtype}, numbers are expected")
-    try:
-        room.need(math.prod(dataset.shape) * max(dataset.dtype.itemsize, 4), f"{dataset.name} of shape {dataset.shape}")
-    except MemoryError as error:
-        raise CaffeError(f"{path}: {error}") from None
+    size = math.prod(dataset.shape) * max(dataset.dtype.itemsize, 4)
+    room.need(size, f"{path}: {dataset.name} of shape {dataset.shape}")
     return np.asarray(dataset[()], np.float32)
 
 
 @contextmanager
 def opened(path: str | Path) -> Iterator[h5py.File]:
     """An HDF5 file to read; whatever h5py raises at damaged places becomes CaffeError."""
+    path = native.path(path)
     if not os.path.isfile(path):
         raise CaffeError(f"{path}: cannot be read (no such file)")
     try:
-        store = h5py.File(str(path), "r")
+        store = h5py.File(path, "r")
     except OSError as error:
         raise CaffeError(f"{path}: is no HDF5 file or cut short ({error})") from None
     with store:

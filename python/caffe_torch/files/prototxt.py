@@ -12,6 +12,7 @@ import numpy as np
 from google.protobuf import text_format
 
 from caffe_torch.errors import CaffeError
+from caffe_torch.files import native, prototxt_words
 from caffe_torch.proto import caffe_pb2
 from caffe_torch.proto.fork_fields import elsewhere, fork_fields, forks_of
 from caffe_torch.runtime import user_modules
@@ -41,11 +42,11 @@ def read_message(path: str | Path, message: Any) -> Any:
 def parse(text: str, message: Any, source: str = "prototxt") -> Any:
     """Fill ``message`` from prototxt ``text``; CaffeError with line, column and known fields on a mistake."""
     try:
-        return text_format.Parse(text, message)
+        text_format.Parse(prototxt_words.prepare(text, source), message)
     except text_format.ParseError as error:
         raise CaffeError(f"{source}:{error}{_hint(str(error))}") from None
-    except UnicodeEncodeError as error:
-        raise CaffeError(f"{source}: a string in it is no UTF-8 ({error.object!r})") from None
+    native.check(message, source)
+    return message
 
 
 def original_text(message: Any) -> str:
@@ -70,6 +71,9 @@ def _hint(error: str) -> str:
     pool = caffe_pb2.DESCRIPTOR.pool
     field = re.search(r'Message type "(caffe\.[\w.]+)" has no field named "(\w+)"', error)
     value = re.search(r'Enum type "(caffe\.[\w.]+)" has no value named "?(\w+)', error)
+    bare = re.search(r"Expected string but found: '(\w+)'", error)
+    if bare:
+        return f' A string stands in quotes: "{bare.group(1)}".'
     if field:
         kind, wrong, place = "fields", field.group(2), field.group(1)
         known = sorted(pool.FindMessageTypeByName(field.group(1)).fields_by_name)
@@ -78,6 +82,8 @@ def _hint(error: str) -> str:
         known = sorted(pool.FindEnumTypeByName(value.group(1)).values_by_name)
     else:
         return ""
+    if kind == "values" and f'named "{wrong}"' in error and wrong in known:
+        return f" A value of an enum stands without quotes: {wrong}."
     old = kind == "values" and value and value.group(1).endswith("V1LayerParameter.LayerType")
     said = ' The type of an old `layers` entry is an enum; today it is layer { type: "Name" }.' if old else ""
     for name in elsewhere(wrong) if kind == "fields" else ():
@@ -96,10 +102,10 @@ def nearest(wrong: str, known: Iterable[str]) -> str:
 
 def _read(path: str | Path) -> str:
     try:
-        data = Path(path).read_bytes()
+        data = Path(native.path(path)).read_bytes()
     except OSError as error:
         raise CaffeError(f"{path}: cannot be read ({error.strerror})") from None
     if b"\0" in data:
         raise CaffeError(f"{path}: is no text file (zero at byte {data.index(0)}); a .prototxt is expected")
-    # Comments may be in any encoding.
-    return data.decode("utf-8", "surrogateescape").replace("\r\n", "\n").replace("\r", "\n")
+    # Comments and paths may be in any encoding; an editor may have put a byte order mark in front.
+    return native.text(data.removeprefix(b"\xef\xbb\xbf")).replace("\r\n", "\n").replace("\r", "\n")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from caffe_torch.errors import CaffeError
+from caffe_torch.files import native
 from caffe_torch.files.upgrade_v0 import upgrade_v0
 from caffe_torch.files.upgrade_v1 import upgrade_transforms, upgrade_v1
 from caffe_torch.proto import caffe_pb2
@@ -75,12 +76,12 @@ def _upgrade_batch_norm(net: Any) -> None:
 def upgrade_solver(solver: Any, source: str) -> Any:
     """``type`` in place of the old ``solver_type``, and the ``snapshot_prefix`` that Caffe makes up where it must."""
     upgrade_solver_type(solver, source)
-    prefix = Path(solver.snapshot_prefix)
+    prefix = Path(native.path(solver.snapshot_prefix))
     if not solver.HasField("snapshot_prefix"):
-        solver.snapshot_prefix = str(Path(source).with_suffix(""))
+        solver.snapshot_prefix = native.field(Path(source).with_suffix(""))
         log.info(f"snapshot_prefix was not specified and is set to {solver.snapshot_prefix}")
     elif prefix.is_dir():
-        solver.snapshot_prefix = str(prefix / Path(source).stem)
+        solver.snapshot_prefix = native.field(prefix / Path(source).stem)
         log.info(f"snapshot_prefix was a directory and is replaced to {solver.snapshot_prefix}")
     return solver
 

@@ -17,6 +17,7 @@ import numpy as np
 from google.protobuf.message import DecodeError
 
 from caffe_torch.errors import CaffeError
+from caffe_torch.files import native
 from caffe_torch.proto import caffe_pb2
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
@@ -226,45 +227,46 @@ def _read_layer(data: memoryview, places: tuple[int, int], source: str) -> tuple
     return name, arrays
 
 
+class State(NamedTuple):
+    """A .solverstate: iteration, the path of its .caffemodel, the step of the learning rate, the solver's history."""
+
+    iteration: int
+    learned_net: str
+    current_step: int
+    history: list[np.ndarray]
+
+
 def write_state(file: BinaryIO, iteration: int, learned_net: str, history: list[np.ndarray], current_step: int) -> None:
-    """A .solverstate."""
-    state = caffe_pb2.SolverState(iter=iteration, learned_net=learned_net, current_step=current_step)
-    file.write(state.SerializeToString())
+    """A .solverstate; the path in it may be of any encoding."""
+    file.write(caffe_pb2.SolverState(iter=iteration, current_step=current_step).SerializeToString())
+    name = os.fsencode(learned_net)
+    file.write(_header(caffe_pb2.SolverState.LEARNED_NET_FIELD_NUMBER, len(name)) + name)
     for array in history:
         for piece in nested(caffe_pb2.SolverState.HISTORY_FIELD_NUMBER, blob_parts(array)):
             file.write(piece)
 
 
-def read_state(path: str | Path) -> tuple[Any, list[np.ndarray]]:
-    """The SolverState without its history, and the history's arrays."""
+def read_state(path: str | Path) -> State:
+    """A .solverstate."""
     history: list[np.ndarray] = []
-    rest = bytearray()
+    numbers: dict[int, int] = {caffe_pb2.SolverState.CURRENT_STEP_FIELD_NUMBER: 0}
+    learned_net = None
     for field, kind, value in fields(memoryview(read_bytes(path)), str(path)):
         if field == caffe_pb2.SolverState.HISTORY_FIELD_NUMBER and kind == _BYTES:
             history.append(read_blob(value, f"{path}: history {len(history)}"))
+        elif field == caffe_pb2.SolverState.LEARNED_NET_FIELD_NUMBER and kind == _BYTES:
+            learned_net = os.fsdecode(bytes(value))
         elif kind == _VARINT:
-            rest += _varint(field << 3 | kind) + _varint(value)
-        elif kind == _BYTES:
-            rest += _header(field, len(value)) + bytes(value)
-    state = caffe_pb2.SolverState()
-    try:
-        state.ParseFromString(bytes(rest))
-    except DecodeError as error:
-        raise CaffeError(f"{path}: is no .solverstate ({error})") from None
-    try:
-        learned_net = state.learned_net
-    except UnicodeDecodeError as error:
-        learned_net = error.object
-    if isinstance(learned_net, bytes):  # which of the two it is depends on protobuf's version
-        raise CaffeError(f"{path}: is damaged: the name of its .caffemodel is no UTF-8 ({learned_net!r})")
-    if not state.HasField("iter") or not state.HasField("learned_net"):
+            numbers[field] = (value & 0xFFFFFFFF ^ 0x80000000) - 0x80000000  # int32
+    iteration = numbers.get(caffe_pb2.SolverState.ITER_FIELD_NUMBER)
+    if iteration is None or learned_net is None:
         raise CaffeError(f"{path}: is no .solverstate (it names no iteration or no .caffemodel)")
-    return state, history
+    return State(iteration, learned_net, numbers[caffe_pb2.SolverState.CURRENT_STEP_FIELD_NUMBER], history)
 
 
 def read_bytes(path: str | Path) -> bytes:
     """The file's content; CaffeError where it cannot be read."""
     try:
-        return Path(path).read_bytes()
+        return Path(native.path(path)).read_bytes()
     except OSError as error:
         raise CaffeError(f"{path}: cannot be read ({error.strerror})") from None

@@ -32,11 +32,6 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(_THREADS, "decode")
 
 
-# A forked child has no thread of the pool, and none that makes batches.
-forks.in_child(lambda: _pool.cache_clear())
-forks.in_child(lambda: _makers.clear())
-
-
 class Prefetcher:
     """Calls ``make`` over and over in a thread and hands out its results in order.
 
@@ -101,3 +96,8 @@ def _end_makers() -> None:
         maker.stop.set()
     for maker in makers:
         maker.join()
+
+
+# A forked child has none of these threads.
+forks.in_child(_pool.cache_clear)
+forks.in_child(_makers.clear)

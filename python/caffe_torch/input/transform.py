@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from caffe_torch.errors import CaffeError
 from caffe_torch.files import wire
+from caffe_torch.input import images
 from caffe_torch.runtime.lazy import Lazy
 
 if TYPE_CHECKING:
@@ -28,9 +30,7 @@ def datum_array(datum: Any, where: str, param: Any) -> np.ndarray:
             if param.force_color
             else cv2.IMREAD_UNCHANGED
         )
-        image = cv2.imdecode(np.frombuffer(datum.data, np.uint8), flag)
-        if image is None:
-            raise CaffeError(f"{where}: its image cannot be decoded")
+        image = images.decode(np.frombuffer(datum.data, np.uint8), flag, where)
         if image.ndim == 2:
             return image[None]
         planes = np.empty((image.shape[2], *image.shape[:2]), image.dtype)
@@ -42,9 +42,23 @@ def datum_array(datum: Any, where: str, param: Any) -> np.ndarray:
         values: np.ndarray = np.frombuffer(datum.data, np.uint8)
     else:
         values = np.array(datum.float_data, np.float32)
-    if values.size != count:
+    if values.size != count or min(shape) < 1:
         raise CaffeError(f"{where}: holds {values.size} values for a shape of {shape}")
     return values.reshape(shape)
+
+
+def read_mean(path: str) -> np.ndarray:
+    """The mean image of a .binaryproto, (channels, height, width) float32; CaffeError where it holds something else."""
+    mean = wire.read_blob(memoryview(wire.read_bytes(path)), path)
+    if mean.ndim < 3 or mean.size != math.prod(mean.shape[-3:]) or not mean.size:
+        raise CaffeError(f"{path}: its mean has shape {mean.shape}, one image (channels, height, width) is expected")
+    return mean.reshape(mean.shape[-3:])
+
+
+def mean_values(found: int, channels: int) -> str:
+    """What is wrong with so many mean_value."""
+    wanted = f"1, or {channels}" if channels != 1 else "1"
+    return f"transform_param: {found} mean_value for images of {channels} channel(s): give {wanted}"
 
 
 class Transformer:
@@ -56,8 +70,7 @@ class Transformer:
         if param.mean_file and param.mean_value:
             raise CaffeError("transform_param: has both mean_file and mean_value; use one")
         if param.mean_file:
-            mean = wire.read_blob(memoryview(wire.read_bytes(param.mean_file)), param.mean_file)
-            self.mean = mean.reshape(mean.shape[-3:])
+            self.mean = read_mean(param.mean_file)
 
     @property
     def draws(self) -> bool:
@@ -79,6 +92,7 @@ class Transformer:
         generator = generator or self.generator
         channels, height, width = image.shape
         crop = self.param.crop_size
+        self.shape(image.shape)
         top = left = 0
         if crop:
             if self.phase == TRAIN:
@@ -100,9 +114,7 @@ class Transformer:
         elif self.param.mean_value:
             values = np.array(self.param.mean_value, np.float32)
             if len(values) not in (1, channels):
-                raise CaffeError(
-                    f"transform_param: {len(values)} mean_value for {channels} channels: give 1 or {channels}"
-                )
+                raise CaffeError(mean_values(len(values), channels))
             np.subtract(part, values.reshape(-1, 1, 1), out=target)
         else:
             target[...] = part

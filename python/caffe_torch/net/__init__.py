@@ -8,6 +8,7 @@
 - ``params.py``: parameters, shared by name
 - ``weights.py``: weights copied from files and saved
 - ``description.py``: the net told in the log
+- ``shortage.py``: memory that is not there, told with the layer
 - ``debug.py``: debug_info
 - ``nonfinite.py``: where a value stopped being finite
 """

@@ -8,7 +8,7 @@ from caffe_torch.blob.blob import Blob
 from caffe_torch.layers import inline_weights
 from caffe_torch.layers.base import Layer, create
 from caffe_torch.layers.python import PythonLayer
-from caffe_torch.net import description
+from caffe_torch.net import description, shortage
 from caffe_torch.net.graph import Graph, Node
 from caffe_torch.net.params import share_parameters
 
@@ -51,10 +51,14 @@ def _append(graph: Graph, layer: Layer, param: Any) -> Node:
         tops.append(Blob())
         graph.blobs[AUTOMATIC] = tops[-1]
     layer.check_counts(bottoms, tops)
-    layer.setup(bottoms, tops)
-    if not isinstance(layer, PythonLayer):  # a user's has had them from the beginning
-        inline_weights.take(layer)
-    layer.reshape(bottoms, tops)
+    try:
+        layer.setup(bottoms, tops)
+        if not isinstance(layer, PythonLayer):  # a user's has had them from the beginning
+            inline_weights.take(layer)
+        layer.reshape(bottoms, tops)
+    except (MemoryError, RuntimeError) as error:
+        shortage.refuse(layer, error)
+        raise
     weights = _loss_weights(layer, param, tops)
     node = Node(layer, param.name, list(param.bottom), top_names, bottoms, tops, weights)
     graph.nodes.append(node)

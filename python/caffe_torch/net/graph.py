@@ -11,6 +11,7 @@ from torch import Tensor
 
 from caffe_torch.blob.blob import Blob
 from caffe_torch.layers.base import Layer
+from caffe_torch.net import shortage
 from caffe_torch.net.params import Parameter
 from caffe_torch.runtime import accelerator, device
 
@@ -39,11 +40,19 @@ class Node:
 
     def reshape(self) -> None:
         """Let the tops follow the shapes of the bottoms."""
-        self.layer.reshape(self.bottoms, self.tops)
+        try:
+            self.layer.reshape(self.bottoms, self.tops)
+        except (MemoryError, RuntimeError) as error:
+            shortage.refuse(self.layer, error)
+            raise
 
     def forward(self) -> None:
         self.reshape()
-        self.layer.forward(self.bottoms, self.tops)
+        try:
+            self.layer.forward(self.bottoms, self.tops)
+        except (MemoryError, RuntimeError) as error:
+            shortage.refuse(self.layer, error)
+            raise
         self.ran = True
 
     def losses(self) -> list[Tensor]:
@@ -59,7 +68,11 @@ class Node:
         if not self.ran:
             self._prepare_backward()
         self.layer.refuse_gradient(self.propagate_down)
-        self.layer.backward(self.tops, self.propagate_down, self.bottoms)
+        try:
+            self.layer.backward(self.tops, self.propagate_down, self.bottoms)
+        except (MemoryError, RuntimeError) as error:
+            shortage.refuse(self.layer, error)
+            raise
 
     def _prepare_backward(self) -> None:
         """Let a layer that never ran forward see its bottoms, as they are, before its backward; its tops stay."""

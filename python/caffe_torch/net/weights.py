@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from caffe_torch.blob.blob import Blob
 from caffe_torch.errors import wrong_count, wrong_shape
-from caffe_torch.files import hdf5, wire
+from caffe_torch.files import hdf5, native, wire
 from caffe_torch.layers import inline_weights
 from caffe_torch.net.graph import Graph
 from caffe_torch.runtime import log
@@ -30,7 +30,7 @@ class NetWeights:
         Layers that the file lacks keep theirs. ``weights`` may be several files, separated by commas. A different
         number or shape of blobs raises CaffeError with the layer, both shapes and the file.
         """
-        whole = os.fsdecode(weights)
+        whole = native.path(weights)
         for part in [whole] if os.path.exists(whole) else whole.split(","):
             if os.path.isfile(part) and hdf5.is_hdf5(part):
                 self.load_hdf5(part)
@@ -38,6 +38,7 @@ class NetWeights:
                 self._copy_arrays(wire.read_layers(part), part)
 
     def _copy_arrays(self, source: list[tuple[str, list[np.ndarray]]], where: str) -> None:
+        _warn_of_nonfinite(where, ((name, array) for name, arrays in source for array in arrays))
         for name, arrays in source:
             blobs = self._blobs_of(name)
             if blobs is None:
@@ -115,6 +116,7 @@ class NetWeights:
         """Take over the parameters of an HDF5 file that ``save_hdf5`` or Caffe wrote; errors as in ``copy_from``."""
         owned, path = self._owned(), os.fsdecode(filename)
         with hdf5.open_net(path) as layers:
+            taken: list[tuple[str, np.ndarray]] = []
             for name, stored in layers:
                 blobs = self._blobs_of(name)
                 if blobs is None:
@@ -127,5 +129,15 @@ class NetWeights:
                         if dataset.shape != blob.shape:
                             raise wrong_shape(path, name, i, dataset.shape, blob.shape)
                         blob.data[...] = hdf5.values(path, dataset)
+                        taken.append((name, blob.data))
                     elif id(blob) in owned:  # a shared one comes with its owner
                         raise wrong_count(path, name, len(stored), len(blobs), self.graph.count(name))
+            _warn_of_nonfinite(path, taken)
+
+
+def _warn_of_nonfinite(where: str, arrays: Iterable[tuple[str, np.ndarray]]) -> None:
+    """One line in the log where weights hold NaN or infinity; they are taken as they are, as in Caffe."""
+    bad = list(dict.fromkeys(name for name, array in arrays if not np.isfinite(array).all()))
+    if bad:
+        more = f" and {len(bad) - 1} more layer(s)" if len(bad) > 1 else ""
+        log.warning(f"{where}: the weights of layer {bad[0]!r}{more} hold NaN or infinity: did its training diverge?")

@@ -3,6 +3,7 @@
 - ``accelerator.py``: the kinds of GPU that PyTorch knows, and how they differ
 - ``device.py``: where tensors live: the CPU or a GPU
 - ``precision.py``: fp32, TF32 or bfloat16
+- ``forks.py``: children that a program forks
 - ``threads.py``: work shared out over the CPU's cores
 - ``room.py``: how much memory is free
 - ``allocator.py``: how the C library returns memory

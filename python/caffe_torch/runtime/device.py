@@ -26,7 +26,7 @@ _gpu_lost = False
 def current() -> torch.device:
     if _gpu_lost and _device.type != "cpu":
         raise CaffeError(
-            "this process was forked from one that had used the GPU, which CUDA does not allow: start it by "
+            "this process was forked from one that had used the GPU, which its driver does not allow: start it by "
             "multiprocessing.get_context('spawn'), or fork before the first net, or call caffe.set_mode_cpu() in it"
         )
     return _device
@@ -34,7 +34,7 @@ def current() -> torch.device:
 
 def _lose_gpu() -> None:
     global _gpu_lost
-    _gpu_lost = _gpu_lost or torch.cuda.is_initialized()
+    _gpu_lost = _gpu_lost or _device.type != "cpu"
 
 
 forks.in_child(_lose_gpu)

@@ -51,7 +51,7 @@ def copy_to(folder: str) -> None:
     name = f"caffe.log.INFO.{time.strftime('%Y%m%d-%H%M%S')}.{os.getpid()}"
     link = os.path.join(folder, f".caffe.INFO.{os.getpid()}")
     try:
-        _copy = open(os.path.join(folder, name), "w", encoding="utf-8", buffering=1)
+        _copy = open(os.path.join(folder, name), "w", encoding="utf-8", errors="backslashreplace", buffering=1)
         os.symlink(name, link)
         os.replace(link, os.path.join(folder, "caffe.INFO"))
     except OSError as error:

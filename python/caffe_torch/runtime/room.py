@@ -6,15 +6,17 @@ import os
 import sys
 from pathlib import Path
 
+from caffe_torch.errors import CaffeMemoryError
+
 #: Less is taken without asking.
 _SMALL = 64 << 20
 _CGROUP = Path("/sys/fs/cgroup")
 
 
 def need(size: int, what: str) -> None:
-    """MemoryError where ``size`` bytes are more than are free; ``what`` begins its message."""
+    """CaffeMemoryError where ``size`` bytes are more than are free; ``what`` begins its message."""
     if size > _SMALL and size > (free := available()):
-        raise MemoryError(f"{what} needs {readable(size)} of memory, {readable(free)} are free")
+        raise CaffeMemoryError(f"{what} needs {readable(size)} of memory, {readable(free)} are free")
 
 
 def readable(size: int) -> str:

@@ -33,10 +33,6 @@ def share_out(work: Callable[[Item], object], items: Iterable[Item]) -> None:
             pass
 
 
-# A forked child has no thread of the pool.
-forks.in_child(lambda: _pool.cache_clear())
-
-
 @cache
 def _pool(threads: int) -> ThreadPoolExecutor:
     all_there = Barrier(threads)
@@ -46,3 +42,6 @@ def _pool(threads: int) -> ThreadPoolExecutor:
     # Each thread has set its own number; what was set last is what threads of others begin with.
     torch.set_num_threads(threads)
     return pool
+
+
+forks.in_child(_pool.cache_clear)  # a forked child has none of its threads

@@ -13,15 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Callable
 
-import numpy as np
 import torch
 
 from caffe_torch.errors import CaffeError
-from caffe_torch.files import hdf5, wire
+from caffe_torch.files import hdf5, native, wire
 from caffe_torch.proto import caffe_pb2
 from caffe_torch.runtime import distributed, log, ranks
 from caffe_torch.solver import resume
 from caffe_torch.solver.state import SolverState
+
+#: Iterations have 32 bits.
+_LAST = 2**31 - 1
 
 _STATES = (".solverstate.h5", ".solverstate")
 
@@ -36,7 +38,7 @@ def check_prefix(param: Any, source: str) -> None:
     """CaffeError now, not hours into training, where ``snapshot_prefix`` cannot be written to."""
     if not param.snapshot or ranks.rank() != 0:
         return
-    probe = Path(f"{param.snapshot_prefix}_iter_0.{os.getpid()}.tempfile")
+    probe = Path(native.path(f"{param.snapshot_prefix}_iter_0.{os.getpid()}.tempfile"))
     try:
         probe.parent.mkdir(parents=True, exist_ok=True)
         probe.touch()
@@ -56,7 +58,7 @@ def check_names(solver: SolverState) -> None:
 
 def write(solver: SolverState) -> None:
     """``<snapshot_prefix>_iter_N``: .caffemodel, .solverstate (with .h5 in HDF5), and each process's resume file."""
-    base = f"{solver.param.snapshot_prefix}_iter_{solver.iter}"
+    base = native.path(f"{solver.param.snapshot_prefix}_iter_{solver.iter}")
     try:
         Path(base).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -118,7 +120,7 @@ def restore(solver: SolverState, file: str) -> None:
     if file.endswith((".caffemodel", ".caffemodel.h5")):
         raise CaffeError(f"{file}: is a .caffemodel; a .solverstate is needed to resume (or use --weights)")
     log.info(f"Restoring previous solver status from {file}")
-    iteration, weights, current_step, history = _read(file)
+    iteration, weights, current_step, history = _read(native.path(file))
     flat = [(h, i) for h in solver.updates.history for i in range(len(h))]
     if len(flat) != len(history):
         raise CaffeError(f"{file}: holds {len(history)} history blobs, this solver and net have {len(flat)}")
@@ -142,11 +144,13 @@ def restore(solver: SolverState, file: str) -> None:
     resume.read(resume.path(base, ranks.rank()), solver)
 
 
-def _read(file: str) -> tuple[int, str, int, list[np.ndarray]]:
-    if os.path.isfile(file) and hdf5.is_hdf5(file):
-        return hdf5.read_state(file)
-    state, history = wire.read_state(file)
-    return state.iter, state.learned_net, state.current_step, history
+def _read(file: str) -> wire.State:
+    state = hdf5.read_state(file) if os.path.isfile(file) and hdf5.is_hdf5(file) else wire.read_state(file)
+    if not 0 <= state.iteration < _LAST or not 0 <= state.current_step < _LAST:
+        raise CaffeError(
+            f"{file}: is at iteration {state.iteration} and step {state.current_step}: 0 to {_LAST - 1} are expected"
+        )
+    return state
 
 
 def _axes(shape: tuple[int, ...]) -> tuple[int, ...]:

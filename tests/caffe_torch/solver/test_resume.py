@@ -21,8 +21,8 @@ def last_snapshot(folder):
     iterations = [int(re.search(r"_(\d+)\.solverstate$", path.name)[1]) for path in folder.glob("s_iter_*.solverstate")]
     for iteration in iterations:
         base = folder / f"s_iter_{iteration}"
-        state, history = wire.read_state(f"{base}.solverstate")
-        assert state.iter == iteration and len(history) == len(wire_arrays(base))
+        state = wire.read_state(f"{base}.solverstate")
+        assert state.iteration == iteration and len(state.history) == len(wire_arrays(base))
         assert json.loads((folder / f"s_iter_{iteration}.resume.0.json").read_text())["iter"] == iteration
     return max(iterations, default=0)
 

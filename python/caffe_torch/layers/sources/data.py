@@ -56,8 +56,6 @@ class _Records:
     def _array(self, key: bytes, value: bytes) -> tuple[np.ndarray, int]:
         datum = parse(key, value, self.source.path)
         array = datum_array(datum, self._where(key), self.param.transform_param)
-        if array.dtype != np.uint8 and not np.isfinite(array).all():
-            raise CaffeError(f"{self._where(key)}: holds values that are not finite (NaN or infinity)")
         return array, datum.label
 
     def batch(self, index: int) -> tuple[np.ndarray, np.ndarray]:

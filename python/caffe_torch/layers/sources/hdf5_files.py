@@ -11,7 +11,7 @@ import torch
 
 from caffe_torch.blob.blob import Blob
 from caffe_torch.errors import CaffeError
-from caffe_torch.files import hdf5, hdf5_links
+from caffe_torch.files import hdf5, hdf5_links, lists, native
 from caffe_torch.input.transform import TRAIN
 from caffe_torch.layers.base import Layer, register
 from caffe_torch.runtime import ranks, rng
@@ -104,11 +104,7 @@ class HDF5Data(Layer):
 
 
 def _list(source: str) -> list[str]:
-    try:
-        with open(source, encoding="utf-8") as file:
-            files = file.read().split()
-    except (OSError, UnicodeDecodeError) as error:
-        raise CaffeError(f"{source}: the list of HDF5 files cannot be read ({error})") from None
+    files = lists.read_text(source, "list of HDF5 files").split()
     if not files:
         raise CaffeError(f"{source}: lists no HDF5 file: write one file name a line")
     return files
@@ -149,7 +145,7 @@ class HDF5Output(Layer):
     tops = (0, 0)
 
     def setup(self, bottom: list[Blob], top: list[Blob]) -> None:
-        self.path = self.param.hdf5_output_param.file_name
+        self.path = native.path(self.param.hdf5_output_param.file_name)
         try:
             h5py.File(self.path, "w").close()
         except OSError as error:

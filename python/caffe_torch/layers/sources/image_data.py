@@ -3,55 +3,49 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+import re
+from typing import Any
 
 import numpy as np
 
 from caffe_torch.errors import CaffeError
+from caffe_torch.files import lists, native
+from caffe_torch.input.images import read_image
 from caffe_torch.input.transform import TRAIN, Transformer
 from caffe_torch.layers.base import register
 from caffe_torch.layers.sources.prefetching import PrefetchingLayer, Reader, first_record
 from caffe_torch.runtime import ranks
-from caffe_torch.runtime.lazy import Lazy
 
-if TYPE_CHECKING:
-    import cv2
-else:
-    cv2 = Lazy("cv2")
+#: Labels have 32 bits.
+_LABELS = 2**31
 
-
-def read_image(path: str, color: bool = True, size: tuple[int, int] | None = None) -> np.ndarray:
-    """An image file as Caffe reads it, (height, width, channels) BGR or gray, uint8; resized to (height, width)."""
-    if not os.path.exists(path):
-        raise CaffeError(f"{path}: no such image file")
-    image = cv2.imread(path, cv2.IMREAD_COLOR if color else cv2.IMREAD_GRAYSCALE)
-    if image is None:
-        raise CaffeError(f"{path}: is no image that OpenCV can decode")
-    if size is not None:
-        image = cv2.resize(image, (size[1], size[0]))
-    return image[:, :, None] if image.ndim == 2 else image
+#: What people write between a name and its label, and Caffe does not take for it.
+_OTHERWISE = re.compile(r"^(.*?)\s*[\t,;]\s*(-?\d+)$")
 
 
-def read_list(path: str) -> list[tuple[str, int]]:
-    """(image, label) of each line; the label is what follows the last space, 0 where there is none."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            lines = file.read().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise CaffeError(f"{path}: the list of images cannot be read ({error})") from None
+def read_list(path: str, root: str = "") -> list[tuple[str, int]]:
+    """(image, label) of each line; the label is what follows the last space, 0 where there is none.
+
+    ``root`` is what the images' paths follow. CaffeError names the line.
+    """
     found = []
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(lists.read_text(path, "list of images").split("\n"), 1):
         if not line.strip():
             continue
+        otherwise = _OTHERWISE.match(line.strip())
+        if otherwise and not os.path.exists(native.path(root + line.rstrip())):
+            raise CaffeError(
+                f"{path}:{number}: an image and its label are separated by a space, found {line!r}: "
+                f"write {' '.join(otherwise.groups())!r}"
+            )
         name, _, label = line.rstrip().rpartition(" ")
         if not name:
             name, label = label, "0"
-        try:
-            found.append((name, int(label)))
-        except ValueError:
+        if not re.fullmatch(r"[-+]?\d{1,10}", label, re.ASCII) or not -_LABELS <= int(label) < _LABELS:
             raise CaffeError(
                 f"{path}:{number}: expected an image and its whole-number label, separated by a space, found {line!r}"
-            ) from None
+            )
+        found.append((name, int(label)))
     if not found:
         raise CaffeError(f"{path}: the list of images is empty")
     return found
@@ -62,7 +56,8 @@ class _Files:
 
     def __init__(self, param: Any, phase: int, seed: int):
         data = param.image_data_param
-        self.lines, self.seed, self.shuffle = read_list(data.source), seed, data.shuffle
+        self.lines = read_list(data.source, data.root_folder)
+        self.seed, self.shuffle = seed, data.shuffle
         self.size, self.color, self.root = data.batch_size, data.is_color, data.root_folder
         self.resized = (data.new_height, data.new_width) if data.new_height else None
         self.transform = Transformer(param.transform_param, phase, np.random.default_rng(seed))

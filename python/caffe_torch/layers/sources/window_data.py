@@ -5,21 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from caffe_torch.errors import CaffeError
-from caffe_torch.files import wire
+from caffe_torch.files import lists
+from caffe_torch.input import images
+from caffe_torch.input.transform import mean_values, read_mean
 from caffe_torch.layers.base import register
-from caffe_torch.layers.sources.image_data import read_image
 from caffe_torch.layers.sources.prefetching import PrefetchingLayer, Reader
-from caffe_torch.runtime.lazy import Lazy
-
-if TYPE_CHECKING:
-    import cv2
-else:
-    cv2 = Lazy("cv2")
 
 Box = tuple[int, int, int, int]
 
@@ -40,11 +35,7 @@ def read_windows(path: str) -> tuple[list[tuple[str, int]], list[Window]]:
     An image is ``# index``, path, channels, height, width, number of windows, then a line a window: class, overlap,
     x1, y1, x2, y2. CaffeError names the file and what is wrong.
     """
-    try:
-        with open(path, encoding="utf-8") as file:
-            words = iter(file.read().split())
-    except (OSError, UnicodeDecodeError) as error:
-        raise CaffeError(f"{path}: the window file cannot be read ({error})") from None
+    words = iter(lists.read_text(path, "window file").split())
     images: list[tuple[str, int]] = []
     windows: list[Window] = []
     for word in words:
@@ -67,17 +58,20 @@ def read_windows(path: str) -> tuple[list[tuple[str, int]], list[Window]]:
 
 def _number(words: Iterator[str], where: str) -> int:
     value = _real(words, where)
-    if value != int(value):
-        raise CaffeError(f"{where}: expected a whole number, found {value}")
+    if value != math.floor(value) or abs(value) >= 2**31:
+        raise CaffeError(f"{where}: expected a whole number, found {value:g}")
     return int(value)
 
 
 def _real(words: Iterator[str], where: str) -> float:
     word = next(words, "the end of the file")
     try:
-        return float(word)
+        value = float(word)
     except ValueError:
-        raise CaffeError(f"{where}: expected a number, found {word!r}") from None
+        value = math.nan
+    if not math.isfinite(value):
+        raise CaffeError(f"{where}: expected a number, found {word!r}")
+    return value
 
 
 def _round(value: Any) -> int:
@@ -129,9 +123,11 @@ class _Windows:
         data, transform = param.window_data_param, param.transform_param
         self.param, self.seed, self.path = data, seed, data.source
         self.crop, self.mirror = transform.crop_size, transform.mirror
-        images, windows = read_windows(data.source)
-        self.files = [data.root_folder + name for name, _ in images]
-        channels = images[-1][1]
+        pictures, windows = read_windows(data.source)
+        self.files = [data.root_folder + name for name, _ in pictures]
+        channels = pictures[-1][1]
+        if channels not in (1, 3):
+            raise CaffeError(f"{self.path}: its last image has {channels} channels, 1 or 3 are expected")
         self.shape: tuple[int, ...] = (channels, self.crop, self.crop)
         self.foreground = [w for w in windows if w.overlap >= data.fg_threshold]
         for window in self.foreground:
@@ -147,7 +143,7 @@ class _Windows:
         self.kept = [self._read(i) for i in range(len(self.files))] if data.cache_images else None
 
     def _read(self, image: int) -> np.ndarray:
-        return read_image(self.files[image])
+        return images.read_image(self.files[image])
 
     def batch(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         generator = np.random.default_rng((self.seed, index))
@@ -172,7 +168,9 @@ class _Windows:
                 f"{self.path}: a window {window.box} of image {window.image} ({self.files[window.image]}) leaves it: "
                 f"it is {image.shape[1]} wide and {image.shape[0]} high"
             )
-        part = cv2.resize(image[y1 : y2 + 1, x1 : x2 + 1], placed.size, interpolation=cv2.INTER_LINEAR)
+        width, height = placed.size
+        where = f"{self.path}: a window {window.box} of image {window.image}"
+        part = images.resize(image[y1 : y2 + 1, x1 : x2 + 1], (height, width), where)
         if mirror:
             part = part[:, ::-1]
         rows = slice(placed.top, placed.top + part.shape[0])
@@ -189,10 +187,7 @@ def _mean(transform: Any, channels: int, crop: int) -> np.ndarray | None:
     if transform.HasField("mean_file") and transform.mean_value:
         raise CaffeError("transform_param: has both mean_file and mean_value; use one")
     if transform.HasField("mean_file"):
-        mean = wire.read_blob(memoryview(wire.read_bytes(transform.mean_file)), transform.mean_file)
-        if mean.ndim < 3:
-            raise CaffeError(f"{transform.mean_file}: its mean has shape {mean.shape}, an image is expected")
-        mean = mean.reshape(mean.shape[-3:])
+        mean = read_mean(transform.mean_file)
         # One offset for both axes, from the width, as in Caffe.
         offset = (len(mean[0, 0]) - crop) // 2
         middle = mean[:, offset : offset + crop, offset : offset + crop] if offset >= 0 else mean[:0]
@@ -201,9 +196,7 @@ def _mean(transform: Any, channels: int, crop: int) -> np.ndarray | None:
         return middle
     if transform.mean_value:
         if len(transform.mean_value) not in (1, channels):
-            raise CaffeError(
-                f"transform_param: {len(transform.mean_value)} mean_value for {channels} channels: give 1 or {channels}"
-            )
+            raise CaffeError(mean_values(len(transform.mean_value), channels))
         return np.array(transform.mean_value, np.float32).reshape(-1, 1, 1)
     return None
 
