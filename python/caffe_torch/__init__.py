@@ -1,6 +1,17 @@
 """Caffe's Python API on PyTorch: ``import caffe_torch as caffe``."""
 
-from caffe_torch import alias
+import importlib.util
+import os
+import sys
+
+if importlib.util.find_spec("torch") is None:
+    _message = "caffe_torch computes with PyTorch, which is not installed: pip install multiweight[torch]"
+    # The commands are imported with the package: of them a user wants the line alone.
+    if os.path.basename(sys.argv[0]) in ("caffe-torch", "-m"):
+        raise SystemExit(f"error: {_message}")
+    raise ImportError(_message, name="torch")
+
+from caffe_torch import alias  # noqa: E402
 
 alias.install()
 

@@ -48,7 +48,9 @@ def select(name: str | None = None) -> ModuleType:
         return module
     except ImportError as error:
         raise UserError(
-            f"caffe_torch cannot be imported ({error}): run `make setup`, or pip install '.[torch]'"
+            str(error)
+            if error.name == "torch"
+            else f"caffe_torch cannot be imported ({error}): run `make setup`, or pip install multiweight[torch]"
         ) from error
 
 

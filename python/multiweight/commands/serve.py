@@ -27,6 +27,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         from multiweight.serve import server
         from multiweight.serve.site import Site
     except ImportError as error:
-        raise UserError(f"the page needs {error.name}: pip install '.[serve]' (make setup installs it)") from None
+        raise UserError(
+            f"the page needs {error.name}: pip install 'multiweight[serve]' (make setup installs it)"
+        ) from None
     server.run(Site(Dataset(args.dataset, args.runs), args.gpu, args.engine), args.host, args.port)
     return 0

@@ -16,8 +16,8 @@ class Events:
             writer = importlib.import_module("torch.utils.tensorboard").SummaryWriter
         except ImportError as error:
             raise UserError(
-                f"TensorBoard's event files need torch and tensorboard ({error}): pip install '.[torch,tensorboard]', "
-                "or train without --tensorboard (of make: TENSORBOARD=)"
+                f"TensorBoard's event files need torch and tensorboard ({error}): pip install "
+                "'multiweight[torch,tensorboard]', or train without --tensorboard (of make: TENSORBOARD=)"
             ) from None
         self._writer = writer(str(folder), purge_step=resumed + 1 if resumed else None)
 
