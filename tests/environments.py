@@ -23,7 +23,7 @@ OPENCV4 = ("opencv-python-headless==4.14.0.94", "numpy==2.2.6")
 
 
 def environment(name: str, requirements: tuple[str, ...], interpreter: str = sys.executable) -> Path:
-    """The Python of the environment ``name`` with exactly ``requirements``; made by ``interpreter`` where it is not there.
+    """The Python of the environment ``name`` with exactly ``requirements``; made where it is not there yet.
 
     Needs the package index then; where it is out of reach the test is skipped, or fails with ``REQUIRED``.
     """

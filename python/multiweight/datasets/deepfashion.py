@@ -65,9 +65,7 @@ def load(folder: Path, min_products: int = 2) -> Loaded:
     annotations = folder / present[0]
     notes = [f"{name}/ is not read: {present[0]}/ is taken" for name in present[1:]]
     if deepfashion_fine.detect(folder):
-        notes.append(
-            f"Anno_fine/ is not read: {present[0]}/ has all photos; to read it, give a folder with it alone"
-        )
+        notes.append(f"Anno_fine/ is not read: {present[0]}/ has all photos; to read it, give a folder with it alone")
     categories = _names(annotations / "list_category_cloth.txt", CATEGORIES)
     attributes = _names(annotations / "list_attr_cloth.txt", ATTRIBUTES)
     catalog = Catalog.from_dict(

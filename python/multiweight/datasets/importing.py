@@ -21,7 +21,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Callable
 
-from multiweight.base import csv_file, done
+from multiweight.base import csv_file, done, lock
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset
 from multiweight.base.progress import bar
@@ -56,6 +56,7 @@ def source(folder: str | Path, name: str | None = None) -> ModuleType:
     return found[0]
 
 
+@lock.scope
 def import_dataset(
     dataset: Dataset,
     folder: str | Path,
@@ -83,6 +84,7 @@ def import_dataset(
     if found is not None:
         _check_photos(dataset, folder, found)
         return found, False
+    lock.hold(dataset.data, "import-dataset")
     loaded = module.load(folder, min_products)
     bad: list[BadImage] = list(loaded.bad)
     kept = []

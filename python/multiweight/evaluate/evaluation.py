@@ -16,7 +16,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from multiweight.base import done, engine, hdf5_file, progress
+from multiweight.base import done, engine, hdf5_file, lock, progress
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset, Run
 from multiweight.evaluate import intervals, measures, recognition
@@ -35,6 +35,7 @@ CANDIDATES = ("all", "group")
 _NAMED = 5
 
 
+@lock.scope
 def evaluate(
     run: Run,
     *,
@@ -57,6 +58,8 @@ def evaluate(
     UserError when features and labels are not of the same images.
     """
     _check_options(metric, denominator, k, candidates)
+    lock.hold(run.root, "evaluate", name=lock.RESULTS)
+    lock.hold(run.dataset.data, "evaluate", shared=True)
     dataset, started = run.dataset, time.time()
     catalog, keys, labels = load_labels(dataset)
     test = {

@@ -15,7 +15,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from multiweight.base import done, engine, hdf5_file, progress
+from multiweight.base import done, engine, hdf5_file, lock, progress
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Run
 from multiweight.features import partial_rows, transform
@@ -112,6 +112,7 @@ def extract(
     return True
 
 
+@lock.scope
 def extract_run(
     caffe: ModuleType,
     run: Run,
@@ -127,6 +128,8 @@ def extract_run(
     blob is the one that the run's settings.json names (fc7 in the paper's nets), unless it is given. ``outputs`` takes
     the sigmoid outputs of all groups instead, into probabilities.h5. ``options`` are those of :func:`extract`.
     """
+    lock.hold(run.root, "extract-features", name=lock.RESULTS)
+    lock.hold(run.dataset.data, "extract-features", shared=True)
     net, snapshot = net_of(run, iteration)
     wanted: str | Sequence[str]
     if outputs:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
-from multiweight.base import done, engine
+from multiweight.base import done, engine, lock
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset, Run
 from multiweight.gamma import weights
@@ -113,6 +113,7 @@ def _length(recipe: Recipe) -> str:
     return "The length of this run; the rate drops half-way by default."
 
 
+@lock.scope
 def write_run(caffe: ModuleType, recipe: Recipe, dataset: Dataset, command: str, overwrite: bool = False) -> bool:
     """Write the run's settings.json, gamma.csv and prototxt; False when they are there already with the same settings.
 
@@ -135,6 +136,7 @@ def write_run(caffe: ModuleType, recipe: Recipe, dataset: Dataset, command: str,
             )
         if differing and any(run.snapshots.glob("*.solverstate")):
             raise UserError(f"{run.snapshots}: holds snapshots trained with other settings: move or delete them first")
+    lock.hold(run.root, "make-prototxt")
     run.root.mkdir(parents=True, exist_ok=True)
     run.snapshots.mkdir(exist_ok=True)
     for name, text in texts(caffe, recipe, command).items():

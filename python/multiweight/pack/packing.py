@@ -13,7 +13,7 @@ from typing import Any, Callable
 import numpy as np
 
 from multiweight.base import done as steps
-from multiweight.base import engine
+from multiweight.base import engine, lock
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset
 from multiweight.base.progress import bar
@@ -34,6 +34,7 @@ ENCODINGS = ("raw", "jpg")
 DEFAULTS = Settings()
 
 
+@lock.scope
 def pack(
     caffe: ModuleType,
     dataset: Dataset,
@@ -60,6 +61,9 @@ def pack(
         found = steps.finished(dataset.info, wanted, overwrite)
         if found is not None:
             return found, False
+    lock.hold(dataset.data, "build-lmdb", shared=bool(shard))
+    if shard:
+        lock.hold(dataset.data, "build-lmdb", name=f"{lock.IN_USE}{suffix}")
     state = _begin(dataset, suffix, wanted, overwrite)
     if set(state["parts"]) == set(PARTS) and shard:
         return state, False
@@ -86,6 +90,7 @@ def pack(
     return steps.read(dataset.info), True
 
 
+@lock.scope
 def merge(
     caffe: ModuleType, dataset: Dataset, shards: int, max_bad: float, progress: Callable[..., Any] = bar
 ) -> dict[str, Any]:
@@ -94,6 +99,7 @@ def merge(
     Returns the contents of ``dataset.json``; UserError names a shard that is missing or was packed otherwise. A
     killed merge goes on when called again.
     """
+    lock.hold(dataset.data, "build-lmdb")
     suffixes = [shard_suffix(number, shards) for number in range(1, shards + 1)]
     states = [steps.read(dataset.packing(suffix)) for suffix in suffixes]
     wanted = states[0]["settings"]
@@ -133,6 +139,7 @@ def merge(
     _finish(caffe, dataset, wanted, catalog, tables, done, judge.earlier, time.monotonic() - begun)
     for suffix in suffixes:
         _clear(dataset, suffix)
+        (dataset.data / f"{lock.IN_USE}{suffix}").unlink(missing_ok=True)
     return steps.read(dataset.info)
 
 

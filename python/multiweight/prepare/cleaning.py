@@ -9,7 +9,7 @@ from typing import Any, Callable, NamedTuple
 
 import numpy as np
 
-from multiweight.base import done
+from multiweight.base import done, lock
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset
 from multiweight.base.progress import bar
@@ -88,6 +88,7 @@ def clean(
     return kept, left, taken
 
 
+@lock.scope
 def clean_dataset(
     dataset: Dataset,
     settings: Settings = DEFAULTS,
@@ -105,6 +106,7 @@ def clean_dataset(
     found = done.finished(dataset.data / MARK, wanted, overwrite)
     if found is not None:
         return found, False
+    lock.hold(dataset.data, "clean-dataset")
     catalog = Catalog.load(dataset.catalog)
     items = records.read(source, catalog)
     folder = done.read(dataset.data / importing.MARK)["settings"]["folder"]

@@ -8,7 +8,7 @@ from typing import Any, Callable
 
 import numpy as np
 
-from multiweight.base import csv_file, done, markup
+from multiweight.base import csv_file, done, lock, markup
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset
 from multiweight.base.progress import quiet
@@ -178,6 +178,7 @@ def balance(train: Sequence[Record], test: Sequence[Record], catalog: Catalog) -
     }
 
 
+@lock.scope
 def split_dataset(
     dataset: Dataset,
     test_fraction: float = TEST_FRACTION,
@@ -209,6 +210,7 @@ def split_dataset(
     found = done.finished(dataset.data / MARK, settings, overwrite)
     if found is not None:
         return found, False
+    lock.hold(dataset.data, "split")
     catalog = Catalog.load(dataset.catalog)
     items = records.read(dataset.records, catalog)
     close = _near(dataset, items, progress) if duplicates != "ignore" else None

@@ -7,7 +7,7 @@ from typing import Any, Callable
 
 import numpy as np
 
-from multiweight.base import done
+from multiweight.base import done, lock
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset
 from multiweight.datasets import importing
@@ -56,6 +56,7 @@ def _take(items: Sequence[Record], pool: list[int], count: int, rng: np.random.R
     return ordered[:count]
 
 
+@lock.scope
 def make(
     dataset: Dataset,
     target: Dataset,
@@ -77,6 +78,7 @@ def make(
     found = done.finished(target.data / MARK, settings, overwrite)
     if found is not None:
         return found, False
+    lock.hold(target.data, "make-subset")
     if target.records.exists() and not overwrite:
         raise UserError(f"{target.records}: exists: choose another --name, or --overwrite")
     catalog = Catalog.load(dataset.catalog)

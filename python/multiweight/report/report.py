@@ -10,7 +10,7 @@ from typing import Any
 
 import jinja2
 
-from multiweight.base import markup
+from multiweight.base import lock, markup
 from multiweight.base.paths import Dataset
 from multiweight.paper.methods import COMPARED, title
 from multiweight.report import (
@@ -60,6 +60,7 @@ class Gallery:
     keys: tuple[str, ...] = ()
 
 
+@lock.scope
 def write(
     dataset: Dataset,
     subsets: Sequence[Dataset] = (),
@@ -72,6 +73,7 @@ def write(
     gallery out. UserError where nothing was evaluated, or variants were measured differently.
     """
     found = results.load(dataset)
+    lock.hold(dataset.report, "report")
     outcome = Outcome(dataset.report, found, results.problems(found), results.missing_references(found))
     dataset.report.mkdir(parents=True, exist_ok=True)
     drawn = draw(dataset.report, found)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from multiweight.base import processes
+from multiweight.base import lock, processes
 from multiweight.base.cpu import cores
 from multiweight.base.errors import UserError
 from multiweight.study import order, trial
@@ -30,6 +30,7 @@ class _Running:
     log: IO[bytes]
 
 
+@lock.scope
 def run(
     study: Study,
     experiments: tuple[Experiment, ...],
@@ -45,6 +46,7 @@ def run(
     snapshots.
     """
     logs.mkdir(parents=True, exist_ok=True)
+    lock.hold(logs, "run-study")
     clock = _Clock(jobs)
     running: list[_Running] = []
     with _ended_by_sigterm():

@@ -10,7 +10,7 @@ from typing import Any
 from google.protobuf import text_format
 
 from multiweight.base import done as steps
-from multiweight.base import engine, progress
+from multiweight.base import engine, lock, progress
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Run
 from multiweight.nets import run_paths
@@ -24,6 +24,7 @@ from multiweight.train.stopping import Stopped, StopSignals
 __all__ = ["Diverged", "Stopped", "train"]
 
 
+@lock.scope
 def train(
     caffe: ModuleType,
     run: Run,
@@ -53,6 +54,8 @@ def train(
         done = steps.read(run.training)
         if done["settings"]["prototxt_sha256"] == identity and done["iterations"] == last == param.max_iter:
             return False
+    lock.hold(run.root, "train")
+    lock.hold(run.dataset.data, "train", shared=True)
     run.snapshots.mkdir(parents=True, exist_ok=True)
     solver_file, net_file = _own_files(caffe, param, run, device)
     solver = caffe.get_solver(str(solver_file))

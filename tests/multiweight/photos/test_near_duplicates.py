@@ -10,13 +10,9 @@ from multiweight.photos.near_duplicates import Looks
 from multiweight.prepare import split
 from multiweight.records import records
 from multiweight.records.records import Record
+from random_pictures import picture
 
 RNG = np.random.RandomState(0)
-
-
-def picture(seed):
-    rng = np.random.RandomState(seed)
-    return cv2.resize(rng.randint(0, 256, (7, 5, 3)).astype(np.uint8), (60, 80), interpolation=cv2.INTER_CUBIC)
 
 
 def test_copies_are_found_and_others_are_not():

@@ -1,7 +1,6 @@
 import cv2
 import numpy as np
 import pytest
-from test_near_duplicates import picture
 
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset
@@ -11,6 +10,7 @@ from multiweight.pack import packing, verifying
 from multiweight.prepare import cleaning, split
 from multiweight.records import bad_images, records
 from multiweight.records.records import Record
+from random_pictures import picture
 from small_shop import caffe
 
 

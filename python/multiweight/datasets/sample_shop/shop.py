@@ -10,7 +10,7 @@ from typing import Any, Callable, NamedTuple
 import cv2
 import numpy as np
 
-from multiweight.base import done
+from multiweight.base import done, lock
 from multiweight.base.errors import UserError
 from multiweight.base.progress import bar
 from multiweight.datasets.sample_shop import catalog as sample_catalog
@@ -45,6 +45,7 @@ class ShopSettings(NamedTuple):
 DEFAULTS = ShopSettings()
 
 
+@lock.scope
 def make(
     folder: str | Path,
     settings: ShopSettings = DEFAULTS,
@@ -64,6 +65,7 @@ def make(
     found = done.finished(mark, settings._asdict(), overwrite)
     if found is not None:
         return found, False
+    lock.hold(folder, "make-sample-shop")
     if (folder / "records.csv").exists() and not mark.exists() and not overwrite:
         raise UserError(
             f"{folder}: holds records.csv but no {MARK}: not a drawn shop, or half of one: "

@@ -1,0 +1,98 @@
+"""Two of each step at once: the one that is second is told in a sentence, and nothing is changed."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from multiweight.base import lock
+from multiweight.base.errors import UserError
+from multiweight.base.paths import Dataset
+from multiweight.commands import (
+    build_lmdb,
+    clean_dataset,
+    evaluate,
+    extract_features,
+    import_dataset,
+    make_prototxt,
+    make_sample_shop,
+    make_subset,
+    split,
+    train,
+)
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    """A shop that is packed, and a run that is written."""
+    runs = tmp_path_factory.mktemp("runs")
+    where = ["--dataset", "tiny", "--runs", str(runs)]
+    for step, arguments in (
+        (make_sample_shop, [str(runs / "shop"), "--products", "40", "--size", "72"]),
+        (import_dataset, [str(runs / "shop"), *where]),
+        (split, where),
+        (build_lmdb, [*where, "--size", "72", "--engine", "torch"]),
+        (make_prototxt, [*where, "--variant", "multi_label", "--crop", "67", "--width", "0.0625", "--iterations", "4"]),
+    ):
+        assert step.main(arguments) == 0
+    return Dataset("tiny", runs)
+
+
+STEPS = [
+    (make_sample_shop, ["{runs}/shop", "--products", "41"], "{runs}/shop"),
+    (import_dataset, ["{runs}/shop", "{where}", "--min-products", "3"], "{data}"),
+    (clean_dataset, ["{where}"], "{data}"),
+    (split, ["{where}", "--seed", "2"], "{data}"),
+    (build_lmdb, ["{where}", "--size", "80", "--engine", "torch"], "{data}"),
+    (make_subset, ["{where}", "--name", "two", "--large", "Color", "--small", "Pattern", "--ratio", "2"], "{two}"),
+    (make_prototxt, ["{where}", "--variant", "multi_label", "--overwrite"], "{run}"),
+    (train, ["{where}", "--variant", "multi_label", "--gpu", "none"], "{run}"),
+    (extract_features, ["{where}", "--untrained", "--gpu", "none"], "{untrained}"),
+    (evaluate, ["{where}", "--random"], "{random}"),
+]
+
+
+@pytest.mark.parametrize("step, arguments, folder", STEPS, ids=[step.__name__.split(".")[-1] for step, _, _ in STEPS])
+def test_the_second_is_refused(shop, step, arguments, folder, monkeypatch):
+    runs = shop.root.parent
+    places = {
+        "runs": runs, "data": shop.data, "run": shop.run("multi_label").root, "two": Dataset("two", runs).data,
+        "untrained": shop.run("untrained").root, "random": shop.run("random").root,
+    }  # fmt: skip
+    where = ["--dataset", "tiny", "--runs", str(runs)]
+    given = [word for one in arguments for word in (where if one == "{where}" else [one.format(**places)])]
+    if "--overwrite" not in given and step in (make_sample_shop, import_dataset, split, build_lmdb):
+        given.append("--overwrite")
+    held = folder.format(**places)
+    name = lock.RESULTS if step in (extract_features, evaluate) else lock.IN_USE
+    other = {"process": 1, "host": "elsewhere", "step": "the other", "since": "2026-01-02 03:04:05"}
+
+    @lock.scope
+    def meanwhile():
+        lock.hold(Path(held), "the other", name=name)
+        (Path(held) / name).write_text(json.dumps(other) + "\n")
+        # As another process sees it: this one's own memory of what it holds is not there.
+        with monkeypatch.context() as patch:
+            patch.setattr(lock, "_held", set())
+            with pytest.raises(UserError, match="in use by process 1 on elsewhere .the other, since 2026-01-02"):
+                step.main(given)
+
+    before = {path: path.stat().st_mtime_ns for path in shop.data.glob("*.csv")}
+    meanwhile()
+    assert before == {path: path.stat().st_mtime_ns for path in shop.data.glob("*.csv")}
+
+
+def test_packing_is_refused_while_a_training_reads_the_data(shop, monkeypatch):
+    where = ["--dataset", "tiny", "--runs", str(shop.root.parent), "--engine", "torch"]
+
+    @lock.scope
+    def meanwhile():
+        lock.hold(shop.data, "train", shared=True)
+        with monkeypatch.context() as patch:
+            patch.setattr(lock, "_held", set())
+            with pytest.raises(UserError, match=r"\(train, since"):
+                build_lmdb.main([*where, "--size", "80", "--overwrite"])
+            # What is packed already disturbs no one.
+            assert build_lmdb.main([*where, "--size", "72"]) == 0
+
+    meanwhile()
