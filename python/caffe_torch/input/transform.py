@@ -84,9 +84,12 @@ class Transformer:
             raise CaffeError(f"transform_param: crop_size {crop} is larger than the image, {shape[1]}x{shape[2]}")
         return (shape[0], crop, crop) if crop else shape
 
-    def __call__(self, image: np.ndarray, out: np.ndarray, generator: np.random.Generator | None = None) -> None:
+    def __call__(
+        self, image: np.ndarray, out: np.ndarray, generator: np.random.Generator | None = None
+    ) -> tuple[int, int, bool]:
         """Write the transformed ``image`` (channels, height, width) into ``out`` (float32, after the crop).
 
+        Returns the first row and column of the crop, and whether it is mirrored.
         ``generator`` draws crop and mirroring, the transformer's own by default.
         """
         generator = generator or self.generator
@@ -103,7 +106,7 @@ class Transformer:
         window = np.s_[:, top : top + out.shape[1], left : left + out.shape[2]]
         part = image[window]
         # As in Caffe, mirroring is drawn in both phases.
-        flip = self.param.mirror and generator.integers(2) == 1
+        flip = bool(self.param.mirror and generator.integers(2) == 1)
         target = out[:, :, ::-1] if flip else out
         if self.mean is not None:
             if self.mean.shape != image.shape:
@@ -120,3 +123,4 @@ class Transformer:
             target[...] = part
         if self.param.scale != 1:
             out *= np.float32(self.param.scale)
+        return top, left, flip

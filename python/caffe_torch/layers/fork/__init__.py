@@ -6,5 +6,5 @@
 - ``depthwise.py``, ``axpy.py``, ``relu6.py``: MobileNet, ShuffleNet, SENet
 - ``normalize.py``, ``batch_norm.py``, ``resampling.py``: Normalize, BN, Interp and Upsample
 - ``prior_box.py``, ``multibox_loss.py``, ``detection_output.py``, ``detection_evaluate.py``: SSD, with ``boxes.py``,
-  ``matching.py`` and ``ground_truth.py``
+  ``matching.py`` and ``ground_truth.py``; ``annotated_data.py`` and ``box_sampling.py``: its data
 """

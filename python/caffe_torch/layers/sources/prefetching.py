@@ -77,6 +77,7 @@ class PrefetchingLayer(Layer):
         top[0].adopt_shape(tuple(items.shape))
         top[0].assign(device.received(items))
         if len(top) > 1:
+            top[1].adopt_shape(tuple(labels.shape))
             top[1].assign(device.received(labels))
 
     def backward(self, top: list[Blob], propagate_down: list[bool], bottom: list[Blob]) -> None:
