@@ -120,7 +120,7 @@ comma := ,
 # Training may use several GPUs; extraction takes the first of them.
 ONE_GPU = $(patsubst all,0,$(firstword $(subst $(comma), ,$(GPU))))
 
-.PHONY: setup demo reproduce shop keywords records clean-records statistics split lmdb sheet subset prototxt train \
+.PHONY: docs setup demo reproduce shop keywords records clean-records statistics split lmdb sheet subset prototxt train \
         train-multilabel train-multitask train-multiweight train-multiweight-third features evaluate report annotate \
         search serve study study-report test fuzz lint proto clean committed-prototxt docker-cpu docker-gpu docker-run \
         docker-train-multiweight docker-check original-root original-run test-parity parity-table bench bench-retrieval
@@ -244,6 +244,10 @@ test: $(VENV)/.ready
 MINUTES ?= 5
 fuzz: $(READY)
 	PYTHONPATH=python $(PY) tests/fuzz/fuzz.py --minutes $(MINUTES)
+
+# The reference of both packages, from their docstrings: build/docs/index.html.
+docs: $(VENV)/.ready
+	@$(VENV)/bin/pdoc -o build/docs -d markdown multiweight caffe_torch '!caffe_torch.proto.caffe_pb2'
 
 # Against the original alone: make original-root, or MULTIWEIGHT_ORIGINAL_ROOT or MULTIWEIGHT_ORIGINAL_PYTHON (tests/parity).
 test-parity: $(VENV)/.ready

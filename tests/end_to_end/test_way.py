@@ -68,8 +68,8 @@ def test_a_users_mistake_is_one_line_without_a_traceback(runs):
 
 
 def test_a_scheme_of_the_users_goes_the_whole_way(runs, tmp_path):
-    """The three lines that README shows, and a scheme of the project that learns."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    """The three lines that the guide shows, and a scheme of the project that learns."""
+    readme = (ROOT / "docs" / "GUIDE.md").read_text(encoding="utf-8")
     lines = readme.partition("    # my_scheme.py\n")[2].partition("\n\n")[0].splitlines()
     (tmp_path / "my_scheme.py").write_text("\n".join(line[4:] for line in lines) + "\n")
     where = ("--dataset", "tiny", "--runs", runs)

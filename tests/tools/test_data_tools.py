@@ -74,9 +74,9 @@ def test_one_command_a_source(tmp_path, name):
 
 
 @pytest.mark.parametrize(("name", "folder"), [*zip(SOURCES, ["my-shop", "fashion-product-images", *list(SOURCES)[2:]])])
-def test_the_readmes_line_of_a_source(tmp_path, name, folder):
+def test_the_guides_line_of_a_source(tmp_path, name, folder):
     """Its import, by make with the line's own settings; the sets here are too small, and too broken, for the rest."""
-    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    readme = (REPOSITORY / "docs" / "GUIDE.md").read_text(encoding="utf-8")
     (line,) = [x.partition("#")[0].split() for x in readme.splitlines() if x.startswith(f"    make lmdb DATA={folder} ")
                and "CLEAN" not in x]  # fmt: skip
     SOURCES[name](tmp_path / folder)

@@ -38,7 +38,7 @@ export function draw(host, series, label) {
     host.replaceChildren(make("p", { className: "hint" }, "Nothing to draw yet."));
     return;
   }
-  const width = Math.max(300, host.clientWidth), height = Math.min(380, Math.max(240, width * 0.5));
+  const width = Math.max(300, host.clientWidth), height = Math.min(340, Math.max(240, width * 0.5));
   const xs = all.map(([x]) => x), ys = all.map(([, y]) => y);
   const right = Math.max(...xs, 1), left = Math.min(...xs, right - 1);
   let low = Math.min(...ys), high = Math.max(...ys);

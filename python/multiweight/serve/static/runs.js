@@ -34,8 +34,8 @@ function card(run) {
 
 function curves() {
   const shown = runs.filter((run) => !hidden.has(run.id) && run.curves.train);
-  draw($("loss"), shown.map((run) => ({ id: run.id, name: run.curves.train.length ? run.name : `${run.name} (weighted)`, line: run.curves.train.length ? run.curves.train : run.curves.train_weighted, dots: run.curves.test })), "Loss by iteration");
   $("map-section").hidden = !runs.some((run) => run.curves.map && run.curves.map.length);
+  draw($("loss"), shown.map((run) => ({ id: run.id, name: run.curves.train.length ? run.name : `${run.name} (weighted)`, line: run.curves.train.length ? run.curves.train : run.curves.train_weighted, dots: run.curves.test })), "Loss by iteration");
   if (!$("map-section").hidden) draw($("map"), shown.map((run) => ({ id: run.id, name: run.name, line: run.curves.map, dots: [] })), "mAP by iteration");
 }
 
