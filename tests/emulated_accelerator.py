@@ -27,8 +27,8 @@ NAME = "emulated"
 _aten = torch.ops.aten
 #: Operations that move data between host and device, or only make or look at memory; the rest are kernels.
 _COPIES = (_aten.copy_.default, _aten._to_copy.default)
-#: Composites that choose the device's own kernel, one a call: cuDNN's for a convolution.
-_OWN_KERNELS = ("aten::convolution", "aten::convolution_backward", "aten::_convolution")
+#: Composites on the CPU that a GPU has kernels for, one a call: lists of tensors, cuDNN's convolution.
+_OWN_KERNELS = ("aten::_foreach", "aten::_fused", "aten::convolution", "aten::_convolution")
 _FREE = ("empty", "new_empty", "set_", "detach", "alias", "is_same_size", "record_stream", "_unsafe_view", "lift_fresh")
 
 
@@ -81,6 +81,13 @@ class DeviceTensor(Tensor):
         )  # fmt: skip
         made.memory = memory
         return made
+
+    def untyped_storage(self) -> torch.UntypedStorage:
+        """The device's memory, whose address tells whether two tensors share it."""
+        return self.memory.untyped_storage()
+
+    def __repr__(self) -> str:  # type: ignore[override]
+        return f"DeviceTensor({self.memory!r})"
 
     @classmethod
     def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -178,7 +185,7 @@ def _is_composite(func: Any) -> bool:
         has: Callable[[str, str], bool] = torch._C._dispatch_has_kernel_for_dispatch_key
         name = func.name()
         made_of_others = has(name, "CompositeExplicitAutograd") and not has(name, "CPU")
-        _composite[func] = made_of_others and not _is_view(func) and func._schema.name not in _OWN_KERNELS
+        _composite[func] = made_of_others and not _is_view(func) and not func._schema.name.startswith(_OWN_KERNELS)
     return _composite[func]
 
 
@@ -239,7 +246,7 @@ _library: torch.library.Library | None = None
 
 
 def install() -> torch.device:
-    """Register the device once a process and return it; ``torch.accelerator`` reports it while it is ``present``."""
+    """Register the device once a process, before its first backward; it is there while it is ``present``."""
     global _library
     if _library is None:
         backend_registration._setup_privateuseone_for_python_backend(NAME, backend_module=_Module(), hook=_Hook())

@@ -1,8 +1,12 @@
 """A net whose outputs are the means of its input's channels, and its weights."""
 
+import emulated_accelerator
 import pytest
 
 import caffe_torch as caffe
+
+# Autograd makes its threads at the first backward of a process, one a device that is registered then.
+emulated_accelerator.install()
 
 #: The mean of each channel of the crop.
 NET = """

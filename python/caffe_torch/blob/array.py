@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from caffe_torch.runtime import device
+from caffe_torch.runtime import accelerator, device
 
 
 def empty_like(like: Tensor, where: torch.device, dtype: torch.dtype | None = None) -> Tensor:
@@ -135,7 +135,7 @@ class Array:
         if self._newest_on_host or self._device is None:
             return False
         if self._host is None or not self._exposed:
-            self._host = torch.empty(self.shape, pin_memory=True)
+            self._host = torch.empty(self.shape, pin_memory=accelerator.pins_memory(self._device.device))
         self._host.copy_(self._device, non_blocking=True)
         self._newest_on_host = True
         return True

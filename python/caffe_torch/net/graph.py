@@ -102,6 +102,11 @@ class Graph:
 
     def forward(self, first: int = 0, last: int | None = None) -> float:
         """Run the nodes ``first`` to ``last``, all by default; the loss of those that ran."""
+        # Asked for once, as a GPU has to be waited for.
+        return float(self.forward_loss(first, last))
+
+    def forward_loss(self, first: int = 0, last: int | None = None) -> Tensor:
+        """``forward``, with the loss left where it was computed: a 0-dim tensor that nobody has waited for."""
         losses: list[Tensor] = []
         for i in range(first, self._last(last) + 1):
             for callback in self.before_forward:
@@ -110,8 +115,9 @@ class Graph:
             losses += self.nodes[i].losses()
             for callback in self.after_forward:
                 callback(i)
-        # Asked for once, as a GPU has to be waited for.
-        return float(torch.stack(losses).sum()) if losses else 0.0
+        if len(losses) == 1:
+            return losses[0]
+        return torch.stack(losses).sum() if losses else torch.zeros((), dtype=torch.float64)
 
     def backward(self, first: int | None = None, last: int = 0) -> None:
         """Run gradients from node ``first``, the last by default, back to node ``last``."""

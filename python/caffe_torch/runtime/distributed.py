@@ -66,13 +66,13 @@ def average(tensors: Iterable[Tensor]) -> None:
             tensor.div_(ranks.world_size())
 
 
-def mean(value: float) -> float:
-    """The mean of a number over the processes; this process's own where they are not averaged by themselves."""
+def mean(value: Tensor) -> Tensor:
+    """The mean of a 0-dim tensor over the processes; this process's own where they are not averaged by themselves."""
     if not joined() or not averages_updates():
         return value
-    tensor = torch.tensor([value], dtype=accelerator.sum_type(device.current()), device=device.current())
-    average([tensor])
-    return float(tensor)
+    value = value.clone()
+    average([value])
+    return value
 
 
 def largest(value: int) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 import numpy as np
+import torch
 
 from caffe_torch.errors import CaffeError
 from caffe_torch.files import prototxt
@@ -18,6 +19,7 @@ from caffe_torch.net.net import Net
 from caffe_torch.proto.extension import current
 from caffe_torch.runtime import distributed, log, ranks, rng, user_modules
 from caffe_torch.solver import detection, nets, snapshot
+from caffe_torch.solver.losses import Losses
 from caffe_torch.solver.nccl import NCCL
 from caffe_torch.solver.rules import RULES, check, learning_rate
 from caffe_torch.solver.signals import Action, none
@@ -64,7 +66,7 @@ class Solver:
         #: Asked after each iteration and before each test batch; a program may put its own function here.
         self.requested: Callable[[], Action] = none
         self._stopping = False
-        self._losses: list[float] = []
+        self._losses = Losses(self.param.average_loss, self._diverged)
         self._displayed = (0, time.monotonic())
         self._callbacks: list[tuple[Callable[[], Any] | None, Callable[[], Any] | None]] = []
         log.info("Solver scaffolding done.")
@@ -75,7 +77,8 @@ class Solver:
         """Train for ``iterations`` more, or until a signal asks to stop."""
         param = self.param
         stop = self.iter + iterations
-        self._losses, self._displayed = [], (self.iter, time.monotonic())
+        self._losses.begin(self.iter)
+        self._displayed = (self.iter, time.monotonic())
         while self.iter < stop:
             self.net.clear_param_diffs()
             testing = param.test_interval and self.iter % param.test_interval == 0
@@ -101,37 +104,34 @@ class Solver:
         display = bool(param.display) and self.iter % param.display == 0
         if self._debug:
             self._debug.on = display
-        loss = 0.0
+        losses = []
         for _ in range(param.iter_size):
-            loss += self.net.graph.forward()
+            losses.append(self.net.graph.forward_loss())
             self.net.graph.backward()
-        loss = distributed.mean(loss / param.iter_size)
-        self._losses.append(loss)
-        del self._losses[: -param.average_loss]
+        loss = losses[0] if len(losses) == 1 else torch.stack(losses).mean()
+        self._losses.add(self.iter, distributed.mean(loss))
         if display:
             self._display()
         for _, on_gradients_ready in self._callbacks:
             if on_gradients_ready:
                 on_gradients_ready()
-        if not math.isfinite(loss):
-            # The original trains on, and writes the NaN into its next snapshot.
-            raise CaffeError(
-                f"iteration {self.iter}: the loss is {loss}: training has diverged, or its data is bad; "
-                f"{nonfinite.first(self.net.graph) or 'no single blob is at fault'}; the snapshots before it are kept; "
-                f"if it diverged, try a base_lr below {param.base_lr:g}"
-            )
+
+    def _diverged(self, iteration: int, loss: float) -> None:
+        # The original trains on, and writes the NaN into its next snapshot.
+        raise CaffeError(
+            f"iteration {iteration}: the loss is {loss}: training has diverged, or its data is bad; "
+            f"{nonfinite.first(self.net.graph) or 'no single blob is at fault'}; the snapshots before it are kept; "
+            f"if it diverged, try a base_lr below {self.param.base_lr:g}"
+        )
 
     def _display(self) -> None:
         iterations, seconds = self.iter - self._displayed[0], time.monotonic() - self._displayed[1]
         log.info(
             f"Iteration {self.iter} ({iterations / (seconds or 1):g} iter/s, {seconds:g}s/{self.param.display} iters), "
-            f"loss = {self._smoothed():g}"
+            f"loss = {self._losses.mean():g}"
         )
         self._displayed = (self.iter, time.monotonic())
         self._log_outputs(self.net, {name: self.net.blobs[name].data for name in self.net.outputs}, "Train")
-
-    def _smoothed(self) -> float:
-        return sum(self._losses) / len(self._losses)
 
     def _action(self) -> Action:
         return Action(distributed.largest(self.requested()))
@@ -151,9 +151,8 @@ class Solver:
             log.info("Optimization stopped early.")
             return
         if param.display and self.iter % param.display == 0:
-            self._losses.append(distributed.mean(self.net.graph.forward()))
-            del self._losses[: -param.average_loss]
-            log.info(f"Iteration {self.iter}, loss = {self._smoothed():g}")
+            self._losses.add(self.iter, distributed.mean(self.net.graph.forward_loss()))
+            log.info(f"Iteration {self.iter}, loss = {self._losses.mean():g}")
         if param.test_interval and self.iter % param.test_interval == 0:
             self._test_all()
         log.info("Optimization Done.")
@@ -205,6 +204,7 @@ class Solver:
 
         A signal may ask for a snapshot meanwhile, or to stop: then what was gathered so far means nothing.
         """
+        self._losses.read()
         net = self.test_nets[index]
         net.share_with(self.net)
         sums: dict[str, Any] = {}
@@ -245,6 +245,7 @@ class Solver:
 
     def snapshot(self) -> None:
         """Write ``<snapshot_prefix>_iter_N`` .caffemodel and .solverstate, each whole or not at all."""
+        self._losses.read()
         snapshot.write(self)
 
     def restore(self, state_file: str | bytes | Path) -> None:

@@ -12,6 +12,7 @@ from caffe_torch.errors import CaffeError
 from caffe_torch.net.params import Parameter
 from caffe_torch.runtime import accelerator, device, log
 from caffe_torch.runtime.threads import share_out
+from caffe_torch.solver.device_updates import DEVICE_RULES
 from caffe_torch.solver.rules import HISTORIES, RULES, in_step
 
 
@@ -19,13 +20,16 @@ class Updates:
     """The rule of a solver ``type`` with its history: a list of tensors a parameter, ``HISTORIES[type]`` lists."""
 
     def __init__(self, kind: str, param: Any, parameters: list[Parameter]):
-        self._rule, self._param, self._parameters = RULES[kind], param, parameters
+        self._kind, self._rule, self._param, self._parameters = kind, RULES[kind], param, parameters
         self.history = [[torch.zeros(p.blob.shape) for p in parameters] for _ in range(HISTORIES[kind])]
 
     def apply(self, iteration: int, rate: float) -> None:
         """Change every parameter at learning rate ``rate``; its diff holds the update afterwards, as in Caffe."""
         scale = self._clip_scale()
         where = device.current()
+        if where.type != "cpu":
+            self._apply_on_device(where, iteration, rate, scale)
+            return
         with torch.no_grad():
             for i, parameter in enumerate(self._parameters):
                 for history in self.history:
@@ -35,6 +39,40 @@ class Updates:
                 change = partial(self._change, i, iteration, rate * parameter.lr_mult, scale, gradient)
                 parameter.blob.change(change)
                 parameter.blob.assign_diff(gradient)
+
+    def _apply_on_device(self, where: torch.device, iteration: int, rate: float, scale: float) -> None:
+        """The same, for all parameters of one rate and decay at once: a device waits for few kernels, not for many."""
+        groups: dict[tuple[float, float], list[int]] = {}
+        for i, parameter in enumerate(self._parameters):
+            groups.setdefault((parameter.lr_mult, parameter.decay_mult), []).append(i)
+        with torch.no_grad():
+            for history in self.history:
+                history[:] = [h if h.device == where else h.to(where) for h in history]
+            for (lr_mult, decay_mult), members in groups.items():
+                blobs = [self._parameters[i].blob for i in members]
+                weights, gradients = [b.tensor() for b in blobs], [b.diff_tensor() for b in blobs]
+                if scale != 1:
+                    torch._foreach_mul_(gradients, scale)
+                if self._param.iter_size > 1:
+                    torch._foreach_div_(gradients, self._param.iter_size)
+                self._decay_all(decay_mult, weights, gradients)
+                histories = [[history[i] for i in members] for history in self.history]
+                updates = DEVICE_RULES[self._kind](self._param, iteration, rate * lr_mult, gradients, histories)
+                torch._foreach_sub_(weights, updates)
+                torch._foreach_copy_(gradients, updates)
+                for blob, weight, gradient in zip(blobs, weights, gradients):
+                    blob.assign(weight)
+                    blob.assign_diff(gradient)
+
+    def _decay_all(self, multiplier: float, weights: list[Tensor], gradients: list[Tensor]) -> None:
+        decay = self._param.weight_decay * multiplier
+        if not decay:
+            return
+        kind = self._param.regularization_type
+        terms = weights if kind == "L2" else torch._foreach_sign(weights) if kind == "L1" else None
+        if terms is None:
+            raise _unknown_regularization(kind)
+        torch._foreach_add_(gradients, terms, alpha=decay)
 
     def _change(self, i: int, iteration: int, rate: float, scale: float, gradient: Tensor, weights: Tensor) -> None:
         """Change the ``weights`` of parameter ``i``, its gradient and history."""
@@ -77,4 +115,8 @@ def _decay(param: Any, multiplier: float, weights: Tensor, gradient: Tensor) -> 
     elif param.regularization_type == "L1":
         gradient.add_(weights.sign(), alpha=decay)
     else:
-        raise CaffeError(f"solver: regularization_type {param.regularization_type!r} is unknown (known: L1, L2)")
+        raise _unknown_regularization(param.regularization_type)
+
+
+def _unknown_regularization(kind: str) -> CaffeError:
+    return CaffeError(f"solver: regularization_type {kind!r} is unknown (known: L1, L2)")

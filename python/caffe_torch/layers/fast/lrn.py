@@ -11,6 +11,7 @@ from caffe_torch.blob.blob import Blob
 from caffe_torch.layers.base import faster
 from caffe_torch.layers.fast.images import Images, is_channels_last, parts, without_memory
 from caffe_torch.layers.lrn import LRN
+from caffe_torch.runtime import device
 from caffe_torch.runtime.threads import share_out
 
 
@@ -72,17 +73,22 @@ def _invert(scale: Tensor, beta: float, power: Tensor) -> None:
 
 @faster(LRN)
 class FastLRN(LRN):
-    """Across channels; within one it leaves all to the plain layer."""
+    """Across channels on a CPU; within one, and on a device, it leaves all to the plain layer."""
+
+    @property
+    def _is_faster(self) -> bool:
+        # A device has the plain way's kernels, and each of the many small ones here would be a launch.
+        return self.across and device.current().type == "cpu"
 
     def forward(self, bottom: list[Blob], top: list[Blob]) -> None:
-        if self.across:
+        if self._is_faster:
             # Max pooling, which follows mostly, takes it part by part.
             top[0].promise(partial(self._output, bottom[0]), self._like(bottom[0]), bottom[0])
         else:
             super().forward(bottom, top)
 
     def backward(self, top: list[Blob], propagate_down: list[bool], bottom: list[Blob]) -> None:
-        if not self.across:
+        if not self._is_faster:
             super().backward(top, propagate_down, bottom)
         elif propagate_down[0]:
             x, dx = bottom[0].tensor().data, bottom[0].diff_room(self._like(bottom[0]))

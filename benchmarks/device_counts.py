@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+"""How many kernels, uploads and downloads does a training step ask of a GPU? Counted on an emulated one, by phase.
+
+The paper's nets of 24 groups, batch 2, beside a loop in PyTorch written by hand with one loss. A GPU that is
+faster than its host waits for launches and copies, not for arithmetic: these counts say how much. They do not depend on
+the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import common
+
+sys.path.insert(0, str(common.REPOSITORY / "tests"))
+import emulated_accelerator as emulated  # noqa: E402
+import torch  # noqa: E402
+from torch import nn  # noqa: E402
+
+import caffe_torch as caffe  # noqa: E402
+
+_BATCH = 2
+#: The builtin loss, and the loss in a Python layer.
+_METHODS = ("multi_label", "multi_weight")
+
+
+def plain_step(device: torch.device) -> Callable[[], None]:
+    """A step of worker_torch's loop on small images: one loss, SGD, which PyTorch updates all at once."""
+    from worker_torch import alexnet
+
+    model = alexnet().to(device)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-5, momentum=0.9, weight_decay=5e-4, foreach=True)
+    images, labels = torch.ones(_BATCH, 3, 224, 224, device=device), torch.ones(_BATCH, 830, device=device)
+    criterion = nn.BCEWithLogitsLoss(reduction="sum")
+
+    def step() -> None:
+        emulated.counts.phase = "forward"
+        optimizer.zero_grad()
+        loss = criterion(model(images), labels) / _BATCH
+        emulated.counts.phase = "backward"
+        loss.backward()
+        emulated.counts.phase = "update"
+        optimizer.step()
+
+    return step
+
+
+def caffe_step(folder: Path, method: str) -> Callable[[], None]:
+    """A step of the committed net of ``method``, its images and labels uploaded as by its Data layers."""
+    net = common.with_data(common.read_net(method), common.inputs(_BATCH))
+    solver = caffe.get_solver(common.write_solver(folder, net))
+
+    def step() -> None:
+        emulated.counts.phase = "forward"
+        for name in ("data", "label"):
+            solver.net.blobs[name].data[...] = 1
+        solver.step(1)
+
+    graph = solver.net.graph
+    graph.before_backward.append(lambda _: setattr(emulated.counts, "phase", "backward"))
+    solver.add_callback(lambda: None, lambda: setattr(emulated.counts, "phase", "update"))
+    return step
+
+
+def counted(step: Callable[[], None]) -> dict[str, int]:
+    """One step after two others, in which memory is made."""
+    for _ in range(2):
+        step()
+    emulated.counts.clear()
+    step()
+    counts = emulated.counts
+    phases = {phase: counts.kernels_of(phase) for phase in ("forward", "backward", "update")}
+    return {
+        **phases, "kernels": counts.kernels_of(), "uploads": sum(counts.uploads.values()),
+        "downloads": sum(counts.downloads.values()), "waits": sum(counts.waits.values()),
+    }  # fmt: skip
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--net", choices=_METHODS, action="append", help="only this one (repeat for more)")
+    parser.add_argument("--operations", action="store_true", help="also each operation's count")
+    args = parser.parse_args()
+    emulated.install()
+    with tempfile.TemporaryDirectory() as folder, emulated.present() as device:
+        caffe.set_mode_gpu()
+        rows: dict[str, Callable[[], Callable[[], None]]] = {"plain PyTorch": lambda: plain_step(device)}
+        for method in args.net or _METHODS:
+            place = Path(folder) / method
+            place.mkdir()
+            rows[method] = lambda place=place, method=method: caffe_step(place, method)
+        base = 0
+        for name, make in rows.items():
+            found = counted(make())
+            base = base or found["kernels"]
+            numbers = "  ".join(f"{key} {value}" for key, value in found.items())
+            print(f"{name:<14} {numbers}  ratio {found['kernels'] / base:.2f}")
+            if args.operations:
+                for operation, count in emulated.counts.by_operation().most_common():
+                    print(f"    {count:5d} {operation}")
+        caffe.set_mode_cpu()
+    return 0
+
+
+if __name__ == "__main__":
+    common.run(main)
