@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from multiweight.base import flags
-from multiweight.study import design, report
+from multiweight.study import design, reading, report
 
 
 def parser() -> argparse.ArgumentParser:
@@ -17,5 +17,5 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    print(f"the report lies in {report.write(design.load(parser().parse_args(argv).study))}")
+    print(f"the report lies in {report.write(reading.load(parser().parse_args(argv).study))}")
     return 0

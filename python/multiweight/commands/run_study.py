@@ -8,7 +8,7 @@ from pathlib import Path
 
 from multiweight.base import engine, flags, processes
 from multiweight.base.errors import UserError
-from multiweight.study import design, order, parts, scheduler, trial
+from multiweight.study import design, order, parts, reading, scheduler, trial
 from multiweight.study.design import Study
 from multiweight.study.order import Trial
 
@@ -29,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
-    study = design.load(args.study)
+    study = reading.load(args.study)
     names = list(dict.fromkeys(name for one in study.experiments for name in (one.family, one.name) if name))
     for name in args.only or []:
         if name not in names:

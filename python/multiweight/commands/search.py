@@ -10,7 +10,7 @@ from pathlib import Path
 from multiweight.base import engine, flags
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset
-from multiweight.evaluate import evaluation
+from multiweight.evaluate import packed_labels
 from multiweight.query import index as shop_index
 from multiweight.query import search_page
 from multiweight.records import records
@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     run = dataset.run(args.variant)
     index = shop_index.ShopIndex(run, args.index)
     known = dict(records.read_packed(dataset.packed("test"), Catalog.load(dataset.catalog)))
-    evaluation.check_images(run, run.features, index.features.keys, list(known))
+    packed_labels.check_images(run, run.features, index.features.keys, list(known))
     caffe = engine.select(args.engine)
     engine.use_device(caffe, args.gpu)
     net = shop_index.PhotoFeatures(caffe, run, index)

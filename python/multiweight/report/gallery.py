@@ -12,7 +12,7 @@ import numpy as np
 from multiweight.base import engine, hdf5_file
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset
-from multiweight.evaluate import evaluation
+from multiweight.evaluate import packed_labels
 from multiweight.photos import image_source
 from multiweight.report.comparisons import precisions
 from multiweight.report.results import Result
@@ -38,7 +38,7 @@ def collect(
     shown = [r for r in found if precisions(dataset, r.variant) is not None]
     if not shown or not (dataset.images("test") / "data.mdb").exists():
         return None
-    catalog, names, labels = evaluation.load_labels(dataset)
+    catalog, names, labels = packed_labels.load(dataset)
     unknown = [key for key in keys if key not in names]
     if unknown:
         raise UserError(f"no test image has the key {unknown[0]!r}: {dataset.packed('test')} lists them")

@@ -11,7 +11,7 @@ from multiweight.base import hdf5_file
 from multiweight.base.errors import UserError
 from multiweight.base.markup import markdown as escape
 from multiweight.base.paths import Dataset
-from multiweight.evaluate import evaluation
+from multiweight.evaluate import packed_labels
 from multiweight.records.catalog import Catalog
 from multiweight.report.comparisons import precisions
 from multiweight.report.results import Result, percent
@@ -43,7 +43,7 @@ class Lists:
     """
 
     def __init__(self, dataset: Dataset, found: Sequence[Result], method: str):
-        self.catalog, self.keys, self.labels = evaluation.load_labels(dataset)
+        self.catalog, self.keys, self.labels = packed_labels.load(dataset)
         self.ap = {r.variant: ap for r in found if (ap := precisions(dataset, r.variant)) is not None}
         self.method = method
         self.indices = _indices(dataset, method)

@@ -12,7 +12,7 @@ import numpy as np
 from multiweight.base import done
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset, Run
-from multiweight.evaluate import evaluation
+from multiweight.evaluate import packed_labels
 from multiweight.features import extraction, feature_net, transform
 from multiweight.paper.methods import REFERENCES, in_order
 from multiweight.photos import decoding
@@ -137,7 +137,7 @@ def _index(run: Run, weights: Path | None, shop: Shop) -> tuple[ShopIndex | None
         index = ShopIndex(run)
         if weights is not None and done.sha256(weights) != index.features.attributes.get("weights_sha256"):
             raise UserError(f"{run.features}: of other weights than {weights.name}: extract the features again")
-        evaluation.check_images(run, run.features, index.features.keys, shop.keys)
+        packed_labels.check_images(run, run.features, index.features.keys, shop.keys)
     except UserError as error:
         return None, str(error)
     return index, ""

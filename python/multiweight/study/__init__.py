@@ -1,6 +1,7 @@
 """A study: methods, seeds and datasets from one file, each at its own best rate, and what comes of it.
 
-- ``design.py``: study.yaml read and checked
+- ``design.py``: what a study compares
+- ``reading.py``: study.yaml read and checked
 - ``parts.py``: the data of each experiment
 - ``order.py``: which trial comes next
 - ``trial.py``: one training and its scores

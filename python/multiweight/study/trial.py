@@ -17,7 +17,7 @@ import numpy as np
 from multiweight.base import done, engine, hdf5_file
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset, Run
-from multiweight.evaluate import evaluation
+from multiweight.evaluate import evaluation, packed_labels
 from multiweight.features import extraction
 from multiweight.nets import recipe_files, recipes
 from multiweight.nets.settings import NetSettings
@@ -232,8 +232,8 @@ def _references(study: Study, dataset: Dataset, caffe: ModuleType) -> dict[str, 
 
 
 def _proportions(dataset: Dataset) -> dict[str, float]:
-    catalog = evaluation.load_labels(dataset)[0]
-    return {name: round(value, 6) for name, value in evaluation.train_proportions(dataset, catalog).items()}
+    catalog = packed_labels.load(dataset)[0]
+    return {name: round(value, 6) for name, value in packed_labels.train_proportions(dataset, catalog).items()}
 
 
 def _processor() -> str:

@@ -3,7 +3,7 @@
 import pytest
 from checkout import REPOSITORY
 
-from multiweight.study import design, report
+from multiweight.study import reading, report
 
 STUDIES = sorted(path.parent for path in (REPOSITORY / "docs" / "study").glob("*/study.yaml"))
 
@@ -14,7 +14,7 @@ def test_there_is_one():
 
 @pytest.mark.parametrize("folder", STUDIES, ids=lambda path: path.name)
 def test_the_report_is_of_the_results(folder):
-    study = design.load(folder)
+    study = reading.load(folder)
     assert (folder / report.NAME).read_text(encoding="utf-8") == report.render(study), "run make study-report"
 
 

@@ -4,12 +4,12 @@ import made_up
 import numpy as np
 import pytest
 
-from multiweight.study import design, findings, trial
+from multiweight.study import findings, reading, trial
 
 
 @pytest.fixture
 def study(tmp_path):
-    return design.load(made_up.folder(tmp_path))
+    return reading.load(made_up.folder(tmp_path))
 
 
 def core(study, mean):

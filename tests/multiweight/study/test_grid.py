@@ -3,14 +3,14 @@
 import made_up
 import pytest
 
-from multiweight.study import design, grid, order, report, trial
+from multiweight.study import grid, order, reading, report, trial
 
 TEXT = made_up.TEXT.replace("question: Does it help?", "shops: {wrong: [0, 0.3], tail: [0.5, 1]}")
 
 
 @pytest.fixture
 def study(tmp_path):
-    return design.load(made_up.folder(tmp_path, TEXT))
+    return reading.load(made_up.folder(tmp_path, TEXT))
 
 
 def mean(one):
@@ -57,6 +57,6 @@ def test_what_has_not_run_is_a_dash(study):
 def test_one_dial_and_one_shop(tmp_path):
     for number, shops in enumerate(("{wrong: [0, 0.3]}", "{wrong: 0.3}")):
         text = TEXT.replace("{wrong: [0, 0.3], tail: [0.5, 1]}", shops)
-        study = design.load(made_up.folder(tmp_path / str(number), text))
+        study = reading.load(made_up.folder(tmp_path / str(number), text))
         made_up.run_all(study, mean)
         assert "| **+10.00** |" in report.write(study).read_text(encoding="utf-8")

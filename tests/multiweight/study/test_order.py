@@ -3,12 +3,12 @@
 import made_up
 import pytest
 
-from multiweight.study import design, order
+from multiweight.study import order, reading
 
 
 @pytest.fixture
 def study(tmp_path):
-    return design.load(made_up.folder(tmp_path))
+    return reading.load(made_up.folder(tmp_path))
 
 
 def search(study, method, scores):

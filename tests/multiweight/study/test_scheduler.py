@@ -8,14 +8,14 @@ import made_up
 import pytest
 
 from multiweight.base.errors import UserError
-from multiweight.study import design, scheduler, trial
+from multiweight.study import reading, scheduler, trial
 
 WRITE = """
 import sys, time, pathlib
 sys.path.insert(0, {here!r})
 import made_up
 from multiweight.study import design, order, trial
-study = design.load({folder!r})
+study = reading.load({folder!r})
 one = next(t for e in study.experiments for t in order.trials(study, e, trial.results(study)) if t.name == {name!r})
 with open({log!r}, "a") as file:
     file.write(one.name + "\\n")
@@ -25,7 +25,7 @@ made_up.write(study, one, mean=0.3)
 
 @pytest.fixture
 def study(tmp_path):
-    return design.load(made_up.folder(tmp_path / "study"))
+    return reading.load(made_up.folder(tmp_path / "study"))
 
 
 def writer(study, tmp_path):
@@ -62,7 +62,7 @@ def test_sigterm_ends_the_trials_too(study, tmp_path):
     program = f"""
 import sys
 from multiweight.study import design, scheduler
-study = design.load({str(study.folder)!r})
+study = reading.load({str(study.folder)!r})
 slow = [sys.executable, "-c", "import time; open({str(tmp_path / "begun")!r}, 'w').close(); time.sleep(60)"]
 from pathlib import Path
 scheduler.run(study, study.experiments, lambda one: slow, Path({str(tmp_path / "logs")!r}), 1)

@@ -4,12 +4,12 @@ import made_up
 import pytest
 
 from multiweight.base.errors import UserError
-from multiweight.study import design, report
+from multiweight.study import reading, report
 
 
 @pytest.fixture
 def study(tmp_path):
-    return design.load(made_up.folder(tmp_path))
+    return reading.load(made_up.folder(tmp_path))
 
 
 def test_it_needs_a_trained_method(study):

@@ -6,13 +6,13 @@ import made_up
 import pytest
 
 from multiweight.base.errors import UserError
-from multiweight.study import design, order, report, trial
+from multiweight.study import order, reading, report, trial
 
 
 @pytest.fixture
 def study(tmp_path):
     """A study of which every trial has run, its results as trial.run leaves them."""
-    study = design.load(made_up.folder(tmp_path))
+    study = reading.load(made_up.folder(tmp_path))
     made_up.run_all(study, lambda one: 0.4)
     results = trial.results(study)
     for experiment in study.experiments:
@@ -25,11 +25,11 @@ def study(tmp_path):
 def changed(study, old, new):
     text = made_up.TEXT.replace(old, new)
     assert text != made_up.TEXT
-    return design.load(made_up.folder(study.folder, text))
+    return reading.load(made_up.folder(study.folder, text))
 
 
 def test_a_result_of_the_same_settings_is_taken(study):
-    assert len(trial.results(study)) == len(trial.results(design.load(study.folder)))
+    assert len(trial.results(study)) == len(trial.results(reading.load(study.folder)))
     same = changed(study, "batch_size: 4", "batch_size: 4, mirror: true, dropout: 0.5, crop: 56")
     assert report.render(same)
 
@@ -60,7 +60,7 @@ def test_a_result_of_other_settings_is_refused(study, old, new, words):
 
 
 def test_an_older_result_is_asked_what_it_tells(tmp_path):
-    study = design.load(made_up.folder(tmp_path))
+    study = reading.load(made_up.folder(tmp_path))
     made_up.run_all(study, lambda one: 0.4)
     assert report.render(changed(study, "batch_size: 4", "batch_size: 8")), "it does not say"
     with pytest.raises(UserError, match="points 2, and .*asks for 4"):
@@ -71,7 +71,7 @@ def test_the_weights_in_a_csv_decide_a_trial(tmp_path):
     csv = tmp_path / "mine.csv"
     csv.write_text("group,gamma\nColour,1\nCoat,2\n")
     text = made_up.TEXT.replace("{scheme: proportion, rescale: true}", f"{{scheme: {csv}}}")
-    study = design.load(made_up.folder(tmp_path, text))
+    study = reading.load(made_up.folder(tmp_path, text))
     one = order.final(study, study.experiments[1], study.experiments[1].methods[1], 0.002, 1)
     made_up.write(study, one)
     path = trial.path(study, one)
@@ -85,7 +85,7 @@ def test_the_weights_in_a_csv_decide_a_trial(tmp_path):
 def test_a_shop_and_a_subset_are_part_of_it(tmp_path):
     text = made_up.TEXT.replace("question: Does it help?", "shops: {wrong: [0, 0.3]}")
     text = text.replace("rate: 0.002\n", "rate: 0.002\n    subset: {large: Colour, small: Coat}\n")
-    study = design.load(made_up.folder(tmp_path, text))
+    study = reading.load(made_up.folder(tmp_path, text))
     shop, _, pair = (next(order.trials(study, one, {})) for one in study.experiments)
     assert trial.settings(study, shop)["shop"]["wrong"] == 0
     assert trial.settings(study, pair)["subset"] == {

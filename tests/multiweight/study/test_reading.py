@@ -4,11 +4,11 @@ import pytest
 from made_up import TEXT, folder
 
 from multiweight.base.errors import UserError
-from multiweight.study import design, parts
+from multiweight.study import parts, reading
 
 
 def test_a_study_is_read(tmp_path):
-    study = design.load(folder(tmp_path))
+    study = reading.load(folder(tmp_path))
     assert (study.dataset, study.size, study.iterations, study.points, study.seeds) == ("shop", 64, 8, 2, (1, 2))
     assert study.search.rates == (0.001, 0.002) and study.drop == 0.8
     core, second = study.experiments
@@ -19,7 +19,7 @@ def test_a_study_is_read(tmp_path):
 
 def test_net_settings_make_a_method_of_their_own(tmp_path):
     text = TEXT.replace("[multi_label, multi_weight]", "[{name: two-tasks, method: multi_task, tasks: kind}]")
-    method = design.load(folder(tmp_path, text)).experiments[0].methods[0]
+    method = reading.load(folder(tmp_path, text)).experiments[0].methods[0]
     assert (method.name, method.variant, method.net) == ("two-tasks", "multi_task", {"tasks": "kind"})
 
 
@@ -86,13 +86,13 @@ def test_net_settings_make_a_method_of_their_own(tmp_path):
 def test_mistakes_name_the_key(tmp_path, old, new, words):
     assert old in TEXT
     with pytest.raises(UserError) as error:
-        design.load(folder(tmp_path, TEXT.replace(old, new)))
+        reading.load(folder(tmp_path, TEXT.replace(old, new)))
     assert words in str(error.value) and "study.yaml" in str(error.value)
 
 
 def test_shops_are_an_experiment_each(tmp_path):
     text = TEXT.replace("question: Does it help?", "shops: {wrong: [0, 0.3], tail: [0.5, 1], missing: 0.2}")
-    study = design.load(folder(tmp_path, text))
+    study = reading.load(folder(tmp_path, text))
     shops = study.experiments[:4]
     assert [one.name for one in shops] == [
         "core-wrong0-tail0.5", "core-wrong0-tail1", "core-wrong0.3-tail0.5", "core-wrong0.3-tail1",
@@ -107,15 +107,15 @@ def test_shops_are_an_experiment_each(tmp_path):
 def test_a_gain_needs_two_methods(tmp_path):
     text = TEXT.replace("question: Does it help?", "shops: {wrong: [0, 0.3]}").replace(", multi_weight]", "]", 1)
     with pytest.raises(UserError, match="one method: expected the one to compare with, and others"):
-        design.load(folder(tmp_path, text))
+        reading.load(folder(tmp_path, text))
 
 
 def test_a_name_means_one_method(tmp_path):
     text = TEXT.replace("methods: [multi_label,", "methods: [{name: proportion-rescaled, scheme: ones},")
     with pytest.raises(UserError, match="'proportion-rescaled' is another method elsewhere"):
-        design.load(folder(tmp_path, text))
+        reading.load(folder(tmp_path, text))
 
 
 def test_a_missing_file(tmp_path):
     with pytest.raises(UserError, match="study.yaml: the study cannot be read"):
-        design.load(tmp_path / "nothing")
+        reading.load(tmp_path / "nothing")

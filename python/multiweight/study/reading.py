@@ -1,0 +1,271 @@
+"""study.yaml, read into a Study: whatever would fail after hours is refused here."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+from multiweight.base import yaml_file
+from multiweight.base.errors import UserError
+from multiweight.datasets.sample_shop import shop as sample_shop
+from multiweight.datasets.sample_shop.shop import ShopSettings
+from multiweight.gamma import weights
+from multiweight.gamma.schemes import SCHEMES
+from multiweight.nets import recipes
+from multiweight.nets.settings import NetSettings
+from multiweight.paper.methods import BASELINE, METHODS, RESERVED
+from multiweight.prepare import subsets
+from multiweight.study.design import FILE, Experiment, Method, Search, Shop, Study, Subset
+
+_GAMMA = ("scheme", "c", "rescale")
+_EXPERIMENT = ("name", "methods", "subset", "shops", "rate", "lengths", "question")
+_NET_TYPES = {f.name: str(f.type) for f in fields(NetSettings) if f.name not in ("head", "size", "unknown")}
+_NET = tuple(_NET_TYPES)
+
+
+def load(folder: str | Path) -> Study:
+    """The study in ``folder``; UserError names the key, what was found and what is known."""
+    folder = Path(folder)
+    path = folder / FILE
+    return _Reader(path).study(yaml_file.plain(yaml_file.read(path, "the study")))
+
+
+class _Reader:
+    def __init__(self, path: Path):
+        self.path = path
+        self.size, self.points, self.common = 0, 0, dict[str, Any]()
+
+    def fail(self, key: str, what: str) -> UserError:
+        return UserError(f"{self.path}: {key}: {what}")
+
+    def keys(self, value: Any, known: tuple[str, ...], needed: tuple[str, ...], where: str) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise self.fail(where, f"{value!r}: expected keys among {', '.join(known)}")
+        for key in value:
+            if key not in known:
+                raise self.fail(where, f"key {key!r} is unknown: expected {', '.join(known)}")
+        for key in needed:
+            if key not in value:
+                raise self.fail(where, f"key {key!r} is missing")
+        return value
+
+    def number(self, value: Any, where: str, whole: bool = True, least: float = 1) -> Any:
+        right = isinstance(value, int) if whole else isinstance(value, (int, float))
+        # Compared, because math.isfinite fails on a whole number beyond every float.
+        if isinstance(value, bool) or not right or not least <= value <= sys.float_info.max:
+            found = repr(value) if len(repr(value)) < 80 else f"{repr(value)[:40]}..."
+            raise self.fail(where, f"{found}: expected a {'whole ' if whole else ''}number, {least:g} or above")
+        return value
+
+    def text(self, value: Any, where: str) -> Any:
+        if not isinstance(value, str):
+            raise self.fail(where, f"{value!r}: expected a name")
+        return value
+
+    def truth(self, value: Any, where: str) -> Any:
+        if not isinstance(value, bool):
+            raise self.fail(where, f"{value!r}: expected true or false")
+        return value
+
+    def study(self, found: Any) -> Study:
+        known = tuple(f.name for f in fields(Study) if f.name != "folder")
+        needed = ("dataset", "size", "iterations", "seeds", "search", "experiments")
+        values = self.keys(found, known, needed, "the study")
+        for name in ("size", "iterations", "points"):
+            self.number(values.get(name, 1), name)
+        drop = values.get("drop", 0.8)
+        if isinstance(drop, bool) or not isinstance(drop, (int, float)) or not 0 < drop <= 1:
+            raise self.fail("drop", f"{drop!r}: expected a share above 0, at most 1")
+        if values["iterations"] % values.get("points", 4):
+            raise self.fail("points", f"{values.get('points', 4)} do not divide {values['iterations']} iterations")
+        seeds = values["seeds"]
+        if not isinstance(seeds, list) or not seeds or len(set(map(str, seeds))) < len(seeds):
+            raise self.fail("seeds", f"{seeds!r}: expected a list of different whole numbers")
+        experiments = values["experiments"]
+        if not isinstance(experiments, list) or not experiments:
+            raise self.fail("experiments", f"{experiments!r}: expected a list")
+        # What every method's net and every length is checked with.
+        self.size, self.points = values["size"], values.get("points", 4)
+        self.common = self.net(values.get("net") or {}, "net")
+        if self.common.get("objective") not in (None, NetSettings.objective):
+            raise self.fail("net: objective", "the references have the paper's: give it to a method with a `scheme`")
+        self.trial_net({}, "net", BASELINE)
+        read = tuple(made for n, one in enumerate(experiments, 1) for made in self.experiments(one, n))
+        self.different("experiments", [one.name for one in read])
+        self.consistent(read)
+        return Study(
+            folder=self.path.parent,
+            dataset=self.name(values["dataset"], "dataset"),
+            size=values["size"],
+            net=self.common,
+            iterations=values["iterations"],
+            seeds=tuple(self.number(seed, "seeds", least=0) for seed in seeds),
+            search=self.search(values["search"]),
+            experiments=read,
+            drop=float(drop),
+            points=values.get("points", 4),
+        )
+
+    def search(self, found: Any) -> Search:
+        values = self.keys(found, tuple(f.name for f in fields(Search)), ("rates", "iterations"), "search")
+        rates = values["rates"]
+        if not isinstance(rates, list) or not rates:
+            raise self.fail("search: rates", f"{rates!r}: expected a list of numbers")
+        for rate in rates:
+            self.number(rate, "search: rates", whole=False, least=1e-12)
+        for name, default in (("iterations", 1), ("extensions", 0), ("seed", 0)):
+            self.number(values.get(name, default), f"search: {name}", least=default)
+        return Search(**{**values, "rates": tuple(sorted(float(rate) for rate in rates))})
+
+    def experiments(self, found: Any, number: int) -> Iterator[Experiment]:
+        """The experiments of one entry: one, or one for each shop."""
+        where = f"experiment {number}"
+        if not isinstance(found, dict) or found.get("shops") is None:
+            yield self.experiment(found, where)
+            return
+        base = self.experiment({key: value for key, value in found.items() if key != "shops"}, where)
+        where = f"experiment {base.name}"
+        if base.subset:
+            raise self.fail(where, "has `shops` and a `subset`: expected one of them")
+        values = self.keys(found["shops"], ShopSettings._fields, (), f"{where}: shops")
+        if len(base.methods) < 2:
+            raise self.fail(where, "shops, and one method: expected the one to compare with, and others")
+        lists = {key: value if isinstance(value, list) else [value] for key, value in values.items()}
+        for key, value in lists.items():
+            if not value:
+                raise self.fail(where, f"shops: {key}: []: expected a number, or some in a list")
+            for one in value:
+                whole = isinstance(getattr(sample_shop.DEFAULTS, key), int)
+                self.number(one, f"{where}: shops: {key}", whole=whole, least=0)
+        dials = tuple(key for key, value in values.items() if isinstance(value, list))
+        if len(dials) > 2:
+            raise self.fail(where, f"shops: {', '.join(dials)} are lists: expected two at most, a figure's two axes")
+        for combination in itertools.product(*lists.values()):
+            settings = ShopSettings(**dict(zip(lists, combination)))
+            try:
+                sample_shop.check(settings)
+            except UserError as error:
+                raise self.fail(f"{where}: shops", str(error)) from None
+            at = "-".join(f"{key}{getattr(settings, key):g}" for key in dials)
+            name = f"{base.name}-{at}" if at else base.name
+            yield replace(base, name=name, shop=Shop(settings, dials), family=base.name)
+
+    def experiment(self, found: Any, where: str) -> Experiment:
+        values = self.keys(found, _EXPERIMENT, ("name", "methods"), where)
+        where = f"experiment {self.name(values['name'], where)}"
+        methods = values["methods"]
+        if not isinstance(methods, list) or not methods:
+            raise self.fail(where, f"methods {methods!r}: expected a list")
+        read = tuple(self.method(one, where) for one in methods)
+        self.different(where, [one.name for one in read])
+        subset = None
+        if values.get("subset") is not None:
+            of = self.keys(values["subset"], tuple(f.name for f in fields(Subset)), ("large", "small"), where)
+            if of.get("kind", "independent") not in subsets.KINDS:
+                raise self.fail(where, f"kind {of['kind']!r} is unknown: expected {', '.join(subsets.KINDS)}")
+            for name in ("large", "small"):
+                self.text(of[name], f"{where}: subset: {name}")
+            self.number(of.get("ratio", 1), f"{where}: subset: ratio", whole=False)
+            subset = Subset(**of)
+        if values.get("rate") is not None:
+            self.number(values["rate"], f"{where}: rate", whole=False, least=1e-12)
+        lengths = self.keys(values.get("lengths") or {}, tuple(one.name for one in read), (), f"{where}: lengths")
+        for name, length in lengths.items():
+            self.number(length, f"{where}: lengths: {name}")
+            if length % self.points:
+                raise self.fail(f"{where}: lengths: {name}", f"{self.points} points do not divide {length} iterations")
+        return Experiment(
+            values["name"], read, subset, values.get("rate"), lengths, str(values.get("question") or "").strip()
+        )
+
+    def method(self, found: Any, where: str) -> Method:
+        if isinstance(found, str):
+            if found not in METHODS:
+                known = ", ".join(METHODS)
+                raise self.fail(where, f"method {found!r} is unknown: expected {known}, or keys with a scheme")
+            return self.method({"method": found}, where)
+        values = self.keys(found, ("name", "method", *_GAMMA, *_NET), (), where)
+        base, net = values.get("method"), self.net({k: v for k, v in values.items() if k in _NET}, where)
+        gamma = {key: values[key] for key in _GAMMA if values.get(key) is not None}
+        if (base is None) == ("scheme" not in gamma):
+            raise self.fail(where, "a method has either a `method` of the paper, or a `scheme`")
+        for name in ("method", "scheme"):
+            self.text(values.get(name) or "", f"{where}: {name}")
+        if "c" in gamma:
+            self.number(gamma["c"], f"{where}: c", whole=False, least=0)
+        if "rescale" in gamma:
+            self.truth(gamma["rescale"], f"{where}: rescale")
+        if base is not None and base not in METHODS:
+            raise self.fail(where, f"method {base!r} is unknown: expected {', '.join(METHODS)}")
+        own = self.name(values["name"], where) if "name" in values else None
+        if own in RESERVED and (own != base or net):
+            raise self.fail(where, f"name {own!r} is that of a method or reference of the project: choose another")
+        try:
+            scale, objective = bool(gamma.get("rescale")), {**self.common, **net}.get("objective") or "sigmoid"
+            name, head, scheme, _ = recipes.choose(base or own, gamma.get("scheme"), gamma.get("c"), scale)
+            recipes.choose(base or own, gamma.get("scheme"), gamma.get("c"), scale, objective)
+        except UserError as error:
+            raise self.fail(where, str(error)) from None
+        self.scheme(scheme, where)
+        self.trial_net(net, where, head, SCHEMES[scheme].weighting if scheme in SCHEMES else "fixed")
+        if net and "name" not in values:
+            raise self.fail(where, f"{name} with other net settings ({', '.join(net)}) needs a `name` of its own")
+        return Method(own or self.name(name, where), base, net=net, **gamma)
+
+    def net(self, values: Any, where: str) -> dict[str, Any]:
+        found = self.keys(values, _NET, (), where)
+        for name, value in found.items():
+            kind = _NET_TYPES[name]
+            if value is None:
+                continue
+            if kind.startswith("bool"):
+                self.truth(value, f"{where}: {name}")
+            elif kind.startswith("str"):
+                self.text(value, f"{where}: {name}")
+            else:
+                self.number(value, f"{where}: {name}", whole=kind.startswith("int"), least=0)
+        return found
+
+    def trial_net(
+        self, own: Mapping[str, Any], where: str, head: str = "multi_weight", weighting: str = "fixed"
+    ) -> None:
+        """UserError where the net that a method's trials would have cannot be made."""
+        given = {name: value for name, value in {**self.common, **own}.items() if value is not None}
+        base = {"size": self.size, "crop": self.size * 7 // 8, "weighting": weighting}
+        try:
+            NetSettings(**{**base, **given}).for_head(head)
+        except UserError as error:
+            raise self.fail(where, f"{error} (size {self.size})") from None
+
+    def scheme(self, scheme: str, where: str) -> None:
+        """UserError where the CSV or function of a scheme is not there, which its trials would find out much later."""
+        try:
+            if scheme.endswith(".csv"):
+                weights.read_gamma(scheme)
+            elif scheme not in SCHEMES and ":" in scheme:
+                weights.function(scheme)
+        except UserError as error:
+            raise self.fail(f"{where}: scheme", str(error)) from None
+
+    def name(self, value: Any, where: str) -> str:
+        if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*(_[A-Za-z0-9.-]+)*", value):
+            raise self.fail(where, f"name {value!r}: expected letters, digits, '.', '-' and single '_'")
+        return value
+
+    def different(self, where: str, names: list[str]) -> None:
+        for name in names:
+            if names.count(name) > 1:
+                raise self.fail(where, f"{name!r} stands twice")
+
+    def consistent(self, experiments: tuple[Experiment, ...]) -> None:
+        """One name means one method: its results are shared by all experiments on the same data."""
+        known: dict[str, Method] = {}
+        for experiment in experiments:
+            for method in experiment.methods:
+                if known.setdefault(method.name, method) != method:
+                    raise self.fail(f"experiment {experiment.name}", f"{method.name!r} is another method elsewhere")
