@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     shown, failed = [], 0
     for photo in args.photo:
         try:
-            found = index.search(net.of(photo), args.k)
+            found = index.products(net.of(photo), args.k, lambda one: known[one.key].product)
         except UserError as error:
             # One bad file among many: the others are still searched.
             print(f"error: {error}", file=sys.stderr)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -86,6 +87,22 @@ class ShopIndex:
         return [
             Found(int(at), self.features.keys[at], float(score)) for at, score in zip(places[0], scores[0]) if at >= 0
         ]
+
+    def products(self, query: np.ndarray, k: int, product_of: Callable[[Found], str], without: str = "") -> list[Found]:
+        """The nearest image of each of the ``k`` nearest products; ``product_of`` tells an image's product.
+
+        The product ``without`` is left out: that of the query, where it is an image of the shop.
+        """
+        wanted = 4 * k
+        while True:
+            found = self.search(query, wanted)
+            nearest: dict[str, Found] = {}
+            for one in found:
+                nearest.setdefault(product_of(one), one)
+            nearest.pop(without, None)
+            if len(nearest) >= k or len(found) < wanted:
+                return list(nearest.values())[:k]
+            wanted *= 4
 
 
 class PhotoFeatures:

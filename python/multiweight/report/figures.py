@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib import ticker
@@ -77,13 +78,13 @@ def change(path: Path, found: Sequence[Result]) -> bool:
             proportions[shown], changes[shown], "o", color=colour_of[r.variant], markersize=5, alpha=0.85, label=r.name,
             zorder=3,
         )  # fmt: skip
+    axes.set_xscale("log")
+    named = []
     for n, (group, x) in enumerate(zip(groups, proportions)):
         changes = [c for r in trained[1:] if math.isfinite(c := _percents(r, groups)[n] - base[n])]
         if x > 0 and changes:
-            y = max(changes)
-            name = markup.figure(group)
-            axes.annotate(name, (x, y), xytext=(3, 4), textcoords="offset points", fontsize=7, color="#444444")
-    axes.set_xscale("log")
+            named.append((markup.figure(group), float(x), max(changes)))
+    _name_points(axes, named)
     axes.xaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
     axes.set_xlabel("proportion of the group in the training images")
     axes.set_ylabel(f"change of mAP@{found[0].evaluation['k']} from {trained[0].name} (points)")
@@ -92,6 +93,20 @@ def change(path: Path, found: Sequence[Result]) -> bool:
     axes.legend(frameon=False, fontsize=9)
     save(figure, path)
     return True
+
+
+def _name_points(axes: Any, named: Sequence[tuple[str, float, float]]) -> None:
+    """Write (name, x, y) beside the points, each raised above those already written that it would cover."""
+    drawn: list[Any] = []
+    renderer = axes.figure.canvas.get_renderer()
+    for name, x, y in sorted(named, key=lambda one: one[1:]):
+        text = axes.annotate(name, (x, y), xytext=(3, 4), textcoords="offset points", fontsize=7, color="#444444")
+        for _ in named:
+            box = text.get_window_extent(renderer)
+            if not any(box.overlaps(other) for other in drawn):
+                break
+            text.xyann = (text.xyann[0], text.xyann[1] + 8)
+        drawn.append(text.get_window_extent(renderer))
 
 
 def curves(path: Path, found: Sequence[Result]) -> bool:
@@ -135,7 +150,10 @@ def curves(path: Path, found: Sequence[Result]) -> bool:
     grid[0][0].set_ylabel("loss of an image")
     if totals and any(r.log.test for r in totals):
         grid[0][0].plot([], [], "o", color="#555555", markersize=4, label="test images")
-    grid[0][0].legend(frameon=False, fontsize=9)
+    handles, names = grid[0][0].get_legend_handles_labels()
+    figure.legend(
+        handles, names, frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(0.91, 0.5), borderaxespad=0
+    )
     save(figure, path)
     return True
 

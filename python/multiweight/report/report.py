@@ -154,6 +154,7 @@ def html(
         differences=compared,
         conclusion=said,
         labels=labels_table(dataset, found),
+        methods=[{"id": r.variant, "name": r.name} for r in found],
         by_group=paper_tables.with_paper(found),
         group_rows=len(results.groups(found)),
         gallery=photos,

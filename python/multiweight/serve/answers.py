@@ -9,8 +9,7 @@ import numpy as np
 
 from multiweight.base.errors import UserError
 from multiweight.paper.methods import title
-from multiweight.query.index import Found
-from multiweight.serve.nets import Nets, PhotoNet
+from multiweight.serve.nets import Nets
 from multiweight.serve.shop import Shop
 
 #: Labels a group, and products a method, in one answer.
@@ -32,7 +31,7 @@ def _by_method(nets: Nets, shop: Shop, name: str, pixels: np.ndarray, product: s
     try:
         net = nets.get(name, shop)
         seen = net.see([net.packed_as(pixels)])
-        products = nearest_products(net, shop, seen.features[0], product)
+        products = net.products(seen.features[0], PRODUCTS, product)
     except UserError as error:
         return {**entry, "error": str(error)}
     return {
@@ -51,23 +50,6 @@ def likeliest(shop: Shop, outputs: np.ndarray, most: int = LABELS) -> dict[str, 
         order = np.argsort(-values, kind="stable")[:most]
         found[group.name] = [[group.labels[m], round(float(values[m]), 4)] for m in order]
     return found
-
-
-def nearest_products(
-    net: PhotoNet, shop: Shop, feature: np.ndarray, product: str = "", most: int = PRODUCTS
-) -> list[Found]:
-    """The nearest image of each of the ``most`` nearest products, ``product`` itself left out."""
-    wanted = 4 * most
-    while True:
-        found = net.nearest(feature, wanted)
-        first: dict[str, Found] = {}
-        for one in found:
-            name = shop.records[one.position].product
-            if name != product:
-                first.setdefault(name, one)
-        if len(first) >= most or len(found) < wanted:
-            return list(first.values())[:most]
-        wanted *= 4
 
 
 def predicted(nets: Nets, shop: Shop, method: str, pixels: Sequence[np.ndarray]) -> list[dict[str, list[list[Any]]]]:

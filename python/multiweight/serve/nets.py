@@ -50,7 +50,7 @@ class PhotoNet:
         self._side = self._reader.mean.shape[-1] if self._reader.mean is not None else shape[-1]
         packed = done.read(run.dataset.info) if run.dataset.info.exists() else {}
         self._resize = str(packed.get("resize") or "warp")
-        self._labels = shop.catalog.size
+        self._labels, self._records = shop.catalog.size, shop.records
 
     def packed_as(self, pixels: np.ndarray) -> np.ndarray:
         """A decoded photo (height, width, 3) as packing makes it: (3, side, side) uint8 BGR."""
@@ -65,9 +65,11 @@ class PhotoNet:
             raise UserError(f"a net of {values.shape[1]} values, a catalog of {self._labels} labels: train again")
         return Seen(values[:, :width], values[:, width:])
 
-    def nearest(self, feature: np.ndarray, count: int) -> list[Found]:
-        """The ``count`` images of the shop nearest to one feature (d,); none where there is no index."""
-        return [] if self._index is None else self._index.search(feature, count)
+    def products(self, feature: np.ndarray, count: int, without: str = "") -> list[Found]:
+        """An image of each of the ``count`` products nearest to one feature (d,); none where there is no index."""
+        if self._index is None:
+            return []
+        return self._index.products(feature, count, lambda one: self._records[one.position].product, without)
 
 
 class Nets:

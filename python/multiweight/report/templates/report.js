@@ -23,11 +23,27 @@ for (const table of document.querySelectorAll("table.sortable")) {
     body.append(...rows, ...feet);
   }));
 }
+// A method that is not ticked leaves the tables and the gallery: its row of the summary, its columns elsewhere.
+const boxes = [...document.querySelectorAll("input[name=method]")];
+const ticked = (id) => { const box = boxes.find((one) => one.value === id); return !box || box.checked; };
+const hideMethods = () => {
+  for (const box of boxes) {
+    const names = [box.dataset.name, "paper " + box.dataset.name];
+    for (const table of document.querySelectorAll("#groups-table, #labels-table")) {
+      [...table.tHead.rows[0].cells].forEach((head, n) => {
+        if (names.includes(head.textContent.trim())) for (const row of table.rows) row.cells[n].hidden = !box.checked;
+      });
+    }
+    for (const row of document.querySelectorAll("#summary-table tbody tr")) {
+      if (row.cells[0].textContent.trim() === box.dataset.name) row.hidden = !box.checked;
+    }
+  }
+};
+boxes.forEach((box) => box.addEventListener("change", hideMethods));
 const holder = document.getElementById("gallery-data");
 if (holder) {
   const data = JSON.parse(holder.textContent);
   const group = document.getElementById("group");
-  const method = document.getElementById("method");
   const failures = document.getElementById("failures");
   const place = document.getElementById("queries");
   const make = (tag, name, text) => {
@@ -53,7 +69,7 @@ if (holder) {
   };
   const draw = () => {
     const name = group.value;
-    const shown = data.methods.filter((m) => !method.value || m.id === method.value);
+    const shown = data.methods.filter((m) => ticked(m.id));
     const order = data.queries[name].map((query, n) => {
       const known = shown.map((m) => data.ap[m.id][name][n]).filter((v) => v !== null);
       return { query, n, ap: known.reduce((a, b) => a + b, 0) / known.length };
@@ -77,6 +93,6 @@ if (holder) {
       return row;
     }));
   };
-  for (const control of [group, method, failures]) control.addEventListener("change", draw);
+  for (const control of [group, failures, ...boxes]) control.addEventListener("change", draw);
   draw();
 }
