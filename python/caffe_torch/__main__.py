@@ -23,6 +23,10 @@ _USAGE = f"""usage: python -m caffe_torch script.py ARGS
        python -m caffe_torch {{{",".join(TOOLS)}}} ARGS"""
 
 
+#: Before a program's name: NumPy and PyYAML stay as they are installed.
+_AS_IS = "--as-is"
+
+
 def _fail(message: str) -> int:
     print(f"error: {message}\n{_USAGE}", file=sys.stderr)
     return 2
@@ -37,7 +41,15 @@ def main(argv: list[str]) -> int | None:
         return 0
     if argv[0] in (*COMMANDS, *TOOLS, "-version", "--version"):
         return importlib.import_module("caffe_torch.cli.command").main(argv)
+    if argv[0] != "-m" and argv[0].startswith("-") and argv[0] != _AS_IS and {*COMMANDS, *TOOLS} & set(argv):
+        return importlib.import_module("caffe_torch.cli.command").main(argv)  # flags may stand before the command
     importlib.import_module("caffe_torch")
+    if argv[0] == _AS_IS:
+        argv = argv[1:]
+        if not argv:
+            return _fail("nothing to run was given")
+    else:
+        importlib.import_module("caffe_torch.cli.old_libraries").give_back()
     # Processes that the program starts by multiprocessing inherit sys.path, and with it a `caffe` to import.
     shim = os.path.join(os.path.dirname(os.path.abspath(__file__)), "shim")
     if argv[0] == "-m":

@@ -98,3 +98,34 @@ def test_a_first_word_of_the_caffe_command_goes_to_it_whatever_files_there_are(t
     monkeypatch.setitem(sys.modules, "caffe_torch.cli.command", command)
     assert entry.main(["train", "--solver=s.prototxt"]) == 5
     assert given == [["train", "--solver=s.prototxt"]]
+
+
+def test_flags_may_stand_before_the_command(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr("caffe_torch.cli.command.main", lambda argv: seen.append(argv) or 3)
+    for argv in (["--solver=s", "train"], ["-model", "m", "time"]):
+        assert entry.main(argv) == 3
+    assert seen == [["--solver=s", "train"], ["-model", "m", "time"]]
+
+
+OLD = """
+import numpy as np, yaml
+print(np.float, np.int(3), np.bool is not None)
+print(np.fromstring(b"\\x01\\x02", np.uint8).tolist(), np.fromstring("1 2", sep=" "))
+print(yaml.load("{a: [1, 2]}"), np.product([2, 3]), np.in1d([1, 2], [2]))
+try:
+    yaml.load("!!python/object/apply:os.system ['true']")
+except yaml.YAMLError as error:
+    print(type(error).__name__)
+"""
+
+
+def test_old_names_of_libraries_are_given_back_to_the_program_and_to_nothing_else(tmp_path):
+    (tmp_path / "old.py").write_text(OLD)
+    done = run(tmp_path, "old.py")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "<class 'float'> 3 True", "[1, 2] [1. 2.]", "{'a': [1, 2]} 6 [False  True]", "ConstructorError",
+    ]  # fmt: skip
+    done = run(tmp_path, "--as-is", "old.py")
+    assert done.returncode == 1 and "AttributeError" in done.stderr

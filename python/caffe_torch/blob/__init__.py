@@ -1,5 +1,6 @@
 """The blob: data and diff, on the host and on the device.
 
+- ``collections.py``: blobs in lists and by name
 - ``blob.py``: Blob, as pycaffe shows it
 - ``array.py``: one of its two halves, on host and device
 - ``lazy.py``: the same with a content that may still have to be computed

@@ -2,6 +2,7 @@
 
 - ``command.py``: the command line
 - ``names.py``: its subcommands, and the original's other programs
+- ``old_libraries.py``: names of NumPy and PyYAML that old programs use
 - ``flags.py``: flags as gflags and glog take them
 - ``training.py``: caffe-torch train
 - ``scoring.py``: caffe-torch test

@@ -50,8 +50,8 @@ def _upgrade_inputs(net: Any, source: str) -> None:
         return
     if (shapes and len(shapes) < len(names)) or (not shapes and len(dims) < 4 * len(names)):
         raise CaffeError(
-            f"{source}: has {len(names)} input(s), {len(shapes)} input_shape and {len(dims)} input_dim: give one "
-            "input_shape or four input_dim for each"
+            f"{source}: has {len(names)} input(s), {len(shapes)} input_shape and {len(dims)} input_dim: give four "
+            "input_dim for each, or of any number of axes one input_shape { dim: 1 dim: 3 dim: 5 } each"
         )
     layer = caffe_pb2.LayerParameter(name="input", type="Input", top=names)
     for index in range(len(names)):

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from caffe_torch.blob.blob import Blob
+from caffe_torch.blob.collections import BlobVec
 from caffe_torch.errors import CaffeError
 from caffe_torch.files.prototxt import nearest
 
@@ -76,7 +77,7 @@ class Layer:
     def __init__(self, param: Any, phase: int):
         self.param = param
         self.phase = phase
-        self.blobs: list[Blob] = []
+        self.blobs = BlobVec()
         #: One flag a parameter, set by the net: False where lr_mult is 0.
         self.param_propagate_down: list[bool] = []
 

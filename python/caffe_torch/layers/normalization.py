@@ -51,7 +51,7 @@ class BatchNorm(ElementwiseLayer):
             weight = params[2].detach()
             factor = torch.where(weight == 0, 0.0, 1 / weight)
             mean, variance = params[0].detach() * factor, params[1].detach() * factor
-            return F.batch_norm(x, mean, variance, training=False, eps=param.eps).reshape(shape)
+            return _normalised(x, mean, variance, param.eps).reshape(shape)
         with torch.no_grad():
             variance, mean = torch.var_mean(x, dim=[0, *range(2, x.dim())], correction=0)
             samples = x.numel() // self.channels
@@ -60,7 +60,18 @@ class BatchNorm(ElementwiseLayer):
                 blob.assign(blob.tensor() * param.moving_average_fraction + new)
         if samples == 1:  # PyTorch refuses; the variance is 0
             return ((x - x.detach()) * 0).reshape(shape)
+        if param.eps <= 0:  # PyTorch refuses; Caffe computes NaN where a channel has no variance
+            variance, mean = torch.var_mean(x, dim=[0, *range(2, x.dim())], correction=0)
+            return _normalised(x, mean, variance, param.eps).reshape(shape)
         return F.batch_norm(x, None, None, training=True, eps=param.eps).reshape(shape)
+
+
+def _normalised(x: Tensor, mean: Tensor, variance: Tensor, eps: float) -> Tensor:
+    """(x - mean) / sqrt(variance + eps), channel by channel."""
+    if eps > 0:
+        return F.batch_norm(x, mean, variance, training=False, eps=eps)
+    spread = (1, -1, *(1,) * (x.dim() - 2))
+    return (x - mean.reshape(spread)) / (variance + eps).sqrt().reshape(spread)
 
 
 class _Standardise(torch.autograd.Function):

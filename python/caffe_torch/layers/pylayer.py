@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from caffe_torch.blob.blob import Blob
+from caffe_torch.blob.collections import BlobVec
 from caffe_torch.layers import inline_weights
 
 
@@ -13,14 +14,6 @@ class Phase(int):
 
     def __str__(self) -> str:
         return "TEST" if self else "TRAIN"
-
-
-class BlobVec(list):
-    """A layer's parameter blobs, as pycaffe shows them."""
-
-    def add_blob(self, *shape: int) -> None:
-        """Append a parameter of this shape, filled with zeros; its lr_mult and decay_mult are the prototxt's."""
-        self.append(Blob(*shape))
 
 
 class Layer:

@@ -41,6 +41,8 @@ class PythonLayer(Layer):
         module_name, class_name = self.param.python_param.module, self.param.python_param.layer
         if os.environ.get(_FORBID, "0") not in ("", "0"):
             raise self.fail(f"Python layers are forbidden here ({_FORBID}); it asks for {module_name}.{class_name}")
+        if not all(module_name.split(".")) or "\0" in module_name:
+            raise self.fail(f"python_param.module is {module_name!r}: the name of a module to import is expected")
         try:
             module = importlib.import_module(module_name)
         except ImportError as error:
@@ -49,8 +51,8 @@ class PythonLayer(Layer):
         if not isinstance(cls, type) or not issubclass(cls, pylayer.Layer):
             classes = [n for n, c in vars(module).items() if isinstance(c, type) and issubclass(c, pylayer.Layer)]
             raise self.fail(
-                f"module {module_name!r} ({module.__file__}) has no caffe.Layer class {class_name!r}; "
-                f"it has {', '.join(classes) or 'none'}"
+                f"module {module_name!r} ({getattr(module, '__file__', 'built in')}) has no caffe.Layer class "
+                f"{class_name!r}; it has {', '.join(classes) or 'none'}"
             )
         return cls(self.param)
 

@@ -10,6 +10,7 @@ from typing import Any, Callable
 import numpy as np
 
 from caffe_torch.blob.blob import Blob
+from caffe_torch.blob.collections import NamedParameters
 from caffe_torch.errors import CaffeError, CaffeValueError
 from caffe_torch.net.graph import Graph
 from caffe_torch.net.weights import NetWeights
@@ -28,7 +29,7 @@ class NetApi(NetWeights):
         self.inputs, self.outputs = graph.inputs, graph.outputs
         self.bottom_names = OrderedDict((node.name, node.bottom_names) for node in graph.nodes)
         self.top_names = OrderedDict((node.name, node.top_names) for node in graph.nodes)
-        self.params: OrderedDict[str, list[Blob]] = OrderedDict(
+        self.params: OrderedDict[str, list[Blob]] = NamedParameters(
             (node.name, node.layer.blobs) for node in graph.nodes if len(node.layer.blobs)
         )
         self.layers: list[Any] = [getattr(node.layer, "user", node.layer) for node in graph.nodes]
@@ -54,7 +55,7 @@ class NetApi(NetWeights):
             last, wanted = self._index(end), set(self.top_names[end])
         else:
             last, wanted = len(self.graph.nodes) - 1, set(self.outputs)
-        wanted |= set(blobs or ())
+        wanted |= self._known(blobs, "blobs")
         if kwargs and set(kwargs) != set(self.inputs):
             raise CaffeError(f"forward: arrays were given for {sorted(kwargs)}, the net's inputs are {self.inputs}")
         for name, array in kwargs.items():
@@ -74,13 +75,22 @@ class NetApi(NetWeights):
             last, wanted = self._index(end), set(self.bottom_names[end])
         else:
             last, wanted = 0, set(self.inputs)
-        wanted |= set(diffs or ())
+        wanted |= self._known(diffs, "diffs")
         if kwargs and set(kwargs) != set(self.outputs):
             raise CaffeError(f"backward: gradients were given for {sorted(kwargs)}, the net's outputs: {self.outputs}")
         for name, array in kwargs.items():
             self._fill(name, array, self.blobs[name].diff, "backward")
         self.graph.backward(first, last)
         return {name: self.blobs[name].diff for name in wanted}
+
+    def _known(self, names: Iterable[str] | None, argument: str) -> set[str]:
+        """The names of blobs whose arrays are asked for; an error before anything runs where one is none."""
+        if isinstance(names, str):
+            raise TypeError(f"{argument} is a list of names, found one name: write {argument}=[{names!r}]")
+        asked = set(names or ())
+        if unknown := sorted(map(str, asked - set(self.blobs))):
+            raise CaffeValueError(f"the net has no blob {', '.join(unknown)}; it has {', '.join(self.blobs)}")
+        return asked
 
     def _fill(self, name: str, array: np.ndarray, target: np.ndarray, what: str) -> None:
         array = np.asarray(array)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Callable
 
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor
 
 from caffe_torch.blob.blob import Blob
+from caffe_torch.blob.collections import NamedBlobs
 from caffe_torch.layers.base import Layer
 from caffe_torch.net import shortage
 from caffe_torch.net.params import Parameter
@@ -88,7 +88,7 @@ class Graph:
 
     name: str
     nodes: list[Node] = field(default_factory=list)
-    blobs: OrderedDict[str, Blob] = field(default_factory=OrderedDict)
+    blobs: NamedBlobs = field(default_factory=NamedBlobs)
     #: Blobs that Input layers make, in their order.
     inputs: list[str] = field(default_factory=list)
     #: Blobs that no layer reads, sorted.

@@ -43,9 +43,12 @@ def state() -> dict[str, Any]:
 
 
 def set_state(found: dict[str, Any]) -> None:
-    """Go on where ``state`` was taken."""
+    """Go on where ``state`` was taken; ValueError, KeyError or TypeError where ``found`` is none."""
     _numpy.bit_generator.state = found["engine"]
-    torch.set_rng_state(torch.from_numpy(found["torch"]))
+    try:
+        torch.set_rng_state(torch.from_numpy(found["torch"]))
+    except RuntimeError as error:
+        raise ValueError(f"PyTorch's random state: {error}") from None
     legacy = found["numpy"]
     np.random.set_state((legacy["name"], legacy["keys"], legacy["position"], legacy["has_gauss"], legacy["gauss"]))
     if "python" in found:  # files of earlier versions have none

@@ -58,7 +58,7 @@ def read(file: Path, solver: SolverState) -> None:
                 if memory:
                     node.layer.recall(memory)
         rng.set_state(_arrays(content["random"]))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise CaffeError(f"{file}: is damaged ({error!r}); without it, training resumes as in Caffe") from None
 
 

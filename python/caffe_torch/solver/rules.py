@@ -65,7 +65,7 @@ def _power(value: float, exponent: float) -> float:
 
 def check(kind: str, param: Any) -> None:
     """CaffeError where settings of a solver type leave its very first update undefined."""
-    if kind == "Adam" and not (param.momentum < 1 and param.momentum2 <= 1):
+    if kind == "Adam" and not (-1 < param.momentum < 1 and -1 <= param.momentum2 <= 1):
         raise CaffeError(
             f"solver: Adam needs a momentum below 1 and a momentum2 of 1 at most, found {param.momentum:g} and "
             f"{param.momentum2:g}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import importlib
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,9 @@ import numpy as np
 from multiweight.base import markup
 from multiweight.base.errors import UserError
 from multiweight.gamma.schemes import SCHEMES, Groups
+
+#: Set to 1, no module that a net or a scheme names is imported.
+_FORBID = "CAFFE_TORCH_FORBID_PYTHON"
 
 
 @dataclass(frozen=True)
@@ -193,7 +197,9 @@ def write_gamma(path: str | Path, gamma: Gamma) -> None:
 
 
 def function(target: str) -> Callable[..., Any]:
-    """The user's function ``module:function``; UserError where it cannot be had."""
+    """The user's function ``module:function``; UserError where it cannot be had, or such code is forbidden."""
+    if os.environ.get(_FORBID, "0") not in ("", "0"):
+        raise UserError(f"scheme {target}: code of the user's is forbidden here ({_FORBID}): give a CSV")
     module_name, _, function_name = target.partition(":")
     if not all(part.isidentifier() for part in module_name.split(".")):
         raise UserError(

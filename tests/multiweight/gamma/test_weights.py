@@ -173,3 +173,11 @@ def test_weights_beyond_what_can_be_rescaled(tmp_path):
         path.write_text("group,gamma\n" + "".join(f"{name},{value}\n" for name in HALF))
         with pytest.raises(UserError, match="mine.csv: the weights are too large or too small to be rescaled"):
             weights.compute(str(path), HALF, rescale=True)
+
+
+def test_no_code_of_the_users_where_it_is_forbidden(tmp_path, monkeypatch):
+    (tmp_path / "forbidden_for_test.py").write_text("raise SystemExit('it was run')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("CAFFE_TORCH_FORBID_PYTHON", "1")
+    with pytest.raises(UserError, match="forbidden_for_test:f: code of the user's is forbidden here"):
+        weights.compute("forbidden_for_test:f", HALF)
