@@ -10,6 +10,7 @@ from caffe_torch.layers.base import faster
 from caffe_torch.layers.convolution import Convolution, Deconvolution, WindowProduct
 from caffe_torch.layers.fast import fourier
 from caffe_torch.layers.fast.images import parts, without_memory
+from caffe_torch.layers.fork.depthwise import DepthwiseConvolution
 from caffe_torch.runtime import precision
 
 #: Elements of a part of a batch that a thread takes, where its memory format has to change.
@@ -126,4 +127,9 @@ class FastConvolution(_FastProduct, Convolution):
 
 @faster(Deconvolution)
 class FastDeconvolution(_FastProduct, Deconvolution):
+    pass
+
+
+@faster(DepthwiseConvolution)
+class FastDepthwiseConvolution(_FastProduct, DepthwiseConvolution):
     pass

@@ -15,6 +15,7 @@ from caffe_torch.layers import base
 from caffe_torch.layers.base import FAST, REGISTRY
 from caffe_torch.layers.convolution import Convolution, Deconvolution
 from caffe_torch.layers.fast import convolution, fourier, images
+from caffe_torch.layers.fork.depthwise import DepthwiseConvolution
 from caffe_torch.layers.lrn import LRN
 from caffe_torch.layers.pooling import Pooling
 
@@ -23,7 +24,7 @@ sizes = st.integers(1, 9)
 
 
 def test_each_fast_way_has_its_plain_one_below_it():
-    assert set(FAST) == {LRN, Pooling, Convolution, Deconvolution}
+    assert set(FAST) == {LRN, Pooling, Convolution, Deconvolution, DepthwiseConvolution}
     assert all(issubclass(fast, plain) and plain in REGISTRY.values() for plain, fast in FAST.items())
 
 
@@ -117,6 +118,11 @@ def test_convolutions(kind, group, images_, size, kernel, stride, pad, dilation,
     check(
         *pair(f'type: "{kind}" convolution_param {{ {text} }}', normal(images_, 2 * group, *size), channels_last=last)
     )
+
+
+def test_depthwise_convolution():
+    text = 'num_output: 6 kernel_size: 3 pad: 1 weight_filler { type: "gaussian" std: 1 }'
+    check(*pair(f'type: "DepthwiseConvolution" convolution_param {{ {text} }}', normal(2, 3, 5, 6)))
 
 
 @pytest.mark.parametrize("bottoms", [[(2, 3, 7)], [(2, 3, 5, 4, 6)], [(2, 3)], [(2, 3, 6, 6), (2, 3, 6, 6)]])
