@@ -125,6 +125,10 @@ class Layer:
     def backward(self, top: list[Blob], propagate_down: list[bool], bottom: list[Blob]) -> None:
         raise NotImplementedError
 
+    def complaint(self, bottom: list[Blob], top: list[Blob]) -> str:
+        """Why the last forward gave no finite numbers, where the layer can tell, or ``""``."""
+        return ""
+
     def memory(self) -> dict[str, Any]:
         """What the layer carries from one forward to the next beside its blobs: numbers and NumPy arrays by name.
 

@@ -9,8 +9,9 @@ from typing import Any, Callable
 from caffe_torch.blob.blob import Blob
 from caffe_torch.errors import CaffeAttributeError
 from caffe_torch.files.prototxt import nearest
-from caffe_torch.layers import pylayer
+from caffe_torch.layers import pylayer, tensor_form
 from caffe_torch.layers.base import Layer, register
+from caffe_torch.runtime import device
 from caffe_torch.runtime.user_modules import import_failure
 
 #: Set by CAFFE_TORCH_FORBID_PYTHON=1: a .prototxt names modules to import, so it is code; this flag refuses that.
@@ -21,7 +22,8 @@ _FORBID = "CAFFE_TORCH_FORBID_PYTHON"
 class PythonLayer(Layer):
     """Imports ``python_param.module`` and runs its class ``python_param.layer``.
 
-    Where that class has ``memory`` and ``recall``, its state goes through a resume like a built-in layer's.
+    Where that class has ``memory`` and ``recall``, its state goes through a resume like a built-in layer's. Where it
+    names a ``tensor_form``, that runs in its place on an accelerator (docs/PYCAFFE.md).
     """
 
     bottoms = (0, None)
@@ -34,6 +36,8 @@ class PythonLayer(Layer):
         self.user.phase = pylayer.Phase(phase)
         self.user.layer_param = param
         self.blobs = self.user.blobs
+        self._form: Any = None
+        self._in_tensors = False
 
     def _load(self) -> pylayer.Layer:
         if not self.param.HasField("python_param"):
@@ -63,11 +67,31 @@ class PythonLayer(Layer):
         self._method("reshape")(bottom, top)
 
     def forward(self, bottom: list[Blob], top: list[Blob]) -> None:
+        # A subclass may compute something else than the class that named the form.
+        named = vars(type(self.user)).get("tensor_form")
+        self._in_tensors = bool(named) and device.current().type != "cpu"
+        if self._in_tensors:
+            if self._form is None:
+                self._form = tensor_form.load(self, str(named))(self.user)
+            self._form.forward(bottom, top)
+            return
         Blob.fetch(bottom)
         self._method("forward")(bottom, top)
 
     def backward(self, top: list[Blob], propagate_down: list[bool], bottom: list[Blob]) -> None:
-        self._method("backward")(top, propagate_down, bottom)
+        if self._in_tensors:
+            self._form.backward(top, propagate_down, bottom)
+        else:
+            self._method("backward")(top, propagate_down, bottom)
+
+    def complaint(self, bottom: list[Blob], top: list[Blob]) -> str:
+        if not self._in_tensors:
+            return ""
+        try:
+            self._method("forward")([blob.copy() for blob in bottom], [blob.copy() for blob in top])
+        except ValueError as error:
+            return str(error)
+        return ""
 
     def _method(self, name: str) -> Callable[..., None]:
         """The user's method, which caffe.Layer itself does not have."""

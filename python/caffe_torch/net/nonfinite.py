@@ -19,5 +19,6 @@ def first(graph: Graph) -> str:
                     if not layer.bottoms[1] and layer.bottoms[1] is not None
                     else "its inputs are finite"
                 )
+                what = layer.complaint(node.bottoms, node.tops) or what
                 return f"the first such values are in blob {top!r} of layer {node.name!r} ({layer.type}): {what}"
     return ""

@@ -20,6 +20,9 @@ class DwaLossLayer(MultiWeightLossLayer):
     }``. Only backward moves it: tests do not. Several processes keep a state each.
     """
 
+    #: What caffe_torch runs in its place on an accelerator; the original does not look at it.
+    tensor_form = "multiweight.layers.tensor_forms:DwaLoss"
+
     settings = {"temperature": 2.0, "window": 100}
 
     def start(self, settings):

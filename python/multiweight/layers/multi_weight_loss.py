@@ -28,6 +28,9 @@ class MultiWeightLossLayer(caffe.Layer):
     for other labels.
     """
 
+    #: What caffe_torch runs in its place on an accelerator; the original does not look at it.
+    tensor_form = "multiweight.layers.tensor_forms:MultiWeightLoss"
+
     def setup(self, bottom, top):
         self.groups, self.gamma, self.objective, settings = _parse(self.param_str, self.settings)
         tasks = len(self.groups)

@@ -15,6 +15,9 @@ class UncertaintyLossLayer(MultiWeightLossLayer):
     for gamma 1: a group's weight falls with its loss, and the sum over labels does not let a large group rule.
     """
 
+    #: What caffe_torch runs in its place on an accelerator; the original does not look at it.
+    tensor_form = "multiweight.layers.tensor_forms:UncertaintyLoss"
+
     def start(self, settings):
         self.blobs.add_blob(len(self.groups))
         self.blobs[0].data[...] = 0
