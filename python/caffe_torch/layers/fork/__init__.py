@@ -7,4 +7,6 @@
 - ``normalize.py``, ``batch_norm.py``, ``resampling.py``: Normalize, BN, Interp and Upsample
 - ``prior_box.py``, ``multibox_loss.py``, ``detection_output.py``, ``detection_evaluate.py``: SSD, with ``boxes.py``,
   ``matching.py`` and ``ground_truth.py``; ``annotated_data.py`` and ``box_sampling.py``: its data
+- ``faces.py``: CenterLoss, MarginInnerProduct
+- ``yolo.py``: outputs of YOLO v2 and v3
 """
