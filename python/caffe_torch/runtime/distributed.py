@@ -7,6 +7,7 @@ every N-th record, gradients are averaged before each update, and process 0 alon
 from __future__ import annotations
 
 import atexit
+import os
 from collections.abc import Iterable
 
 import torch
@@ -14,6 +15,9 @@ import torch.distributed as dist
 from torch import Tensor
 
 from caffe_torch.runtime import accelerator, device, ranks
+
+#: The variable with the place to meet, of processes that do not meet at torchrun's address.
+MEETING = "CAFFE_TORCH_MEETING"
 
 
 def joined() -> bool:
@@ -24,6 +28,10 @@ def joined() -> bool:
 def join() -> None:
     """Meet the other processes that torchrun has started (once; nothing to do for a single one)."""
     if averages_updates() and ranks.world_size() > 1 and not joined():
+        meeting = os.environ.get(MEETING)
+        if meeting:
+            join_at(meeting)
+            return
         dist.init_process_group(_backend())
         atexit.register(leave)
 

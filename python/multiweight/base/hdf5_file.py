@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 #: What h5py raises at one damaged place or another.
-_DAMAGE = (RuntimeError, LookupError, ValueError, TypeError, AttributeError)
+DAMAGE = (RuntimeError, LookupError, ValueError, TypeError, AttributeError, MemoryError)
 
 
 @contextmanager
@@ -30,7 +30,7 @@ def opened(path: str | Path) -> Iterator[h5py.File]:
             _refuse_outside(file, path)
         except UserError:
             raise
-        except _DAMAGE as error:
+        except DAMAGE as error:
             raise OSError(f"damaged: {error}") from None
         yield file
 

@@ -23,7 +23,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--dataset", required=True, help="name of the dataset; its test images are the shop")
     flags.runs(p)
     p.add_argument("--variant", default="multi_weight_third", help="the trained run, with features.h5")
-    p.add_argument("--k", type=int, default=10, help="products to show")
+    p.add_argument("--k", type=int, default=10, help="products to show, each by its nearest photo")
     p.add_argument("--index", choices=shop_index.KINDS, default="flat", help="flat: exact; ivf, hnsw: for large shops")
     p.add_argument("--html", type=Path, metavar="FILE", help="write a page with the pictures")
     flags.gpu(p)

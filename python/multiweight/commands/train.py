@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import subprocess
+import importlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
-from multiweight.base import engine, flags, processes
-from multiweight.base.errors import UserError
+from multiweight.base import engine, flags
+from multiweight.base.errors import UserError, run_tool
 from multiweight.base.paths import Dataset
 from multiweight.evaluate import while_training
 from multiweight.train import training
@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def start_processes(caffe: ModuleType, gpu: str, argv: Sequence[str]) -> int:
-    """Run the step with these arguments once a GPU, under torchrun."""
+    """Run the step with these arguments once a GPU, in processes of this machine that nothing outside can reach."""
     wanted = engine.gpu_list(caffe, gpu)
     if caffe.__name__ != "caffe_torch":
         raise UserError(
@@ -55,6 +55,8 @@ def start_processes(caffe: ModuleType, gpu: str, argv: Sequence[str]) -> int:
         )
     if len(wanted) > engine.gpus(caffe):
         raise UserError(f"GPU={gpu}: this machine has {engine.gpus(caffe)} GPU(s) that PyTorch can use")
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={len(wanted)}"]
-    command = [*launcher, *processes.module("train", *argv)]
-    return subprocess.run(command, env=processes.environment()).returncode
+    return int(importlib.import_module("caffe_torch.cli.processes").run(argv, len(wanted), _in_process))
+
+
+def _in_process(argv: list[str]) -> None:
+    run_tool(lambda: main(argv))

@@ -79,6 +79,8 @@ def load(folder: Path, min_products: int = 2) -> Loaded:
     if single:
         notes.append(f"no group for subCategory {', '.join(single)}: fewer than two article types")
     _add_mined(groups, notes, keywords, mined, min_products)
+    if not groups:
+        raise UserError(f"{path}: no label is on {min_products} products or more: lower --min-products")
     catalog = Catalog.from_dict(groups)
     known = {(group.name, label) for group in catalog.groups for label in group.labels}
 

@@ -15,11 +15,11 @@ from typing import Any
 import h5py
 import numpy as np
 
-from multiweight.base import done, engine, hdf5_file, lock, progress
+from multiweight.base import done, engine, lock, progress
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Run
 from multiweight.evaluate import intervals, measures, packed_labels, recognition
-from multiweight.features import extraction
+from multiweight.features import extraction, features_file
 from multiweight.paper.methods import BASELINE, RANDOM, UNTRAINED
 from multiweight.records.catalog import Catalog
 from multiweight.retrieval import nearest
@@ -226,7 +226,7 @@ def _existing(path: Path) -> Path:
 
 def _source(run: Run, rows: Rows) -> dict[str, Any]:
     """What features.h5 says of itself; UserError where every feature is 0."""
-    attributes = extraction.attributes(run.features)
+    attributes = features_file.attributes(run.features)
     names = ("blob", "weights", "weights_sha256", "inputs_sha256", "engine", "views", "seconds")
     zero = np.flatnonzero(rows.squares == 0).tolist()
     if len(zero) == rows.n:
@@ -247,8 +247,8 @@ def _check_float16(path: Path, rows: Rows) -> None:
 
 def _part(path: Path, rows: np.ndarray) -> Rows:
     """Some rows of a features file, in memory."""
-    with hdf5_file.opened(path) as file:
-        return Rows(file[file.attrs["blob"]][rows])
+    with features_file.opened(path) as (values, _, _):
+        return Rows(features_file.rows(values, path, rows))
 
 
 def _recognise(run: Run, catalog: Catalog, keys: list[str], labels: np.ndarray) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ import numpy as np
 from multiweight.base import done
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset, Run
-from multiweight.features import extraction
+from multiweight.features import features_file
 from multiweight.gamma import weights
 from multiweight.photos import image_source
 from multiweight.records import records
@@ -36,7 +36,7 @@ def check_images(run: Run, path: Path, found: list[str], expected: list[str]) ->
     """
     packed, images = run.dataset.packed("test"), run.dataset.images("test")
     check_keys(found, expected, path, packed)
-    of = extraction.attributes(path).get("images_sha256")
+    of = features_file.attributes(path).get("images_sha256")
     if of is not None and (images / "data.mdb").exists():
         now = hashlib.sha256(image_source.pack_identity(images, len(expected))).hexdigest()
         if of != now:

@@ -15,10 +15,10 @@ from typing import Any
 import h5py
 import numpy as np
 
-from multiweight.base import done, engine, hdf5_file, lock, progress
+from multiweight.base import done, engine, lock, progress
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Run
-from multiweight.features import partial_rows, transform
+from multiweight.features import features_file, partial_rows, transform
 from multiweight.features.feature_net import forward, net_of, open_net, output_blobs, read_bytes
 from multiweight.photos import image_source
 from multiweight.records.catalog import Catalog
@@ -156,25 +156,12 @@ def load(path: str | Path) -> Features:
     path = Path(path)
     if not path.exists():
         raise UserError(f"{path}: no such file: extract the features first (make features)")
-    try:
-        with hdf5_file.opened(path) as file:
-            attributes = {name: _plain(value) for name, value in file.attrs.items()}
-            values = file[attributes["blob"]][()]
-            keys = [_text(key) for key in file["keys"][()]]
-    except (OSError, KeyError) as error:
-        raise UserError(f"{path}: not a whole features file ({error}): delete it and extract again") from None
-    if values.ndim != 2 or len(values) != len(keys):
-        raise UserError(f"{path}: {values.shape} features for {len(keys)} keys: delete it and extract again")
+    with features_file.opened(path) as (dataset, keys, attributes):
+        values = features_file.rows(dataset, path)
     bad = bad_rows(values)
     if len(bad):
         raise UserError(f"{path}: NaN or infinity in the features of {_named([keys[i] for i in bad])}")
     return Features(values.astype(np.float32, copy=False), keys, attributes)
-
-
-def attributes(path: str | Path) -> dict[str, Any]:
-    """The attributes of a features file alone."""
-    with hdf5_file.opened(path) as file:
-        return {name: _plain(value) for name, value in file.attrs.items()}
 
 
 def _fill(
@@ -252,20 +239,11 @@ def _done(output: Path, weights_sha256: str, inputs_sha256: str) -> bool:
     if not output.exists():
         return False
     try:
-        with hdf5_file.opened(output) as file:
-            found = [_plain(file.attrs.get(name)) for name in ("weights_sha256", "inputs_sha256")]
-            return found == [weights_sha256, inputs_sha256] and "keys" in file
-    except OSError:
+        found = features_file.attributes(output)
+    except UserError:
         return False
+    return (found.get("weights_sha256"), found.get("inputs_sha256")) == (weights_sha256, inputs_sha256)
 
 
 def _named(keys: Sequence[str]) -> str:
     return f"{len(keys)} image(s): {', '.join(keys[:5])}" + (", ..." if len(keys) > 5 else "")
-
-
-def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
-
-
-def _plain(value: Any) -> Any:
-    return _text(value) if isinstance(value, (bytes, str)) else getattr(value, "item", lambda: value)()

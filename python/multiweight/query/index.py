@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -44,6 +44,7 @@ class ShopIndex:
         except ImportError:
             raise UserError("search needs FAISS: pip install faiss-cpu (or '.[search]')") from None
         self.features = extraction.load(run.features)
+        self.kind = kind
         self.path = run.root / f"index.{kind}"
         note = run.root / f"index.{kind}.json"
         names = ("weights_sha256", "inputs_sha256", "blob")
@@ -83,10 +84,33 @@ class ShopIndex:
         if len(query) != self.features.values.shape[1]:
             width = self.features.values.shape[1]
             raise UserError(f"a feature of {len(query)} values, an index of {width}: they are of two nets")
-        scores, places = self._index.search(_unit(query[None]), min(k, len(self.features.keys)))
-        return [
-            Found(int(at), self.features.keys[at], float(score)) for at, score in zip(places[0], scores[0]) if at >= 0
-        ]
+        wanted = min(k, len(self.features.keys))
+        unit = _unit(query[None])
+        for options in self._reaches(wanted):
+            scores, places = self._index.search(unit, wanted, params=options)
+            if (places[0] >= 0).all():
+                break
+        else:
+            # A graph may have parts that no way leads to.
+            every = (_unit(self.features.values) @ unit[0]).astype(np.float32)
+            places = np.argsort(-every, kind="stable")[None, :wanted]
+            scores = every[places]
+        return [Found(int(at), self.features.keys[at], float(score)) for at, score in zip(places[0], scores[0])]
+
+    def _reaches(self, wanted: int) -> Iterator[Any]:
+        """How far to search for ``wanted`` photos: further each time, since an index may stop before it has them."""
+        if self.kind == "flat":
+            yield None
+        elif self.kind == "ivf":
+            cells = self._index.nprobe
+            while True:
+                yield self._faiss.SearchParametersIVF(nprobe=min(cells, self._index.nlist))
+                if cells >= self._index.nlist:
+                    return
+                cells *= 4
+        else:
+            for times in (2, 8, 32):
+                yield self._faiss.SearchParametersHNSW(efSearch=min(max(64, times * wanted), len(self.features.keys)))
 
     def products(self, query: np.ndarray, k: int, product_of: Callable[[Found], str], without: str = "") -> list[Found]:
         """The nearest image of each of the ``k`` nearest products; ``product_of`` tells an image's product.

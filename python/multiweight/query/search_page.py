@@ -13,7 +13,7 @@ from multiweight.base.paths import Dataset
 from multiweight.photos import image_source
 from multiweight.query.index import Found
 from multiweight.records.records import Record, stated
-from multiweight.report import gallery
+from multiweight.report import gallery, page
 
 _FOLDER = Path(__file__).resolve().parents[1] / "report" / "templates"
 
@@ -47,6 +47,7 @@ def write(
         }
         for photo, found in shown
     ]
-    css = Markup((_FOLDER / "report.css").read_text(encoding="utf-8"))
+    css = page.STYLE.read_text(encoding="utf-8")
+    facts = {"photos": photos, "css": Markup(css), "policy": page.policy(css)}
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(environment.get_template("search.html.j2").render(photos=photos, css=css), encoding="utf-8")
+    path.write_text(environment.get_template("search.html.j2").render(**facts), encoding="utf-8")

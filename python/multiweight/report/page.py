@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -27,10 +28,12 @@ def render(facts: dict[str, Any], figures: list[tuple[Path, str]]) -> str:
         )
     )
     gallery = json.dumps(facts["gallery"], ensure_ascii=False)
+    css, script = STYLE.read_text(encoding="utf-8"), SCRIPT.read_text(encoding="utf-8")
     return environment.get_template("report.html.j2").render(
         **facts,
-        css=Markup(STYLE.read_text(encoding="utf-8")),
-        script=Markup(SCRIPT.read_text(encoding="utf-8")),
+        policy=policy(css, script),
+        css=Markup(css),
+        script=Markup(script),
         figures=[{"src": _address(path), "caption": caption} for path, caption in figures],
         # Inside a script element only "<" could end it.
         gallery_json=Markup(gallery.replace("<", "\\u003c")),
@@ -42,6 +45,16 @@ def table_filters(environment: jinja2.Environment) -> jinja2.Environment:
     environment.filters["cell_text"] = lambda cell: plain(cell)[0]
     environment.filters["is_bold"] = lambda cell: plain(cell)[1]
     return environment
+
+
+def policy(css: str, script: str = "") -> str:
+    """The Content-Security-Policy of a page that holds all it shows: this style, this script, pictures inside it."""
+    scripts = f"script-src {_hash(script)}; " if script else ""
+    return f"default-src 'none'; img-src data:; style-src {_hash(css)}; {scripts}base-uri 'none'; form-action 'none'"
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def _address(path: Path) -> str:

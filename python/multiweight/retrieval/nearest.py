@@ -11,8 +11,9 @@ from typing import Any, Callable, Union
 import h5py
 import numpy as np
 
-from multiweight.base import engine, hdf5_file
+from multiweight.base import engine
 from multiweight.base.errors import UserError
+from multiweight.features import features_file
 from multiweight.retrieval import joining, plan, search
 from multiweight.retrieval.ranking import Ranking
 from multiweight.retrieval.rows import Rows
@@ -127,30 +128,12 @@ def rows_of(features: Features | None, names: Sequence[str] | None = None, sourc
     elif isinstance(features, Rows):
         yield features
     elif isinstance(features, (str, Path)):
-        try:
-            with hdf5_file.opened(features) as file:
-                values, keys = _contents(file, features)
-                weights = file.attrs.get("weights_sha256")
-                name = None if weights is None else f"{file.attrs['blob']} {weights}"
-                yield Rows(values, keys, name, str(features))
-        except (OSError, KeyError) as error:
-            raise UserError(f"{features}: not a whole features file ({error}): extract the features again") from None
+        with features_file.opened(features) as (values, keys, attributes):
+            weights = attributes.get("weights_sha256")
+            name = None if weights is None else f"{attributes['blob']} {weights}"
+            yield Rows(values, keys, name, str(features))
     else:
         yield Rows(features, names, source=source)
-
-
-def _contents(file: h5py.File, path: str | Path) -> tuple[h5py.Dataset, list[str]]:
-    """(features, keys) of an open features file."""
-    values, stored = file[file.attrs["blob"]], file["keys"]
-    if not isinstance(values, h5py.Dataset) or not isinstance(stored, h5py.Dataset):
-        raise UserError(f"{path}: a group where features or keys are expected: extract the features again")
-    try:
-        keys = [key.decode() if isinstance(key, bytes) else str(key) for key in stored[()]]
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: a key is not UTF-8 ({error.reason}): extract the features again") from None
-    if values.ndim != 2 or len(values) != len(keys):
-        raise UserError(f"{path}: {values.shape} features for {len(keys)} keys: extract the features again")
-    return values, keys
 
 
 def random_k(n: int, k: int = DEFAULT_K, seed: int = 1) -> np.ndarray:

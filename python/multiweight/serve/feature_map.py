@@ -10,7 +10,7 @@ import numpy as np
 
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset, Run
-from multiweight.features import extraction
+from multiweight.features import extraction, features_file
 
 #: Images on a map; of more, a seeded sample.
 MOST = 4000
@@ -40,10 +40,7 @@ def places(dataset: Dataset, variant: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _identity(run: Run) -> str:
-    try:
-        attributes = extraction.attributes(run.features)
-    except OSError as error:
-        raise UserError(f"{run.features}: not a whole file ({error}): extract the features again") from None
+    attributes = features_file.attributes(run.features)
     return f"{attributes.get('weights_sha256')} {attributes.get('inputs_sha256')}"
 
 

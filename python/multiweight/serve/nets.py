@@ -13,7 +13,7 @@ from multiweight.base import done
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset, Run
 from multiweight.evaluate import packed_labels
-from multiweight.features import extraction, feature_net, transform
+from multiweight.features import extraction, feature_net, features_file, transform
 from multiweight.paper.methods import REFERENCES, in_order
 from multiweight.photos import decoding
 from multiweight.query.index import Found, ShopIndex
@@ -126,8 +126,8 @@ def _iteration(run: Run, weights: str) -> int | None:
 def _attributes(run: Run) -> dict[str, object]:
     """What the features say of themselves; nothing where there are none, or not whole ones."""
     try:
-        return extraction.attributes(run.features)
-    except OSError:
+        return features_file.attributes(run.features)
+    except UserError:
         return {}
 
 

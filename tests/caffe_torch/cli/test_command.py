@@ -218,3 +218,45 @@ def test_weights_of_several_files(tmp_path):
     for name, arrays in first.items():
         for a, b in zip(arrays, second[name]):
             assert (b == (a + 1 if name in ("fc1", "fc2") else a)).all()
+
+
+LISTENING = """
+import os, sys
+from caffe_torch.cli import processes
+
+def look(argv):
+    import torch.distributed as dist
+    from caffe_torch.runtime import distributed
+    distributed.join()
+    dist.barrier()
+    held = set()
+    for pid in (os.getpid(), os.getppid()):
+        for name in os.listdir(f"/proc/{pid}/fd"):
+            try:
+                held.add(os.readlink(f"/proc/{pid}/fd/{name}"))
+            except OSError:
+                pass
+    for table in ("tcp", "tcp6"):
+        with open(f"/proc/net/{table}") as file:
+            for row in file.read().splitlines()[1:]:
+                words = row.split()
+                if words[3] == "0A" and f"socket:[{words[9]}]" in held:
+                    print("listens", words[1].split(":")[0], flush=True)
+    dist.barrier()
+    distributed.leave()
+    print("joined", flush=True)
+
+if __name__ == "__main__":
+    sys.exit(processes.run([], 2, look))
+"""
+
+
+def test_processes_of_one_machine_listen_on_it_alone(tmp_path):
+    (tmp_path / "listening.py").write_text(LISTENING)
+    done = subprocess.run(
+        [sys.executable, "listening.py"], cwd=tmp_path, capture_output=True, text=True, timeout=120,
+        env={**os.environ, "PYTHONPATH": str(PYTHON), "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0 and done.stdout.count("joined") == 2, done.stderr
+    addresses = {line.split()[1] for line in done.stdout.splitlines() if line.startswith("listens")}
+    assert addresses <= {"0100007F"}  # 127.0.0.1

@@ -183,3 +183,19 @@ def test_without_lists_or_images_there_is_a_page_without_a_gallery(tmp_path):
     report.write(dataset, caffe=engine.select())
     text = (dataset.report / "report.html").read_text()
     assert 'gallery-data">' not in text and "groups-table" in text
+
+
+def test_the_page_runs_its_own_script_and_style_alone(made):
+    """Its policy has the hashes of both, as the browser computes them, and lets nothing else in."""
+    import base64
+    import hashlib
+    import html
+
+    text = (made[1].report / "report.html").read_text(encoding="utf-8")
+    policy = html.unescape(re.search(r'Content-Security-Policy" content="([^"]*)"', text).group(1))
+    assert policy.startswith("default-src 'none'; img-src data:; ") and "unsafe" not in policy and "http" not in policy
+    for name, pattern in (("style-src", "<style>(.*?)</style>"), ("script-src", "<script>(.*?)</script>")):
+        (inside,) = re.findall(pattern, text, re.S)
+        digest = base64.b64encode(hashlib.sha256(inside.encode()).digest()).decode()
+        assert f"{name} 'sha256-{digest}';" in policy
+    assert not re.search(r"\son\w+=|\sstyle=|javascript:", text.replace(inside, ""))

@@ -1,0 +1,35 @@
+"""Features and lists of results: HDF5 files that a run leaves, and another program may have written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import h5py
+import numpy as np
+from readers import Reader, register
+
+from multiweight.base.errors import UserError
+from multiweight.features import extraction, features_file
+
+
+def _features(folder: Path) -> Sequence[bytes]:
+    made = []
+    for kind in (np.float32, np.float16):
+        path = folder / "features.h5"
+        with h5py.File(path, "w") as file:
+            file["fc7"] = np.random.RandomState(0).rand(6, 5).astype(kind)
+            file["keys"] = np.array([b"%08d" % n for n in range(6)])
+            file.attrs.update(blob="fc7", weights_sha256="0" * 64, inputs_sha256="1" * 64, zero_rows=0, seconds=1.5)
+        made.append(path.read_bytes())
+    return made
+
+
+def _load(path: Path) -> None:
+    found = extraction.load(path)
+    if found.values.dtype != np.float32 or len(found.values) != len(found.keys):
+        raise AssertionError(f"{found.values.dtype} {found.values.shape} for {len(found.keys)} keys")
+    features_file.attributes(path)
+
+
+register(Reader("features", ".h5", _features, _load, (UserError,)))

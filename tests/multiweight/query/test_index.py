@@ -1,0 +1,76 @@
+"""Searches of every kind give as many photos, and as many products, as were asked for."""
+
+import h5py
+import numpy as np
+import pytest
+
+from multiweight.base.paths import Dataset
+from multiweight.query import index as shop_index
+
+pytest.importorskip("faiss")
+
+PHOTOS, WIDTH = 1500, 16
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """Photos in many small clusters, so that an IVF index has many small cells; each product has four photos."""
+    made = Dataset("shop", tmp_path_factory.mktemp("runs")).run("multi_label")
+    made.root.mkdir(parents=True)
+    generator = np.random.default_rng(0)
+    centres = generator.normal(size=(60, WIDTH))
+    values = (centres[generator.integers(60, size=PHOTOS)] + 0.01 * generator.normal(size=(PHOTOS, WIDTH))).astype("f4")
+    with h5py.File(str(made.features), "w") as file:
+        file["fc7"] = values
+        file["keys"] = np.array([b"%08d" % n for n in range(PHOTOS)])
+        file.attrs.update(blob="fc7", weights_sha256="0", inputs_sha256="1")
+    return made, values
+
+
+PRODUCTS = {f"{n:08d}": f"p{n // 4}" for n in range(PHOTOS)}
+
+
+def product(one):
+    return PRODUCTS[one.key]
+
+
+@pytest.mark.parametrize("kind", shop_index.KINDS)
+def test_as_many_as_were_asked_for(run, kind):
+    made, values = run
+    index = shop_index.ShopIndex(made, kind)
+    for query in values[:12]:
+        for k in (1, 50, 400, PHOTOS, PHOTOS + 7):
+            found = index.search(query, k)
+            assert len({one.position for one in found}) == min(k, PHOTOS)
+            scores = [one.score for one in found]
+            assert scores == sorted(scores, reverse=True) and scores[0] > 0.99
+    again = shop_index.ShopIndex(made, kind)  # read from its file
+    assert len(again.search(values[3], 300)) == 300
+
+
+@pytest.mark.parametrize("kind", shop_index.KINDS)
+def test_one_row_a_product(run, kind):
+    made, values = run
+    index = shop_index.ShopIndex(made, kind)
+    for k in (1, 10, 200, 1000):
+        found = index.products(values[5], k, product)
+        names = [PRODUCTS[one.key] for one in found]
+        assert len(set(names)) == len(names) == min(k, PHOTOS // 4)
+    photos = index.search(values[5], 40)
+    first = {}
+    for one in photos:
+        first.setdefault(PRODUCTS[one.key], one.key)
+    assert [one.key for one in index.products(values[5], 5, product)] == list(first.values())[:5]
+
+
+def test_a_graph_of_parts_is_searched_whole(run, monkeypatch):
+    made, values = run
+    index = shop_index.ShopIndex(made, "hnsw")
+
+    class Lost:
+        def search(self, unit, k, params=None):
+            return np.zeros((1, k), "f4"), np.full((1, k), -1)
+
+    monkeypatch.setattr(index, "_index", Lost())
+    exact = shop_index.ShopIndex(made, "flat").search(values[7], 20)
+    assert [one.key for one in index.search(values[7], 20)] == [one.key for one in exact]
