@@ -32,6 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     path = args.keywords or args.tables[0].with_name("keywords.yaml")
     known = Keywords.load(path) if path.exists() else Keywords()
+    for folder in {table.parent for table in args.tables if table.name in shop_table.TABLES}:
+        shop_table.table_of(folder)  # of two, an import would refuse both
     texts = [text for table in args.tables for text in shop_table.texts(table, args.column)]
     if not texts:
         raise UserError(f"{args.tables[0]}: no texts: name their column with --column")

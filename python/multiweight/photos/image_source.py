@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from multiweight.base import engine
+from multiweight.base import engine, text_file
 from multiweight.base.errors import UserError
 
 #: Seconds to wait for a net's reader of the same LMDB to end.
@@ -116,14 +116,13 @@ class ListedImages:
     @classmethod
     def read(cls, listing: Path, size: int) -> ListedImages:
         """A text file with a path a line (a further word, as ImageData has, is left out), relative to its folder."""
-        try:
-            lines = listing.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise UserError(f"{listing}: the list of images cannot be read ({error})") from None
+        lines = text_file.read_text(listing, "the list of images").split("\n")
         keys, seen = [], set()
         for number, line in enumerate(lines, 1):
-            name, _, label = line.strip().rpartition(" ")
-            key = name.strip() if name and label.lstrip("-").isdigit() else line.strip()
+            # Spaces of other kinds belong to a name, as in the tables.
+            whole = line.strip(" \t\r")
+            name, _, label = whole.rpartition(" ")
+            key = name.strip(" \t") if name and label.lstrip("-").isdigit() else whole
             if not key:
                 continue
             if key in seen:

@@ -20,7 +20,8 @@ from multiweight.text.words import Segmenter, phrase
 HEAD = """\
 # Words and phrases of a text -> labels. Under groups: group -> label -> the words that mean it (synonyms side by side).
 # To keep a candidate, move its word into a group; to refuse it, move it to drop. What stands under groups and drop is
-# never changed by tools/build_catalog.py; candidates are written anew each time, with counts and examples.
+# never changed by tools/build_catalog.py; candidates are written anew each time, with counts and examples. Comments of
+# yours are not kept.
 """
 
 

@@ -130,3 +130,18 @@ def test_no_archive(folder, data):
     with folder(data) as images:
         assert "the archive cannot be read" in images.missing("a.zip::a.png")
         assert images.missing("b.zip::a.png") == "no such archive"
+
+
+def test_a_list_of_images_from_other_machines(tmp_path):
+    from multiweight.base.errors import UserError
+    from multiweight.photos.image_source import ListedImages
+
+    names = ["a.jpg", "Screenshot 3.04\u202fPM.png", "b c.jpg"]
+    for name in names:
+        (tmp_path / name).write_bytes(PHOTO)
+    listing = tmp_path / "list.txt"
+    listing.write_bytes(b"\xef\xbb\xbf" + "\r\n".join([names[0], names[1] + " 3", "", names[2]]).encode())
+    assert ListedImages.read(listing, 32).keys() == names
+    listing.write_bytes(b"a.jpg\n\xff\n")
+    with pytest.raises(UserError, match="list.txt:2: not UTF-8"):
+        ListedImages.read(listing, 32)

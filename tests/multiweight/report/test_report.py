@@ -247,3 +247,19 @@ def test_the_papers_own_table_gives_the_papers_counts(tmp_path):
 )
 def test_durations(seconds, text):
     assert tables.duration(seconds) == text
+
+
+def test_figures_and_tables_of_names_that_are_no_markup(tmp_path, monkeypatch):
+    """``($$)`` is no formula of matplotlib's, ``@`` no function of a spreadsheet's; LaTeX and Markdown show both."""
+    names = ["Price level ($$)", "$x_1$", "@SUM(1)", "a_b & 50%"]
+    monkeypatch.setattr(synthetic_runs, "PROPORTIONS", dict(zip(names, (1.0, 0.3, 0.1, 0.01))))
+    maps = {name: values[:4] for name, values in synthetic_runs.MAPS.items()}
+    dataset = synthetic_runs.write(tmp_path, maps=maps)
+    report.write(dataset)
+    folder = dataset.report
+    assert (folder / "histogram.png").stat().st_size > 5000 and (folder / "change.svg").exists()
+    assert r"Price level (\$\$)" in (folder / "report.md").read_text(encoding="utf-8")
+    assert "\n'@SUM(1)," in (folder / "tables.csv").read_text(encoding="utf-8")
+    (latex,) = [path for path in sorted((folder / "tables").glob("*.tex"))][:1]
+    assert r"Price level (\$\$)" in latex.read_text() and r"a\_b \& 50\%" in latex.read_text()
+    assert "<td>Price level ($$)</td>" in (folder / "report.html").read_text(encoding="utf-8")
