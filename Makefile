@@ -121,9 +121,9 @@ comma := ,
 ONE_GPU = $(patsubst all,0,$(firstword $(subst $(comma), ,$(GPU))))
 
 .PHONY: docs setup demo reproduce shop keywords records clean-records statistics split lmdb sheet subset prototxt train \
-        train-multilabel train-multitask train-multiweight train-multiweight-third features evaluate report annotate \
+        train-multilabel train-multitask train-multiweight train-multiweight-third features evaluate report annotate export \
         search serve study study-report test fuzz lint proto clean committed-prototxt docker-cpu docker-gpu docker-run \
-        docker-train-multiweight docker-check original-root original-run test-parity parity-table bench bench-retrieval
+        docker-train-multiweight docker-check original-root original-run test-parity parity-table export-table bench bench-retrieval
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.ready
@@ -222,6 +222,10 @@ annotate search: $(READY)
 	$(if $(PHOTO),,$(error make $@ needs PHOTO=FILE, and VARIANT=the run to use))
 	$(PY) tools/$@.py $(RUN) $(if $(VARIANT),--variant $(VARIANT)) $(PHOTO)
 
+# The run VARIANT as an ONNX model, with its catalog, a model card and a script for photos: runs/DATASET/VARIANT/export
+export: $(READY)
+	$(PY) tools/export.py $(RUN) $(if $(VARIANT),--variant $(VARIANT))
+
 # The page of the dataset's runs, on this machine alone: http://127.0.0.1:8000/
 PORT ?= 8000
 serve: $(READY)
@@ -257,6 +261,12 @@ test-parity: $(VENV)/.ready
 parity-table: $(VENV)/.ready
 	MULTIWEIGHT_PARITY_TABLE=docs/PARITY_TABLE.md MULTIWEIGHT_REQUIRE_ORIGINAL=1 \
 	  $(VENV)/bin/python -m pytest tests/parity --ignore=tests/parity/test_parity_table.py
+
+# A net out of Caffe, in onnxruntime and in OpenCV 5 and 4, layer by layer, written into docs/; with a checkout of Caffe's source in
+# MULTIWEIGHT_CAFFE_SOURCE, its published nets too.
+export-table: $(VENV)/.ready
+	MULTIWEIGHT_EXPORT_TABLE=docs/EXPORT_TABLE.md MULTIWEIGHT_REQUIRE_ENVIRONMENTS=1 \
+	  $(VENV)/bin/python -m pytest tests/parity/test_export.py tests/parity/test_export_nets.py
 
 # The original stack (docker/README.md): images, a command in them, the same in a folder for machines without Docker.
 DOCKER_BUILD = @command -v $(DOCKER) >/dev/null || \

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,6 +62,8 @@ def _unchecked(terminalreporter: Any) -> list[Any]:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
+    if "exported" in sys.modules and not session.config.option.collectonly:
+        sys.modules["exported"].write_table()
     if original.required() and not _table.cases and not session.config.option.collectonly:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

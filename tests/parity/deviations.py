@@ -32,6 +32,10 @@ class Table:
         """How many cases were compared."""
         return sum(map(len, self._cases.values()))
 
+    def rows(self, section: str, column: str) -> list[str]:
+        """The rows of a section that have a value in this column."""
+        return [row for row, cells in self._worst[section].items() if column in cells]
+
     def add(self, section: str, row: str, column: str, case: str, value: float) -> None:
         cells = self._worst[section][row]
         cells[column] = max(value, cells.get(column, 0.0))

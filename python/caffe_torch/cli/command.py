@@ -44,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
     flag("sighup_effect", "train: what SIGHUP does", choices=_EFFECTS, default="snapshot")
     flag("minloglevel", "least level of the log: 0 information, 1 warnings, 2 errors", int, None)
     flag("log_dir", "folder for a copy of the log, caffe.INFO")
-    flag("output", "export: the .onnx file to write")
+    flag("output", "export: the .onnx file to write; .safetensors for the weights as a PyTorch module has them")
     flag("until", "export: blobs to give, separated by commas, without what they do not need (default: the net's own)")
     flag("batch", "export: the batch size (default: open)", int, None)
     p.add_argument("-any_size", "--any_size", action="store_true", help="export: leave height and width open too")

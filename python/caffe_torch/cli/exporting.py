@@ -1,4 +1,4 @@
-"""export: write a net as an ONNX model, checked against the net in onnxruntime."""
+"""export: write a net as an ONNX model, checked against the net in onnxruntime, or its weights as safetensors."""
 
 from __future__ import annotations
 
@@ -28,11 +28,16 @@ def run(args: argparse.Namespace, argv: Sequence[str]) -> int:
     net = Net(args.model, TEST, level=args.level, stages=stages(args.stage), weights=args.weights or None)
     if net.params and not args.weights:
         raise CaffeError("export: needs --weights, the .caffemodel whose parameters to write")
+    outputs = [name for name in args.until.split(",") if name] or None
     try:
+        if args.output.endswith(".safetensors"):
+            export.safetensors(net, args.output, outputs=outputs)
+            log.info(f"Wrote {args.output}")
+            return 0
         deviation = export.onnx(
             net,
             args.output,
-            outputs=[name for name in args.until.split(",") if name] or None,
+            outputs=outputs,
             batch=args.batch,
             any_size=args.any_size,
             preprocessing=_preprocessing(args),

@@ -6,6 +6,8 @@
 - ``registry.py``, ``forms/``: how each layer type is written
 - ``preprocessing.py``: mean, scale and channel order inside the model
 - ``checking.py``: the model in onnxruntime against the net
+- ``torch_module.py``: a net as a torch.nn.Module, and its state as safetensors
+- ``settings.py``: a message's fields as plain attributes
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from caffe_torch.export.checking import Deviation
     from caffe_torch.export.preprocessing import Preprocessing
     from caffe_torch.net.net import Net
@@ -46,6 +50,27 @@ def onnx(
     from caffe_torch.export import onnx_model
 
     return onnx_model.write(net, path, outputs, batch, any_size, preprocessing, inputs)
+
+
+def module(net: Net, *, outputs: Sequence[str] | None = None, share: bool = False) -> nn.Module:
+    """``net``, of the TEST phase, as a torch.nn.Module: differentiable, of any batch, in eval mode.
+
+    ``module(*inputs)`` takes float32 tensors in the order of the net's inputs and gives the output, or a dict by blob
+    of several; ``outputs`` as in :func:`onnx`. Its parameters are copies, or with ``share`` the net's own memory.
+    ``train()`` turns dropout and the batch's own statistics on. CaffeError: a layer that is no function of tensors.
+    """
+    from caffe_torch.export import torch_module
+
+    return torch_module.CaffeModule(net, outputs, share)
+
+
+def safetensors(net: Net, path: str | Path, *, outputs: Sequence[str] | None = None) -> None:
+    """Write the state_dict of :func:`module` in the safetensors format; the file appears whole. Needs ``export``."""
+    from caffe_torch.export import torch_module
+    from caffe_torch.files.wire import write_atomically
+
+    data = torch_module.to_safetensors(torch_module.CaffeModule(net, outputs, share=True))
+    write_atomically(path, lambda file: file.writelines([data]))
 
 
 def __getattr__(name: str) -> Any:

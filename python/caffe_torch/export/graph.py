@@ -23,6 +23,7 @@ class Graph:
         self.initializers: dict[str, TensorProto] = {}
         self.inputs = set(inputs)
         self.values: dict[str, str] = {name: name for name in self.inputs}
+        self.node_names: set[str] = set()
         self._taken = set(self.inputs)
         self._parameters: dict[tuple[Any, ...], str] = {}
 
@@ -162,7 +163,10 @@ class Group:
         for node in self._nodes:
             number = count[node.op_type] = count.get(node.op_type, 0) + 1
             extra = f"/{node.op_type}" + (f"_{number}" if number > 1 else "")
-            node.name = self.step.name if len(self._nodes) == 1 else self.step.name + extra
+            name = self.step.name if len(self._nodes) == 1 else self.step.name + extra
+            # Two layers of a net may have one name, two nodes may not.
+            node.name = name if name not in self.graph.node_names else f"{name}#{len(self.graph.node_names)}"
+            self.graph.node_names.add(node.name)
         self.graph.nodes.extend(self._nodes)
         for top, value in zip(self.step.tops, tops):
             self.graph.values[top] = value

@@ -152,3 +152,19 @@ def test_every_layer_type_has_a_form_or_a_reason():
     own = {name for name, layer in REGISTRY.items() if layer.__module__.startswith("caffe_torch.layers.")}
     own -= {name for name in own if REGISTRY[name].__module__.startswith("caffe_torch.layers.fork.")}
     assert own == {*registry.FORMS, *registry.IMPOSSIBLE, *source.READERS}
+
+
+def test_constants_and_learned_blobs_are_in_the_model(tmp_path):
+    text = """
+layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 2 dim: 3 } } }
+layer { name: "fixed" type: "DummyData" top: "fixed" dummy_data_param { shape { dim: 3 } data_filler { value: 2 } } }
+layer { name: "learned" type: "Parameter" top: "learned" parameter_param { shape { dim: 3 } } }
+layer { name: "times" type: "Scale" bottom: "data" bottom: "fixed" top: "times" }
+layer { name: "plus" type: "Bias" bottom: "times" bottom: "learned" top: "plus" }
+"""
+    net = small.net(tmp_path, text)
+    net.params["learned"][0].data[...] = [1, 2, 3]
+    export.onnx(net, tmp_path / "net.onnx", outputs=["plus", "learned"])
+    plus, learned = small.run(tmp_path / "net.onnx", data=[[1, 1, 1], [0, -1, 4]])
+    np.testing.assert_array_equal(plus, [[3, 4, 5], [1, 0, 11]])
+    np.testing.assert_array_equal(learned, [1, 2, 3])

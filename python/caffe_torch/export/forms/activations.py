@@ -65,8 +65,8 @@ def threshold(g: Group) -> list[str]:
 @form("Dropout")
 def dropout(g: Group) -> list[str]:
     """Nothing in the TEST phase, as training has scaled."""
-    if g.layer.phase != 1:
-        raise g.fail("draws at random in the TRAIN phase, which its own phase field asks for")
+    if g.layer.train:
+        raise g.fail("draws at random, as its own fields ask for")
     return [g.inputs[0]]
 
 

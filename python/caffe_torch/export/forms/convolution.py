@@ -34,7 +34,12 @@ def _convolve(g: Group, op: str) -> list[str]:
     weights = [g.blob(0, (first, second, *kernel)), *([g.blob(1)] if len(g.step.blobs) > 1 else [])]
     for x, bottom, top in zip(g.inputs, g.bottoms, g.tops):
         plain, made = _images(bottom, window.channel_axis), _images(top, window.channel_axis)
-        y = g.node(op, g.reshape(x, bottom, plain), *weights, group=g.layer.group, **_window(g))
+        x, settings = g.reshape(x, bottom, plain), _window(g)
+        if op == "Conv" and max(kernel) == 1 and any(settings["pads"]):
+            # OpenCV 5 gives anything where a kernel of one pixel is padded by itself.
+            pads = g.indices(0, 0, *window.pad, 0, 0, *window.pad)
+            x, settings["pads"] = g.node("Pad", x, pads, g.constant(0.0), mode="constant"), [0] * len(settings["pads"])
+        y = g.node(op, x, *weights, group=g.layer.group, **settings)
         tops.append(g.reshape(y, made, top))
     return tops
 
