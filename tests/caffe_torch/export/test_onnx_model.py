@@ -150,8 +150,10 @@ def test_every_layer_type_has_a_form_or_a_reason():
 
     assert onnx_model.FORMS
     own = {name for name, layer in REGISTRY.items() if layer.__module__.startswith("caffe_torch.layers.")}
-    own -= {name for name in own if REGISTRY[name].__module__.startswith("caffe_torch.layers.fork.")}
-    assert own == {*registry.FORMS, *registry.IMPOSSIBLE, *source.READERS}
+    # Forks' losses, and the layers that make their training's data, are in no net that is deployed.
+    forks = {name for name in own if REGISTRY[name].__module__.startswith("caffe_torch.layers.fork.")}
+    known = {*registry.FORMS, *registry.IMPOSSIBLE, *source.READERS}
+    assert own - forks <= known <= own
 
 
 def test_constants_and_learned_blobs_are_in_the_model(tmp_path):
