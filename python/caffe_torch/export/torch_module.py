@@ -73,7 +73,7 @@ class _Function(_Layer):
         super().__init__(step, parameters, share)
         # The plain class, not its fast form, which computes on blobs.
         layer = REGISTRY[step.type](step.param, step.layer.phase)
-        layer.blobs = [Blob(*blob.shape) for blob in step.layer.blobs]
+        layer.blobs[:] = [Blob(*blob.shape) for blob in step.layer.blobs]
         self._bottoms = [Blob(*shape.sizes) for shape in step.bottom_shapes]
         self._tops = [Blob() for _ in step.tops]
         layer.setup(self._bottoms, self._tops)
