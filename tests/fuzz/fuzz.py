@@ -22,7 +22,7 @@ import child
 import readers
 
 #: Seconds that one input may take; a child's start is slower.
-PATIENCE, START = 20, 120
+PATIENCE, START = 60, 300
 FOUND = readers.HERE.parents[1] / "build" / "fuzz"
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from types import ModuleType
 
 import probes
+import probes_files
 import probes_gradients
 import probes_weights
 
-MODULES: tuple[ModuleType, ...] = (probes, probes_weights, probes_gradients)
+MODULES: tuple[ModuleType, ...] = (probes, probes_weights, probes_gradients, probes_files)
 
 
 def module_of(probe: str) -> str:

@@ -14,7 +14,7 @@ from probe_modules import module_of
 ALIKE = (
     "inline", "inline_legacy", "inline_old_format", "inline_double", "inline_nowhere", "inline_printed",
     "unnamed_alone", "two_of_a_name", "into_targets_said", "into_pairs", "shared_rate_once", "no_backward",
-    "no_forward", "python_weights",
+    "no_forward", "python_weights", "minus_and_its_number",
 )  # fmt: skip
 #: The same but for rounding.
 CLOSE = ("inline_statistics",)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from pair import Pair, Result
@@ -150,6 +151,35 @@ def forced_embed(theirs: Result, ours: Result) -> None:
     assert not ours.values()["b"].any()
 
 
+@difference
+def reshape_then_flatten(theirs: Result, ours: Result) -> None:
+    assert not theirs.values()["p"].any()
+    np.testing.assert_array_equal(ours.values()["p"].ravel(), [1, 2, 3, 4])
+
+
+@difference
+def scale_iter_size(theirs: Result, ours: Result) -> None:
+    np.testing.assert_allclose(theirs.values()["weight"], 0.9, rtol=1e-6)
+    np.testing.assert_allclose(ours.values()["weight"], 0.7, rtol=1e-6)
+
+
+@difference
+def hdf5_external(theirs: Result, ours: Result) -> None:
+    np.testing.assert_array_equal(theirs.values()["x"], np.full((2, 2), 7))
+    raises(ours, "external.h5: /x is numbers of another file")
+
+
+@difference
+def nan_test(theirs: Result, ours: Result) -> None:
+    assert theirs.values()["status"] == 0 and ours.values()["status"] == 1
+
+
+@difference
+def byte_order_mark(theirs: Result, ours: Result) -> None:
+    dies(theirs, "Failed to parse NetParameter file: mark.prototxt")
+    assert ours.values()["x"].shape == (2,)
+
+
 #: What one may expect to differ, and does not.
 ALIKE = {
     "dropout_zero": ("top", np.arange(6.0).reshape(2, 3)),
@@ -161,6 +191,9 @@ ALIKE = {
 
 @pytest.fixture(scope="module")
 def results(pair: Pair) -> dict[str, tuple[Result, Result]]:
+    np.full(4, 7, "<f4").tofile(pair.files / "secret.bin")
+    with h5py.File(pair.files / "external.h5", "w") as store:
+        store.create_dataset("x", (2, 2), "<f4", external=[("../files/secret.bin", 0, 16)])
     names = [*CHECKS, *ALIKE]
     found = pair.run([dict(kind="probe", name=name, probe=name, module=module_of(name)) for name in names])
     return {name: (found["original"][name], found["torch"][name]) for name in names}

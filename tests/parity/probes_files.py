@@ -1,0 +1,68 @@
+"""Experiments on gradients that the original loses, and on files that people give. Each gives arrays by name.
+
+NumPy and a caffe only, in either engine.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+from probes import net_of, outputs, solver_of
+
+
+def reshape_then_flatten(caffe):
+    """The gradient below a Reshape that a Flatten follows."""
+    text = """layer { name: "p" type: "Power" bottom: "x" top: "p" power_param { scale: 2 } }
+layer { name: "r" type: "Reshape" bottom: "p" top: "r" reshape_param { shape { dim: 2 dim: 2 } } }
+layer { name: "f" type: "Flatten" bottom: "r" top: "f" }"""
+    net = net_of(caffe, text, {"x": np.arange(4.0).reshape(1, 4)}, force=True)
+    net.forward()
+    net.blobs["f"].diff[...] = [[1, 2], [3, 4]]
+    net.backward()
+    return {"p": net.blobs["p"].diff.copy()}
+
+
+def scale_iter_size(caffe):
+    """One step over iter_size 3 of a Scale as large as its bottom: the mean gradient is 1."""
+    text = """layer { name: "x" type: "DummyData" top: "x"
+        dummy_data_param { shape { dim: 2 } data_filler { value: 1 } } }
+layer { name: "s" type: "Scale" bottom: "x" top: "y" scale_param { axis: 0 num_axes: -1 filler { value: 1 } } }
+layer { name: "t" type: "Reduction" bottom: "y" top: "t" loss_weight: 1 }"""
+    solver = solver_of(caffe, text, "base_lr: 0.3 iter_size: 3")
+    solver.step(1)
+    return {"weight": solver.net.params["s"][0].data.copy()}
+
+
+def hdf5_external(caffe):
+    """A dataset whose numbers lie in another file."""
+    with open("external.txt", "w") as file:
+        file.write("../files/external.h5\n")
+    text = 'layer { name: "d" type: "HDF5Data" top: "x" hdf5_data_param { source: "external.txt" batch_size: 2 } }'
+    return outputs(net_of(caffe, text))
+
+
+def nan_test(caffe):
+    """The exit status of the command that scores a net whose loss is NaN."""
+    text = """layer { name: "x" type: "DummyData" top: "x"
+        dummy_data_param { shape { dim: 1 dim: 1 } data_filler { value: nan } } }
+layer { name: "fc" type: "InnerProduct" bottom: "x" top: "fc" inner_product_param { num_output: 1 } }
+layer { name: "t" type: "Reduction" bottom: "fc" top: "t" loss_weight: 1 }"""
+    net_of(caffe, text).save("nan.caffemodel")
+    program = ["caffe"] if caffe.__name__ == "caffe" else [sys.executable, "-m", "caffe_torch"]
+    flags = ["-model", "probe.prototxt", "-weights", "nan.caffemodel", "-iterations", "1"]
+    return {"status": np.array(subprocess.run(program + ["test"] + flags, check=False).returncode)}
+
+
+def byte_order_mark(caffe):
+    """A net's text as some editors save it."""
+    with open("mark.prototxt", "wb") as file:
+        file.write(b'\xef\xbb\xbflayer { name: "x" type: "Input" top: "x" input_param { shape { dim: 2 } } }')
+    return {"x": caffe.Net("mark.prototxt", caffe.TEST).blobs["x"].data.copy()}
+
+
+def minus_and_its_number(caffe):
+    """A space between the sign and the number."""
+    text = 'layer { name: "p" type: "Power" bottom: "x" top: "p" power_param { shift: - 1 scale: -  .5 } }'
+    return outputs(net_of(caffe, text, {"x": np.array([1.0, 2])}))
