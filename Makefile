@@ -20,7 +20,7 @@ PYTHON  ?= python3
 VENV    ?= .venv
 RUNS    ?= runs
 DATA    ?= $(RUNS)/sample-shop/shop
-DRAWN   := $(findstring sample-shop,$(DATA))
+DRAWN   := $(filter $(abspath $(RUNS)/sample-shop/shop),$(abspath $(DATA)))
 DATASET ?= $(if $(DRAWN),sample-shop,$(notdir $(abspath $(DATA))))
 # --- with what: auto, caffe (the original) or torch; a GPU's number or none (default: a GPU where there is one) ---
 ENGINE  ?= auto
@@ -130,7 +130,8 @@ setup: $(VENV)/.ready
 
 # An environment that no longer runs (moved, or its Python gone) is made anew.
 $(VENV)/.ready: pyproject.toml constraints.txt
-	@$(PY) -c "" 2>/dev/null || { rm -rf $(VENV); echo "making $(VENV) (some minutes)"; $(PYTHON) -m venv $(VENV); } || \
+	@$(PY) -c "" 2>/dev/null || { [ -w "$$(dirname "$(VENV)")" ] || { echo "error: this folder cannot be written to: give VENV= and RUNS= others" >&2; exit 2; }; \
+	  rm -rf $(VENV); echo "making $(VENV) (some minutes)"; $(PYTHON) -m venv $(VENV); } || \
 	  { echo "error: no virtual environment: on Debian and Ubuntu, apt-get install python3-venv" >&2; exit 2; }
 	$(VENV)/bin/python -m pip install -q -c constraints.txt -e ".[torch,report,search,serve,export,tensorboard,dev]"
 	@touch $@

@@ -18,9 +18,9 @@ def main() -> None:
     """Run the step that the command line names, and end the process with its status."""
     called = sys.argv[1:]
     if not called or called[0] in ("-h", "--help"):
-        print(usage())
+        run_tool(lambda: print(usage()))
     elif called[0] == "--version":
-        print(f"multiweight {__version__}")
+        run_tool(lambda: print(f"multiweight {__version__}"))
     else:
         run(called[0], called[1:])
 

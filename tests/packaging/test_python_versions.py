@@ -13,7 +13,9 @@ from checkout import REPOSITORY
 
 from conftest import clean
 
-PACKAGES = "numpy protobuf lmdb opencv-python-headless h5py pyyaml tqdm jieba matplotlib pandas jinja2 scipy"
+PACKAGES = "numpy protobuf lmdb opencv-python-headless h5py pyyaml tqdm jieba"
+# These need more: figures, PyTorch, the page's server.
+NOT_HERE = ("describe-dataset", "report", "report-study", "run-study", "serve", "annotate")
 
 
 @pytest.mark.parametrize("version", ["3.10", "3.13"])
@@ -39,14 +41,13 @@ def test_the_way_under_another_python(version, wheel, tmp_path):
 
     run("-m", "compileall", "-q", "-f", tmp_path / "wheel")
     for name in step("--help").split("steps:")[1].split("\n"):
-        if name.strip() and name.split()[0] != "serve":
+        if name.strip() and name.split()[0] not in NOT_HERE:
             assert "usage: " in step(name.split()[0], "--help")
     where = ("--dataset", "tiny")
     step("make-sample-shop", "shop", "--products", 40, "--size", 72)
     step("import-dataset", "shop", *where)
     step("clean-dataset", *where)
     step("split", *where, "--near-duplicates")
-    step("describe-dataset", *where)
     step("build-lmdb", *where, "--size", 72)
     assert "sound: " in step("verify-lmdb", *where)
     step("show-lmdb", *where, "--count", 3)

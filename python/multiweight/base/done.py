@@ -11,6 +11,42 @@ from typing import Any
 
 from multiweight.base.errors import UserError
 
+#: What writes a file that a step reads, as a user calls it.
+_WRITTEN_BY = {
+    "import.json": "make records",
+    "records.csv": "make records",
+    "catalog.yaml": "make records",
+    "split.json": "make split",
+    "train.csv": "make split",
+    "test.csv": "make split",
+    "dataset.json": "make lmdb",
+    "train_packed.csv": "make lmdb",
+    "test_packed.csv": "make lmdb",
+    "settings.json": "make prototxt",
+    "train_val.prototxt": "make prototxt",
+    "solver.prototxt": "make prototxt",
+    "train.json": "make train-...",
+    "features.h5": "make features",
+    "evaluation.json": "make evaluate",
+}
+
+
+class Contents(dict):  # type: ignore[type-arg]
+    """An object of a step's JSON file: a key that is not there is a UserError that names the file."""
+
+    def __init__(self, mark: Path, values: Mapping[str, Any]):
+        super().__init__(values)
+        self._mark = mark
+
+    def __missing__(self, key: str) -> Any:
+        raise UserError(f"{self._mark}: damaged: key {key!r} is missing: delete it and run the step again")
+
+
+def absent(path: Path) -> str:
+    """For an error where ``path`` is not there: which step writes it."""
+    step = _WRITTEN_BY.get(path.name)
+    return f"{path}: no such file: run {step} first" if step else f"{path}: no such file: run the step that writes it"
+
 
 def finished(mark: Path, settings: Mapping[str, Any], overwrite: bool = False) -> dict[str, Any] | None:
     """The contents of ``mark`` if the step was finished with the same ``settings``, else None: do it.
@@ -20,6 +56,8 @@ def finished(mark: Path, settings: Mapping[str, Any], overwrite: bool = False) -
     if overwrite or not mark.exists():
         return None
     found = read(mark)
+    if not isinstance(found.get("settings", {}), dict):
+        raise UserError(f"{mark}: damaged: its settings are no JSON object: delete it and run the step again")
     for name, value in settings.items():
         if found.get("settings", {}).get(name) != value:
             raise UserError(
@@ -38,9 +76,11 @@ def _changed(before: Any, now: Any) -> str:
 def read(mark: Path) -> dict[str, Any]:
     """A step's JSON file; UserError where it is missing or no JSON object."""
     try:
-        found = json.loads(mark.read_text(encoding="utf-8"))
+        found = json.loads(mark.read_text(encoding="utf-8"), object_hook=lambda values: Contents(mark, values))
+    except FileNotFoundError:
+        raise UserError(absent(mark)) from None
     except OSError as error:
-        raise UserError(f"{mark}: cannot be read ({error.strerror}): run the step that writes it first") from None
+        raise UserError(f"{mark}: cannot be read ({error.strerror})") from None
     except ValueError as error:
         raise UserError(f"{mark}: not valid JSON ({error}): delete it and run the step again") from None
     if not isinstance(found, dict):
@@ -63,8 +103,10 @@ def sha256(path: Path) -> str:
         with path.open("rb") as file:
             for block in iter(lambda: file.read(1 << 20), b""):
                 digest.update(block)
+    except FileNotFoundError:
+        raise UserError(absent(path)) from None
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}): run the step that writes it first") from None
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
     return digest.hexdigest()
 
 

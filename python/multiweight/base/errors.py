@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
-from typing import Callable
+from typing import Any, Callable
 
 
 class UserError(Exception):
@@ -16,16 +18,31 @@ class UserError(Exception):
 def run_tool(main: Callable[[], int | None]) -> None:
     """Run a tool's ``main`` and end the process with its status.
 
-    A :class:`UserError`, or what caffe_torch raises where Caffe would abort, becomes one line on standard error and
-    exit status 2; Ctrl-C becomes 130. Anything else is a defect of the project and keeps its traceback.
+    A :class:`UserError`, what caffe_torch raises where Caffe would abort, and what the system refuses (a folder that
+    may only be read, a full disk) become one line on standard error and exit status 2; Ctrl-C becomes 130. Anything
+    else is a defect of the project and keeps its traceback.
     """
     try:
-        status = main() or 0
+        try:
+            status: Any = main() or 0
+        except SystemExit as asked:  # by --help, or for a flag that is wrong
+            status = asked.code
+        sys.stdout.flush()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         status = 2
+    except BrokenPipeError:
+        # Who reads the output has enough of it (`| head`); what is left in the buffer goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 141
+    except OSError as error:
+        print(f"error: {refused(error)}", file=sys.stderr)
+        status = 2
+    except MemoryError as error:
+        print(f"error: there is not enough memory ({error or 'none is left'})", file=sys.stderr)
+        status = 2
     except Exception as error:
-        if not _from_engine(error):
+        if not _from_library(error):
             raise
         print(f"error: {error}", file=sys.stderr)
         status = 2
@@ -35,7 +52,28 @@ def run_tool(main: Callable[[], int | None]) -> None:
     sys.exit(status)
 
 
-def _from_engine(error: Exception) -> bool:
-    """Whether caffe_torch raised it; asked without importing that engine."""
-    module = sys.modules.get("caffe_torch.errors")
-    return module is not None and isinstance(error, module.CaffeError)
+_ADVICE = {
+    errno.ENOSPC: "make room, and give the same command again: it goes on where it stopped",
+    errno.EDQUOT: "make room, and give the same command again: it goes on where it stopped",
+    errno.EACCES: "ask for the right to it, or work in another folder (--runs, of make: RUNS=)",
+    errno.EPERM: "ask for the right to it, or work in another folder (--runs, of make: RUNS=)",
+    errno.EROFS: "work in a folder that can be written to (--runs, of make: RUNS=)",
+    errno.ENOENT: "run the step that writes it first",
+}
+
+
+def refused(error: OSError) -> str:
+    """What the system refused, in a line: the file, the reason, and what to do."""
+    names = [os.fsdecode(name) for name in (error.filename, error.filename2) if isinstance(name, (str, bytes))]
+    # h5py tells the file and the reason in its message alone.
+    reason = error.strerror or " ".join(str(error).split())
+    advice = _ADVICE.get(error.errno or 0)
+    return ": ".join([*([" -> ".join(names)] if names else []), reason, *([advice] if advice else [])])
+
+
+def _from_library(error: Exception) -> bool:
+    """Whether caffe_torch or LMDB raised it; asked without importing them."""
+    known = (("caffe_torch.errors", "CaffeError"), ("lmdb", "Error"))
+    return any(
+        module in sys.modules and isinstance(error, getattr(sys.modules[module], name)) for module, name in known
+    )

@@ -16,7 +16,10 @@ class Dataset:
 
     def __init__(self, name: str, runs: str | Path = "runs"):
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
-            raise UserError(f"dataset name {name!r}: expected letters, digits, '.', '_' and '-' alone")
+            raise UserError(
+                f"dataset name {name!r}: expected letters, digits, '.', '_' and '-' alone: "
+                "give it another (of make: DATASET=NAME)"
+            )
         self.name = name
         self.root = Path(runs) / name
         self.data = self.root / "data"
@@ -88,6 +91,12 @@ class Run:
         self.retrieval = self.root / "retrieval.h5"
         self.search_state = self.root / "retrieval.state.npz"
         self.evaluation = self.root / "evaluation.json"
+
+    def absent(self, path: Path, advice: str) -> UserError:
+        """For a file of the run that is not there; where the run itself is not, the runs that are."""
+        others = [] if self.root.is_dir() else self.dataset.variants()
+        known = f"; the runs there are {', '.join(others)}" if others else ""
+        return UserError(f"{path}: no such file: {advice}{known}")
 
     def snapshot(self, iteration: int, suffix: str = "caffemodel") -> Path:
         """The file that Caffe writes at ``iteration``; ``suffix`` is ``caffemodel`` or ``solverstate``."""

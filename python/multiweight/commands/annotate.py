@@ -13,6 +13,7 @@ from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset
 from multiweight.evaluate import recognition
 from multiweight.features import transform
+from multiweight.paper import methods
 from multiweight.query import annotation
 
 
@@ -21,7 +22,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("photo", type=Path, nargs="+", help="JPEG, PNG, WebP, ...; EXIF rotation is applied")
     p.add_argument("--dataset", required=True, help="name of the dataset that the net was trained on")
     flags.runs(p)
-    p.add_argument("--variant", default="multi_weight_third", help="the trained run")
+    p.add_argument(
+        "--variant", type=methods.spelled, help="the trained run (default: the paper's last method that is there)"
+    )
     p.add_argument("--iteration", type=int, help="take the snapshot of this iteration (default: the last)")
     p.add_argument("--threshold", type=float, default=recognition.THRESHOLD, help="least probability of a label")
     p.add_argument("--top", type=int, default=0, help="in every group at least this many labels, whatever their value")
@@ -46,7 +49,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     drawings: set[Path] = set()
     caffe = engine.select(args.engine)
     engine.use_device(caffe, args.gpu)
-    net = annotation.Annotator(caffe, Dataset(args.dataset, args.runs).run(args.variant), args.iteration, args.views)
+    dataset = Dataset(args.dataset, args.runs)
+    known = [*methods.METHODS, *dataset.variants()]
+    trained = (name for name in known if dataset.run(name).last_snapshot() is not None)
+    variant = args.variant or methods.preferred(trained)
+    if variant is None:
+        raise UserError(f"{dataset.root}: no trained run: train one first (make train-multiweight-third)")
+    net = annotation.Annotator(caffe, dataset.run(variant), args.iteration, args.views)
     failed = 0
     for photo in args.photo:
         try:

@@ -10,6 +10,7 @@ from multiweight.base import done, engine, flags
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset, Run
 from multiweight.evaluate import evaluation, measures
+from multiweight.paper import methods
 from multiweight.paper.methods import RANDOM, UNTRAINED, in_order
 from multiweight.retrieval import nearest
 
@@ -18,7 +19,9 @@ def parser() -> argparse.ArgumentParser:
     p = flags.parser(__name__, __doc__)
     p.add_argument("--dataset", required=True, help="name of the packed dataset, a folder under --runs")
     flags.runs(p)
-    p.add_argument("--variant", action="append", help="a run with features.h5; may be given several times")
+    p.add_argument(
+        "--variant", action="append", type=methods.spelled, help="a run with features.h5; may be given several times"
+    )
     p.add_argument("--all", action="store_true", help="every run of the dataset that has features.h5")
     p.add_argument("--random", action="store_true", help="a random ranking, as variant random")
     p.add_argument("--k", type=int, default=nearest.DEFAULT_K, help="length of a result list, images (R of Eq. 10)")

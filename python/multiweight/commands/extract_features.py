@@ -12,6 +12,7 @@ from multiweight.base import engine, flags
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset
 from multiweight.features import extraction, transform
+from multiweight.paper import methods
 from multiweight.paper.methods import UNTRAINED, in_order
 from multiweight.photos import image_source
 
@@ -20,7 +21,7 @@ def parser() -> argparse.ArgumentParser:
     p = flags.parser(__name__, __doc__)
     p.add_argument("--dataset", help="name of the packed dataset, a folder under --runs")
     flags.runs(p)
-    p.add_argument("--variant", action="append", help="a trained run; may be given several times")
+    p.add_argument("--variant", action="append", type=methods.spelled, help="a trained run; may be given several times")
     p.add_argument("--all", action="store_true", help="every run of the dataset that has a snapshot")
     p.add_argument("--untrained", action="store_true", help="the multi-label net before training, as variant untrained")
     p.add_argument("--iteration", type=int, help="take the snapshot of this iteration (default: the last)")

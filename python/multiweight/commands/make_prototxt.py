@@ -13,6 +13,7 @@ from multiweight.base.paths import Dataset
 from multiweight.gamma import schemes
 from multiweight.layers import objectives
 from multiweight.nets import recipe_files, recipes, settings, solvers, trunks
+from multiweight.paper import methods
 from multiweight.paper.methods import METHODS
 
 DEFAULTS = settings.NetSettings()
@@ -29,7 +30,9 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--dataset", help="name of the packed dataset, a folder under --runs")
     flags.runs(p)
-    p.add_argument("--variant", help=f"{', '.join(METHODS)}, or a name of yours together with --scheme")
+    p.add_argument(
+        "--variant", type=methods.spelled, help=f"{', '.join(METHODS)}, or a name of yours together with --scheme"
+    )
     p.add_argument("--name", action="store_true", help="print the variant's name alone and write nothing")
     p.add_argument("--overwrite", action="store_true", help="replace a run's other settings (never its snapshots)")
     flags.engine(p, "which Caffe's schema")

@@ -11,6 +11,7 @@ from multiweight.base import engine, flags
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset
 from multiweight.evaluate import packed_labels
+from multiweight.paper import methods
 from multiweight.query import index as shop_index
 from multiweight.query import search_page
 from multiweight.records import records
@@ -22,7 +23,11 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("photo", type=Path, nargs="+", help="JPEG, PNG, WebP, ...; EXIF rotation is applied")
     p.add_argument("--dataset", required=True, help="name of the dataset; its test images are the shop")
     flags.runs(p)
-    p.add_argument("--variant", default="multi_weight_third", help="the trained run, with features.h5")
+    p.add_argument(
+        "--variant",
+        type=methods.spelled,
+        help="the trained run, with features.h5 (default: the paper's last method that is there)",
+    )
     p.add_argument("--k", type=int, default=10, help="products to show, each by its nearest photo")
     p.add_argument("--index", choices=shop_index.KINDS, default="flat", help="flat: exact; ivf, hnsw: for large shops")
     p.add_argument("--html", type=Path, metavar="FILE", help="write a page with the pictures")
@@ -38,7 +43,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.html and (args.html.is_dir() or not args.html.parent.is_dir()):
         raise UserError(f"--html {args.html}: expected a file to write, in a folder that is there")
     dataset = Dataset(args.dataset, args.runs)
-    run = dataset.run(args.variant)
+    searchable = (name for name in [*methods.METHODS, *dataset.variants()] if dataset.run(name).features.exists())
+    variant = args.variant or methods.preferred(searchable)
+    if variant is None:
+        raise UserError(f"{dataset.root}: no trained run with features: make train-multiweight-third features first")
+    run = dataset.run(variant)
     index = shop_index.ShopIndex(run, args.index)
     known = dict(records.read_packed(dataset.packed("test"), Catalog.load(dataset.catalog)))
     packed_labels.check_images(run, run.features, index.features.keys, list(known))

@@ -13,6 +13,7 @@ from multiweight.base import engine, flags
 from multiweight.base.errors import UserError, run_tool
 from multiweight.base.paths import Dataset
 from multiweight.evaluate import while_training
+from multiweight.paper import methods
 from multiweight.train import training
 
 
@@ -20,7 +21,9 @@ def parser() -> argparse.ArgumentParser:
     p = flags.parser(__name__, __doc__)
     p.add_argument("--dataset", required=True, help="name of the packed dataset, a folder under --runs")
     flags.runs(p)
-    p.add_argument("--variant", action="append", required=True, help="a run; may be given several times")
+    p.add_argument(
+        "--variant", action="append", type=methods.spelled, required=True, help="a run; may be given several times"
+    )
     p.add_argument("--weights", type=Path, help=".caffemodel to start from, e.g. one pre-trained on ImageNet")
     p.add_argument("--gpu", help="0, or 0,1 or all for several, or none (default: a GPU where there is one)")
     p.add_argument("--tensorboard", action="store_true", help="write TensorBoard's event files into tensorboard/ too")

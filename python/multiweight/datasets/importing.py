@@ -80,6 +80,7 @@ def import_dataset(
         "min_products": min_products,
         "inputs": {Path(name).name: done.sha256(folder / name) for name in module.INPUTS if (folder / name).is_file()},
     }
+    _moved(dataset.data / MARK, settings)
     found = done.finished(dataset.data / MARK, settings, overwrite)
     if found is not None:
         _check_photos(dataset, folder, found)
@@ -119,6 +120,16 @@ def import_dataset(
     }
     done.write(dataset.data / MARK, settings, result)
     return done.read(dataset.data / MARK), True
+
+
+def _moved(mark: Path, settings: Mapping[str, Any]) -> None:
+    """Note the folder where the same files lie now: the photos, or a checkout that holds them, were moved or copied."""
+    if not mark.exists() or not settings["inputs"]:
+        return
+    found = done.read(mark)
+    before = found["settings"]
+    if isinstance(before, dict) and before != settings and {**before, "folder": settings["folder"]} == settings:
+        done.write(mark, settings, {name: value for name, value in found.items() if name != "settings"})
 
 
 def photos_of(dataset: Dataset) -> dict[str, str]:

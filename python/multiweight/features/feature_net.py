@@ -23,7 +23,7 @@ def net_of(run: Run, iteration: int | None = None) -> tuple[Run, Path | None]:
     untrained = run.variant == UNTRAINED
     net = run.dataset.run(BASELINE) if untrained else run
     if not net.deploy.exists():
-        raise UserError(f"{net.deploy}: no such file: write the nets first (make prototxt)")
+        raise net.absent(net.deploy, "write the nets first (make prototxt)")
     if untrained:
         return net, None
     chosen = run.last_snapshot() if iteration is None else iteration

@@ -129,13 +129,16 @@ def write_run(caffe: ModuleType, recipe: Recipe, dataset: Dataset, command: str,
             and all(path.exists() for path in (run.train_val, run.deploy, run.solver, run.gamma))
         ):
             return False
+        if differing and any(run.snapshots.glob("*.solverstate")):
+            raise UserError(
+                f"{run.settings}: the run has other settings ({'; '.join(differing[:4])}), and snapshots trained with "
+                f"them: move or delete {run.snapshots} first, or choose another --variant or --runs (of make: RUNS=)"
+            )
         if differing and not overwrite:
             raise UserError(
                 f"{run.settings}: the run has other settings ({'; '.join(differing[:4])}): "
                 "choose another --variant or --runs, or --overwrite (of make: OVERWRITE=1)"
             )
-        if differing and any(run.snapshots.glob("*.solverstate")):
-            raise UserError(f"{run.snapshots}: holds snapshots trained with other settings: move or delete them first")
     lock.hold(run.root, "make-prototxt")
     run.root.mkdir(parents=True, exist_ok=True)
     run.snapshots.mkdir(exist_ok=True)

@@ -46,6 +46,19 @@ def title(variant: str) -> str:
     return METHODS[variant].title if variant in METHODS else variant
 
 
+def spelled(variant: str) -> str:
+    """A variant's name as its run has it: a method may be written as its make target is, ``multiweight-third``."""
+    plain = variant.replace("-", "").replace("_", "").lower()
+    return next((name for name in METHODS if name.replace("_", "") == plain), variant)
+
+
+def preferred(variants: Iterable[str]) -> str | None:
+    """Which of the runs is meant where none is named: the paper's last method, else the first of the user's."""
+    names = in_order(variants)
+    methods = [name for name in names if name in METHODS]
+    return methods[-1] if methods else next((name for name in names if name not in REFERENCES), None)
+
+
 def in_order(variants: Iterable[str]) -> list[str]:
     """Names of variants, the paper's methods first, then the references, then the user's as they come."""
     names = list(variants)

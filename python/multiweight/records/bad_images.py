@@ -48,5 +48,5 @@ def check_share(bad: Sequence[BadImage], total: int, max_bad: float, path: Path)
         raise TooManyBad(
             f"{path}: {len(bad)} of {total} images cannot be used "
             f"({len(bad) / max(total, 1):.2%}, allowed {max_bad:.2%}), "
-            f"the first {first.image!r}: {first.reason}. Mend them, or raise --max-bad"
+            f"the first {first.image!r}: {first.reason}. Mend them, or raise --max-bad (of make: MAX_BAD=)"
         )

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from multiweight.base import yaml_file
+from multiweight.base import done, yaml_file
 from multiweight.base.errors import UserError
 from multiweight.base.yaml_file import Node
 from multiweight.records import cells
@@ -111,6 +111,8 @@ class Catalog:
         Labels are taken as they are written: ``No`` is a label called No, not a truth value.
         """
         source = str(path)
+        if not Path(path).exists():
+            raise UserError(done.absent(Path(path)))
         root = yaml_file.read(path, "the catalog")
         groups, lines = _read(root, source)
         _check(groups, source, lines)

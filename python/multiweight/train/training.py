@@ -11,7 +11,6 @@ from google.protobuf import text_format
 
 from multiweight.base import done as steps
 from multiweight.base import engine, lock, progress
-from multiweight.base.errors import UserError
 from multiweight.base.paths import Run
 from multiweight.nets import run_paths
 from multiweight.train import initial_weights
@@ -46,7 +45,7 @@ def train(
     to then stay; Stopped after a signal.
     """
     if not run.solver.exists():
-        raise UserError(f"{run.solver}: no such file: write the nets first (make prototxt)")
+        raise run.absent(run.solver, "write the nets first (make prototxt)")
     param = run_paths.read(run.solver, engine.schema(caffe).SolverParameter())
     identity = steps.sha256(run.solver) + steps.sha256(run.train_val)
     last = run.last_snapshot()

@@ -97,5 +97,5 @@ def test_not_packed(dataset):
     with pytest.raises(UserError, match="test_labels_lmdb: no LMDB"):
         check(dataset)
     dataset.info.unlink()
-    with pytest.raises(UserError, match="dataset.json: cannot be read"):
+    with pytest.raises(UserError, match="dataset.json: no such file: run make lmdb first"):
         check(dataset)
