@@ -88,6 +88,11 @@ MAX_BAD ?= 0.01
 CMD     ?=
 MIRROR  ?=
 DOCKER  ?= docker
+#     IMAGE names another image for docker-run and docker-train-multiweight: IMAGE=multiweight-cuda sees the GPUs
+IMAGE   ?=
+#     compute capabilities that docker-cuda compiles for, where its own (3.5 5.0 6.0 7.0 8.0, PTX 8.0) are not wanted
+ARCHITECTURES ?=
+PTX     ?=
 
 # These belong to a scheme of weights; the paper's methods have their own.
 ifeq ($(SCHEME),)
@@ -122,7 +127,7 @@ ONE_GPU = $(patsubst all,0,$(firstword $(subst $(comma), ,$(GPU))))
 
 .PHONY: docs setup demo reproduce shop keywords records clean-records statistics split lmdb sheet subset prototxt train \
         train-multilabel train-multitask train-multiweight train-multiweight-third features evaluate report annotate export \
-        search serve study study-report test fuzz lint proto clean committed-prototxt docker-cpu docker-gpu docker-run \
+        search serve study study-report test fuzz lint proto clean committed-prototxt docker-cpu docker-cuda docker-gpu docker-run \
         docker-train-multiweight docker-check original-root original-run test-parity parity-table export-table bench bench-retrieval
 .DELETE_ON_ERROR:
 
@@ -275,17 +280,25 @@ DOCKER_BUILD = @command -v $(DOCKER) >/dev/null || \
 docker-cpu:
 	$(DOCKER_BUILD) $(if $(MIRROR),--build-arg MIRROR=$(MIRROR)) -f docker/cpu/Dockerfile -t multiweight-cpu .
 
+# RUN --mount, which cuda/Dockerfile has, is BuildKit's.
+docker-cuda: export DOCKER_BUILDKIT = 1
+docker-cuda:
+	$(DOCKER_BUILD) $(if $(MIRROR),--build-arg MIRROR=$(MIRROR)) \
+	  $(if $(ARCHITECTURES),--build-arg ARCHITECTURES="$(ARCHITECTURES)") $(if $(PTX),--build-arg PTX="$(PTX)") \
+	  -f docker/cuda/Dockerfile -t multiweight-cuda .
+
 docker-gpu:
 	$(DOCKER_BUILD) -f docker/gpu/Dockerfile -t multiweight-gpu .
 
 docker-run:
 	@mkdir -p "$(RUNS)"
-	@DOCKER="$(DOCKER)" docker/run.sh multiweight-cpu "$(RUNS)" "$(DATA)" -- $(CMD)
+	@DOCKER="$(DOCKER)" docker/run.sh $(if $(filter-out multiweight-cpu,$(IMAGE)),--gpu) $(or $(IMAGE),multiweight-cpu) \
+	  "$(RUNS)" "$(DATA)" -- $(CMD)
 
 # Data and nets are written before, on the host: the image reads the same files.
 docker-train-multiweight:
 	@mkdir -p "$(RUNS)"
-	@DOCKER="$(DOCKER)" docker/run.sh --gpu multiweight-gpu "$(RUNS)" -- train-run $(RUNS)/$(DATASET)/multi_weight $(or $(GPU),0)
+	@DOCKER="$(DOCKER)" docker/run.sh --gpu $(or $(IMAGE),multiweight-cuda) "$(RUNS)" -- train-run $(RUNS)/$(DATASET)/multi_weight $(or $(GPU),0)
 
 docker-check: $(VENV)/.ready
 	docker/check.sh build/docker-check $(MIRROR)

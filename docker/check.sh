@@ -8,45 +8,11 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-fail() {
-    echo "error: $*" >&2
-    exit 2
-}
-
+# shellcheck source=docker/building.sh
+. docker/building.sh
 [ $# -ge 1 ] || fail "usage: check.sh FOLDER [MIRROR]"
-work=$(mkdir -p "$1" && cd "$1" && pwd -P) mirror=${2:-}
-user=12345:12345
-settings=(DATASET=sample-shop)
-[ "$(id -u)" = 0 ] || fail "building without a daemon needs root: run it by sudo, or make docker-cpu with Docker"
-command -v buildah >/dev/null || fail "buildah is missing: on Debian and Ubuntu, apt-get install buildah"
-
-# Storage of its own: nothing of the machine's images is read or left behind.
-store() {
-    buildah --root "$work/storage/images" --runroot "$work/storage/state" "$@"
-}
-
-drop_storage() {
-    if [ -d "$work/storage" ]; then
-        store rm --all >/dev/null
-        rm -rf --one-file-system "$work/storage"
-    fi
-}
-
-step() {
-    echo "--- $*"
-}
-
-note() {
-    echo "$*" | tee -a "$work/figures.txt"
-}
-
-# What tells an OpenBLAS about its processor holds inside too; OPENBLAS_* and OMP_* of the caller.
-blas=()
-while IFS='=' read -r name value; do blas+=(--env "$name=$value"); done < <(env | grep -E '^(OPENBLAS|OMP)_' || true)
-
-inside() {
-    store run --isolation=chroot --user "$user" "${blas[@]}" --volume "$work/runs:/multiweight/runs" "$container" -- "$@"
-}
+build_in "$1" docker-cpu
+mirror=${2:-} settings=(DATASET=sample-shop)
 
 drop_storage
 trap drop_storage EXIT
@@ -55,25 +21,15 @@ rm -rf --one-file-system "$work/root" "$work/runs" "$work/host-runs"
 begun=$SECONDS
 
 step "Debian 11 as the base image"
-docker/original_root.sh --base "$work/base" ${mirror:+"$mirror"}
-tar -C "$work/base" -cf "$work/base.tar" .
-container=$(store from scratch)
-store add --quiet "$container" "$work/base.tar" / >/dev/null
-store commit --quiet "$container" localhost/debian-11 >/dev/null
-store rm "$container" >/dev/null
-rm -rf --one-file-system "$work/base.tar"
+base_image "$mirror"
 note "base image: $((SECONDS - begun)) s"
 
 step "docker/cpu/Dockerfile"
 from=$SECONDS
-store build --isolation=chroot --build-arg BASE=localhost/debian-11 --build-arg MIRROR="$mirror" \
-    --file docker/cpu/Dockerfile --tag localhost/multiweight-cpu . >"$work/build.log" 2>&1 ||
-    { tail -n 30 "$work/build.log" >&2; fail "docker/cpu/Dockerfile does not build: see $work/build.log"; }
+build_image cpu multiweight-cpu localhost/debian-11 --build-arg MIRROR="$mirror"
 note "build of the image: $((SECONDS - from)) s"
 note "size of the image: $(store images --format '{{.Size}}' localhost/multiweight-cpu)"
-container=$(store from --pull-never localhost/multiweight-cpu)
-cp -a "$(store mount "$container")" "$work/root"
-store umount "$container" >/dev/null
+keep_root multiweight-cpu
 
 step "the way from photos to report in the image, as user $user"
 mkdir "$work/runs" && chown "$user" "$work/runs"
@@ -86,9 +42,7 @@ inside make features evaluate report ENGINE=caffe CHECK=1 "${settings[@]}"
 step "docker/gpu/Dockerfile on the CPU original: caffe train with the loss layer, gone on with, then extract_features"
 inside make prototxt ENGINE=caffe "${settings[@]}" SCHEME=smoothed C=2.0 ITERATIONS=20 NET="--test-interval 20"
 run=runs/sample-shop/smoothed-c2
-store build --isolation=chroot --build-arg BASE=localhost/multiweight-cpu --file docker/gpu/Dockerfile \
-    --tag localhost/multiweight-gpu-on-cpu . >"$work/build-gpu.log" 2>&1 ||
-    { tail -n 30 "$work/build-gpu.log" >&2; fail "docker/gpu/Dockerfile does not build: see $work/build-gpu.log"; }
+build_image gpu multiweight-gpu-on-cpu localhost/multiweight-cpu
 container=$(store from --pull-never localhost/multiweight-gpu-on-cpu)
 inside train-run "$run" none 2>"$work/caffe-train.log" ||
     { tail -n 20 "$work/caffe-train.log" >&2; fail "caffe train failed on $run"; }

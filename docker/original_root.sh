@@ -72,7 +72,7 @@ debootstrap --variant=minbase --force-check-gpg bullseye "$partial" ${from:+"$fr
     fail "Debian 11 cannot be had from ${from:-its default mirror} ($(tail -n 1 "$log")): name one that holds it, MIRROR=http://..."
 if [ "$install" = yes ]; then
     mount -t proc proc "$partial/proc"
-    cp "$here/install_original.sh" "$partial/usr/local/sbin/"
+    cp "$here/debian_sources.sh" "$here/install_original.sh" "$partial/usr/local/sbin/"
     chroot "$partial" /usr/local/sbin/install_original.sh ${mirror:+"$mirror"} >>"$log" 2>&1 </dev/null ||
         fail "the original cannot be installed ($(tail -n 1 "$log")): see $log"
     umount "$partial/proc"

@@ -42,9 +42,18 @@ in_docker() {
     "$docker" image inspect "$image" >/dev/null 2>&1 || fail "there is no image $image: make docker-${image#multiweight-}"
     options=(--rm --init --user "$(id -u):$(id -g)" --workdir "$repository")
     if [ -t 0 ] && [ -t 1 ]; then options+=(--interactive --tty); fi
-    if [ "$gpu" = yes ]; then options+=(--gpus all); fi
+    if [ "$gpu" = yes ]; then
+        # What the driver translates for a GPU newer than the image outlives the container: it takes minutes.
+        options+=(--gpus all --env CUDA_CACHE_PATH="$repository/build/cuda-cache" --env CUDA_CACHE_MAXSIZE=4294967296)
+    fi
     for folder in "${folders[@]}"; do options+=(--volume "$folder:$folder"); done
-    exec "$docker" run "${options[@]}" "$image" "$@"
+    status=0
+    "$docker" run "${options[@]}" "$image" "$@" || status=$?
+    # Docker's own failure; its words stand above.
+    if [ "$gpu" = yes ] && [ "$status" = 125 ]; then
+        fail "Docker gives no GPU: install the NVIDIA container toolkit, or a newer driver where it asks for one; docker/README.md"
+    fi
+    exit "$status"
 }
 
 in_root() {

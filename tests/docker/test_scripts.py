@@ -21,7 +21,7 @@ needs_keys = pytest.mark.skipif(
 )
 
 
-def call(*words, path=None, user=None, env=None):
+def call(*words, path=None, user=None, env=None, cwd=None):
     """The finished process; ``path`` is put before PATH, or replaces it where it is a list."""
     full = dict(os.environ)
     full.pop("MULTIWEIGHT_OWN_MOUNTS", None)
@@ -34,6 +34,7 @@ def call(*words, path=None, user=None, env=None):
         text=True,
         env=full,
         user=user,
+        cwd=cwd,
         timeout=300,
         stdin=subprocess.DEVNULL,
     )
@@ -68,7 +69,7 @@ def open_folder():
 
 
 def test_every_script_is_executable_and_reads_as_shell():
-    assert len(SCRIPTS) == 5
+    assert len(SCRIPTS) == 10
     for script in SCRIPTS:
         shell = script.read_text().splitlines()[0].split("/")[-1].split()[-1]
         assert os.access(script, os.X_OK) and shell in ("sh", "bash")
@@ -78,7 +79,7 @@ def test_every_script_is_executable_and_reads_as_shell():
 def test_shellcheck_finds_nothing():
     if shutil.which("shellcheck") is None:
         pytest.skip("NOT CHECKED: shellcheck is not installed (apt-get install shellcheck)")
-    done = call("shellcheck", *SCRIPTS)
+    done = call("shellcheck", "-x", *SCRIPTS, cwd=ROOT)
     assert done.returncode == 0, done.stdout
 
 
@@ -185,6 +186,19 @@ class TestRun:
         said = call(self.SCRIPT, "--gpu", "multiweight-gpu", "--", "true", path=self.fake_docker(tmp_path)).stdout
         assert "--gpus\nall\n" in said
 
+    def test_docker_that_gives_no_gpu(self, tmp_path):
+        """125 is the status of docker itself; a command's own failure stays what it is."""
+        for status, asked in ((125, ["--gpu"]), (125, []), (3, ["--gpu"])):
+            body = f'case "$1" in run) echo "its own words" >&2; exit {status} ;; esac'
+            done = call(
+                self.SCRIPT, *asked, "multiweight-cuda", "--", "true", path=program(tmp_path / "bin", "docker", body)
+            )
+            last = done.stderr.splitlines()[-1]
+            assert last.startswith("error: Docker gives no GPU: install the NVIDIA container toolkit") == (
+                status == 125 and bool(asked)
+            )
+            assert done.returncode == (2 if last.startswith("error") else status)
+
     def test_without_docker(self):
         done = call(self.SCRIPT, "multiweight-cpu", "--", "true", env={"DOCKER": "docker-that-is-not-there"})
         refused(done, "not installed", "make original-root")
@@ -206,7 +220,7 @@ class TestRun:
 
 
 class TestGpuTraining:
-    SCRIPT = DOCKER / "gpu" / "train.sh"
+    SCRIPT = DOCKER / "train.sh"
 
     @pytest.fixture
     def run_folder(self, tmp_path):
@@ -232,13 +246,23 @@ class TestGpuTraining:
         last = "snapshots/multi_weight_iter_1000.solverstate"
         assert self.said(tmp_path, run_folder)[-2:] == ["--gpu=0", f"--snapshot={last}"]
 
+    def test_a_gpu_is_tried_first_where_the_image_has_the_check(self, run_folder, tmp_path):
+        bin_folder = program(tmp_path / "bin", "check-gpu", 'echo "error: GPU $1 is not for this" >&2; exit 2')
+        program(bin_folder, "caffe", "echo trained")
+        done = call("sh", self.SCRIPT, run_folder, "1", path=bin_folder)
+        refused(done, "GPU 1 is not for this")
+        assert "trained" not in done.stdout
+        assert "trained" in call("sh", self.SCRIPT, run_folder, "none", path=bin_folder).stdout
+
     def test_several_gpus_and_missing_nets(self, run_folder, tmp_path):
         for gpu in ("0,1", "all", "-1"):
             refused(call("sh", self.SCRIPT, run_folder, gpu), f"GPU={gpu}", "Python layers")
         refused(call("sh", self.SCRIPT, tmp_path / "absent"), "make lmdb prototxt")
 
 
-@pytest.mark.parametrize("target", ["docker-cpu", "docker-gpu", "docker-run", "docker-train-multiweight"])
+@pytest.mark.parametrize(
+    "target", ["docker-cpu", "docker-cuda", "docker-gpu", "docker-run", "docker-train-multiweight"]
+)
 def test_make_without_docker(target, tmp_path):
     words = ("make", "--no-print-directory", "-C", ROOT, target, "DOCKER=docker-that-is-not-there", "CMD=true")
     done = call(*words, f"RUNS={tmp_path}/runs")

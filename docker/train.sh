@@ -20,6 +20,8 @@ none) set -- ;;
 "" | *[!0-9]*) fail "GPU=$gpu: expected one number or none: caffe train refuses Python layers on several GPUs" ;;
 *) set -- "--gpu=$gpu" ;;
 esac
+# Only the image for today's GPUs has the check.
+if [ "$gpu" != none ] && command -v check-gpu >/dev/null; then check-gpu "$gpu"; fi
 mkdir -p "$run/snapshots"
 cd "$run"
 last=$(find snapshots -name '*_iter_*.solverstate' | sed 's/.*_iter_\([0-9]*\)\.solverstate$/\1 &/' | sort -n | tail -n 1)
