@@ -81,7 +81,15 @@ def rows(values: h5py.Dataset, path: str | Path, chosen: Any = ()) -> np.ndarray
 
 
 def _attributes(file: h5py.File) -> dict[str, Any]:
-    return {name: plain(value) for name, value in file.attrs.items()}
+    return {name: plain(_attribute(file, name)) for name in file.attrs}
+
+
+def _attribute(file: h5py.File, name: str) -> Any:
+    """One number or text; a list is none of ours, and a damaged shape would be read before it could be refused."""
+    found = file.attrs.get_id(name)
+    if found.shape != () or found.dtype.itemsize > 4096:
+        raise ValueError(f"attribute {name} of the kind {found.dtype} {found.shape}")
+    return file.attrs[name]
 
 
 def plain(value: Any) -> Any:
