@@ -12,6 +12,7 @@ from caffe_torch.blob.blob import Blob
 from caffe_torch.blob.collections import BlobVec
 from caffe_torch.errors import CaffeError
 from caffe_torch.files.prototxt import nearest
+from caffe_torch.layers.fork_settings import warn_of_unread
 
 REGISTRY: dict[str, type[Layer]] = {}
 
@@ -53,6 +54,7 @@ def create(param: Any, phase: int) -> Layer:
             f"layer {param.name!r}: unknown layer type: {param.type!r}.{nearest(param.type, REGISTRY)} "
             f"(known types: {known}); caffe_torch.register_layer adds one of your own (docs/FORKS.md)"
         ) from None
+    warn_of_unread(param)
     return FAST.get(cls, cls)(param, phase)
 
 

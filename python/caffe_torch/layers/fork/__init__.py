@@ -9,4 +9,5 @@
   ``matching.py`` and ``ground_truth.py``; ``annotated_data.py`` and ``box_sampling.py``: its data
 - ``faces.py``: CenterLoss, MarginInnerProduct
 - ``yolo.py``: outputs of YOLO v2 and v3
+- ``label_images.py``, ``seg_accuracy.py``: segmentation
 """

@@ -33,6 +33,8 @@ class MultiBoxLoss(FunctionLayer):
             raise self.fail("needs num_classes of 1 or more")
         if not param.share_location:
             raise self.fail("share_location: false is not supported here")
+        if param.bp_inside:
+            raise self.fail("bp_inside is not supported here")
         if param.neg_pos_ratio <= 0:
             raise self.fail(f"neg_pos_ratio must be above 0, found {param.neg_pos_ratio:g}")
         # do_neg_mining is the older name of a choice between these two.

@@ -25,6 +25,8 @@ class PriorBox(FunctionLayer):
 
     def setup(self, bottom: list[Blob], top: list[Blob]) -> None:
         param = self.param.prior_box_param
+        if param.reduce_boxes:
+            raise self.fail("reduce_boxes (chuanqi305/ssd) is not supported here")
         if not param.min_size or min(param.min_size) <= 0:
             raise self.fail(f"needs min_size above 0, found {list(param.min_size)}")
         if param.max_size and (

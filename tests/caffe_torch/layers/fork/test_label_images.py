@@ -1,0 +1,82 @@
+"""Images with label images: cropped and mirrored alike; and the accuracy of segmentations by hand."""
+
+import cv2
+import numpy as np
+import pytest
+from one_layer import TEST, OneLayer
+
+import caffe_torch as caffe
+
+
+@pytest.fixture
+def net(tmp_path):
+    lines = []
+    for i in range(2):
+        image = np.arange(6 * 8, dtype=np.uint8).reshape(6, 8) + 50 * i
+        cv2.imwrite(str(tmp_path / f"{i}.png"), cv2.merge([image] * 3))
+        cv2.imwrite(str(tmp_path / f"{i}_label.png"), image)  # the label of a pixel is its own value
+        lines.append(f"/{i}.png /{i}_label.png")
+    (tmp_path / "list.txt").write_text("\n".join(lines))
+
+    def make(kind, settings="", transform="", tops=2, phase=caffe.TRAIN):
+        field = "dense_image_data_param" if kind == "DenseImageData" else "image_data_param"
+        names = " ".join(f'top: "{name}"' for name in ("data", "label", "size")[:tops])
+        return caffe.get_net_from_string(
+            f"""layer {{ name: "d" type: "{kind}" {names} transform_param {{ {transform} }}
+            {field} {{ source: "{tmp_path}/list.txt" root_folder: "{tmp_path}" batch_size: 2 {settings} }} }}""",
+            phase,
+        )  # fmt: skip
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "transform", "shape"),
+    [
+        ("ImageSegData", "label_type: PIXEL", "", (6, 8)),
+        ("ImageSegData", "label_type: PIXEL shuffle: true", "crop_size: 4 mirror: true", (4, 4)),
+        ("ImageSegData", "", "crop_height: 5 crop_width: 3 mirror: true", (5, 3)),
+        ("DenseImageData", "crop_height: 4 crop_width: 6 mirror: true", "", (4, 6)),
+        ("ImageLabelmapData", "", "mirror: true", (6, 8)),
+    ],
+)
+def test_labels_stay_under_their_pixels(net, kind, settings, transform, shape):
+    n = net(kind, settings, transform)
+    for _ in range(4):
+        n.forward()
+        data, labels = n.blobs["data"].data, n.blobs["label"].data
+        assert data.shape == (2, 3, *shape) and labels.shape == (2, 1, *shape)
+        np.testing.assert_array_equal(data[:, :1], labels)
+
+
+def test_a_third_top_gives_the_size_and_outside_is_ignored(net):
+    n = net("ImageSegData", "label_type: PIXEL ignore_label: 77", "crop_height: 9 crop_width: 8", tops=3)
+    n.forward()
+    np.testing.assert_array_equal(n.blobs["size"].data.reshape(2, 2), [[9, 8]] * 2)
+    assert (n.blobs["label"].data[:, :, 6:] == 77).all() and not n.blobs["data"].data[:, :, 6:].any()
+
+
+def test_what_is_not_supported_says_so(net):
+    with pytest.raises(caffe.CaffeError, match="label_type IMAGE"):
+        net("ImageSegData", "label_type: IMAGE")
+    with pytest.raises(caffe.CaffeError, match="scale_factors"):
+        net("ImageSegData", "", "scale_factors: 0.5")
+
+
+def test_segmentation_accuracy_by_hand():
+    scores = np.zeros((1, 3, 1, 4))
+    scores[0, [0, 1, 1, 2], 0, [0, 1, 2, 3]] = 1
+    labels = np.reshape([0, 0, 1, 255], (1, 1, 1, 4))
+    layer = OneLayer('type: "SegAccuracy" seg_accuracy_param { ignore_label: 255 reset: false }', scores, labels,
+                     phase=TEST)  # fmt: skip
+    for _ in range(2):
+        np.testing.assert_allclose(
+            layer.forward().reshape(-1), [2 / 3, (1 / 2 + 1) / 2, (1 / 2 + 1 / 2) / 2], rtol=1e-6
+        )
+    assert layer.layer.counts.sum() == 6
+
+
+def test_a_forks_setting_that_is_not_read_is_said_in_the_log(capsys):
+    OneLayer('type: "Dropout" dropout_param { sqrt_scale: true scale_train: true }', [[1.0]])
+    said = capsys.readouterr().err
+    assert "dropout_param.sqrt_scale (happynear/caffe-windows) is not read here" in said and "scale_train" not in said
