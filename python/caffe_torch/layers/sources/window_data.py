@@ -161,6 +161,10 @@ class _Windows:
     def _cut(self, window: Window, mirror: bool, out: np.ndarray) -> None:
         image = self.kept[window.image] if self.kept is not None else self._read(window.image)
         square = self.param.crop_mode == "square"
+        if window.box[0] > window.box[2] or window.box[1] > window.box[3]:
+            raise CaffeError(
+                f"{self.path}: a window {window.box} of image {window.image} ({self.files[window.image]}) has no pixels"
+            )
         placed = place(window.box, self.crop, self.param.context_pad, square, mirror, image.shape)
         x1, y1, x2, y2 = placed.box
         if not (0 <= x1 <= x2 < image.shape[1] and 0 <= y1 <= y2 < image.shape[0]):
@@ -216,4 +220,6 @@ class WindowData(PrefetchingLayer):
     def open(self, seed: int) -> Reader:
         if self.param.transform_param.crop_size < 1:
             raise self.fail("transform_param.crop_size must be 1 or more")
+        if 2 * self.param.window_data_param.context_pad >= self.param.transform_param.crop_size:
+            raise self.fail("context_pad on both sides must leave room within crop_size")
         return _Windows(self.param, seed)
