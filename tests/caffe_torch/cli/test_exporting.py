@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import onnxruntime
 import pytest
+import safetensors.numpy
 
 import caffe_torch as caffe
 from caffe_torch.cli import command
@@ -50,6 +52,27 @@ def test_flags_reach_the_model(words, tmp_path):
     np.testing.assert_allclose(session.run(None, {"data": pixels})[0], net.blobs["conv"].data, rtol=1e-4, atol=1e-3)
     assert command.main([*words, "--any_size"]) == 0
     assert onnxruntime.InferenceSession(f"{tmp_path}/net.onnx").get_inputs()[0].shape[1:] == [3, "data_2", "data_3"]
+
+
+def test_opencv_5_reads_what_it_writes(words, tmp_path):
+    """The recipe of docs/EXPORT.md."""
+    assert cv2.__version__.startswith("5.")
+    assert command.main(words) == 0
+    pixels = np.random.default_rng(1).standard_normal((1, 3, 5, 5)).astype(np.float32)
+    model = cv2.dnn.readNetFromONNX(f"{tmp_path}/net.onnx")
+    model.setInput(pixels, "data")
+    net = caffe.Net(words[2], caffe.TEST, weights=words[4])
+    net.blobs["data"].reshape(1, 3, 5, 5)
+    net.blobs["data"].data[...] = pixels
+    np.testing.assert_allclose(model.forward(), net.forward()["prob"], rtol=1e-4)
+
+
+def test_weights_as_safetensors(words, tmp_path):
+    assert command.main([*words, "--output", f"{tmp_path}/net.safetensors"]) == 0
+    state = safetensors.numpy.load_file(tmp_path / "net.safetensors")
+    net = caffe.Net(words[2], caffe.TEST, weights=words[4])
+    np.testing.assert_array_equal(state["conv.weight"], net.params["conv"][0].data)
+    np.testing.assert_array_equal(state["conv.bias"], net.params["conv"][1].data)
 
 
 @pytest.mark.parametrize(
