@@ -38,6 +38,12 @@ def run_tool(main: Callable[[], int | None]) -> None:
     except OSError as error:
         print(f"error: {refused(error)}", file=sys.stderr)
         status = 2
+    except ModuleNotFoundError as error:
+        extra = _EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        print(f"error: this needs {error.name}: pip install 'multiweight[{extra}]'", file=sys.stderr)
+        status = 2
     except MemoryError as error:
         print(f"error: there is not enough memory ({error or 'none is left'})", file=sys.stderr)
         status = 2
@@ -52,6 +58,12 @@ def run_tool(main: Callable[[], int | None]) -> None:
     sys.exit(status)
 
 
+#: Packages that a plain installation lacks, and the extra that brings them.
+_EXTRAS = {
+    **dict.fromkeys(("matplotlib", "pandas", "jinja2", "scipy"), "report"),
+    **dict.fromkeys(("faiss", "threadpoolctl"), "search"),
+    "torch": "torch",
+}
 _ADVICE = {
     errno.ENOSPC: "make room, and give the same command again: it goes on where it stopped",
     errno.EDQUOT: "make room, and give the same command again: it goes on where it stopped",

@@ -59,6 +59,16 @@ def test_what_the_system_refuses_is_one_line(capsys, tmp_path, action, words):
     assert all(word in told for word in words)
 
 
+def test_a_package_that_is_not_installed_is_told_with_its_extra(capsys):
+    def needs(name):
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+    status, told = ended(capsys, lambda: needs("matplotlib.pyplot"))
+    assert (status, told) == (2, "error: this needs matplotlib.pyplot: pip install 'multiweight[report]'\n")
+    with pytest.raises(ModuleNotFoundError):
+        run_tool(lambda: needs("multiweight.absent"))
+
+
 def test_a_defect_keeps_its_traceback():
     def defect():
         raise KeyError("x")
