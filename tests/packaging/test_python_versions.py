@@ -15,7 +15,7 @@ from conftest import clean
 
 PACKAGES = "numpy protobuf lmdb opencv-python-headless h5py pyyaml tqdm jieba"
 # These need more: figures, PyTorch, the page's server.
-NOT_HERE = ("describe-dataset", "report", "report-study", "run-study", "search", "serve", "annotate")
+NOT_HERE = ("describe-dataset", "report", "report-study", "run-study", "search", "serve", "annotate", "export")
 
 
 @pytest.mark.parametrize("version", ["3.10", "3.13"])

@@ -38,7 +38,7 @@ def run_tool(main: Callable[[], int | None]) -> None:
     except OSError as error:
         print(f"error: {refused(error)}", file=sys.stderr)
         status = 2
-    except ModuleNotFoundError as error:
+    except ImportError as error:
         extra = _EXTRAS.get((error.name or "").partition(".")[0])
         if extra is None:
             raise
