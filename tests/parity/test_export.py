@@ -65,6 +65,7 @@ JUDGED_BY_OPENCV4 = {
     "Slice", "Softmax", "Split", "Swish", "TanH",
 }  # fmt: skip
 
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("exported")
