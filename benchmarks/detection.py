@@ -153,7 +153,7 @@ def prepare(folder: Path, iterations: int, training: int, batch: int = 32) -> Pa
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--iterations", type=int, default=2000)
+    parser.add_argument("--iterations", type=int, default=1400)
     parser.add_argument("--pictures", type=int, default=2000, help="pictures to train on")
     parser.add_argument("--least", type=float, default=0.8, help="status 1 below this mean average precision")
     args = parser.parse_args()
