@@ -12,7 +12,7 @@ from caffe_torch.blob.blob import Blob
 from caffe_torch.blob.collections import BlobVec
 from caffe_torch.errors import CaffeError
 from caffe_torch.files.prototxt import nearest
-from caffe_torch.layers.fork_settings import warn_of_unread
+from caffe_torch.layers.fork_settings import fork_of_type, warn_of_unread
 
 REGISTRY: dict[str, type[Layer]] = {}
 
@@ -50,8 +50,10 @@ def create(param: Any, phase: int) -> Layer:
         cls = REGISTRY[param.type]
     except KeyError:
         known = ", ".join(sorted(REGISTRY))
+        fork = fork_of_type(param.type)
+        said = f" It is a type of {fork}, which is not supported here." if fork else nearest(param.type, REGISTRY)
         raise CaffeError(
-            f"layer {param.name!r}: unknown layer type: {param.type!r}.{nearest(param.type, REGISTRY)} "
+            f"layer {param.name!r}: unknown layer type: {param.type!r}.{said} "
             f"(known types: {known}); caffe_torch.register_layer adds one of your own (docs/FORKS.md)"
         ) from None
     warn_of_unread(param)

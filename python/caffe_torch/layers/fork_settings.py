@@ -32,3 +32,8 @@ def warn_of_unread(param: Any) -> None:
                     f"layer {param.name!r} ({param.type}): {field.name}.{inner.name} ({forks_of(name)[0]}) "
                     "is not read here"
                 )
+
+
+def fork_of_type(name: str) -> str:
+    """The fork whose schema has the parameters of a layer type, "" where none has."""
+    return next((fields[0].fork for full, fields in fork_fields().items() if full.startswith(f"{name}Parameter.")), "")

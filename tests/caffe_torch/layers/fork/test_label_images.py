@@ -80,3 +80,8 @@ def test_a_forks_setting_that_is_not_read_is_said_in_the_log(capsys):
     OneLayer('type: "Dropout" dropout_param { sqrt_scale: true scale_train: true }', [[1.0]])
     said = capsys.readouterr().err
     assert "dropout_param.sqrt_scale (happynear/caffe-windows) is not read here" in said and "scale_train" not in said
+
+
+def test_a_type_that_is_left_out_names_its_fork():
+    with pytest.raises(caffe.CaffeError, match="'DenseCRF'. It is a type of hszhao/PSPNet.*register_layer"):
+        OneLayer('type: "DenseCRF"', [[1.0]])
