@@ -2,4 +2,5 @@
 
 - ``schemes.py``: one function a scheme, with its constants and source
 - ``weights.py``: gamma of a run: by scheme, CSV file or user's function; gamma.csv
+- ``user_function.py``: a scheme of the user's: imported, called, its answer checked
 """

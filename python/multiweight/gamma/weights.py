@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import csv
-import importlib
 import math
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable
 
 import numpy as np
 
 from multiweight.base import markup
 from multiweight.base.errors import UserError
 from multiweight.gamma.schemes import SCHEMES, Groups
-
-#: Set to 1, no module that a net or a scheme names is imported.
-_FORBID = "CAFFE_TORCH_FORBID_PYTHON"
+from multiweight.gamma.user_function import call, members, short
 
 
 @dataclass(frozen=True)
@@ -97,10 +92,10 @@ def compute(
         values = dict(zip(names, entry.function(Groups(names, r, n, used_c or 0.0)).tolist()))
     elif scheme.endswith(".csv"):
         source = f"read from {Path(scheme).name}"
-        values = _members(read_gamma(scheme), names, scheme)
+        values = members(read_gamma(scheme), names, scheme)
     else:
         source = "the user's own function"
-        values = _call(scheme, dict(proportions), dict(counts or {}))
+        values = call(scheme, dict(proportions), dict(counts or {}))
     _check(values, scheme)
     if rescale:
         values = _rescaled(values, scheme)
@@ -196,90 +191,6 @@ def write_gamma(path: str | Path, gamma: Gamma) -> None:
         writer.writerows([markup.cell(name), repr(float(value))] for name, value in gamma.values.items())
 
 
-def function(target: str) -> Callable[..., Any]:
-    """The user's function ``module:function``; UserError where it cannot be had, or such code is forbidden."""
-    if os.environ.get(_FORBID, "0") not in ("", "0"):
-        raise UserError(f"scheme {target}: code of the user's is forbidden here ({_FORBID}): give a CSV")
-    module_name, _, function_name = target.partition(":")
-    if not all(part.isidentifier() for part in module_name.split(".")):
-        raise UserError(
-            f"scheme {target}: {module_name!r} is no module's name: expected module:function, as in `import module`, "
-            "with its folder on PYTHONPATH"
-        )
-    try:
-        module = importlib.import_module(module_name)
-    except ImportError as error:
-        raise UserError(
-            f"scheme {target}: module {module_name!r} cannot be imported ({_told(error)}): is it on PYTHONPATH?"
-        ) from error
-    except Exception as error:
-        raise UserError(f"scheme {target}: module {module_name!r} fails on import: {_told(error)}") from error
-    found = getattr(module, function_name, None)
-    if found is None:
-        raise UserError(f"scheme {target}: module {module_name!r} has no {function_name!r}")
-    if not callable(found):
-        raise UserError(f"scheme {target}: {function_name!r} is {_short(found)}: expected a function")
-    return found  # type: ignore[no-any-return]
-
-
-def _call(target: str, proportions: dict[str, float], counts: dict[str, int]) -> dict[str, float]:
-    names = tuple(proportions)
-    try:
-        answer: Any = function(target)(proportions, counts)
-    except UserError:
-        raise
-    except Exception as error:
-        raise UserError(
-            f"scheme {target}: called as {target.partition(':')[2]}(proportions, counts), it fails: {_told(error)}"
-        ) from error
-    expected = "expected a dict by group, or a sequence of as many numbers as there are groups"
-    if isinstance(answer, Mapping):
-        found = {name: _weight(value) for name, value in _members(answer, names, target).items()}
-    else:
-        try:
-            values = [] if isinstance(answer, (str, bytes)) else list(answer)
-        except TypeError:
-            values = []
-        if not values:
-            raise UserError(f"scheme {target}: returned {_short(answer)}: {expected}")
-        if len(values) != len(names):
-            raise UserError(f"scheme {target}: {len(values)} weights for {len(names)} groups: {expected}")
-        found = {name: _weight(value) for name, value in zip(names, values)}
-        answer = dict(zip(names, values))
-    for name, value in found.items():
-        if value is None:
-            raise UserError(f"scheme {target}: {_short(answer[name])} for group {name!r}: {expected}")
-    return {name: value for name, value in found.items() if value is not None}
-
-
-def _weight(value: Any) -> float | None:
-    """A number as a float; None for a string, a list, an array, which float() may take as one."""
-    try:
-        return None if isinstance(value, (str, bytes)) or np.ndim(value) else float(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
-
-
-def _told(error: BaseException) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
-
-
-def _short(value: Any) -> str:
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 80 else text[:77] + "..."
-
-
-def _members(values: Mapping[str, Any], names: Sequence[str], source: str) -> dict[str, Any]:
-    """``values`` in the order of the catalog; UserError where a group is unknown or missing."""
-    unknown = [name for name in values if name not in names]
-    missing = [name for name in names if name not in values]
-    if unknown:
-        raise UserError(f"{source}: group {unknown[0]!r} is not in the catalog: its groups are {', '.join(names)}")
-    if missing:
-        raise UserError(f"{source}: no weight for group {missing[0]!r}: every group of the catalog needs one")
-    return {name: values[name] for name in names}
-
-
 def _rescaled(values: Mapping[str, float], source: str) -> dict[str, float]:
     """The weights times one factor, so that they sum to their number."""
     try:
@@ -289,7 +200,7 @@ def _rescaled(values: Mapping[str, float], source: str) -> dict[str, float]:
     scaled = {name: value * factor for name, value in values.items()}
     # Not so where the sum or the factor is beyond what a float can hold.
     if not math.isclose(math.fsum(scaled.values()), len(values), rel_tol=1e-6):
-        raise UserError(f"scheme {source}: the weights are too large or too small to be rescaled: {_short(values)}")
+        raise UserError(f"scheme {source}: the weights are too large or too small to be rescaled: {short(values)}")
     return scaled
 
 

@@ -14,7 +14,7 @@ from multiweight.base import yaml_file
 from multiweight.base.errors import UserError
 from multiweight.datasets.sample_shop import shop as sample_shop
 from multiweight.datasets.sample_shop.shop import ShopSettings
-from multiweight.gamma import weights
+from multiweight.gamma import user_function, weights
 from multiweight.gamma.schemes import SCHEMES
 from multiweight.nets import recipes
 from multiweight.nets.settings import NetSettings
@@ -248,7 +248,7 @@ class _Reader:
             if scheme.endswith(".csv"):
                 weights.read_gamma(scheme)
             elif scheme not in SCHEMES and ":" in scheme:
-                weights.function(scheme)
+                user_function.function(scheme)
         except UserError as error:
             raise self.fail(f"{where}: scheme", str(error)) from None
 
