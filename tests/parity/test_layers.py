@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from case import Case
 from cases import CASES, WITHOUT_CASE
@@ -11,6 +14,9 @@ from pair import Pair, Result
 import caffe_torch.layers  # noqa: F401  (fills the registry)
 from caffe_torch.layers.base import REGISTRY
 
+TESTS = Path(__file__).resolve().parents[1]
+#: Types of Caffe's forks, which the original does not know.
+FORKS = {kind for kind, cls in REGISTRY.items() if cls.__module__.startswith("caffe_torch.layers.fork.")}
 COLUMNS = {"top": "forward", "diff": "gradient", "param_diff": "gradient", "param": "parameters"}
 
 
@@ -38,7 +44,14 @@ def test_case_names_are_unique() -> None:
 
 
 def test_every_registered_layer_type_has_a_case() -> None:
-    """Adding a layer without a case here, or without a reason for none, fails."""
+    """Adding a layer without a case here, or without a reason for none, fails; the original has no fork's layers."""
     covered = {case.type for case in CASES}
-    assert set(REGISTRY) - covered - set(WITHOUT_CASE) == set()
-    assert not covered & set(WITHOUT_CASE)
+    assert set(REGISTRY) - covered - set(WITHOUT_CASE) - FORKS == set()
+    assert not covered & (set(WITHOUT_CASE) | FORKS)
+
+
+@pytest.mark.parametrize("kind", sorted(FORKS))
+def test_every_type_of_a_fork_has_a_test(kind: str) -> None:
+    """Other judges than the original: tests/caffe_torch/layers/fork, and OpenCV 4 in test_fork_nets.py."""
+    files = [*(TESTS / "caffe_torch" / "layers" / "fork").glob("test_*.py"), *(TESTS / "parity").glob("test_fork*.py")]
+    assert any(kind in re.findall(r"\w+", file.read_text(encoding="utf-8")) for file in files)
