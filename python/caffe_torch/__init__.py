@@ -1,4 +1,20 @@
-"""Caffe's Python API on PyTorch: ``import caffe_torch as caffe``."""
+"""Caffe's Python API on PyTorch: ``import caffe_torch as caffe``.
+
+The rooms, each importing those above it alone:
+
+- ``errors.py``, ``proto/``: CaffeError, the schema
+- ``runtime/``: the process: device, precision, threads, random streams, log
+- ``files/``: prototxt, binary protobuf, HDF5, LMDB, LevelDB, upgrades of old formats
+- ``blob/``: data and diff, on the host and on the device
+- ``input/``: batches: images transformed and made ahead
+- ``layers/``: the layer types
+- ``net/``: layers joined to a graph
+- ``solver/``: rates, updates, snapshots, resume
+- ``export/``: ONNX and torch.nn.Module
+- pycaffe's own names: ``_caffe.py``, ``pycaffe.py``, ``io.py``, ``net_spec.py``, ``coord_map.py``, ``draw.py``,
+  ``classifier.py``, ``detector.py``; ``alias.py`` makes ``import caffe`` mean this package
+- ``cli/``: the caffe-torch command
+"""
 
 import importlib.util
 import os

@@ -7,6 +7,7 @@
 - ``training.py``: caffe-torch train
 - ``scoring.py``: caffe-torch test
 - ``timing.py``: caffe-torch time
+- ``exporting.py``: caffe-torch export
 - ``device_query.py``: caffe-torch device_query
 - ``devices.py``: the GPUs that --gpu names
 - ``processes.py``: a process a GPU

@@ -31,6 +31,7 @@ How they are made:
 - ``fillers.py``: first values of parameters
 - ``inline_weights.py``: values of parameters in the net's own text
 - ``shapes.py``: axes and counts
+- ``fork_settings.py``: settings of forks that no layer here reads: said in the log
 - ``tensor_form.py``: the form in tensors of a user's layer
 - ``pylayer.py``, ``registration.py``, ``vectors.py``: pycaffe's names for layers of the user's own
 - ``fast/``: fast ways to compute the same

@@ -76,10 +76,11 @@ def average_precision(
 ) -> np.ndarray:
     """AP of each query at the length of its list, Eq. (10): (1/M) sum_r p(r) rel(r).
 
-    ``relevant`` is (q, k) bool, best result first. The denominator M is ``retrieved``, the number of relevant images
-    in the list (the paper's; also torchmetrics'), ``all``, the number of relevant images in the whole set, or ``min``,
-    the smaller of that and k; the last two need ``total_relevant`` (q,). Returns (q,) float64 in [0, 1]. A list
-    without a relevant image, 0/0 under the paper's reading, has AP 0.
+    ``relevant`` is (q, k) bool, best result first; k is 50 unless told otherwise (``retrieval.nearest.DEFAULT_K``).
+    The denominator M is ``retrieved``, the number of relevant images in the list (the paper's; also torchmetrics'),
+    ``all``, the number of relevant images in the whole set, or ``min``, the smaller of that and k; the last two need
+    ``total_relevant`` (q,). Returns (q,) float64 in [0, 1]. A list without a relevant image, 0/0 under the paper's
+    reading, has AP 0.
     """
     relevant = np.asarray(relevant, dtype=bool)
     if relevant.ndim != 2:

@@ -8,11 +8,13 @@ from typing import Any
 
 from multiweight.base import done, markup
 from multiweight.base.paths import Run
+from multiweight.retrieval.nearest import DEFAULT_K
 
 
 def text(run: Run, snapshot: Path, about: Mapping[str, Any], settings: Mapping[str, Any], deviation: str) -> str:
     """Markdown for the run's ``export`` folder; figures only where the run has been evaluated."""
     evaluation = done.read(run.evaluation) if run.evaluation.exists() else {}
+    k = evaluation.get("k", DEFAULT_K)
     gamma = settings.get("gamma", {})
     labels = sum(len(group["labels"]) for group in about["groups"])
     lines = [
@@ -28,7 +30,7 @@ def text(run: Run, snapshot: Path, about: Mapping[str, Any], settings: Mapping[s
         "`catalog.json`.", "",
         "## Data", "",
         f"{_data(run)}{len(about['groups'])} groups, {labels} labels.", "",
-        "## Groups", "", "| group | labels | gamma | mAP@50, % |", "|---|---:|---:|---:|",
+        "## Groups", "", f"| group | labels | gamma | mAP@{k}, % |", "|---|---:|---:|---:|",
     ]  # fmt: skip
     for group in about["groups"]:
         name = group["name"]
@@ -39,13 +41,13 @@ def text(run: Run, snapshot: Path, about: Mapping[str, Any], settings: Mapping[s
     mean = evaluation.get("mean_map")
     lines += [
         "",
-        f"Mean mAP@50 on the test images: {100 * mean:.2f} %." if mean is not None else "The run is not evaluated.",
-        f"onnxruntime lies from the training engine by at most {deviation}.", "",
+        f"Mean mAP@{k} on the test images: {100 * mean:.2f} %." if mean is not None else "The run is not evaluated.",
+        f"onnxruntime's outputs differ from the training engine's by at most {deviation}.", "",
         "## Limits", "",
         "- It knows these labels alone, and photos like those of the shop: one product on a plain ground.",
         "- Its labels come from sellers' texts, which are wrong and missing in part; so are some of the net's.",
         "- A rare group's probabilities are low: choose a threshold for each group on photos of your own.",
-        "- mAP@50 measures retrieval by the feature, not how often a label is right.",
+        f"- mAP@{k} measures retrieval by the feature, not how often a label is right.",
     ]  # fmt: skip
     return "\n".join(lines) + "\n"
 

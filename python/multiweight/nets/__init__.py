@@ -6,5 +6,6 @@
 - ``solvers.py``: solver.prototxt and its rates
 - ``recipes.py``: settings of a variant: method, gamma, net and solver
 - ``recipe_files.py``: a variant's files, written into its run's folder
+- ``run_paths.py``: paths inside a run's prototxt, from the run's own folder
 - ``prototxt_text.py``: protobuf text with comments
 """

@@ -1,4 +1,4 @@
-"""Nearest neighbours of features: the public functions over ``neighbours``, and a random ranking."""
+"""Nearest neighbours of features: the functions that other rooms call, and a random ranking."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def top_k(
     is minus the distance). Returns ``indices`` (n, k) int64 and ``scores`` (n, k) float32, larger is nearer; where
     fewer than k other rows exist the rest is -1 and -inf.
 
-    A score is a float64 value defined by correctly rounded sums, rounded to float32 (``neighbours.exact``), and equal
+    A score is a float64 value defined by correctly rounded sums, rounded to float32 (``exact.py``), and equal
     scores are ordered by index. The answer therefore does not depend on ``memory`` (bytes beside the arrays given),
     ``block`` (rows a product), ``threads`` (default: OMP_NUM_THREADS, else the cores), ``device`` (``cpu``, ``cuda``,
     ...; default: a GPU where PyTorch has one) nor the number of processes: under torchrun each does a part of the
@@ -122,7 +122,7 @@ def _work(
 
 @contextmanager
 def rows_of(features: Features | None, names: Sequence[str] | None = None, source: str = "features") -> Iterator[Any]:
-    """:class:`neighbours.rows.Rows` of an array, an HDF5 dataset or a features file; None of None."""
+    """:class:`rows.Rows` of an array, an HDF5 dataset or a features file; None of None."""
     if features is None:
         yield None
     elif isinstance(features, Rows):

@@ -1,6 +1,9 @@
 """The page of one dataset's runs, in a browser: ``multiweight serve``.
 
 - ``application.py``: the addresses, what every answer carries, and what an error becomes
+- ``pages.py``: the pages as HTML, and the files that they load
+- ``api.py``: what the pages' scripts ask for, as JSON and JPEG
+- ``headers.py``: what every answer says a page may load
 - ``server.py``: the page on a port of this machine
 - ``site.py``: what all answers share: the shop, its pictures, the nets
 - ``shop.py``: the test images, their products and labels
