@@ -78,7 +78,7 @@ def test_the_script_is_30_lines_and_the_card_says_what_the_net_is(exported):
     lines = (folder / "annotate.py").read_text().splitlines()
     assert len([line for line in lines if line.strip()]) <= 30
     card = (folder / "README.md").read_text()
-    for part in ("## Data", "## Groups", "gamma", "Mean mAP@50", "## Limits", "multi\\_weight\\_iter_6"):
+    for part in ("## Data", "## Groups", "gamma", "Mean mAP@10", "## Limits", "multi\\_weight\\_iter_6"):
         assert part.replace("multi\\_weight\\_iter_6", "multi_weight_iter_6") in card
     settings = json.loads(run.settings.read_text())
     name, gamma = next(iter(settings["gamma"].items()))
