@@ -115,10 +115,13 @@ class _InnerProduct(_Layer):
 class _Dropout(_Layer):
     def __init__(self, step: Step, parameters: dict[Any, nn.Parameter], share: bool):
         super().__init__(step, parameters, share)
-        self.ratio = float(step.param.dropout_param.dropout_ratio)
+        self.ratio, self.test_scale = float(step.layer.ratio), float(step.layer.test_scale)
+        self.samples_in_test = bool(step.layer.train)
 
     def forward(self, inputs: list[Tensor]) -> Sequence[Tensor]:
-        return [F.dropout(inputs[0], self.ratio, self.training)]
+        # Unscaled drop-out (scale_train: false) keeps its mean by the same factor that TEST multiplies by.
+        y = F.dropout(inputs[0], self.ratio, self.training or self.samples_in_test)
+        return [y * self.test_scale if self.test_scale != 1 else y]
 
 
 class _BatchNorm(nn.Module):

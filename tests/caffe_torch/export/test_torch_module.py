@@ -158,3 +158,24 @@ def test_a_layer_that_is_no_function_is_named(tmp_path):
     assert export.module(net, outputs=["prob"]).inputs == ["data"]
     with pytest.raises(caffe.CaffeError, match="1 inputs"):
         export.module(net, outputs=["prob"])()
+
+
+@pytest.mark.parametrize("fields", ["scale_train: false", "scale_train: true"])
+def test_dropout_scales_where_the_net_does(tmp_path, fields):
+    fields = f"dropout_ratio: 0.4 {fields}"
+    text = small.NET.splitlines()[1]
+    text += f'layer {{ name: "d" type: "Dropout" bottom: "data" top: "d" dropout_param {{ {fields} }} }}'
+    net = small.net(tmp_path, text)
+    module, x = export.module(net), small.images(4, 3, 12, 13)
+    np.testing.assert_array_equal(module(torch.from_numpy(x)).numpy(), small.forward(net, "d", data=x))
+    drawn = module.train()(torch.from_numpy(x)).numpy()
+    kept = drawn != 0
+    assert 0.5 < kept.mean() < 0.7
+    np.testing.assert_allclose(drawn[kept], x[kept] * (1 if "false" in fields else 1 / 0.6), rtol=1e-6)
+
+
+def test_dropout_that_samples_in_test_draws_in_the_module_too(tmp_path):
+    text = small.NET.splitlines()[1]
+    text += 'layer { name: "d" type: "Dropout" bottom: "data" top: "d" dropout_param { sample_weights_test: true } }'
+    drawn = export.module(small.net(tmp_path, text))(torch.ones(4, 3, 12, 13)).numpy()
+    assert 0.4 < (drawn == 2).mean() < 0.6 and ((drawn == 0) | (drawn == 2)).all()

@@ -64,10 +64,10 @@ def threshold(g: Group) -> list[str]:
 
 @form("Dropout")
 def dropout(g: Group) -> list[str]:
-    """Nothing in the TEST phase, as training has scaled."""
+    """Nothing in the TEST phase, as training has scaled; with ``scale_train: false`` it scales here."""
     if g.layer.train:
         raise g.fail("draws at random, as its own fields ask for")
-    return [g.inputs[0]]
+    return [g.scaled(g.inputs[0], g.layer.test_scale)]
 
 
 @form("Softmax")
