@@ -16,7 +16,7 @@ from caffe_torch.errors import CaffeError
 from caffe_torch.export import checking, source
 from caffe_torch.export.graph import Graph, Group
 from caffe_torch.export.preprocessing import Preprocessing
-from caffe_torch.export.registry import FORMS, IMPOSSIBLE, Write
+from caffe_torch.export.registry import AFTER, FORMS, IMPOSSIBLE, Write
 from caffe_torch.export.source import Shape, Sizes, Source, Step
 from caffe_torch.files.wire import write_atomically
 from caffe_torch.net.net import Net
@@ -106,9 +106,14 @@ def _form(step: Step, found: Source) -> Write:
     if step.type in FORMS:
         return FORMS[step.type].write
     reason = IMPOSSIBLE.get(step.type, "has no form there")
-    before = [_plain(name, found) for name in step.bottoms]
-    advice = f"; what lies before it can be: outputs (--until) {', '.join(before)}" if before else ""
-    raise CaffeError(f"export: layer {step.name!r} ({step.type}) cannot be written as ONNX: it {reason}{advice}")
+    before = list(dict.fromkeys(_plain(name, found) for name in step.bottoms))
+    before = [name for name in before if name not in found.net.inputs]
+    advice = f"; what lies before it can be, with --until {','.join(before)} (outputs={before})" if before else ""
+    more = AFTER.get(step.type)
+    raise CaffeError(
+        f"export: layer {step.name!r} ({step.type}) cannot be written as ONNX: it {reason}{advice}"
+        + (f"; {more}" if more else "")
+    )
 
 
 def _plain(blob: str, found: Source) -> str:

@@ -33,6 +33,8 @@ IMPOSSIBLE: dict[str, str] = {
     "Python": "is a program of its own",
     "HDF5Output": "writes a file",
 }
+#: Layer type -> where its part that ONNX does not hold can be had instead.
+AFTER: dict[str, str] = {}
 
 
 def form(*types: str, draws: Mapping[int, Draw] | None = None) -> Callable[[Write], Write]:

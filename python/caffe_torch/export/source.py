@@ -19,7 +19,10 @@ from caffe_torch.proto import caffe_pb2
 Sizes = tuple[int, ...]
 
 #: Layers that read files or memory of their own: their tops are inputs of no exported model.
-READERS = ("Data", "ImageData", "HDF5Data", "WindowData", "MemoryData")
+READERS = (
+    "Data", "ImageData", "HDF5Data", "WindowData", "MemoryData",
+    "AnnotatedData", "DenseImageData", "ImageLabelmapData", "ImageSegData",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,9 @@ CASES = {
     ),
     "upsample": (["upsample_param { scale: 2 }"], [X], "Upsample"),
     "unpooling": (["upsample_param { upsample_h: 12 upsample_w: 20 }"], [X, X], "Upsample"),
+    "dropout": (["dropout_param { scale_train: false dropout_ratio: 0.3 }"], [X], "Dropout"),
+    "hole": (["convolution_param { num_output: 3 kernel_size: 3 hole: 2 weight_filler { type: \"xavier\" } }"], [X],
+             "Convolution"),
     "axpy": ([""], [(2, 8, 1, 1), X, X], "Axpy"),
     "bn": (["bn_param { frozen: true }", "bn_param { momentum: 0.9 }", "bn_param { bn_mode: INFERENCE }"], [X], "BN"),
     "depthwise": (["convolution_param { num_output: 8 kernel_size: 3 pad: 1 weight_filler { type: \"xavier\" } }"], [X],
@@ -36,14 +39,18 @@ CASES = {
 }  # fmt: skip
 
 
-def _net(tmp_path, kind, settings, shapes):
-    inputs = "".join(
+def _inputs(shapes):
+    return "".join(
         f'layer {{ name: "{name}" type: "Input" top: "{name}" input_param {{ shape {{ '
         + " ".join(f"dim: {n}" for n in shape) + " } } }\n"
         for name, shape in zip("abc", shapes)
     )  # fmt: skip
+
+
+def _net(tmp_path, kind, settings, shapes):
     bottoms = " ".join(f'bottom: "{name}"' for name in "abc"[: len(shapes)])
-    return small.net(tmp_path, inputs + f'layer {{ name: "it" type: "{kind}" {bottoms} top: "it" {settings} }}')
+    layer = f'layer {{ name: "it" type: "{kind}" {bottoms} top: "it" {settings} }}'
+    return small.net(tmp_path, _inputs(shapes) + layer)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -64,8 +71,33 @@ def test_prior_boxes_are_constants(tmp_path):
     np.testing.assert_array_equal(boxes, net.blobs["it"].data)
 
 
-def test_what_depends_on_the_data_is_refused_by_name(tmp_path):
-    net = _net(tmp_path, "PSROIPooling", "psroi_pooling_param { output_dim: 2 group_size: 2 spatial_scale: 1 }",
-               [X, (5, 5)])  # fmt: skip
-    with pytest.raises(caffe.CaffeError, match=r"'it' \(PSROIPooling\).*depends on the data"):
-        export.onnx(net, tmp_path / "net.onnx")
+PROPOSAL = "proposal_param { ratio: 1 scale: 1 min_size: 4 post_nms_topn: 5 nms_thresh: 0.5 }"
+YOLO = "yolo_detection_output_param { num_classes: 3 num_box: 2 biases: 1 biases: 1 biases: 2 biases: 2 }"
+YOLO3 = """yolov3_detection_output_param { num_classes: 3 num_box: 1 biases: 9 biases: 9 mask: 0 anchors_scale: 8
+  mask_group_num: 1 }"""
+DETECTION = "detection_output_param { num_classes: 2 }"
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "shapes", "message"),
+    [
+        ("PSROIPooling", "psroi_pooling_param { output_dim: 2 group_size: 2 spatial_scale: 1 }", [X, (5, 5)],
+         "size depends on the data.*--until a2,b2 "),
+        ("Proposal", PROPOSAL, [(1, 2, 3, 3), (1, 4, 3, 3), (1, 3)], "depends on the data.*--until a2,b2,c2 "),
+        ("YoloDetectionOutput", YOLO, [(1, 16, 2, 2)], "depends on the data.*--until a2 "),
+        ("Yolov3DetectionOutput", YOLO3, [(1, 8, 2, 2)], "depends on the data.*--until a2 "),
+        ("DetectionOutput", DETECTION, [(1, 12), (1, 6), (1, 2, 12)],
+         "depends on the data.*--until a2,b2,c2 .*docs/EXPORT.md"),
+        ("BN", "bn_param { bn_mode: LEARN }", [X], "bn_mode: INFERENCE"),
+    ],
+)  # fmt: skip
+def test_what_onnx_cannot_say_is_refused_by_name(tmp_path, kind, settings, shapes, message):
+    layers = "".join(
+        f'layer {{ name: "{name}2" type: "Power" bottom: "{name}" top: "{name}2" }}\n' for name in "abc"[: len(shapes)]
+    )
+    layers += f'layer {{ name: "it" type: "{kind}" top: "it" {settings} '
+    layers += " ".join(f'bottom: "{name}2"' for name in "abc"[: len(shapes)]) + " }"
+    net = small.net(tmp_path, _inputs(shapes) + layers)
+    with pytest.raises(caffe.CaffeError, match=rf"'it'.*{message}") as error:
+        export.onnx(net, tmp_path / "net.onnx", batch=shapes[0][0])
+    assert kind in str(error.value) and not (tmp_path / "net.onnx").exists()

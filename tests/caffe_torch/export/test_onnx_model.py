@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import onnx
 import pytest
@@ -9,6 +12,7 @@ import small
 
 import caffe_torch as caffe
 from caffe_torch import export
+from caffe_torch.export import onnx_model, registry, source
 from caffe_torch.layers.base import REGISTRY
 
 
@@ -79,7 +83,7 @@ def test_a_layer_that_onnx_cannot_say_is_named_with_what_lies_before_it(tmp_path
     layer = """layer { name: "half" type: "Python" bottom: "fc" top: "half"
       python_param { module: "halving" layer: "Half" } }"""
     net = small.net(tmp_path, small.NET + layer)
-    with pytest.raises(caffe.CaffeError, match=r"'half' \(Python\).*--until\) fc"):
+    with pytest.raises(caffe.CaffeError, match=r"'half' \(Python\).*--until fc "):
         export.onnx(net, tmp_path / "net.onnx")
     assert not (tmp_path / "net.onnx").exists()
     export.onnx(net, tmp_path / "net.onnx", outputs=["fc"])
@@ -133,7 +137,6 @@ def test_parameters_shared_by_name_are_written_once(tmp_path):
 
 def test_wrong_numbers_are_not_kept_and_the_layer_is_named(tmp_path, monkeypatch):
     """A form that is wrong: what the check is for."""
-    from caffe_torch.export import onnx_model, registry
 
     def wrong(group):
         return [group.node("LeakyRelu", group.inputs[0], alpha=0.001)]
@@ -146,14 +149,35 @@ def test_wrong_numbers_are_not_kept_and_the_layer_is_named(tmp_path, monkeypatch
 
 
 def test_every_layer_type_has_a_form_or_a_reason():
-    from caffe_torch.export import onnx_model, registry, source
-
-    assert onnx_model.FORMS
     own = {name for name, layer in REGISTRY.items() if layer.__module__.startswith("caffe_torch.layers.")}
-    # Forks' losses, and the layers that make their training's data, are in no net that is deployed.
-    forks = {name for name in own if REGISTRY[name].__module__.startswith("caffe_torch.layers.fork.")}
-    known = {*registry.FORMS, *registry.IMPOSSIBLE, *source.READERS}
-    assert own - forks <= known <= own
+    assert own == {*registry.FORMS, *registry.IMPOSSIBLE, *source.READERS}
+    assert not set(registry.FORMS) & {*registry.IMPOSSIBLE, *source.READERS}
+
+
+@pytest.mark.parametrize("kind", sorted(registry.IMPOSSIBLE))
+def test_the_error_names_a_layer_without_a_form_and_what_lies_before_it(tmp_path, kind):
+    found = source.read(small.net(tmp_path), ["fc"], {})
+    layer = SimpleNamespace(name="last", type=kind, param=None)
+    step = replace(found.steps[-1], layer=layer, bottoms=["data", "sum", "fc", "sum"])
+    with pytest.raises(caffe.CaffeError) as error:
+        onnx_model.build(replace(found, steps=[*found.steps, step]))
+    assert str(error.value).startswith(f"export: layer 'last' ({kind}) cannot be written as ONNX: it ")
+    assert registry.IMPOSSIBLE[kind] in str(error.value)
+    assert "what lies before it can be, with --until sum,fc (outputs=['sum', 'fc'])" in str(error.value)
+
+
+@pytest.mark.parametrize("kind", source.READERS)
+def test_a_layer_that_reads_is_named(tmp_path, kind):
+    class Reader(REGISTRY["DummyData"]):
+        """Of this type, without its files."""
+
+    layer = f'''layer {{ name: "d" type: "{kind}" top: "d" dummy_data_param {{ shape {{ dim: 2 }} }} }}
+      layer {{ name: "p" type: "Power" bottom: "d" top: "p" }}'''
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(REGISTRY, kind, Reader)
+        net = small.net(tmp_path, layer)
+    with pytest.raises(caffe.CaffeError, match=rf"no Input layer before p; its data come from layer 'd' \({kind}\)"):
+        export.onnx(net, tmp_path / "net.onnx")
 
 
 def test_constants_and_learned_blobs_are_in_the_model(tmp_path):

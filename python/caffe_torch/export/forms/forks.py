@@ -7,17 +7,24 @@ import torch
 
 from caffe_torch.export.forms.convolution import convolution
 from caffe_torch.export.graph import Group
-from caffe_torch.export.registry import IMPOSSIBLE, form
+from caffe_torch.export.registry import AFTER, IMPOSSIBLE, form
 from caffe_torch.export.source import Shape, Step
 
 _LEAST = 1e-6
 
+_BOXES = "keeps a number of boxes that depends on the data"
+_TRAINING = "belongs to training"
+
 IMPOSSIBLE.update(
     {
-        "DetectionOutput": "keeps a number of boxes that depends on the data: take its bottoms, boxes and scores",
+        **dict.fromkeys(("DetectionOutput", "Proposal", "YoloDetectionOutput", "Yolov3DetectionOutput"), _BOXES),
         "PSROIPooling": "averages windows whose size depends on the data",
+        **dict.fromkeys(("BoxAnnotatorOHEM", "CenterLoss", "MarginInnerProduct", "MultiBoxLoss"), _TRAINING),
+        **dict.fromkeys(("SmoothL1Loss", "SmoothL1LossOHEM", "SoftmaxWithLossOHEM"), _TRAINING),
+        **dict.fromkeys(("DetectionEvaluate", "SegAccuracy"), "scores a net against labels"),
     }
 )
+AFTER["DetectionOutput"] = "docs/EXPORT.md has the rest of it in NumPy"
 
 form("DepthwiseConvolution", "ConvolutionDepthwise")(convolution)
 
