@@ -1,0 +1,101 @@
+"""The rest of an SSD net in NumPy, as docs/EXPORT.md has it, after the exported model, against DetectionOutput."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+from fork_cases import CASES, ForkCase, normal
+from judges import draw_weights, input_net, named
+from test_fork_nets import ssd
+
+import caffe_torch as caffe
+from caffe_torch.cli import command
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "EXPORT.md"
+CENTRED = [case for case in CASES if case.type == "DetectionOutput" and "CENTER_SIZE" in case.layers]
+
+
+@pytest.fixture(scope="module")
+def detections(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., np.ndarray]:
+    """The function of the page's one Python block."""
+    (block,) = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    path = tmp_path_factory.mktemp("page") / "ssd_boxes.py"
+    path.write_text(block)
+    spec = importlib.util.spec_from_file_location("ssd_boxes", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.detections
+
+
+def _settings(net: Any) -> dict[str, Any]:
+    param = net.layer_dict["it"].param.detection_output_param
+    return {
+        "classes": param.num_classes, "background": param.background_label_id, "least": param.confidence_threshold,
+        "overlap": param.nms_param.nms_threshold, "top_k": param.nms_param.top_k, "keep_top_k": param.keep_top_k,
+    }  # fmt: skip
+
+
+def _same(found: np.ndarray, net: Any) -> None:
+    expected = net.blobs["it"].data.reshape(-1, 7)
+    assert found.shape == expected.shape and len(found) > 3
+    np.testing.assert_array_equal(found[:, :2], expected[:, :2])
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("keep_top_k", [20, 4])
+def test_a_net_in_ssd_form(
+    keep_top_k: int,
+    detections: Callable[..., np.ndarray],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """As a user comes to it: the command refuses, says what to type, and the page has the rest."""
+    monkeypatch.chdir(tmp_path)
+    text = ssd().replace("keep_top_k: 20", f"keep_top_k: {keep_top_k}")
+    Path("deploy.prototxt").write_text(input_net(text, {"data": normal(1, 3, 17, 19)}))
+    net = caffe.Net("deploy.prototxt", caffe.TEST)
+    draw_weights(net)
+    net.save("ssd.caffemodel")
+    words = ["export", "--model", "deploy.prototxt", "--weights", "ssd.caffemodel", "--output", "ssd.onnx"]
+    assert command.main(words) != 0
+    said = capsys.readouterr().err
+    assert "layer 'it' (DetectionOutput) cannot be written" in said and "docs/EXPORT.md" in said
+    until = re.search(r"with (--until \S+)", said)
+    assert until is not None and not Path("ssd.onnx").exists()
+    assert command.main([*words, *until[1].split()]) == 0
+    session = onnxruntime.InferenceSession("ssd.onnx")
+    for batch in (1, 3):
+        images = normal(batch, 3, 17, 19, seed=batch)
+        net.blobs["data"].reshape(*images.shape)
+        net.blobs["data"].data[...] = images
+        net.forward()
+        found = detections(*session.run(["loc_flat", "scores", "prior"], {"data": images}), **_settings(net))
+        _same(found, net)
+        assert set(found[:, 0]) == set(range(batch))
+        if keep_top_k == 4:
+            assert len(found) == 4 * batch
+        else:
+            assert set(found[:, 1]) == {1, 2}
+
+
+@pytest.mark.parametrize("case", CENTRED, ids=lambda case: case.name)
+def test_the_layer_alone(case: ForkCase, detections: Callable[..., np.ndarray], tmp_path: Path) -> None:
+    """Boxes of one and of every class, few and strict ones, over two images."""
+    inputs = named(case.inputs)
+    (tmp_path / "net.prototxt").write_text(input_net(case.layers, inputs))
+    net = caffe.Net(str(tmp_path / "net.prototxt"), caffe.TEST)
+    net.forward(**inputs)
+    _same(detections(*case.inputs, **_settings(net)), net)
+
+
+def test_nothing_found_is_no_row(detections: Callable[..., np.ndarray]) -> None:
+    assert detections(*CENTRED[0].inputs, classes=3, least=2.0).shape == (0, 7)
