@@ -17,11 +17,15 @@ from case import Case
 from cases import CASES
 from deviations import TOLERANCE
 from exported import worst_of
+from fork_cases import CASES as JUDGED_FORKS
+from fork_cases import ForkCase, normal, one
+from judges import draw_weights, input_net, named
 
 import caffe_torch
+import caffe_torch.export.forms  # noqa: F401  (fills the registry)
 from caffe_torch.export import registry, source
 
-SECTION = "Layers"
+SECTION, FORK_SECTION = "Layers", "Layers of forks"
 
 #: What is exported of a case is its layer in the TEST phase, with an Input for every bottom.
 EXPORTED = [
@@ -30,6 +34,20 @@ EXPORTED = [
     if case.type not in (*registry.IMPOSSIBLE, *source.READERS) and case.bottoms and case.forwards == 1
     and "../files" not in case.layer
 ]  # fmt: skip
+_X = normal(2, 8, 6, 10)
+#: Layers of forks: those that OpenCV 4 judges (test_fork_layers.py), and some that it does not know.
+FORKS = [
+    *(case for case in JUDGED_FORKS if case.type not in registry.IMPOSSIBLE),
+    one("Normalize", 'normalize_param { normalize_type: "L1" }', _X, case="sphereface"),
+    one("Flip", "", _X, case="width"),
+    one("Upsample", "upsample_param { scale: 2 }", _X, case="yolo"),
+    one("Axpy", "", normal(2, 8, 1, 1), _X, normal(2, 8, 6, 10, seed=1), case="senet"),
+    one("BN", "bn_param { frozen: true }", _X, case="pspnet"),
+    one("BN", "bn_param { bn_mode: INFERENCE }", _X, case="segnet"),
+    one("DepthwiseConvolution", "convolution_param { num_output: 8 kernel_size: 3 pad: 1 }", _X, case="mobilenet"),
+    one("ConvolutionDepthwise", "convolution_param { num_output: 8 kernel_size: 3 stride: 2 }", _X, case="shufflenet"),
+]
+JUDGED_NAMES = {case.name for case in JUDGED_FORKS}
 WITHOUT_CASE = {
     "Input": "is in every case",
     "Parameter": "has no bottom: tests/caffe_torch/export has it",
@@ -44,6 +62,7 @@ OPENCV5 = {
     **{f"reduction_{name}_0": _SCALAR for name in ("sum", "asum", "sumsq", "mean")},
     "batch_norm_local_in_test": "it takes the mean over batch and space for one within each image",
     "tanh_large": "its tanh overflows",
+    "roipooling_fast": "it has no MaxRoiPool",
 }
 #: Cases that OpenCV 4 reads from Caffe's files and computes otherwise than Caffe, and why.
 OPENCV4 = {
@@ -79,7 +98,10 @@ def nets(folder: Path, request: pytest.FixtureRequest) -> dict[str, exported.Exp
         for item in request.session.items
         if getattr(item, "module", None) is request.module and hasattr(item, "callspec")
     }
-    return {name: _export(case, folder) for name, case in chosen.items()}
+    return {
+        name: _export_fork(case, folder) if isinstance(case, ForkCase) else _export(case, folder)
+        for name, case in chosen.items()
+    }
 
 
 def _export(case: Case, folder: Path) -> exported.Exported:
@@ -91,6 +113,14 @@ def _export(case: Case, folder: Path) -> exported.Exported:
         for name, shape in case.bottoms.items()
     }
     return exported.write(net, case.name, folder, inputs, case.tops)
+
+
+def _export_fork(case: ForkCase, folder: Path) -> exported.Exported:
+    inputs = named(case.inputs)
+    (folder / f"{case.name}.prototxt").write_text(input_net(case.layers, inputs))
+    net = caffe_torch.Net(str(folder / f"{case.name}.prototxt"), caffe_torch.TEST)
+    draw_weights(net)
+    return exported.write(net, case.name, folder, inputs, ["it"])
 
 
 @pytest.fixture(scope="module")
@@ -144,6 +174,22 @@ def test_opencv4(case: Case, nets: dict[str, exported.Exported], by_opencv4: dic
     exported.TABLE.add(SECTION, _row(case), exported.COLUMNS[2], case.name, worst)
 
 
+@pytest.mark.parametrize("case", FORKS, ids=lambda case: case.name)
+def test_fork(
+    case: ForkCase, nets: dict[str, exported.Exported], folder: Path, by_opencv5: dict, by_opencv4: dict
+) -> None:
+    """OpenCV 4 reads all that it judges in test_fork_layers.py, and a few more."""
+    one = nets[case.name]
+    found = exported.in_onnxruntime(one, folder), by_opencv5[case.name], by_opencv4[case.name]
+    for column, values in zip(exported.COLUMNS, found):
+        unread = column == exported.COLUMNS[2] and case.name not in JUDGED_NAMES or case.name in OPENCV5
+        if isinstance(values, str):
+            assert unread, f"{column}: {values}"
+            continue
+        assert worst_of(values, one) <= TOLERANCE, column
+        exported.TABLE.add(FORK_SECTION, case.type, column, case.name, worst_of(values, one))
+
+
 def test_opencv4_judges_what_it_reads(request: pytest.FixtureRequest, opencv4: Path) -> None:
     """After the cases: a type that OpenCV 4 no longer reads would go unnoticed."""
     if len(request.session.items) < 3 * len(EXPORTED):
@@ -152,17 +198,18 @@ def test_opencv4_judges_what_it_reads(request: pytest.FixtureRequest, opencv4: P
 
 
 def test_every_type_that_can_be_exported_has_a_case() -> None:
-    forks = {name for name, form in registry.FORMS.items() if form.write.__module__.endswith(".forks")}
-    elsewhere = {*WITHOUT_CASE, *forks, "DepthwiseConvolution", "ConvolutionDepthwise"}  # test_fork_forms.py
-    assert set(registry.FORMS) - {case.type for case in EXPORTED} == elsewhere
-    assert {*OPENCV5, *OPENCV4} <= {case.name for case in EXPORTED}
+    cases = [*EXPORTED, *FORKS]
+    assert set(registry.FORMS) - {case.type for case in cases} == set(WITHOUT_CASE)
+    assert {*OPENCV5, *OPENCV4} <= {case.name for case in cases}
 
 
 def test_the_table_has_every_layer() -> None:
     """docs/EXPORT_TABLE.md, which `make export-table` writes."""
-    text = exported.TABLE_FILE.read_text(encoding="utf-8").partition(f"## {SECTION}\n")[2].partition("\n## ")[0]
-    rows = {line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| ")}
-    assert rows - {""} == {_row(case) for case in EXPORTED}, "run make export-table"
+    text = exported.TABLE_FILE.read_text(encoding="utf-8")
+    for section, wanted in ((SECTION, {_row(case) for case in EXPORTED}), (FORK_SECTION, {c.type for c in FORKS})):
+        lines = text.partition(f"## {section}\n")[2].partition("\n## ")[0].splitlines()
+        rows = {line.split("|")[1].strip() for line in lines if line.startswith("| ")}
+        assert rows - {""} == wanted, "run make export-table"
 
 
 exported.DEPARTURES.update({"OpenCV 5": OPENCV5, "OpenCV 4": OPENCV4})
