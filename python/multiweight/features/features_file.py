@@ -69,7 +69,11 @@ def _contents(file: h5py.File, path: str | Path) -> Contents:
         # A few bytes may promise any shape, filled with one value.
         if dataset.id.get_storage_size() < dataset.shape[0] * dataset.dtype.itemsize * (dataset.shape + (1,))[1]:
             raise UserError(f"{path}: {dataset.name} promises more than the file holds: extract the features again")
-    return Contents(values, [_text(key) for key in stored[()]], found)
+    try:
+        keys = [_text(key) for key in stored[()]]
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: a key is not UTF-8 ({error.reason}): extract the features again") from None
+    return Contents(values, keys, found)
 
 
 def rows(values: h5py.Dataset, path: str | Path, chosen: Any = ()) -> np.ndarray:
