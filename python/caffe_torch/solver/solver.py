@@ -115,6 +115,7 @@ class Solver:
         for _, on_gradients_ready in self._callbacks:
             if on_gradients_ready:
                 on_gradients_ready()
+        self._losses.check()
 
     def _diverged(self, iteration: int, loss: float) -> None:
         # The original trains on, and writes the NaN into its next snapshot.

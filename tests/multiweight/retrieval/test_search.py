@@ -256,7 +256,9 @@ def test_threads_change_nothing():
 
 
 def blas_threads():
-    return max(pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas")
+    """Of the BLAS that NumPy's products take: FAISS and others bring one of their own where they are loaded."""
+    pools = [pool for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
+    return max(pool["num_threads"] for pool in pools if "numpy" in pool["filepath"] or len(pools) == 1)
 
 
 @pytest.mark.parametrize("threads, calls, each", [(1, 1, 1), (2, 2, 1), (5, 5, 1), (16, 8, 2), (200, 8, 25)])

@@ -14,7 +14,7 @@ WRITE = """
 import sys, time, pathlib
 sys.path.insert(0, {here!r})
 import made_up
-from multiweight.study import design, order, trial
+from multiweight.study import order, reading, trial
 study = reading.load({folder!r})
 one = next(t for e in study.experiments for t in order.trials(study, e, trial.results(study)) if t.name == {name!r})
 with open({log!r}, "a") as file:
@@ -61,7 +61,7 @@ def test_a_trial_that_fails_is_named_with_its_last_line_and_its_log(study, tmp_p
 def test_sigterm_ends_the_trials_too(study, tmp_path):
     program = f"""
 import sys
-from multiweight.study import design, scheduler
+from multiweight.study import reading, scheduler
 study = reading.load({str(study.folder)!r})
 slow = [sys.executable, "-c", "import time; open({str(tmp_path / "begun")!r}, 'w').close(); time.sleep(60)"]
 from pathlib import Path
