@@ -9,6 +9,7 @@
 - ``labels.py``: results label by label
 - ``comparisons.py``: differences between methods with intervals
 - ``figures.py``: histograms and curves
+- ``small_multiples.py``: those of many methods, a panel each
 - ``plot_style.py``: colours and fonts of all figures
 - ``page.py``: the report as one HTML file
 - ``gallery.py``: queries and their nearest photos, as a page

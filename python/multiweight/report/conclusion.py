@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from multiweight.report.comparisons import SURE, Comparison
-from multiweight.report.results import Result, percent
+from multiweight.report.results import Result, lengths, percent
+
+# Of more runs than these the shorter ones alone are named.
+_NAMED = 6
 
 
 @dataclass(frozen=True)
@@ -66,8 +69,11 @@ def _behind(first: Result, other: Result, pairs: Sequence[Comparison]) -> str:
 
 
 def _lengths(trained: Sequence[Result]) -> str:
-    lengths = {r.name: r.training.get("iterations") for r in trained}
-    if len({n for n in lengths.values() if n is not None}) < 2:
+    known = lengths(trained)
+    if not known:
         return ""
-    told = ", ".join(f"{name} {n:,}" for name, n in lengths.items() if n is not None)
+    longest = max(known.values())
+    named = [r for r in trained if r.variant in known and (len(known) <= _NAMED or known[r.variant] < longest)]
+    told = ", ".join(f"{r.name} {known[r.variant]:,}" for r in named)
+    told += f", the others {longest:,}" if len(named) < len(known) else ""
     return f"The runs are of different length, so their difference is not the methods' alone (iterations: {told})."

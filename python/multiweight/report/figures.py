@@ -14,14 +14,20 @@ import numpy as np
 from matplotlib import ticker
 
 from multiweight.base import markup
-from multiweight.report import results
-from multiweight.report.plot_style import MARKERS, colours, finish, plt, save
+from multiweight.report import results, small_multiples
+from multiweight.report.plot_style import MARKERS, colours, finish, log_scale, plt, save
 from multiweight.report.results import Result
 
 
 def histogram(path: Path, found: Sequence[Result]) -> bool:
-    """Fig. 2: for each group one bar a trained method, groups by falling proportion; the reference rows as dashes."""
+    """Fig. 2: for each group one bar a trained method, groups by falling proportion; the reference rows as dashes.
+
+    Of many methods a panel a group.
+    """
     trained = [r for r in found if r.trained]
+    if len(trained) > small_multiples.MANY and found[0].mean is not None:
+        small_multiples.histogram(path, found)
+        return True
     groups = results.groups(found)
     colour_of = _colours(trained)
     places = np.arange(len(groups))
@@ -69,6 +75,11 @@ def change(path: Path, found: Sequence[Result]) -> bool:
     groups, colour_of = results.groups(found), _colours(trained)
     proportions = np.array([found[0].evaluation["groups"][group]["proportion"] for group in groups])
     base = _percents(trained[0], groups)
+    said = f"change of mAP@{found[0].evaluation['k']} from {trained[0].name} (points)"
+    if len(trained) > small_multiples.MANY:
+        changed = [(r.name, _percents(r, groups) - base) for r in trained[1:]]
+        small_multiples.change(path, changed, proportions, said)
+        return True
     figure, axes = plt.subplots(figsize=(7.2, 4.4))
     axes.axhline(0, color="#555555", linewidth=0.8, zorder=1)
     shown = proportions > 0
@@ -87,7 +98,7 @@ def change(path: Path, found: Sequence[Result]) -> bool:
     _name_points(axes, named)
     axes.xaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
     axes.set_xlabel("proportion of the group in the training images")
-    axes.set_ylabel(f"change of mAP@{found[0].evaluation['k']} from {trained[0].name} (points)")
+    axes.set_ylabel(said)
     axes.grid(color="#E4E4E4", linewidth=0.6, zorder=0)
     finish(axes)
     axes.legend(frameon=False, fontsize=9)
@@ -114,11 +125,18 @@ def curves(path: Path, found: Sequence[Result]) -> bool:
 
     Left: sum_t J_t without weights, the same quantity for every method (dots: test phase). Right, where a method
     weighs its groups: the objective sum_t gamma_t J_t that it minimised. Values are an image's mean loss, smoothed by
-    a running mean over a fiftieth of the points; the values themselves are drawn faintly.
+    a running mean over a fiftieth of the points; the values themselves are drawn faintly. Of many methods a panel each,
+    with the loss without weights where every log tells it, else the objective.
     """
     logged = [r for r in found if r.log.iterations]
     if not logged:
         return False
+    if len(logged) > small_multiples.MANY:
+        unweighted = all(r.log.total for r in logged)
+        values_of = [smoothed(r.log.total if unweighted else r.log.objective) for r in logged]
+        name = "loss without weights, $\\Sigma_t\\,J_t$," if unweighted else "objective, $\\Sigma_t\\,\\gamma_t J_t$,"
+        small_multiples.curves(path, logged, values_of, name)
+        return True
     colour_of = _colours([r for r in found if r.trained])
     weighted = [r for r in logged if not r.log.total or any(value != 1 for value in r.gamma.values())]
     totals = [r for r in logged if r.log.total]
@@ -139,10 +157,7 @@ def curves(path: Path, found: Sequence[Result]) -> bool:
                 points = np.array(r.log.test)
                 axes.plot(*points.T, "o", color=colour, markersize=4, markeredgecolor="white", markeredgewidth=0.6)
         if drawn and min(drawn) > 0 and max(drawn) / min(drawn) > 8:
-            axes.set_yscale("log")
-            # 4, 6, 10, 20 rather than powers of ten.
-            axes.yaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
-            axes.yaxis.set_minor_formatter(ticker.LogFormatter(labelOnlyBase=False, minor_thresholds=(2, 0.6)))
+            log_scale(axes)
         axes.set_title(title, fontsize=10, loc="left")
         axes.set_xlabel("iteration")
         axes.grid(color="#E4E4E4", linewidth=0.6)

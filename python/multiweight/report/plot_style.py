@@ -14,6 +14,7 @@ from multiweight.paper.methods import METHODS, RANDOM, UNTRAINED
 matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt  # noqa: E402  # the backend is chosen first: servers have no display
+from matplotlib import ticker  # noqa: E402
 
 # Okabe and Ito's colours, which people with colour-blindness tell apart; the paper's methods always have the same.
 _FIXED = dict(zip(METHODS, ("#0072B2", "#E69F00", "#009E73", "#D55E00")))
@@ -33,6 +34,13 @@ def finish(axes: Any) -> None:
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     axes.tick_params(which="both", labelsize=8)
+
+
+def log_scale(axes: Any) -> None:
+    """A logarithmic y axis with 4, 6, 10, 20 rather than powers of ten."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
+    axes.yaxis.set_minor_formatter(ticker.LogFormatter(labelOnlyBase=False, minor_thresholds=(2, 0.6)))
 
 
 def save(figure: Any, path: Path, svg: bool = True) -> None:

@@ -105,6 +105,12 @@ def best_counts(results: Sequence[Result]) -> dict[str, int]:
     return {r.variant: sum(is_best(r.map(g), best(trained, g)) for g in names) for r in trained}
 
 
+def lengths(results: Sequence[Result]) -> dict[str, int]:
+    """Iterations of each trained variant that tells them; {} where they are alike."""
+    told = {r.variant: n for r in results if r.trained and (n := r.training.get("iterations")) is not None}
+    return told if len(set(told.values())) > 1 else {}
+
+
 def problems(results: Sequence[Result]) -> list[str]:
     """One sentence for each trained variant whose mean mAP does not beat both the untrained net and the random ranking.
 

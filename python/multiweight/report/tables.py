@@ -29,7 +29,7 @@ class Table:
 
 def summary(found: Sequence[Result]) -> Table:
     """One row a method and reference: mean mAP, in how many groups it is best, gamma, length and speed of training."""
-    counts, rows = results.best_counts(found), []
+    counts, lengths, rows = results.best_counts(found), results.lengths(found), []
     top = _highest([r for r in found if r.trained])
     for r in found:
         t = r.training
@@ -39,7 +39,7 @@ def summary(found: Sequence[Result]) -> Table:
                 _mark(r.mean, top if r.trained else None),
                 str(counts[r.variant]) if r.trained else DASH,
                 _scheme(r),
-                _count(t.get("iterations")),
+                _length(r, lengths),
                 duration(t.get("seconds")),
                 DASH if t.get("images_per_second") is None else f"{t['images_per_second']:.0f}",
                 escape(str(t.get("device", DASH))),
@@ -72,6 +72,9 @@ def by_group(found: Sequence[Result]) -> Table:
         counts = results.best_counts(base)
         names = ", ".join(r.name for r in base)
         rows.append([escape(f"Best of {names} in"), "", ""] + [str(counts.get(r.variant, "")) for r in found])
+    lengths = results.lengths(found)
+    if lengths:
+        rows.append(["Iterations", "", ""] + [_length(r, lengths) if r.trained else "" for r in found])
     return Table(["Group", "Proportion", "Queries"] + [escape(r.name) for r in found], rows)
 
 
@@ -227,8 +230,12 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return math.fsum(known) / len(known) if known else None
 
 
-def _count(value: Any) -> str:
-    return DASH if value is None else f"{value:,}"
+def _length(r: Result, lengths: Mapping[str, int]) -> str:
+    """Iterations of a run, marked where another of ``lengths`` trained for more."""
+    iterations = r.training.get("iterations")
+    if iterations is None:
+        return DASH
+    return f"{iterations:,}" + (" (shorter)" if iterations < max(lengths.values(), default=0) else "")
 
 
 def _scheme(r: Result) -> str:
