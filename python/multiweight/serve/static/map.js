@@ -1,7 +1,7 @@
 // The features of a method in two dimensions, a dot a photo, coloured by a group's labels.
 import { ask, make, photoAddress, pictureOf, query } from "./common.js";
 
-const COLOURS = ["#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#f0e442", "#7a5195", "#8c6d31", "#1f77b4", "#e377c2", "#17becf"];
+const COLOURS = ["#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#f0e442", "#7a5195", "#8c6d31", "#b2182b", "#e377c2", "#17becf", "#7fbf5a", "#ff9896", "#9e8fd0", "#b0a160"];
 const NONE = "#9aa0a6";
 const $ = (id) => document.getElementById(id);
 let map = null, asked = 0;
