@@ -72,7 +72,8 @@ def load(folder: Path, min_products: int = 2) -> Loaded:
     ``catalog.yaml``, labels of fewer than ``min_products`` products are left out and named in the notes.
     """
     path = table_of(folder)
-    keywords = Keywords.load(folder / "keywords.yaml") if (folder / "keywords.yaml").is_file() else Keywords()
+    decided = folder / "keywords.yaml"
+    keywords = Keywords.load(decided) if decided.is_file() else Keywords()
     own = Catalog.load(folder / "catalog.yaml") if (folder / "catalog.yaml").is_file() else None
     rows: dict[str, list[Said]] = {}
     bad: list[BadImage] = []
@@ -96,7 +97,10 @@ def load(folder: Path, min_products: int = 2) -> Loaded:
     if not rows:
         first = f", the first ({bad[0].image}): {bad[0].reason}" if bad else ""
         raise UserError(f"{path}: no usable row; {len(bad)} cannot be used{first}")
-    notes = [] if keywords.groups or not texts else [f"no keywords.yaml in {folder}: the texts give no labels"]
+    notes = []
+    if texts and not keywords.groups:
+        found = f"{decided} has no group yet: move candidates into groups" if decided.is_file() else f"no {decided}"
+        notes.append(f"{found}; the texts give no labels")
     notes += _notes(counts)
     catalog = _known(own, path, rows) if own else _catalog(folder, rows, keywords, min_products, notes)
     known = {(group.name, label) for group in catalog.groups for label in (*group.labels, ALL)}

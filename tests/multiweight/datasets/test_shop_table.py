@@ -135,3 +135,11 @@ def test_mistakes_name_the_line(tmp_path, table, says):
 def test_mistakes_in_jsonl(tmp_path, line, says):
     with pytest.raises(UserError, match=says):
         shop_table.load(shop(tmp_path, line + "\n", name="shop.jsonl"))
+
+
+def test_texts_that_give_no_labels_are_told(tmp_path):
+    """Without keywords.yaml, and with one that nobody has edited yet."""
+    mined = "candidates:\n  red: {count: 3}\n"
+    for name, keywords, said in (("a", "", "no "), ("b", mined, "move candidates into groups")):
+        loaded = shop_table.load(shop(tmp_path / name, keywords=keywords), 2)
+        assert any(said in note and note.endswith("the texts give no labels") for note in loaded.notes), loaded.notes
