@@ -97,10 +97,8 @@ def load(folder: Path, min_products: int = 2) -> Loaded:
     if not rows:
         first = f", the first ({bad[0].image}): {bad[0].reason}" if bad else ""
         raise UserError(f"{path}: no usable row; {len(bad)} cannot be used{first}")
-    notes = []
-    if texts and not keywords.groups:
-        found = f"{decided} has no group yet: move candidates into groups" if decided.is_file() else f"no {decided}"
-        notes.append(f"{found}; the texts give no labels")
+    found = f"{decided} has no group yet: move candidates into groups" if decided.is_file() else f"no {decided}"
+    notes = [f"{found}; the texts give no labels"] if texts and not keywords.groups else []
     notes += _notes(counts)
     catalog = _known(own, path, rows) if own else _catalog(folder, rows, keywords, min_products, notes)
     known = {(group.name, label) for group in catalog.groups for label in (*group.labels, ALL)}
