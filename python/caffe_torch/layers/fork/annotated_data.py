@@ -2,43 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import islice
 from typing import Any
 
 import numpy as np
 from google.protobuf.message import DecodeError
 
 from caffe_torch.errors import CaffeError
-from caffe_torch.files.database import open_source
 from caffe_torch.input import distortion
 from caffe_torch.input.prefetch import in_threads
-from caffe_torch.input.transform import TRAIN, Transformer, datum_array
+from caffe_torch.input.transform import datum_array
 from caffe_torch.layers.base import register
 from caffe_torch.layers.fork import box_sampling
-from caffe_torch.layers.sources.prefetching import PrefetchingLayer, Reader, first_record
+from caffe_torch.layers.sources.prefetching import PrefetchingLayer, Reader
+from caffe_torch.layers.sources.record_reader import RecordReader
 from caffe_torch.proto import caffe_pb2
-from caffe_torch.runtime import ranks
 
 #: Of a row of the second top: image, label, instance, xmin, ymin, xmax, ymax, difficult.
 ROW = 8
 
 
-class _Annotated:
-    """Batch i holds the records from i * batch_size on; of N processes each takes every N-th record in training."""
+class _Annotated(RecordReader):
+    """Records that are AnnotatedDatums: images with boxes."""
 
     def __init__(self, param: Any, phase: int, seed: int):
-        self.param, self.seed = param, seed
-        data = param.data_param
-        self.size = data.batch_size
-        self.source = open_source(data.source, caffe_pb2.DataParameter.DB.Name(data.backend))
-        self.transform = Transformer(param.transform_param, phase, np.random.default_rng(seed))
-        training = phase == TRAIN
-        self.rank = ranks.rank() if training else 0
-        self.stride = ranks.world_size() if training else 1
-        self.start = first_record(seed, data.rand_skip)
-        self._records: Iterator[tuple[bytes, bytes]] = iter(())
-        self._next = -1
+        super().__init__(param, phase, seed)
         first = [self._read(*record)[0] for record in self.source.sample()][0]
         self.shape = self.transform.shape(self._sized(first))
 
@@ -52,7 +39,7 @@ class _Annotated:
 
     def _read(self, key: bytes, value: bytes) -> tuple[np.ndarray, np.ndarray]:
         """(image (height, width, channels), rows of label, instance, corners, difficult) of a record."""
-        where = f"{self.source.path}: record {key.decode('utf-8', 'replace')!r}"
+        where = self.where(key)
         annotated = caffe_pb2.AnnotatedDatum()
         try:
             annotated.ParseFromString(value)
@@ -76,11 +63,7 @@ class _Annotated:
         return np.ascontiguousarray(planes.transpose(1, 2, 0)), table
 
     def batch(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        if index != self._next:
-            begin = self.start + self.rank + index * self.size * self.stride
-            self._records = islice(self.source.records(begin), 0, None, self.stride)
-        self._next = index + 1
-        records = list(islice(self._records, self.size))
+        records = self.records_of(index)
         made: list[tuple[np.ndarray, np.ndarray]] = [(np.empty(0), np.empty(0))] * self.size
 
         def fill(i: int) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -12,28 +11,18 @@ from caffe_torch.errors import CaffeError
 from caffe_torch.files.database import open_source
 from caffe_torch.files.records import parse
 from caffe_torch.input.prefetch import in_threads
-from caffe_torch.input.transform import TRAIN, Transformer, datum_array
+from caffe_torch.input.transform import datum_array
 from caffe_torch.layers.base import Layer, register
-from caffe_torch.layers.sources.prefetching import PrefetchingLayer, Reader, first_record
-from caffe_torch.proto import caffe_pb2
-from caffe_torch.runtime import device, log, ranks
+from caffe_torch.layers.sources.prefetching import PrefetchingLayer, Reader
+from caffe_torch.layers.sources.record_reader import RecordReader
+from caffe_torch.runtime import device, log
 
 
-class _Records:
-    """Batch i holds the records from i * batch_size on; of N processes, each takes every N-th record in training."""
+class _Records(RecordReader):
+    """Records that are Datums: images with a label each."""
 
     def __init__(self, param: Any, phase: int, seed: int):
-        self.param, self.seed = param, seed
-        data = param.data_param
-        self.size = data.batch_size
-        self.source = open_source(data.source, caffe_pb2.DataParameter.DB.Name(data.backend))
-        self.transform = Transformer(param.transform_param, phase, np.random.default_rng(seed))
-        training = phase == TRAIN
-        self.rank = ranks.rank() if training else 0
-        self.stride = ranks.world_size() if training else 1
-        self.start = first_record(seed, data.rand_skip)
-        self._records: Iterator[tuple[bytes, bytes]] = iter(())
-        self._next = -1
+        super().__init__(param, phase, seed)
         first = self._check_sample()
         self.shape = self.transform.shape(first.shape)
 
@@ -48,22 +37,15 @@ class _Records:
     def _check_shape(self, key: bytes, array: np.ndarray, first: np.ndarray) -> None:
         whole = self.size > 1 and not self.param.transform_param.crop_size
         if array.shape[0] != first.shape[0] or (whole and array.shape != first.shape):
-            raise CaffeError(f"{self._where(key)}: has shape {array.shape}, others have {first.shape}")
-
-    def _where(self, key: bytes) -> str:
-        return f"{self.source.path}: record {key.decode('utf-8', 'replace')!r}"
+            raise CaffeError(f"{self.where(key)}: has shape {array.shape}, others have {first.shape}")
 
     def _array(self, key: bytes, value: bytes) -> tuple[np.ndarray, int]:
         datum = parse(key, value, self.source.path)
-        array = datum_array(datum, self._where(key), self.param.transform_param)
+        array = datum_array(datum, self.where(key), self.param.transform_param)
         return array, datum.label
 
     def batch(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        if index != self._next:
-            begin = self.start + self.rank + index * self.size * self.stride
-            self._records = islice(self.source.records(begin), 0, None, self.stride)
-        self._next = index + 1
-        records = list(islice(self._records, self.size))
+        records = self.records_of(index)
         first, _ = self._array(*records[0])  # a batch is as large as its first record
         images = device.host_array(self.size, *self.transform.shape(first.shape))
         labels = np.empty(self.size, np.float32)
