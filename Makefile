@@ -250,10 +250,11 @@ test: $(VENV)/.ready
 	$(VENV)/bin/lint-imports --no-logo --no-cache
 	$(VENV)/bin/python -m pytest
 
-# Damaged inputs for every reader, in processes of bounded memory: tests/fuzz.
+# Damaged inputs for every reader, in processes of bounded memory, for so long or so many each: make fuzz INPUTS=10000
 MINUTES ?= 5
+INPUTS  ?=
 fuzz: $(READY)
-	PYTHONPATH=python $(PY) tests/fuzz/fuzz.py --minutes $(MINUTES)
+	PYTHONPATH=python $(PY) tests/fuzz/fuzz.py $(if $(INPUTS),--inputs $(INPUTS),--minutes $(MINUTES))
 
 # The reference of both packages, from their docstrings: build/docs/index.html.
 docs: $(VENV)/.ready

@@ -1,4 +1,6 @@
-"""Inputs for one reader, in a process of its own whose memory is bounded: python child.py READER FIRST SECONDS FOLDER
+"""Inputs for one reader, in a process of its own whose memory is bounded.
+
+    python child.py READER FIRST LAST SECONDS FOLDER
 
 Standard output has a line ``begin N`` before input N is read, ``fault N TEXT`` where that did not end in a clear error.
 """
@@ -43,7 +45,7 @@ def attempt(reader: readers.Reader, path: Path) -> str:
     return ""
 
 
-def main(name: str, first: str, seconds: str, folder: str) -> None:
+def main(name: str, first: str, last: str, seconds: str, folder: str) -> None:
     os.chdir(folder)
     reader = readers.load()[name]
     examples = list(reader.examples(Path.cwd()))
@@ -55,7 +57,7 @@ def main(name: str, first: str, seconds: str, folder: str) -> None:
     sys.stderr = open(os.devnull, "w")  # noqa: SIM115 (for the whole process)
     limit_memory()
     number, end = int(first), time.monotonic() + float(seconds)
-    while time.monotonic() < end:
+    while number < int(last) and time.monotonic() < end:
         print("begin", number, flush=True)
         path.write_bytes(damaged(reader, number, examples))
         fault = attempt(reader, path)

@@ -1,6 +1,6 @@
 """Damaged inputs for every reader: each must be read, or refused by a clear error, in little time and memory.
 
-    python tests/fuzz/fuzz.py [--minutes 5] [--reader NAME ...] [--first N]
+    python tests/fuzz/fuzz.py [--minutes 5] [--reader NAME ...] [--first N] [--inputs N]
 
 Every reader runs in processes of its own; one that crashes or hangs is started again behind the input. Faults are
 written to build/fuzz/<reader>/<number>, and the exit status is 1. One that has been mended goes into tests/fuzz/kept.
@@ -9,6 +9,7 @@ written to build/fuzz/<reader>/<number>, and the exit status is 1. One that has 
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import queue
 import subprocess
@@ -27,15 +28,15 @@ FOUND = readers.HERE.parents[1] / "build" / "fuzz"
 
 
 class Run:
-    """One reader's inputs, from ``first`` on, for ``seconds``."""
+    """One reader's inputs, from ``first`` on up to ``last``, for ``seconds``."""
 
-    def __init__(self, reader: readers.Reader, first: int, seconds: float):
-        self.reader, self.number, self.seconds = reader, first, seconds
+    def __init__(self, reader: readers.Reader, first: int, last: int, seconds: float):
+        self.reader, self.number, self.last, self.seconds = reader, first, last, seconds
         self.faults: dict[int, str] = {}
 
     def all(self) -> None:
         end = time.monotonic() + self.seconds
-        while (left := end - time.monotonic()) > 0:
+        while self.number < self.last and (left := end - time.monotonic()) > 0:
             with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
                 if not self._one_child(left, folder):
                     return
@@ -47,6 +48,7 @@ class Run:
             str(readers.HERE / "child.py"),
             self.reader.name,
             str(self.number),
+            str(self.last),
             str(seconds),
             folder,
         ]
@@ -112,16 +114,20 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=5, help="for all readers together")
     parser.add_argument("--reader", action="append", choices=known, help="this one only (may be repeated)")
     parser.add_argument("--first", type=int, default=0, help="number of the first input, which decides all")
+    parser.add_argument("--inputs", type=int, help="so many for each reader, however long it takes")
     args = parser.parse_args()
     chosen = [known[name] for name in args.reader or known]
     bad = 0
     for reader in chosen:
-        run = Run(reader, args.first, 60 * args.minutes / len(chosen))
+        seconds = 60 * args.minutes / len(chosen) if args.inputs is None else math.inf
+        run = Run(reader, args.first, args.first + (args.inputs or sys.maxsize), seconds)
+        begun = time.monotonic()
         run.all()
         if run.faults:
             keep(reader, list(run.faults))
         bad += len(run.faults)
-        print(f"{reader.name}: {run.number - args.first} inputs, {len(run.faults)} faults", flush=True)
+        told = f"{run.number - args.first} inputs, {len(run.faults)} faults, {time.monotonic() - begun:.0f} s"
+        print(f"{reader.name}: {told}", flush=True)
     return 1 if bad else 0
 
 

@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 from readers import Reader, register
 
+from multiweight.base import hdf5_file
 from multiweight.base.errors import UserError
 from multiweight.features import extraction, features_file
 
@@ -20,7 +21,8 @@ def _features(folder: Path) -> Sequence[bytes]:
         with h5py.File(path, "w") as file:
             file["fc7"] = np.random.RandomState(0).rand(6, 5).astype(kind)
             file["keys"] = np.array([b"%08d" % n for n in range(6)])
-            file.attrs.update(blob="fc7", weights_sha256="0" * 64, inputs_sha256="1" * 64, zero_rows=0, seconds=1.5)
+            values = dict(blob="fc7", weights_sha256="0" * 64, inputs_sha256="1" * 64, zero_rows=0, seconds=1.5)
+            hdf5_file.describe(file, values)
         made.append(path.read_bytes())
     return made
 

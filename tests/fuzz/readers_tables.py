@@ -57,13 +57,13 @@ experiments:
 """
 _RECORDS = "image,product,labels\na.jpg,1,Colour=red|Coat=parka\nz.zip::b.jpg,2,Colour!=red|Coat?=*\nc.jpg,'=1,\n"
 _PACKED = "key,image,product,labels\n00000000,a.jpg,1,Colour=red\n00000001,b.jpg,2,\n"
-_BAD = "image,product,step,reason\na.jpg,1,import,no such file\n'=b.jpg,2,pack,\"broken, cut\"\n"
+_BAD = 'image,product,step,reason\na.jpg,1,import,no such file\n\'=b.jpg,2,pack,"broken, cut"\n'
 _GAMMA = '# scheme: ones\ngroup,gamma\nColour,1.0\n"Coat, long",0.25\n'
 _STYLES = """id,gender,masterCategory,subCategory,articleType,baseColour,season,year,usage,productDisplayName
 1,Men,Apparel,Topwear,Shirts,Navy Blue,Fall,2011.0,Casual,Turtle Check Men Navy Blue Shirt
 2.0,Women,Apparel,Topwear,Tops,Blue,Summer,,NA,"Top, striped"
 """
-_MAP = "labelId,taskId,labelName,taskName\n1,6,Argyle,pattern\n2,9,Asymmetric,style\n3,1,\"Pants, long\",category\n"
+_MAP = 'labelId,taskId,labelName,taskName\n1,6,Argyle,pattern\n2,9,Asymmetric,style\n3,1,"Pants, long",category\n'
 _TRAIN = {
     "images": [{"url": "x", "imageId": "1"}, {"imageId": 2}],
     "annotations": [{"labelId": ["1", 3], "imageId": "1"}],

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from checkout import REPOSITORY
 
-from multiweight.base import engine
+from multiweight.base import engine, hdf5_file
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset
 from multiweight.features import extraction
@@ -182,13 +182,13 @@ def test_features_of_other_weights_are_refused(shop):
     index = shop_index.ShopIndex(run)
     with h5py.File(str(run.features), "a") as file:
         kept = file.attrs["weights_sha256"]
-        file.attrs["weights_sha256"] = "0" * 64
+        hdf5_file.describe(file, {"weights_sha256": "0" * 64})
     try:
         with pytest.raises(UserError, match="of other weights"):
             shop_index.PhotoFeatures(caffe, run, shop_index.ShopIndex(run))
     finally:
         with h5py.File(str(run.features), "a") as file:
-            file.attrs["weights_sha256"] = kept
+            hdf5_file.describe(file, {"weights_sha256": kept})
     with pytest.raises(UserError, match="a feature of 5 values, an index of 3"):
         index.search(np.ones(5, np.float32), 2)
 
@@ -198,13 +198,13 @@ def test_a_search_in_features_of_another_pack_is_refused(shop):
     _, dataset, run = shop
     with h5py.File(str(run.features), "a") as file:
         kept = file.attrs["images_sha256"]
-        file.attrs["images_sha256"] = "0" * 64
+        hdf5_file.describe(file, {"images_sha256": "0" * 64})
     try:
         done = tool("search", dataset, "README.md")
         assert done.returncode == 2 and "features.h5: of other images than" in done.stderr
     finally:
         with h5py.File(str(run.features), "a") as file:
-            file.attrs["images_sha256"] = kept
+            hdf5_file.describe(file, {"images_sha256": kept})
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from multiweight.base import done, engine, lock, progress
+from multiweight.base import done, engine, hdf5_file, lock, progress
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Run
 from multiweight.features import features_file, partial_rows, transform
@@ -202,7 +202,7 @@ def _write(output: Path, rows: Any, keys: Sequence[str], half: bool, attributes:
             zero += len(zero_rows(kept))
             at += len(part)
         file.create_dataset("keys", data=np.array([key.encode() for key in keys]))
-        file.attrs.update(zero_rows=zero, **attributes)
+        hdf5_file.describe(file, {"zero_rows": zero, **attributes})
     rows.remove()
     if bad:
         whole.unlink()

@@ -37,7 +37,7 @@ def attributes(path: str | Path) -> dict[str, Any]:
     """The attributes of a features file alone; UserError where it is damaged or none."""
     with _file(path) as file:
         try:
-            return _attributes(file)
+            return hdf5_file.attributes(file)
         except (*hdf5_file.DAMAGE, OSError) as error:
             raise _broken(path, error) from None
 
@@ -56,13 +56,15 @@ def _file(path: str | Path) -> Iterator[h5py.File]:
 
 
 def _contents(file: h5py.File, path: str | Path) -> Contents:
-    found = _attributes(file)
+    found = hdf5_file.attributes(file)
     blob = found["blob"]
     values, stored = file[blob], file["keys"]
     if not isinstance(values, h5py.Dataset) or not isinstance(stored, h5py.Dataset):
         raise UserError(f"{path}: a group where features or keys are expected: extract the features again")
     if values.ndim != 2 or stored.ndim != 1 or len(values) != len(stored):
         raise UserError(f"{path}: {values.shape} features for {stored.shape} keys: delete it and extract again")
+    hdf5_file.refuse_variable(values.id.get_type(), "the features")
+    hdf5_file.refuse_variable(stored.id.get_type(), "keys")
     if values.dtype.kind != "f" or values.dtype.itemsize > 8:
         raise UserError(f"{path}: features of the kind {values.dtype}: expected floats: extract them again")
     for dataset in (values, stored):
@@ -82,23 +84,6 @@ def rows(values: h5py.Dataset, path: str | Path, chosen: Any = ()) -> np.ndarray
         return values[chosen]
     except (*hdf5_file.DAMAGE, OSError) as error:
         raise _broken(path, error) from None
-
-
-def _attributes(file: h5py.File) -> dict[str, Any]:
-    return {name: plain(_attribute(file, name)) for name in file.attrs}
-
-
-def _attribute(file: h5py.File, name: str) -> Any:
-    """One number or text; a list is none of ours, and a damaged shape would be read before it could be refused."""
-    found = file.attrs.get_id(name)
-    if found.shape != () or found.dtype.itemsize > 4096:
-        raise ValueError(f"attribute {name} of the kind {found.dtype} {found.shape}")
-    return file.attrs[name]
-
-
-def plain(value: Any) -> Any:
-    """An attribute as text or number of Python's own."""
-    return _text(value) if isinstance(value, (bytes, str)) else getattr(value, "item", lambda: value)()
 
 
 def _text(value: Any) -> str:

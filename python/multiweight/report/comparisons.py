@@ -33,16 +33,18 @@ def precisions(dataset: Dataset, variant: str) -> np.ndarray | None:
     path = dataset.run(variant).retrieval
     if not path.exists():
         return None
-    try:
-        with hdf5_file.opened(path) as file:
-            return np.asarray(file["ap"][()], dtype=np.float64) if "ap" in file else None
-    except OSError as error:
-        raise UserError(f"{path}: not a whole file ({error}): evaluate {variant} again") from None
+    return hdf5_file.numbers(path, "ap", 2, f"delete it and evaluate {variant} again").astype(np.float64)
 
 
 def pairs(dataset: Dataset, found: Sequence[Result], most: int = 6) -> list[Comparison]:
     """Every pair of trained methods, at most ``most`` methods, that have the AP of each query."""
     known = [(r, values) for r in found if r.trained and (values := precisions(dataset, r.variant)) is not None][:most]
+    for r, values in known[1:]:
+        if values.shape != known[0][1].shape:
+            raise UserError(
+                f"{dataset.run(r.variant).retrieval}: {values.shape} queries and groups, those of "
+                f"{known[0][0].variant} {known[0][1].shape}: they are of different images: evaluate all again"
+            )
     return [
         Comparison(first, second, intervals.paired(b, a))
         for (first, a), (second, b) in itertools.combinations(known, 2)

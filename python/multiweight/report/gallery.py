@@ -43,6 +43,9 @@ def collect(
     if unknown:
         raise UserError(f"no test image has the key {unknown[0]!r}: {dataset.packed('test')} lists them")
     ap = {r.variant: precisions(dataset, r.variant) for r in shown}
+    for variant, values in ap.items():
+        if values is not None and values.shape != (len(names), len(catalog.names)):
+            raise UserError(f"{dataset.run(variant).retrieval}: of other images: evaluate {variant} again")
     judged = [ap[r.variant] for r in shown if r.trained] or list(ap.values())
     mean_ap = np.mean([one for one in judged if one is not None], axis=0)
     generator = np.random.default_rng(seed)
@@ -60,8 +63,10 @@ def collect(
     used: set[int] = {q for chosen in queries.values() for q in chosen}
     lists: dict[str, dict[int, list[int]]] = {}
     for r in shown:
-        with hdf5_file.opened(dataset.run(r.variant).retrieval) as file:
-            indices = file["indices"][:, :RESULTS]
+        path, again = dataset.run(r.variant).retrieval, f"delete it and evaluate {r.variant} again"
+        indices = hdf5_file.numbers(path, "indices", 2, again, RESULTS)
+        if len(indices) != len(names) or indices.max(initial=-1) >= len(names):
+            raise UserError(f"{path}: its lists are of other images: {again}")
         lists[r.variant] = {q: [int(i) for i in indices[q] if i >= 0] for q in sorted(used)}
     everyone = used | {i for one in lists.values() for found_ in one.values() for i in found_}
     pictures = thumbnails(caffe, dataset, sorted(everyone))

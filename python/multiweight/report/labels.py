@@ -47,6 +47,8 @@ class Lists:
         self.ap = {r.variant: ap for r in found if (ap := precisions(dataset, r.variant)) is not None}
         self.method = method
         self.indices = _indices(dataset, method)
+        if self.indices is not None and len(self.indices) != len(self.keys):
+            raise UserError(f"{dataset.run(method).retrieval}: of other images: evaluate {method} again")
         for variant, ap in self.ap.items():
             if ap.shape != (len(self.keys), len(self.catalog.names)):
                 raise UserError(f"{dataset.run(variant).retrieval}: of other images: evaluate {variant} again")
@@ -111,8 +113,6 @@ def _instead(mine: np.ndarray, lists: np.ndarray, m: int, catalog: Catalog, g: i
 
 def _indices(dataset: Dataset, variant: str) -> np.ndarray | None:
     path = dataset.run(variant).retrieval
-    try:
-        with hdf5_file.opened(path) as file:
-            return np.asarray(file["indices"][:, :FIRST])
-    except (OSError, KeyError):
+    if not path.exists():
         return None
+    return hdf5_file.numbers(path, "indices", 2, f"delete it and evaluate {variant} again", FIRST)

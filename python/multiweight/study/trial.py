@@ -169,8 +169,7 @@ def _trained(
         extraction.extract_run(caffe, own, iteration=iteration)
         measured.append(_measure(own, iteration))
     if trial.purpose == FINAL:
-        with hdf5_file.opened(own.retrieval) as file:
-            precision = file["ap"][()].astype(np.float16)
+        precision = hdf5_file.numbers(own.retrieval, "ap", 2, "run the trial again").astype(np.float16)
         target = precision_path(study, trial.name)
         target.parent.mkdir(parents=True, exist_ok=True)
         with open(target.with_suffix(".part"), "wb") as part:

@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
+from multiweight.base import hdf5_file
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset
 from multiweight.evaluate import evaluation
@@ -37,7 +38,9 @@ def write_features(path, angles, keys=None):
         file.create_dataset("fc7", data=np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32))
         names = [f"{n:08d}".encode() for n in range(len(angles))] if keys is None else keys
         file.create_dataset("keys", data=np.array(names))
-        file.attrs.update(blob="fc7", weights="w.caffemodel", weights_sha256="ab", engine="an engine", seconds=1.0)
+        hdf5_file.describe(
+            file, dict(blob="fc7", weights="w.caffemodel", weights_sha256="ab", engine="an engine", seconds=1.0)
+        )
 
 
 def read(run):
@@ -91,7 +94,7 @@ def test_done_work_is_skipped_until_an_option_or_input_changes(dataset):
     assert evaluation.evaluate(run, k=3) and evaluation.evaluate(run, k=3, metric="euclidean")
     write_features(run.features, np.arange(4.0))
     with h5py.File(str(run.features), "a") as file:
-        file.attrs["weights_sha256"] = "cd"
+        hdf5_file.describe(file, {"weights_sha256": "cd"})
     assert evaluation.evaluate(run, k=3, metric="euclidean")
 
 
@@ -162,7 +165,7 @@ def test_float16_and_recognition_are_told(dataset):
     with h5py.File(str(run.probabilities), "w") as file:
         file.create_dataset("outputs", data=outputs.astype(np.float32))
         file.create_dataset("keys", data=np.array([f"{n:08d}".encode() for n in range(4)]))
-        file.attrs["blob"] = "outputs"
+        hdf5_file.describe(file, {"blob": "outputs"})
     assert evaluation.evaluate(run, k=2, half=True) and not evaluation.evaluate(run, k=2, half=True)
     found = read(run)
     assert found["float16"] == {"mean_map": pytest.approx(found["mean_map"]), "difference": pytest.approx(0)}
@@ -177,7 +180,7 @@ def test_features_of_another_pack_are_refused(dataset):
     (dataset.images("test") / "data.mdb").write_bytes(b"images")
     packed = hashlib.sha256(image_source.pack_identity(dataset.images("test"), 4)).hexdigest()
     with h5py.File(str(run.features), "a") as file:
-        file.attrs["images_sha256"] = packed
+        hdf5_file.describe(file, {"images_sha256": packed})
     assert evaluation.evaluate(run)
     # Split and packed again: as many images, so the same keys.
     dataset.info.write_text(dataset.info.read_text().replace("40", "41"))

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from checkout import REPOSITORY
 
-from multiweight.base import engine
+from multiweight.base import engine, hdf5_file
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset
 from multiweight.features import extraction
@@ -201,7 +201,7 @@ def test_a_file_cut_short(tmp_path):
     path = tmp_path / "features.h5"
     with h5py.File(str(path), "w") as file:
         file.create_dataset("fc7", data=np.ones((100, 50), np.float32))
-        file.attrs["blob"] = "fc7"
+        hdf5_file.describe(file, {"blob": "fc7"})
     with pytest.raises(UserError, match="not a whole features file"):
         extraction.load(path)
     path.write_bytes(path.read_bytes()[:3000])

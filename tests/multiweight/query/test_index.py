@@ -4,6 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
+from multiweight.base import hdf5_file
 from multiweight.base.paths import Dataset
 from multiweight.query import index as shop_index
 
@@ -23,7 +24,7 @@ def run(tmp_path_factory):
     with h5py.File(str(made.features), "w") as file:
         file["fc7"] = values
         file["keys"] = np.array([b"%08d" % n for n in range(PHOTOS)])
-        file.attrs.update(blob="fc7", weights_sha256="0", inputs_sha256="1")
+        hdf5_file.describe(file, dict(blob="fc7", weights_sha256="0", inputs_sha256="1"))
     return made, values
 
 

@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brute_force import feature_sets, nearest
+from multiweight.base import hdf5_file
 from multiweight.base.errors import UserError
 from multiweight.retrieval import nearest as retrieval
 from multiweight.retrieval import plan, products, search
@@ -142,7 +143,7 @@ def written(path, x, dtype=np.float32):
     with h5py.File(str(path), "w") as file:
         file.create_dataset("fc7", data=x.astype(dtype))
         file.create_dataset("keys", data=np.array([f"id{n}".encode() for n in range(len(x))]))
-        file.attrs["blob"] = "fc7"
+        hdf5_file.describe(file, {"blob": "fc7"})
     return path
 
 
