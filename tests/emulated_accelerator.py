@@ -28,7 +28,8 @@ _aten = torch.ops.aten
 #: Operations that move data between host and device, or only make or look at memory; the rest are kernels.
 _COPIES = (_aten.copy_.default, _aten._to_copy.default)
 #: Composites on the CPU that a GPU has kernels for, one a call: lists of tensors, cuDNN's convolution.
-_OWN_KERNELS = ("aten::_foreach", "aten::_fused", "aten::convolution", "aten::_convolution")
+#: Also what PyTorch makes a view by: its composite would make a tensor that is no wrapper.
+_OWN_KERNELS = ("aten::_foreach", "aten::_fused", "aten::convolution", "aten::_convolution", "aten::_unsafe_view")
 _FREE = ("empty", "new_empty", "set_", "detach", "alias", "is_same_size", "record_stream", "_unsafe_view", "lift_fresh")
 
 
@@ -240,7 +241,15 @@ class _Module(backend_registration._DummyBackendModule):
         return "emulated accelerator"
 
 
-_current = _Stream()
+class _CurrentStream(_Stream):
+    """The stream of the computation: who waits for it holds up the host."""
+
+    def synchronize(self) -> None:
+        counts.waits[counts.phase] += 1
+        _arrive()
+
+
+_current = _CurrentStream()
 _present = False
 _library: torch.library.Library | None = None
 

@@ -79,3 +79,16 @@ def test_a_device_without_float64():
     with emulated.without_float64(), pytest.raises(TypeError, match="no float64"):
         torch.ones(2, device=DEVICE).double()
     assert torch.ones(2, device=DEVICE).double().dtype == torch.float64
+
+
+def test_a_reshape_that_must_copy_stays_on_the_device():
+    x = torch.arange(6.0).reshape(2, 3).to(DEVICE)
+    flat = x[:, :2].reshape(-1)
+    assert torch.cat([flat, flat]).cpu().tolist() == [0, 1, 3, 4, 0, 1, 3, 4]
+
+
+def test_who_waits_for_the_computation_is_counted():
+    stream = torch.get_device_module(DEVICE).current_stream(DEVICE)
+    copied = torch.ones(2, device=DEVICE).to("cpu", non_blocking=True)
+    stream.synchronize()
+    assert emulated.counts.waits.total() == 1 and copied.tolist() == [1, 1]

@@ -53,7 +53,10 @@ class Array:
             self._device, self._newest_on_host = None, True
             return host
         if self._device is None or self._device.device != where:
-            self._device = self._to_host().to(where, non_blocking=True)
+            host = self._to_host()
+            # The user may write the next values into memory that the device still reads: then wait for it.
+            at_once = self._exposed and accelerator.pins_memory(where) and host.is_pinned()
+            self._device = host.to(where, non_blocking=not at_once)
         return self._device
 
     def set(self, value: Tensor) -> None:
@@ -130,15 +133,27 @@ class Array:
             self._host = torch.zeros(shape)
             self._host.reshape(-1)[: old.size] = torch.from_numpy(old)
 
-    def begin_fetch(self) -> bool:
-        """Start to copy from the GPU what ``numpy`` will give, where that is needed; the caller then waits for it."""
-        if self._newest_on_host or self._device is None:
-            return False
-        if self._host is None or not self._exposed:
-            self._host = torch.empty(self.shape, pin_memory=accelerator.pins_memory(self._device.device))
-        self._host.copy_(self._device, non_blocking=True)
+    # --- what transfers.py moves: several arrays at once ---
+
+    def to_fetch(self) -> Tensor | None:
+        """The content where only the device has it."""
+        return None if self._newest_on_host else self._device
+
+    def fetched(self, values: Tensor) -> None:
+        """Take ``values`` as the host's copy of what ``to_fetch`` gave."""
+        if self._host is not None and self._exposed:
+            self._host.copy_(values)
+        else:
+            self._host, self._whole = values, None
         self._newest_on_host = True
-        return True
+
+    def to_send(self) -> Tensor | None:
+        """The content where only the host has it."""
+        return self._host if self._newest_on_host and self._device is None else None
+
+    def sent(self, values: Tensor) -> None:
+        """Take ``values`` as the device's copy of what ``to_send`` gave."""
+        self._device = values
 
     def _forget(self) -> None:
         """Drop all memory, after which the content is zeros."""

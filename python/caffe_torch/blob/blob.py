@@ -10,11 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from caffe_torch.blob import transfers
 from caffe_torch.blob.array import count
 from caffe_torch.blob.lazy import LazyArray, Recipe
 from caffe_torch.blob.reshaped import Reshaped
 from caffe_torch.errors import CaffeError, CaffeMemoryError
-from caffe_torch.runtime import device, room
+from caffe_torch.runtime import accelerator, device, room
 
 #: The original counts a blob's values in 32 bits.
 _MOST = 2**31 - 1
@@ -69,8 +70,42 @@ class Blob:
     @staticmethod
     def fetch(blobs: Iterable[Blob]) -> None:
         """Bring the data of all ``blobs`` to the host at once, where one by one would wait for the GPU each time."""
-        if any([blob._data.begin_fetch() for blob in blobs]):
-            device.synchronize()
+        transfers.fetch(blob._data for blob in blobs)
+
+    @staticmethod
+    def fetch_diffs(blobs: Iterable[Blob]) -> None:
+        """The same for their gradients."""
+        transfers.fetch(blob._diff for blob in blobs)
+
+    @staticmethod
+    def send_diffs(blobs: Iterable[Blob]) -> None:
+        """Bring the gradients of all ``blobs`` to the device at once, where it is to read them."""
+        transfers.send((blob._diff for blob in blobs), device.current())
+
+    @staticmethod
+    def accumulate_diffs(blobs: Sequence[Blob], values: Sequence[Tensor]) -> None:
+        """``accumulate_diff`` for many on a device, in one kernel or, where the gradients are zero, in none."""
+        present = []
+        for blob, value in zip(blobs, values):
+            value = value.reshape(blob.shape)
+            if blob._diff.is_zero:
+                blob._diff.set(value)
+            else:
+                present.append((blob, blob.diff_tensor(), value))
+        if present:
+            torch._foreach_add_([diff for _, diff, _ in present], [value for _, _, value in present])
+            for blob, diff, _ in present:
+                blob._diff.set(diff)
+
+    def weighted_sum(self) -> Tensor:
+        """The sum of data times diff, 0-dim: float64, or float32 on a device that has no other.
+
+        It is computed on the host where a NumPy layer has left both there.
+        """
+        data, diff = self._data.to_send(), self._diff.to_send()
+        if data is not None and diff is not None:
+            return (data * diff).sum(dtype=torch.float64)
+        return (self.tensor() * self.diff_tensor()).sum(dtype=accelerator.sum_type(device.current()))
 
     def tensor(self) -> Tensor:
         """The data on the current device."""

@@ -128,8 +128,11 @@ class LazyArray(Array):
             self._forget()
         super().reshape(shape)
 
-    def begin_fetch(self) -> bool:
-        return self._promise is None and super().begin_fetch()
+    def to_fetch(self) -> Tensor | None:
+        return super().to_fetch() if self._promise is None else None
+
+    def to_send(self) -> Tensor | None:
+        return super().to_send() if self._promise is None else None
 
     def _forget(self) -> None:
         self._lent = False

@@ -65,5 +65,8 @@ class Reshaped(LazyArray):
             raise CaffeError(f"blob of shape {self.shape}: shares its memory, which {shape} does not fit")
         self.shape = shape
 
-    def begin_fetch(self) -> bool:
-        return self._owner.begin_fetch()
+    def to_fetch(self) -> Tensor | None:
+        return None  # numpy() asks the owner
+
+    def to_send(self) -> Tensor | None:
+        return None  # as get() does

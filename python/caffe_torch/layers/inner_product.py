@@ -40,29 +40,29 @@ class InnerProduct(Layer):
             raise self.fail(f"the weights take {self.inputs} inputs, found {count(shape[self.axis :])} (shape {shape})")
         top[0].adopt_shape((*shape[: self.axis], self.outputs))
 
-    def _rows(self, blob: Blob) -> Tensor:
+    def rows(self, blob: Blob) -> Tensor:
         return blob.tensor().data.reshape(-1, self.inputs)
 
-    def _weight(self) -> Tensor:
+    def weight(self) -> Tensor:
         """The weights as (outputs, inputs)."""
         weight = self.blobs[0].tensor()
         return weight.t() if self.transpose else weight.reshape(self.outputs, self.inputs)
 
     def forward(self, bottom: list[Blob], top: list[Blob]) -> None:
         bias = self.blobs[1].tensor().reshape(-1) if len(self.blobs) > 1 else None
-        top[0].assign(precision.linear(self._rows(bottom[0]), self._weight(), bias))
+        top[0].assign(precision.linear(self.rows(bottom[0]), self.weight(), bias))
 
     def backward(self, top: list[Blob], propagate_down: list[bool], bottom: list[Blob]) -> None:
         dy = top[0].diff_tensor().reshape(-1, self.outputs)
         flags = self.param_propagate_down or [True] * len(self.blobs)
         if flags[0]:
-            x = self._rows(bottom[0])
+            x = self.rows(bottom[0])
             left, right = precision.factors(*((x, dy) if self.transpose else (dy, x)))
             self.blobs[0].accumulate_product(left.t(), right)
         if len(self.blobs) > 1 and flags[1]:
             self.blobs[1].accumulate_diff(dy.sum(dim=0))
         if propagate_down[0]:
-            bottom[0].assign_diff(precision.linear(dy, self._weight().t()))
+            bottom[0].assign_diff(precision.linear(dy, self.weight().t()))
 
 
 @register("Embed")

@@ -81,8 +81,10 @@ class PythonLayer(Layer):
     def backward(self, top: list[Blob], propagate_down: list[bool], bottom: list[Blob]) -> None:
         if self._in_tensors:
             self._form.backward(top, propagate_down, bottom)
-        else:
-            self._method("backward")(top, propagate_down, bottom)
+            return
+        Blob.fetch_diffs(top)
+        self._method("backward")(top, propagate_down, bottom)
+        Blob.send_diffs(blob for blob, wanted in zip(bottom, propagate_down) if wanted)
 
     def complaint(self, bottom: list[Blob], top: list[Blob]) -> str:
         if not self._in_tensors:

@@ -1,6 +1,8 @@
 """The graph: layers joined by blobs, forward and backward.
 
-- ``graph.py``: Node and Graph: layers joined by blobs, and how they run
+- ``node.py``: Node: a layer in its place
+- ``graph.py``: Graph: nodes joined by blobs, and how they run
+- ``siblings.py``: InnerProducts of one blob, computed as one on a device
 - ``building.py``: a NetParameter made into a graph
 - ``net.py``: Net
 - ``api.py``: pycaffe's methods of a net

@@ -9,8 +9,10 @@ from caffe_torch.layers import inline_weights
 from caffe_torch.layers.base import Layer, create
 from caffe_torch.layers.python import PythonLayer
 from caffe_torch.net import description, shortage
-from caffe_torch.net.graph import Graph, Node
+from caffe_torch.net.graph import Graph
+from caffe_torch.net.node import Node
 from caffe_torch.net.params import share_parameters
+from caffe_torch.net.siblings import find
 
 #: The name of every top that a loss layer leaves unnamed.
 AUTOMATIC = "(automatic)"
@@ -38,6 +40,7 @@ def build(param: Any, phase: int) -> Graph:
     if param.force_backward:
         _force_backward(graph)
     graph.learnable = share_parameters([(node.name, node.layer) for node in graph.nodes])
+    graph.siblings = find(graph.nodes, {id(parameter.blob) for parameter in graph.learnable})
     return graph
 
 

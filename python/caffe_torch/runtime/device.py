@@ -96,6 +96,23 @@ def upload(array: np.ndarray) -> Tensor:
     return uploaded
 
 
+def download(tensor: Tensor) -> Tensor:
+    """``tensor``, of a device, on the host: in memory that the device writes to by itself, and waited for."""
+    host = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=accelerator.pins_memory(tensor.device))
+    host.copy_(tensor, non_blocking=True)
+    _wait(tensor.device)
+    return host
+
+
+def _wait(where: torch.device) -> None:
+    """Until the device has done what this thread asked of it."""
+    module = accelerator.module(where)
+    if hasattr(module, "current_stream"):
+        module.current_stream(where).synchronize()
+    else:
+        module.synchronize()
+
+
 def received(tensor: Tensor) -> Tensor:
     """A tensor of ``upload``, for use in this thread."""
     if tensor.device.type != "cpu":

@@ -78,7 +78,7 @@ def mean(value: Tensor) -> Tensor:
     """The mean of a 0-dim tensor over the processes; this process's own where they are not averaged by themselves."""
     if not joined() or not averages_updates():
         return value
-    value = value.clone()
+    value = value.to(device.current(), copy=True)
     average([value])
     return value
 

@@ -53,7 +53,9 @@ class Losses:
             return
         iterations, tensors = zip(*self._waiting)
         self._waiting = []
-        values = [float(tensors[0])] if len(tensors) == 1 else torch.stack(tensors).cpu().tolist()
+        there = [tensor for tensor in tensors if tensor.device.type != "cpu"]
+        fetched = iter(torch.stack(there).cpu().tolist() if there else ())
+        values = [float(tensor) if tensor.device.type == "cpu" else next(fetched) for tensor in tensors]
         averaged = [value for iteration, value in zip(iterations, values) if iteration >= self._begun]
         self._known = [*self._known, *averaged][-self._average :]
         for iteration, value in zip(iterations, values):
