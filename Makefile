@@ -128,7 +128,7 @@ ONE_GPU = $(patsubst all,0,$(firstword $(subst $(comma), ,$(GPU))))
 .PHONY: docs setup demo reproduce shop keywords records clean-records statistics split lmdb sheet subset prototxt train \
         train-multilabel train-multitask train-multiweight train-multiweight-third features evaluate report annotate export \
         search serve study study-report test fuzz lint proto clean committed-prototxt docker-cpu docker-cuda docker-gpu docker-run \
-        docker-train-multiweight docker-check original-root original-run test-parity parity-table export-table bench bench-retrieval
+        docker-train-multiweight docker-check original-root original-run test-parity parity-table export-table fork-nets bench bench-retrieval
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.ready
@@ -268,6 +268,10 @@ test-parity: $(VENV)/.ready
 parity-table: $(VENV)/.ready
 	MULTIWEIGHT_PARITY_TABLE=docs/PARITY_TABLE.md MULTIWEIGHT_REQUIRE_ORIGINAL=1 \
 	  $(VENV)/bin/python -m pytest tests/parity --ignore=tests/parity/test_parity_table.py
+
+# Nets of Caffe's forks in full size against OpenCV 4 and NumPy: 10 minutes of a core, 8 GB of memory.
+fork-nets: $(VENV)/.ready
+	MULTIWEIGHT_FULL_SIZE_NETS=1 MULTIWEIGHT_REQUIRE_ENVIRONMENTS=1 $(VENV)/bin/python -m pytest tests/parity/test_fork_nets.py
 
 # A net out of Caffe, in onnxruntime and in OpenCV 5 and 4, layer by layer, written into docs/; with a checkout of Caffe's source in
 # MULTIWEIGHT_CAFFE_SOURCE, its published nets too.

@@ -97,4 +97,17 @@ def _detections() -> list[ForkCase]:
     ]  # fmt: skip
 
 
-CASES = [*_cases(), *_prior_boxes(), *_detections()]
+def _proposals() -> list[ForkCase]:
+    """Without a least size, which OpenCV does not know."""
+    object_ = np.random.default_rng(0).uniform(0.05, 0.95, (1, 9, 8, 10))
+    scores = np.concatenate([1 - object_, object_], axis=1).astype(np.float32)
+    common = "feat_stride: 16 base_size: 16 ratio: [0.5, 1, 2] scale: [1, 2, 4] min_size: 0 post_nms_topn: 60"
+    settings = {"many": common, "few": f"{common} pre_nms_topn: 100", "apart": f"{common} nms_thresh: 0.2"}
+    return [
+        one("Proposal", f"proposal_param {{ {text} }}", scores, normal(1, 36, 8, 10, seed=1, scale=0.2),
+            np.array([[128, 160, 1]], np.float32), case=name)
+        for name, text in settings.items()
+    ]  # fmt: skip
+
+
+CASES = [*_cases(), *_prior_boxes(), *_detections(), *_proposals()]

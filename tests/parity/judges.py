@@ -38,6 +38,30 @@ def draw_weights(net: Any, seed: int = 0) -> None:
             blobs[2].data[...] = 1
 
 
+def settle(net: Any, inputs: Mapping[str, np.ndarray], magnitudes: Mapping[str, float]) -> None:
+    """Run the net once and scale its convolutions and products so that the root mean square of their tops is 1.
+
+    Or what ``magnitudes`` says for a layer: so that no score is 1 and no box outside, however deep the net. Means and
+    variances of BatchNorm and BN are drawn near 0 and 1: such a net makes a rounding no larger from layer to layer.
+    """
+    rng = np.random.default_rng(1)
+    for name, array in inputs.items():
+        net.blobs[name].reshape(*array.shape)
+        net.blobs[name].data[...] = array
+    for name, layer in net.layer_dict.items():
+        blobs = net.params.get(name, ())
+        if layer.type == "BatchNorm" or (layer.type == "BN" and len(blobs) == 4):
+            mean, variance = blobs[:2] if layer.type == "BatchNorm" else blobs[2:]
+            mean.data[...] = rng.uniform(-0.2, 0.2, mean.shape)
+            variance.data[...] = rng.uniform(0.5, 1.5, variance.shape)
+        net.forward(start=name, end=name)
+        if layer.type in ("Convolution", "ConvolutionDepthwise", "DepthwiseConvolution", "InnerProduct"):
+            top = net.blobs[net.top_names[name][0]]
+            factor = magnitudes.get(name, 1.0) / float(np.sqrt(np.square(top.data).mean()))
+            for blob in (*blobs, top):
+                blob.data[...] *= factor
+
+
 class OpenCV:
     """Nets that wait for OpenCV 4, and what it made of them."""
 

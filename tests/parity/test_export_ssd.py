@@ -13,13 +13,46 @@ import onnxruntime
 import pytest
 from fork_cases import CASES, ForkCase, normal
 from judges import draw_weights, input_net, named
-from test_fork_nets import ssd
 
 import caffe_torch as caffe
 from caffe_torch.cli import command
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "EXPORT.md"
 CENTRED = [case for case in CASES if case.type == "DetectionOutput" and "CENTER_SIZE" in case.layers]
+
+
+def _convolution(name: str, bottom: str, outputs: int, more: str = "") -> str:
+    return (
+        f'layer {{ name: "{name}" type: "Convolution" bottom: "{bottom}" top: "{name}" convolution_param {{ '
+        f"num_output: {outputs} kernel_size: 3 pad: 1 {more} }} }}\n"
+    )
+
+
+def ssd() -> str:
+    text = _convolution("c1", "data", 8, "stride: 2") + 'layer { name: "r" type: "ReLU" bottom: "c1" top: "c1" }\n'
+    text += """layer { name: "norm" type: "Normalize" bottom: "c1" top: "norm"
+      norm_param { across_spatial: false channel_shared: false } }
+    """
+    for kind, outputs in (("loc", 16), ("conf", 12)):
+        text += _convolution(kind, "norm", outputs)
+        text += f"""layer {{ name: "{kind}_perm" type: "Permute" bottom: "{kind}" top: "{kind}_perm"
+          permute_param {{ order: 0 order: 2 order: 3 order: 1 }} }}
+        layer {{ name: "{kind}_flat" type: "Flatten" bottom: "{kind}_perm" top: "{kind}_flat" }}
+        """
+    return (
+        text
+        + """layer { name: "prior" type: "PriorBox" bottom: "norm" bottom: "data" top: "prior"
+      prior_box_param { min_size: 6 max_size: 12 aspect_ratio: 2 flip: true clip: false
+        variance: 0.1 variance: 0.1 variance: 0.2 variance: 0.2 } }
+    layer { name: "rows" type: "Reshape" bottom: "conf_flat" top: "rows"
+      reshape_param { shape { dim: 0 dim: -1 dim: 3 } } }
+    layer { name: "softmax" type: "Softmax" bottom: "rows" top: "softmax" softmax_param { axis: 2 } }
+    layer { name: "scores" type: "Flatten" bottom: "softmax" top: "scores" flatten_param { axis: 1 } }
+    layer { name: "it" type: "DetectionOutput" bottom: "loc_flat" bottom: "scores" bottom: "prior" top: "it"
+      detection_output_param { num_classes: 3 share_location: true background_label_id: 0 code_type: CENTER_SIZE
+        keep_top_k: 20 confidence_threshold: 0.3 nms_param { nms_threshold: 0.45 top_k: 50 } } }
+    """
+    )
 
 
 @pytest.fixture(scope="module")

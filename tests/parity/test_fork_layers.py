@@ -30,6 +30,11 @@ def test_a_layer_agrees(case: ForkCase, judged: tuple[dict[str, np.ndarray], Ope
         found = detections(ours)
         np.testing.assert_array_equal(found, ours.reshape(-1, 7))  # in SSD's own order
         ours, theirs = found, detections(theirs)
+    elif case.type == "Proposal":
+        # OpenCV fills up with rows of zeros to post_nms_topn.
+        theirs = theirs.reshape(-1, 5)
+        assert not theirs[len(ours) :].any()
+        theirs = theirs[: len(ours)]
     else:
         theirs = theirs.reshape(ours.shape)
     fork_table.compare(SECTION, case.type, case.name, {"it": ours}, {"it": theirs}, {"it": "forward"}, TOLERANCE)

@@ -12,18 +12,28 @@ from caffe_torch.layers.fork import boxes
 
 #: Overlaps up to this count as none.
 _LEAST = 1e-6
+#: What is smaller than this share of the image is left out where boxes are suppressed before the mining.
+_SMALLEST = 1e-5
+#: A prior that takes no part (it crosses the image's edge), and one without a true box.
+IGNORED, UNMATCHED = -2, -1
 
 
-def match(truth: Tensor, priors: Tensor, threshold: float, each_prior: bool) -> tuple[Tensor, Tensor]:
-    """(index of the true box of each prior or -1, its largest overlap with any).
+def match(truth: Tensor, priors: Tensor, threshold: float, each_prior: bool, inside: bool) -> tuple[Tensor, Tensor]:
+    """(index of the true box of each prior, UNMATCHED or IGNORED; its largest overlap with any).
 
     Every true box takes the free prior that overlaps it most, the largest overlap first; then, with ``each_prior``,
-    each prior left takes the box that it overlaps most, by at least ``threshold``.
+    each prior left takes the box that it overlaps most, by at least ``threshold``. With ``inside``, priors that cross
+    the image's edge are ignored.
     """
+    matched = torch.full((len(priors),), UNMATCHED, dtype=torch.int64, device=priors.device)
+    crossing = (priors.amin(dim=1) < 0) | (priors.amax(dim=1) > 1)
+    if inside:
+        matched[crossing] = IGNORED
+    if not len(truth):
+        return matched, priors.new_zeros(len(priors))
     overlap = boxes.overlaps(priors, truth)
-    overlap = torch.where(overlap > _LEAST, overlap, torch.zeros_like(overlap))
+    overlap = torch.where((overlap > _LEAST) & (matched == UNMATCHED)[:, None], overlap, torch.zeros_like(overlap))
     best, index = overlap.max(dim=1)
-    matched = torch.full((len(priors),), -1, dtype=torch.int64, device=priors.device)
     left = overlap.clone()
     for _ in range(truth.shape[0]):
         # Of equal overlaps the first prior's counts, of one prior the first box's.
@@ -34,32 +44,24 @@ def match(truth: Tensor, priors: Tensor, threshold: float, each_prior: bool) -> 
         matched[prior] = box
         left[prior, :] = left[:, box] = 0
     if each_prior:
-        matched = torch.where((matched < 0) & (best >= threshold) & (best > 0), index, matched)
+        matched = torch.where((matched == UNMATCHED) & (best >= threshold) & (best > 0), index, matched)
     return matched, best
 
 
-def mine_negatives(losses: Tensor, matched: Tensor, overlap: Tensor, ratio: float, most_overlap: float) -> Tensor:
-    """The unmatched priors with the largest losses, ``ratio`` for each matched one, as a bool for every prior."""
-    eligible = ((matched < 0) & (overlap < most_overlap)).nonzero()[:, 0]
-    count = min(int(int((matched >= 0).sum()) * ratio), len(eligible))
-    order = torch.argsort(losses[eligible], descending=True, stable=True)[:count]
-    chosen = torch.zeros_like(matched, dtype=torch.bool)
-    chosen[eligible[order]] = True
-    return chosen
-
-
-def mine_hardest(losses: Tensor, matched: Tensor, located: Tensor, size: int, nms: Any) -> tuple[Tensor, Tensor]:
-    """Of all priors those with the largest losses: (matches, -1 where one is not chosen; the unmatched chosen).
+def mine(losses: Tensor, eligible: Tensor, count: int, located: Tensor, nms: Any) -> Tensor:
+    """The ``count`` eligible priors with the largest losses, as a bool for every prior.
 
     With a suppression among the ``located`` boxes first, where ``nms`` (a NonMaximumSuppressionParameter) is given.
     """
-    if nms is None:
-        order = torch.argsort(losses, descending=True, stable=True).tolist()
-    else:
+    index = eligible.nonzero()[:, 0]
+    if nms is not None and nms.nms_threshold > 0:
+        index = index[boxes.sizes(located[index]) >= _SMALLEST]
         order = boxes.suppress(
-            located.detach().cpu().numpy(), losses.cpu().numpy(), -np.inf, nms.nms_threshold, nms.eta,
+            located[index].detach().cpu().numpy(), losses[index].cpu().numpy(), -np.inf, nms.nms_threshold, 1,
             nms.top_k if nms.HasField("top_k") else -1,
         )  # fmt: skip
-    chosen = torch.zeros_like(matched, dtype=torch.bool)
-    chosen[order[:size]] = True
-    return torch.where(chosen, matched, torch.full_like(matched, -1)), chosen & (matched < 0)
+    else:
+        order = torch.argsort(losses[index], descending=True, stable=True).tolist()
+    chosen = torch.zeros_like(eligible)
+    chosen[index[order[:count]]] = True
+    return chosen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -15,12 +16,29 @@ from caffe_torch.layers.fork.smooth_l1 import smooth_l1
 from caffe_torch.layers.loss_base import normalizer_mode
 
 
+class _Matches(NamedTuple):
+    """Of the codes in one ``column``: each prior's true box (none below 0), its overlap, the box it stands for."""
+
+    column: int
+    matched: Tensor
+    overlap: Tensor
+    boxed: Tensor
+
+
+class _Priors(NamedTuple):
+    """``corners`` and ``variances`` of the priors, (priors, 4)."""
+
+    corners: Tensor
+    variances: Tensor
+
+
 @register("MultiBoxLoss")
 class MultiBoxLoss(FunctionLayer):
     """Bottoms: codes (n, priors x 4), scores (n, priors x classes), priors (1, 2, priors x 4), true boxes (1, 1, g, 8).
 
     The sum of the codes' loss at the matched priors, times ``loc_weight``, and of the scores' at those and at the
-    mined ones, divided by the number of matched priors (``normalization: VALID``).
+    mined ones, divided by the number of matched priors (``normalization: VALID``). With ``share_location: false`` a
+    prior has codes for every class, (n, priors x classes x 4), and nothing is mined.
     """
 
     bottoms = (4, 4)
@@ -31,25 +49,28 @@ class MultiBoxLoss(FunctionLayer):
         param = self.param.multibox_loss_param
         if param.num_classes < 1:
             raise self.fail("needs num_classes of 1 or more")
-        if not param.share_location:
-            raise self.fail("share_location: false is not supported here")
-        if param.bp_inside:
-            raise self.fail("bp_inside is not supported here")
         if param.neg_pos_ratio <= 0:
             raise self.fail(f"neg_pos_ratio must be above 0, found {param.neg_pos_ratio:g}")
         # do_neg_mining is the older name of a choice between these two.
         off = param.HasField("do_neg_mining") and not param.do_neg_mining
         self.mining = param.NONE if off else param.mining_type
+        if not param.share_location and self.mining != param.NONE:
+            raise self.fail("share_location: false goes with mining_type: NONE alone, as in SSD")
+        if self.mining == param.HARD_EXAMPLE and param.sample_size < 1:
+            raise self.fail(f"sample_size must be 1 or more, found {param.sample_size}")
+        #: Codes of a prior, four numbers each.
+        self.columns = 1 if param.share_location else param.num_classes
 
     def reshape(self, bottom: list[Blob], top: list[Blob]) -> None:
         classes = self.param.multibox_loss_param.num_classes
         if len(bottom[2].shape) < 3 or bottom[2].shape[1] != 2 or bottom[2].shape[2] % 4:
             raise self.fail(f"needs priors of shape (1, 2, priors x 4), found {bottom[2].shape}")
         images, priors = bottom[0].shape[0], bottom[2].shape[2] // 4
-        if bottom[0].count != images * priors * 4 or bottom[1].count != images * priors * classes:
+        wanted = images * priors * self.columns * 4, images * priors * classes
+        if (bottom[0].count, bottom[1].count) != wanted:
             raise self.fail(
-                f"{priors} priors and {classes} classes need {images * priors * 4} codes and "
-                f"{images * priors * classes} scores, found shapes {bottom[0].shape} and {bottom[1].shape}"
+                f"{priors} priors and {classes} classes need {wanted[0]} codes and "
+                f"{wanted[1]} scores, found shapes {bottom[0].shape} and {bottom[1].shape}"
             )
         if bottom[3].count % 8:
             raise self.fail(f"needs true boxes of 8 numbers, found a blob of shape {bottom[3].shape}")
@@ -59,108 +80,150 @@ class MultiBoxLoss(FunctionLayer):
     def compute(self, inputs: list[Tensor], params: list[Tensor]) -> Sequence[Tensor]:
         param = self.param.multibox_loss_param
         images, priors, classes = self.sizes
-        codes, scores = inputs[0].reshape(images, priors, 4), inputs[1].reshape(images, priors, classes)
-        prior, variance = inputs[2].detach().reshape(-1, 2, priors, 4)[0]
+        codes = inputs[0].reshape(images, priors, self.columns, 4)
+        scores = inputs[1].reshape(images, priors, classes)
+        given = _Priors(*inputs[2].detach().reshape(-1, 2, priors, 4)[0])
         try:
             truth = ground_truth.by_image(
                 inputs[3].detach().reshape(-1, 8), param.background_label_id, param.use_difficult_gt
             )
         except ValueError as error:
             raise self.fail(str(error)) from None
-        located, labelled, targets, labels, matches = [], [], [], [], 0
+        code_losses, label_losses, matches = [], [], 0
         for image in range(images):
+            own = truth.get(image)
+            if own is None:
+                # Without a true box nothing is matched, and nothing mined.
+                if self.mining == param.NONE:
+                    background = self._background(scores[image])
+                    label_losses.append(self._label_loss(scores[image], background, torch.zeros_like(scores[image])))
+                continue
             with torch.no_grad():
-                own = truth.get(image)
-                boxed = boxes.decode(
-                    codes[image].detach(), prior, variance, param.code_type, param.encode_variance_in_target
-                )
-                matched, overlap = self._match(own, prior, boxed)
-                label = self._labels(own, matched)
-                matched, negative = self._mine(
-                    codes[image], scores[image], prior, variance, own, matched, overlap, label, boxed
-                )
-                positive = matched >= 0
-                label = torch.where(positive, label, torch.full_like(label, param.background_label_id))
-            counted = torch.ones_like(positive) if self.mining == param.NONE else positive | negative
-            labelled.append(scores[image][counted])
-            labels.append(label[counted])
-            if own is not None and bool(positive.any()):
+                found = self._matches(own, codes[image], given)
+                negative = torch.zeros_like(found[0].matched, dtype=torch.bool)
+                if self.mining != param.NONE:
+                    found[0], negative = self._mined(own, codes[image], scores[image], given, found[0])
+                labels, target = self._labels(own, found, negative)
+            counted = negative.clone() if self.mining != param.NONE else torch.ones_like(negative)
+            for part in found:
+                positive = part.matched >= 0
+                counted |= positive
                 matches += int(positive.sum())
-                located.append(codes[image][positive])
-                targets.append(
-                    boxes.encode(own.boxes[matched[positive]], prior[positive], variance[positive], param.code_type,
-                                 param.encode_variance_in_target)
-                )  # fmt: skip
+                code_losses.append(self._code_loss(own, codes[image], given, part).sum())
+            label_losses.append(self._label_loss(scores[image][counted], labels[counted], target[counted]))
         divisor = self._divisor(images, priors, matches)
-        loss = scores.sum() * 0
+        loss = (codes.sum() + scores.sum()) * 0
         wanted = list(self.param.propagate_down) or [True] * 4
-        if located and wanted[0]:
-            loss = loss + param.loc_weight * self._code_loss(torch.cat(located), torch.cat(targets)).sum() / divisor
-        if wanted[1]:
-            loss = loss + self._label_loss(torch.cat(labelled), torch.cat(labels)).sum() / divisor
+        if code_losses and wanted[0]:
+            loss = loss + param.loc_weight * torch.stack(code_losses).sum() / divisor
+        if label_losses and wanted[1]:
+            loss = loss + torch.cat(label_losses).sum() / divisor
         return [loss]
 
-    def _match(self, own: ground_truth.Truth | None, prior: Tensor, boxed: Tensor) -> tuple[Tensor, Tensor]:
+    def _decoded(self, codes: Tensor, given: _Priors) -> Tensor:
         param = self.param.multibox_loss_param
-        if own is None:
-            return torch.full((len(prior),), -1, device=prior.device), torch.zeros(len(prior), device=prior.device)
-        used = prior if param.use_prior_for_matching else boxed
-        matched, overlap = matching.match(
-            own.boxes, used, param.overlap_threshold, param.match_type == param.PER_PREDICTION
+        return boxes.decode(
+            codes.detach(), given.corners, given.variances, param.code_type, param.encode_variance_in_target
         )
-        if param.ignore_cross_boundary_bbox:
-            crossing = (used.amin(dim=1) < 0) | (used.amax(dim=1) > 1)
-            matched = torch.where(crossing, torch.full_like(matched, -1), matched)
-        return matched, overlap
 
-    def _labels(self, own: ground_truth.Truth | None, matched: Tensor) -> Tensor:
-        """The class of each prior: its box's, or the background."""
+    def _matches(self, own: ground_truth.Truth, codes: Tensor, given: _Priors) -> list[_Matches]:
+        """What is matched, one a column of the codes; with codes for every class, a class's own boxes alone."""
         param = self.param.multibox_loss_param
-        background = torch.full_like(matched, param.background_label_id)
-        if own is None:
-            return background
-        labels = own.labels
-        if param.map_object_to_agnostic:
-            labels = torch.full_like(labels, param.background_label_id + 1)
-        if len(labels) and (int(labels.min()) < 0 or int(labels.max()) >= param.num_classes):
-            raise self.fail(f"a box has label {int(labels.max())}; {param.num_classes} classes are set")
-        return torch.where(matched >= 0, labels[matched.clamp(min=0)], background)
+        wrong = own.labels[(own.labels < 0) | (own.labels >= param.num_classes)]
+        if len(wrong) and not param.map_object_to_agnostic:
+            raise self.fail(f"a box has label {int(wrong[0])}; {param.num_classes} classes are set")
 
-    def _mine(
-        self, codes: Tensor, scores: Tensor, prior: Tensor, variance: Tensor, own: ground_truth.Truth | None,
-        matched: Tensor, overlap: Tensor, label: Tensor, boxed: Tensor,
-    ) -> tuple[Tensor, Tensor]:  # fmt: skip
+        def match(truth: Tensor, used: Tensor) -> tuple[Tensor, Tensor]:
+            return matching.match(
+                truth, used, param.overlap_threshold, param.match_type == param.PER_PREDICTION,
+                param.ignore_cross_boundary_bbox,
+            )  # fmt: skip
+
+        if param.share_location:
+            boxed = given.corners if param.use_prior_for_matching else self._decoded(codes[:, 0], given)
+            return [_Matches(0, *match(own.boxes, boxed), boxed)]
+        classes = [label for label in range(param.num_classes) if label != param.background_label_id]
+        if param.use_prior_for_matching:
+            matched, overlap = match(own.boxes, given.corners)
+            label = torch.where(matched >= 0, own.labels[matched.clamp(min=0)], -1)
+            nothing = torch.full_like(matched, matching.UNMATCHED)
+            return [_Matches(c, torch.where(label == c, matched, nothing), overlap, given.corners) for c in classes]
+        found = []
+        for c in classes:
+            index, boxed = (own.labels == c).nonzero()[:, 0], self._decoded(codes[:, c], given)
+            matched, overlap = match(own.boxes[index], boxed)
+            if len(index):
+                matched = torch.where(matched >= 0, index[matched.clamp(min=0)], matched)
+            found.append(_Matches(c, matched, overlap, boxed))
+        return found
+
+    def _mined(
+        self, own: ground_truth.Truth, codes: Tensor, scores: Tensor, given: _Priors, found: _Matches
+    ) -> tuple[_Matches, Tensor]:
         """The matches that stay, and which unmatched priors count as background."""
-        param = self.param.multibox_loss_param
-        if self.mining == param.NONE:
-            return matched, matched < 0
-        losses = self._label_loss(scores, label)
-        if self.mining == param.MAX_NEGATIVE:
-            return matched, matching.mine_negatives(losses, matched, overlap, param.neg_pos_ratio, param.neg_overlap)
-        positive = matched >= 0
-        if own is not None and bool(positive.any()):
-            target = boxes.encode(own.boxes[matched[positive]], prior[positive], variance[positive], param.code_type,
-                                  param.encode_variance_in_target)  # fmt: skip
-            losses = losses.clone()
-            losses[positive] += self._code_loss(codes[positive], target).sum(dim=1)
+        param, positive = self.param.multibox_loss_param, found.matched >= 0
+        labels, _ = self._labels(own, [found], torch.zeros_like(positive))
+        losses = self._label_loss(scores, labels)
         nms = param.nms_param if param.HasField("nms_param") else None
-        used = prior if param.use_prior_for_nms else boxed
-        return matching.mine_hardest(losses, matched, used, param.sample_size, nms)
+        located = given.corners if param.use_prior_for_nms or nms is None else self._decoded(codes[:, 0], given)
+        if self.mining == param.MAX_NEGATIVE:
+            eligible = (found.matched == matching.UNMATCHED) & (found.overlap < param.neg_overlap)
+            count = int(int(positive.sum()) * param.neg_pos_ratio)
+            return found, matching.mine(losses, eligible, count, located, nms)
+        losses = losses.clone()
+        losses[positive] += self._code_loss(own, codes, given, found).sum(dim=1)
+        chosen = matching.mine(losses, torch.ones_like(positive), param.sample_size, located, nms)
+        kept = torch.where(positive & ~chosen, torch.full_like(found.matched, matching.UNMATCHED), found.matched)
+        return found._replace(matched=kept), chosen & (found.matched == matching.UNMATCHED)
 
-    def _code_loss(self, found: Tensor, target: Tensor) -> Tensor:
+    def _background(self, scores: Tensor) -> Tensor:
+        background = self.param.multibox_loss_param.background_label_id
+        return torch.full((len(scores),), background, dtype=torch.int64, device=scores.device)
+
+    def _labels(self, own: ground_truth.Truth, found: Sequence[_Matches], negative: Tensor) -> tuple[Tensor, Tensor]:
+        """The class of each prior, its box's or the background, and 1 where LOGISTIC wants a class's score to be 1."""
         param = self.param.multibox_loss_param
-        if param.loc_loss_type == param.L2:
-            return (found - target).square() / 2
-        return smooth_l1(found - target, 1.0)
+        labels = self._background(negative)
+        target = torch.zeros(len(labels), param.num_classes, device=labels.device)
+        for part in found:
+            positive = part.matched >= 0
+            label = own.labels[part.matched[positive]]
+            if param.map_object_to_agnostic:
+                label = torch.full_like(label, param.background_label_id + 1)
+            labels[positive] = label
+            target[positive.nonzero()[:, 0], label] = 1
+        if 0 <= param.background_label_id < param.num_classes:
+            target[negative, param.background_label_id] = 1
+        return labels, target
 
-    def _label_loss(self, scores: Tensor, labels: Tensor) -> Tensor:
-        """One number a prior."""
+    def _code_loss(self, own: ground_truth.Truth, codes: Tensor, given: _Priors, found: _Matches) -> Tensor:
+        """Of the matched priors, (matched, 4)."""
+        param, positive = self.param.multibox_loss_param, found.matched >= 0
+        variance = given.variances[positive]
+        target = boxes.encode(
+            own.boxes[found.matched[positive]], given.corners[positive], variance, param.code_type,
+            param.encode_variance_in_target,
+        )  # fmt: skip
+        difference = codes[positive, found.column] - target
+        if param.encode_variance_in_target:
+            # As in SSD: the loss sees the variances, its gradient by the codes does not.
+            difference = difference + (difference / variance - difference).detach()
+        if param.bp_inside:
+            # A side of the box outside the image has no loss.
+            difference = difference * ((found.boxed[positive] >= 0) & (found.boxed[positive] <= 1))
+        if param.loc_loss_type == param.L2:
+            return difference.square() / 2
+        return smooth_l1(difference, 1.0)
+
+    def _label_loss(self, scores: Tensor, labels: Tensor, target: Tensor | None = None) -> Tensor:
+        """One number a prior; without ``target``, LOGISTIC wants the label's score alone to be 1."""
         param = self.param.multibox_loss_param
         if param.conf_loss_type == param.SOFTMAX:
             return F.cross_entropy(scores, labels, reduction="none")
-        # The background may be no class at all: then it has no output that should be 1.
-        target = (labels[:, None] == torch.arange(param.num_classes, device=labels.device)).to(scores.dtype)
-        return F.binary_cross_entropy_with_logits(scores, target, reduction="none").sum(dim=1)
+        if target is None:
+            # The background may be no class at all: then it has no output that should be 1.
+            target = labels[:, None] == torch.arange(param.num_classes, device=labels.device)
+        return F.binary_cross_entropy_with_logits(scores, target.to(scores.dtype), reduction="none").sum(dim=1)
 
     def _divisor(self, images: int, priors: int, matches: int) -> float:
         param = self.param.loss_param

@@ -85,35 +85,6 @@ def test_depthwise_convolution_has_one_filter_a_channel(name):
     np.testing.assert_allclose(layer.forward(), expected, rtol=1e-4, atol=1e-5)
 
 
-def interp_loops(x, height, width):
-    n, c, h, w = x.shape
-    y = np.empty((n, c, height, width))
-    for i in range(height):
-        for j in range(width):
-            a = i * (h - 1) / (height - 1) if height > 1 else 0
-            b = j * (w - 1) / (width - 1) if width > 1 else 0
-            i0, j0 = int(a), int(b)
-            i1, j1, u, v = min(i0 + 1, h - 1), min(j0 + 1, w - 1), a - int(a), b - int(b)
-            y[:, :, i, j] = ((1 - u) * ((1 - v) * x[:, :, i0, j0] + v * x[:, :, i0, j1])
-                             + u * ((1 - v) * x[:, :, i1, j0] + v * x[:, :, i1, j1]))  # fmt: skip
-    return y
-
-
-@pytest.mark.parametrize(
-    ("settings", "crop", "size"),
-    [
-        ("zoom_factor: 8", (0, 0), (41, 49)),
-        ("shrink_factor: 2", (0, 0), (3, 4)),
-        ("shrink_factor: 3 zoom_factor: 2 pad_beg: -1 pad_end: -1", (1, 1), (3, 3)),
-        ("height: 1 width: 20 pad_end: -2", (0, 2), (1, 20)),
-    ],
-)
-def test_interp_is_the_definition_in_loops(settings, crop, size):
-    found = OneLayer(f'type: "Interp" interp_param {{ {settings} }}', X).forward()
-    inner = X[:, :, crop[0] : 6 - crop[1], crop[0] : 7 - crop[1]]
-    np.testing.assert_allclose(found, interp_loops(inner, *size), atol=2e-6)
-
-
 def test_upsample_puts_values_back_where_the_pooling_took_them():
     pool = OneLayer('type: "Pooling" pooling_param { pool: MAX kernel_size: 2 stride: 2 }', X, tops=2)
     pooled, mask = pool.tops[0], pool.tops[1]

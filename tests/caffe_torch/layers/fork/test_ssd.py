@@ -107,55 +107,33 @@ def test_detections_come_by_image_and_label_and_none_is_a_row_of_its_own():
     np.testing.assert_array_equal(layer.forward().reshape(-1, 7), [[0, *[-1] * 6], [1, *[-1] * 6]])
 
 
-def multibox_loops(codes, scores, ratio=3.0, threshold=0.5, least=0.5):
-    """Corners as codes, smooth L1, softmax, three background priors a match; the definition, prior by prior."""
-    total, matches = 0.0, 0
-    for image in range(2):
-        own = [row for row in TRUTH if row[0] == image]
-        overlap = [[iou(prior, row[3:7]) for row in own] for prior in CORNERS]
-        match, taken = [-1] * PRIORS, set()
-        while len(taken) < len(own):
-            best, p, g = max((overlap[p][g], -p, g) for p in range(PRIORS) if match[p] < 0
-                             for g in range(len(own)) if g not in taken)  # fmt: skip
-            match[-p] = g
-            taken.add(g)
-        for p in range(PRIORS):
-            g = int(np.argmax(overlap[p]))
-            if match[p] < 0 and overlap[p][g] >= threshold:
-                match[p] = g
-        loss = []
-        for p in range(PRIORS):
-            label = int(own[match[p]][1]) if match[p] >= 0 else 0
-            loss.append(math.log(np.exp(scores[image, p]).sum()) - scores[image, p, label])
-        positive = [p for p in range(PRIORS) if match[p] >= 0]
-        negative = sorted(
-            (p for p in range(PRIORS) if match[p] < 0 and max(overlap[p]) < least), key=lambda p: -loss[p]
-        )
-        negative = negative[: int(len(positive) * ratio)]
-        total += sum(loss[p] for p in positive + negative)
-        for p in positive:
-            d = np.abs(codes[image, p] - (own[match[p]][3:7] - CORNERS[p]) / VARIANCES[p])
-            total += np.where(d < 1, 0.5 * d * d, d - 0.5).sum()
-        matches += len(positive)
-    return total / matches
-
-
-def test_the_multibox_loss_is_the_definition_in_loops():
-    codes, scores = 0.3 * normal(2, PRIORS, 4), normal(2, PRIORS, 3, seed=1)
-    layer = OneLayer('type: "MultiBoxLoss" multibox_loss_param { num_classes: 3 }', codes.reshape(2, -1),
-                     scores.reshape(2, -1), PRIOR, TRUTH.reshape(1, 1, -1, 8))  # fmt: skip
-    assert layer.forward() == pytest.approx(multibox_loops(codes, scores), rel=1e-5)
-
-
 @pytest.mark.parametrize(
     "more",
     ["", "mining_type: HARD_EXAMPLE sample_size: 5", "mining_type: NONE conf_loss_type: LOGISTIC loc_loss_type: L2",
-     "code_type: CENTER_SIZE match_type: BIPARTITE use_difficult_gt: false loc_weight: 2"],
+     "code_type: CENTER_SIZE match_type: BIPARTITE use_difficult_gt: false loc_weight: 2",
+     "mining_type: NONE share_location: false", "bp_inside: true overlap_threshold: 0.2",
+     "mining_type: NONE share_location: false use_prior_for_matching: false conf_loss_type: LOGISTIC",
+     "ignore_cross_boundary_bbox: true nms_param { nms_threshold: 0.4 } use_prior_for_nms: true"],
 )  # fmt: skip
 def test_gradients_of_the_multibox_loss(more):
-    OneLayer(f'type: "MultiBoxLoss" multibox_loss_param {{ num_classes: 3 {more} }}', 0.3 * normal(1, 4 * PRIORS),
+    columns = 3 if "share_location: false" in more else 1
+    OneLayer(f'type: "MultiBoxLoss" multibox_loss_param {{ num_classes: 3 {more} }}',
+             0.3 * normal(1, 4 * columns * PRIORS),
              normal(1, 3 * PRIORS, seed=1), PRIOR, TRUTH[:2].reshape(1, 1, -1, 8)
              ).check_gradients(step=1e-3, seed=5, tolerance=4e-2)  # fmt: skip
+
+
+def test_variances_in_the_codes_are_in_the_loss_and_not_in_its_gradient():
+    """As SSD has it: the difference is divided by the variances, the gradient by the codes is not."""
+    found = []
+    for more in ("", "encode_variance_in_target: true"):
+        codes = np.zeros((1, 4 * PRIORS), np.float32)
+        layer = OneLayer(f'type: "MultiBoxLoss" multibox_loss_param {{ num_classes: 3 loc_loss_type: L2 {more} }}',
+                         codes, np.zeros((1, 3 * PRIORS)), PRIOR, TRUTH[:2].reshape(1, 1, -1, 8))  # fmt: skip
+        found.append((layer.forward().item(), layer.backward()[0].copy()))
+    # From codes of 0 both are the same distance away.
+    assert found[0][0] == pytest.approx(found[1][0]) and found[0][1].any()
+    np.testing.assert_allclose(found[0][1], found[1][1], rtol=1e-5)
 
 
 def test_images_without_boxes_give_a_loss_of_the_scores_alone():
@@ -198,7 +176,9 @@ def test_sizes_in_pixels_are_read_image_by_image(tmp_path):
         ('type: "DetectionOutput"', [(1, 4), (1, 1), (1, 2, 4)], "num_classes"),
         ('type: "DetectionOutput" detection_output_param { num_classes: 2 }', [(1, 4), (1, 3), (1, 2, 4)], "4 codes"),
         ('type: "MultiBoxLoss" multibox_loss_param { num_classes: 2 share_location: false }',
-         [(1, 4), (1, 2), (1, 2, 4), (1, 1, 1, 8)], "share_location"),
+         [(1, 8), (1, 2), (1, 2, 4), (1, 1, 1, 8)], "mining_type: NONE alone"),
+        ('type: "MultiBoxLoss" multibox_loss_param { num_classes: 2 mining_type: HARD_EXAMPLE sample_size: 0 }',
+         [(1, 4), (1, 2), (1, 2, 4), (1, 1, 1, 8)], "sample_size"),
         ('type: "MultiBoxLoss" multibox_loss_param { num_classes: 2 }', [(1, 4), (1, 2), (1, 2, 4), (1, 1, 1, 8)],
          "has label 0, the background"),
         ('type: "DetectionEvaluate" detection_evaluate_param { num_classes: 2 name_size_file: "/no/such" }',
