@@ -32,7 +32,7 @@ class ForkNet(NamedTuple):
     magnitudes: Mapping[str, float] = {}
 
 
-_BOXES = {"rpn_bbox_pred": 0.2, "cls_score": 2}
+_BOXES = {"rpn_bbox_pred": 0.2, "cls_score": 2, "rfcn_cls": 10}
 
 NETS = {
     "SSD300 (VGG-16)": ForkNet(ssd300_vgg, (300, 300), (300, 300), {"width": 0.125}),
