@@ -1,98 +1,81 @@
-# The steps of a run, one target each; each is a thin call of the script in tools/ with the same name.
+# The steps of a run: each target is a thin call of scripts in tools/, whose flags tools/make/step.py makes from variables.
+# `make help` prints the lines that begin with ##: targets, and the variables that make takes.
 #
-#   make demo                               everything on a drawn shop          make test      the tests
-#   make reproduce DATA=DIR                 everything on a real dataset        make setup     only the environment
-#   make prototxt SCHEME=smoothed C=2.0     nets with other weights             make train SCHEME=smoothed C=2.0
-#   make original-root test-parity          the tests against the original      make parity-table  docs/PARITY_TABLE.md
-#   make fuzz MINUTES=5                     damaged inputs for every reader
-#   make bench                              speed and memory, against the original and plain PyTorch
-#   make lmdb train-multilabel train-multitask train-multiweight train-multiweight-third features evaluate report
-#
-# Settings are variables on the command line, or lines `NAME = value` in one file a run: make reproduce SETTINGS=my.mk
+## make TARGET... VARIABLE=value...    for example: make demo; make reproduce DATA=/path/to/my-shop GPU=0
+##
+## demo  everything on a drawn shop: environment, data, four trainings, report
+## reproduce  the same on the photos of DATA
+## setup  the environment alone, in VENV
+## shop keywords  draw the sample shop; turn words of DATA's texts into labels, in a file to edit
+## records clean-records split lmdb  import DATA; clean it; divide it by product; pack and check it
+## statistics sheet subset  Table I and the long tail; a picture of packed photos; two groups as dataset NAME
+## prototxt train  nets of SCHEME, without it of the paper's methods; a training of SCHEME
+## train-multilabel train-multitask train-multiweight train-multiweight-third  a training of a method of the paper
+## features evaluate report  fc7 of the test photos; mAP@50; tables, figures and pages
+## annotate search export  labels of PHOTO; products like it; the run VARIANT as ONNX
+## serve  the page in a browser
+## study study-report  the trainings of STUDY; its report alone
+## test fuzz bench bench-retrieval  tests; damaged files for every reader; speed and memory
+## test-parity parity-table export-table fork-nets  against the original; two tables of docs/; forks' nets in full size
+## docs proto committed-prototxt clean  the reference; files that are committed; remove VENV, build
+## docker-cpu docker-cuda docker-gpu docker-check  images of the original; a check of the first without Docker
+## docker-run docker-train-multiweight  CMD in an image; `caffe train` in one
+## original-root original-run  the original in a folder, without Docker; CMD in it
+##
+## DATA DATASET RUNS  folder of the photos; name of the dataset (default: the folder's); folder of all runs
+## SETTINGS  the run's settings: drawn-shop, photos, paper, a file like those (.yaml), or of variables (.mk)
+## ENGINE GPU PYTHON VENV  auto, caffe or torch; 0, or 0,1, all, none; the interpreter; the environment's folder
+## OVERWRITE CHECK  1: make again what has changed; 1: fail where training was not worth it
+## CLEAN GIVEN DEDUPE MAX_BAD  1: clean first; 1: the source's division; 1: alike photos on one side; share unreadable
+## SIZE RESIZE UNKNOWN  side of packed photos; warp, pad or crop; unknown labels count as no, or ignore
+## PRODUCTS WRONG MISSING TAIL  of the drawn shop: products, shares of labels wrong and missing, imbalance
+## TRUNK WIDTH BATCH LOSS WEIGHTS  shared layers; factor on them; images a step; python, builtin; .caffemodel to start from
+## ITERATIONS LR STEPSIZE SEED  length of a training; learning rate; iterations to its drop; random seed
+## SCHEME C RESCALE OBJECTIVE  weights of the groups; their constant; 1: sum to their number; sigmoid, focal, asymmetric
+## NET TENSORBOARD  more flags for make-prototxt; 1: event files too
+## VIEWS RECOGNITION  centre, mirror or crops; 1: score the outputs too
+## METRIC DENOMINATOR CANDIDATES MEMORY  of evaluate: similarity; M of Eq. 10; all or group; bound of the search, MB
+## FAILURES SUBSETS  1: the gallery shows the worst queries; datasets of two groups, for Tables IV and V
+## PHOTO VARIANT PORT  a photo; the trained run to use; where serve listens
+## NAME LARGE SMALL RATIO KIND  of subset: its name, its groups, images of the large one to one; independent, dependent
+## STUDY JOBS ONLY  folder of the study; trials at a time; some of its experiments
+## BENCH MINUTES INPUTS  --quick looks for some minutes; length of fuzz, or so many inputs for each reader
+## CMD IMAGE DOCKER MIRROR  a command for the original; its image; the program that runs images; Debian's mirror
+## ARCHITECTURES PTX  compute capabilities that docker-cuda compiles for
 
-SETTINGS ?=
-ifneq ($(SETTINGS),)
-include $(SETTINGS)
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.PHONY: $(shell sed -n 's/^\#\# \([a-z -]*\)  .*/\1/p' Makefile) help
+
+help:
+	@sed -n -e 's/^## \{0,1\}//p' Makefile | sed -e 's/^\([A-Za-z_ -]*[A-Za-z_]\)  /\1: /'
+
+PYTHON ?= python3
+VENV   ?= .venv
+RUNS   ?= runs
+ENGINE ?= auto
+DOCKER ?= docker
+
+# --- variables: one that nobody knows is an error; those that are given go to the steps through the environment ---
+VARIABLES := $(shell sed -n 's/^\#\# \([A-Z_ ]*\)  .*/\1/p' Makefile)
+UNKNOWN_OF = $(shell $(PYTHON) tools/make/step.py --unknown $(foreach v,$1,'$v'))
+given := $(foreach v,$(.VARIABLES),$(if $(findstring command line,$(origin $v)),$v))
+unknown := $(filter-out $(VARIABLES) PY READY SHELL,$(given))
+ifneq ($(unknown),)
+$(error $(call UNKNOWN_OF,$(unknown)))
 endif
-
-# --- where ---
-PYTHON  ?= python3
-VENV    ?= .venv
-RUNS    ?= runs
-DATA    ?= $(RUNS)/sample-shop/shop
-DRAWN   := $(filter $(abspath $(RUNS)/sample-shop/shop),$(abspath $(DATA)))
-DATASET ?= $(if $(DRAWN),sample-shop,$(notdir $(abspath $(DATA))))
-# --- with what: auto, caffe (the original) or torch; a GPU's number or none (default: a GPU where there is one) ---
-ENGINE  ?= auto
-GPU     ?=
-# --- the net: the small AlexNet for CPUs; the paper's is SIZE=256 WIDTH=1 BATCH=256 ITERATIONS=450000
-#     with LR= left empty, which takes the rule for full-size nets (prototxt/README.md) ---
-SIZE    ?= 96
-WIDTH   ?= 0.5
-BATCH   ?= 32
-#     The rates are the best for multi_label of a few on a validation part of each set: 0.0015 of 0.001 to 0.003 for the drawn
-#     shop, 0.001 of 0.0005 to 0.002 for photos; one rate for every method (docs/RESULTS.md).
-ITERATIONS ?= $(if $(DRAWN),1000,12000)
-LR      ?= $(if $(DRAWN),0.0015,0.001)
-# The rate drops by 10 here: after four fifths.
-STEPSIZE ?= $(shell expr $(ITERATIONS) \* 4 / 5)
-LOSS    ?= python
-SEED    ?= 1
-NET     ?=
-#     TRUNK is alexnet, caffenet, vgg16 or resnet50; WEIGHTS a .caffemodel to start from, layers taken by name
-TRUNK   ?= alexnet
-WEIGHTS ?=
-#     TENSORBOARD=1 writes event files too: tensorboard --logdir runs
-TENSORBOARD ?=
-# --- gamma: SCHEME is one of python/multiweight/gamma/schemes.py (ones, proportion, smoothed, ..., uncertainty, dwa), a CSV of
-#     group,gamma, or module:function; C its constant; OBJECTIVE is sigmoid, focal or asymmetric ---
-SCHEME  ?=
-C       ?=
-RESCALE ?=
-OBJECTIVE ?=
-# --- the sample shop ---
-PRODUCTS ?= 1600
-WRONG   ?= 0.05
-MISSING ?= 0.1
-TAIL    ?= 1
-# --- data: RESIZE is warp, pad or crop; UNKNOWN no or ignore; GIVEN=1 takes the source's own split, DEDUPE=1 keeps
-#     near-duplicate photos on one side ---
-RESIZE  ?= warp
-UNKNOWN ?= no
-GIVEN   ?=
-DEDUPE  ?=
-#     CLEAN=1 cleans before the split; OVERWRITE=1 draws, imports, splits, packs and writes nets anew where inputs or settings have changed.
-CLEAN   ?=
-OVERWRITE ?=
-RATIO   ?= 10
-KIND    ?= independent
-# --- retrieval ---
-METRIC  ?= cosine
-DENOMINATOR ?= retrieved
-#     all test images, or for each group those with a label of it: CANDIDATES=group; MEMORY bounds the search, MB
-CANDIDATES ?= all
-MEMORY  ?= 2048
-#     features averaged over VIEWS=mirror or crops; RECOGNITION=1 scores the sigmoid outputs too; FAILURES=1 shows the
-#     worst queries in the report's gallery; SUBSETS names datasets of two groups, for Tables IV and V
-VIEWS   ?= centre
-RECOGNITION ?=
-FAILURES ?=
-SUBSETS ?=
-#     CHECK=1 fails where a trained method does not beat the untrained net and a random ranking, as the demo's must
-CHECK   ?=
-#     one photo, and the trained run that names it: make annotate PHOTO=a.jpg VARIANT=multi_weight_third
-PHOTO   ?=
-MAX_BAD ?= 0.01
-# --- the original stack: a command to run in it, the Debian mirror to install from (default: the base image's, or this
-#     machine's), and the program that runs images ---
-CMD     ?=
-MIRROR  ?=
-DOCKER  ?= docker
-#     IMAGE names another image for docker-run and docker-train-multiweight: IMAGE=multiweight-cuda sees the GPUs
-IMAGE   ?=
-#     compute capabilities that docker-cuda compiles for, where its own (3.5 5.0 6.0 7.0 8.0, PTX 8.0) are not wanted
-ARCHITECTURES ?=
-PTX     ?=
+ifneq ($(SETTINGS),)
+ifeq ($(filter %.yaml %.yml drawn-shop photos paper,$(SETTINGS)),)
+before := $(.VARIABLES) before
+include $(SETTINGS)
+unknown := $(filter-out $(VARIABLES) $(before),$(.VARIABLES))
+ifneq ($(unknown),)
+$(warning $(SETTINGS): $(call UNKNOWN_OF,$(unknown)))
+endif
+override SETTINGS :=
+endif
+endif
+export $(foreach v,$(VARIABLES),$(if $(filter-out undefined,$(origin $v)),$v))
 
 # These belong to a scheme of weights; the paper's methods have their own.
 ifeq ($(SCHEME),)
@@ -101,35 +84,14 @@ $(error C, RESCALE and OBJECTIVE need SCHEME=...: make train SCHEME=proportion R
 endif
 endif
 
-METHODS := multi_label multi_task multi_weight multi_weight_third
+# --- the environment; the original has its own interpreter, in its container, with what the tools need ---
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
-# The original has its own interpreter, in its container, with what the tools need: no environment to make.
 ifeq ($(ENGINE),caffe)
 PY := $(PYTHON)
 READY :=
 endif
-export ENGINE
-
-RUN := --dataset $(DATASET) --runs $(RUNS)
-AGAIN = $(if $(OVERWRITE),--overwrite)
-VARIANTS = $(foreach v,$(METHODS),--variant $(v))
-WEIGHTING = $(if $(SCHEME),--scheme $(SCHEME)) $(if $(C),--c $(C)) $(if $(RESCALE),--rescale) \
-            $(if $(OBJECTIVE),--objective $(OBJECTIVE))
-NETS = $(PY) tools/make_prototxt.py $(RUN) --size $(SIZE) --width $(WIDTH) --batch-size $(BATCH) --iterations $(ITERATIONS) \
-       --loss $(LOSS) --trunk $(TRUNK) --seed $(SEED) $(if $(LR),--base-lr $(LR)) --stepsize $(STEPSIZE) $(NET) $(AGAIN)
-TRAIN = $(PY) tools/train.py $(RUN) $(if $(GPU),--gpu $(GPU)) $(if $(WEIGHTS),--weights $(WEIGHTS)) \
-        $(if $(TENSORBOARD),--tensorboard)
-
-comma := ,
-# Training may use several GPUs; extraction takes the first of them.
-ONE_GPU = $(patsubst all,0,$(firstword $(subst $(comma), ,$(GPU))))
-
-.PHONY: docs setup demo reproduce shop keywords records clean-records statistics split lmdb sheet subset prototxt train \
-        train-multilabel train-multitask train-multiweight train-multiweight-third features evaluate report annotate export \
-        search serve study study-report test fuzz lint proto clean committed-prototxt docker-cpu docker-cuda docker-gpu docker-run \
-        docker-train-multiweight docker-check original-root original-run test-parity parity-table export-table fork-nets bench bench-retrieval
-.DELETE_ON_ERROR:
+STEP = @$(PY) tools/make/step.py
 
 setup: $(VENV)/.ready
 
@@ -141,109 +103,72 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	$(VENV)/bin/python -m pip install -q -c constraints.txt -e ".[torch,report,search,serve,export,tensorboard,dev]"
 	@touch $@
 
-demo: $(READY)
-	@$(MAKE) --no-print-directory shop
-	@$(MAKE) --no-print-directory reproduce DATA=$(RUNS)/sample-shop/shop DATASET=sample-shop CHECK=1
+# --- the way from photos to a report ---
+demo: shop
+	@$(MAKE) --no-print-directory reproduce DATA="$$RUNS/sample-shop/shop" DATASET=sample-shop CHECK=1
+
+reproduce: lmdb
+	$(STEP) make-prototxt --paper
+	$(STEP) train --paper
+	@$(MAKE) --no-print-directory features evaluate report
 
 shop: $(READY)
-	$(PY) tools/make_sample_shop.py $(RUNS)/sample-shop/shop --products $(PRODUCTS) --wrong $(WRONG) --missing $(MISSING) \
-	  --tail $(TAIL) $(AGAIN)
+	$(STEP) make-sample-shop
 
-reproduce: $(READY)
-	@$(MAKE) --no-print-directory lmdb
-	@for v in $(METHODS); do $(NETS) --variant $$v || exit; done
-	$(TRAIN) $(VARIANTS)
-	@$(MAKE) --no-print-directory features
-	@$(MAKE) --no-print-directory evaluate
-	@$(MAKE) --no-print-directory report
-
-# Texts -> keywords.yaml, for a person to edit: make keywords DATA=my-shop (the texts of its shop.csv or shop.jsonl)
 keywords: $(READY)
-	$(PY) tools/build_catalog.py $(or $(wildcard $(DATA)/shop.csv $(DATA)/shop.jsonl),$(error make keywords needs DATA=DIR, a folder with shop.csv or shop.jsonl: $(DATA) has neither))
+	$(STEP) build-catalog
 
 records: $(READY)
-	$(PY) tools/import_dataset.py $(DATA) $(RUN) --max-bad $(MAX_BAD) $(AGAIN)
+	$(STEP) import-dataset
 
 clean-records: records
-	$(PY) tools/clean_dataset.py $(RUN) $(AGAIN)
+	$(STEP) clean-dataset
 
 split: $(if $(CLEAN),clean-records,records)
-	$(PY) tools/split.py $(RUN) --seed $(SEED) $(if $(GIVEN),--given) $(if $(DEDUPE),--dedupe) $(AGAIN)
+	$(STEP) split
 
 statistics: split
-	$(PY) tools/describe_dataset.py $(RUN)
+	$(STEP) describe-dataset
 
 lmdb: split
-	$(PY) tools/build_lmdb.py $(RUN) --size $(SIZE) --seed $(SEED) --max-bad $(MAX_BAD) --resize $(RESIZE) --unknown $(UNKNOWN) $(AGAIN)
-	$(PY) tools/verify_lmdb.py $(RUN)
+	$(STEP) build-lmdb
+	$(STEP) verify-lmdb
 
 sheet: $(READY)
-	$(PY) tools/show_lmdb.py $(RUN)
+	$(STEP) show-lmdb
 
-# Tables IV and V: make subset DATASET=shop LARGE=Coat SMALL=Pantsuit KIND=independent NAME=coat-pantsuit
 subset: $(READY)
-	$(PY) tools/make_subset.py $(RUN) --name $(NAME) --large "$(LARGE)" --small "$(SMALL)" --ratio $(RATIO) --kind $(KIND)
+	$(STEP) make-subset
 
 prototxt: $(READY)
-	$(if $(SCHEME),$(NETS) $(WEIGHTING),@for v in $(METHODS); do $(NETS) --variant $$v || exit; done)
+	$(STEP) make-prototxt $(if $(SCHEME),,--paper)
 
 train: $(READY)
 	$(if $(SCHEME),,$(error make train needs SCHEME=...; the paper's methods are train-multilabel, train-multitask, train-multiweight, train-multiweight-third))
-	$(NETS) $(WEIGHTING)
-	$(TRAIN) --variant $$($(PY) tools/make_prototxt.py $(RUN) $(WEIGHTING) --name)
+	$(STEP) make-prototxt
+	$(STEP) train --variant "$$($(PY) tools/make/step.py make-prototxt --name 2>/dev/null)"
 
 train-multilabel train-multitask train-multiweight train-multiweight-third: $(READY)
-	$(NETS) --variant $(VARIANT)
-	$(TRAIN) --variant $(VARIANT)
-train-multilabel: VARIANT = multi_label
-train-multitask: VARIANT = multi_task
-train-multiweight: VARIANT = multi_weight
-train-multiweight-third: VARIANT = multi_weight_third
+	$(STEP) make-prototxt --variant $(@:train-%=%)
+	$(STEP) train --variant $(@:train-%=%)
 
 features: $(READY)
-	$(PY) tools/extract_features.py $(RUN) --all --untrained --views $(VIEWS) $(if $(RECOGNITION),--probabilities) \
-	  $(if $(GPU),--gpu $(ONE_GPU))
+	$(STEP) extract-features --all --untrained
 
 evaluate: $(READY)
-	$(PY) tools/evaluate.py $(RUN) --all --random --metric $(METRIC) --denominator $(DENOMINATOR) \
-	  --candidates $(CANDIDATES) --memory $(MEMORY)
+	$(STEP) evaluate --all --random
 
-# The study of the folder STUDY, on the photos of DATA (drawn shops need none): stopped at any point, the same command goes
-# on. ONLY="core independent" runs some of its experiments; JOBS trials run at a time.
-STUDY ?= docs/study/fashion
-JOBS  ?= 1
-ONLY  ?=
+report annotate search export serve: $(READY)
+	$(STEP) $@
+
 study: $(READY)
-	$(PY) tools/run_study.py $(STUDY) $(if $(DRAWN),,--data $(DATA)) --runs $(RUNS) --jobs $(JOBS) $(foreach e,$(ONLY),--only $(e)) \
-	  $(if $(GPU),--gpu $(GPU))
-	@$(MAKE) --no-print-directory study-report
+	$(STEP) run-study
+	$(STEP) report-study
 
 study-report: $(READY)
-	$(PY) tools/report_study.py $(STUDY)
+	$(STEP) report-study
 
-report: $(READY)
-	$(PY) tools/report.py $(RUN) $(if $(FAILURES),--failures-first) $(foreach s,$(SUBSETS),--subset $(s)) $(if $(CHECK),--check)
-
-annotate search: $(READY)
-	$(if $(PHOTO),,$(error make $@ needs PHOTO=FILE, and VARIANT=the run to use))
-	$(PY) tools/$@.py $(RUN) $(if $(VARIANT),--variant $(VARIANT)) $(PHOTO)
-
-# The run VARIANT as an ONNX model, with its catalog, a model card and a script for photos: runs/DATASET/VARIANT/export
-export: $(READY)
-	$(PY) tools/export.py $(RUN) $(if $(VARIANT),--variant $(VARIANT))
-
-# The page of the dataset's runs, on this machine alone: http://127.0.0.1:8000/
-PORT ?= 8000
-serve: $(READY)
-	$(PY) tools/serve.py $(RUN) --port $(PORT) $(if $(GPU),--gpu $(ONE_GPU))
-
-# Ratios against what a user would run instead, and the paper's size: 20 minutes on 2 free cores.
-bench-retrieval: $(READY)
-	$(PY) benchmarks/retrieval.py
-	$(PY) benchmarks/retrieval.py --kind relu
-	$(PY) benchmarks/measures.py
-	$(PY) benchmarks/retrieval_scale.py
-
+# --- tests, tables, measurements ---
 test: $(VENV)/.ready
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
@@ -252,13 +177,8 @@ test: $(VENV)/.ready
 
 # Damaged inputs for every reader, in processes of bounded memory, for so long or so many each: make fuzz INPUTS=10000
 MINUTES ?= 5
-INPUTS  ?=
 fuzz: $(READY)
 	PYTHONPATH=python $(PY) tests/fuzz/fuzz.py $(if $(INPUTS),--inputs $(INPUTS),--minutes $(MINUTES))
-
-# The reference of both packages, from their docstrings: build/docs/index.html.
-docs: $(VENV)/.ready
-	@$(VENV)/bin/pdoc -o build/docs -d markdown multiweight caffe_torch '!caffe_torch.proto.caffe_pb2'
 
 # Against the original alone: make original-root, or MULTIWEIGHT_ORIGINAL_ROOT or MULTIWEIGHT_ORIGINAL_PYTHON (tests/parity).
 test-parity: $(VENV)/.ready
@@ -279,7 +199,33 @@ export-table: $(VENV)/.ready
 	MULTIWEIGHT_EXPORT_TABLE=docs/EXPORT_TABLE.md MULTIWEIGHT_REQUIRE_ENVIRONMENTS=1 \
 	  $(VENV)/bin/python -m pytest tests/parity/test_export.py tests/parity/test_export_nets.py
 
-# The original stack (docker/README.md): images, a command in them, the same in a folder for machines without Docker.
+BENCHMARKS := step memory feeding gpu
+bench: $(VENV)/.ready
+	@for b in $(BENCHMARKS); do echo; echo "=== benchmarks/$$b.py $(BENCH)"; $(VENV)/bin/python benchmarks/$$b.py $(BENCH) || exit; done
+
+# Ratios against what a user would run instead, and the paper's size: 20 minutes on 2 free cores.
+bench-retrieval: $(READY)
+	$(PY) benchmarks/retrieval.py
+	$(PY) benchmarks/retrieval.py --kind relu
+	$(PY) benchmarks/measures.py
+	$(PY) benchmarks/retrieval_scale.py
+
+# The reference of both packages, from their docstrings: build/docs/index.html.
+docs: $(VENV)/.ready
+	@$(VENV)/bin/pdoc -o build/docs -d markdown multiweight caffe_torch '!caffe_torch.proto.caffe_pb2'
+
+# --- what is committed and made: the paper's nets, and the schema's Python form ---
+committed-prototxt: $(READY)
+	$(PY) tools/make_prototxt.py --committed .
+
+# By grpcio-tools 1.62: newer ones write code that protobuf 4.25, the oldest that is allowed, does not read.
+proto:
+	$(PYTHON) -m grpc_tools.protoc -Ipython/caffe_torch/proto --python_out=python/caffe_torch/proto caffe.proto
+
+clean:
+	rm -rf $(VENV) build
+
+# --- the original (docker/README.md): images, a command in them, the same in a folder for machines without Docker ---
 DOCKER_BUILD = @command -v $(DOCKER) >/dev/null || \
   { echo "error: $(DOCKER) is not installed: install Docker, or make original-root" >&2; exit 2; }; $(DOCKER) build
 docker-cpu:
@@ -296,14 +242,15 @@ docker-gpu:
 	$(DOCKER_BUILD) -f docker/gpu/Dockerfile -t multiweight-gpu .
 
 docker-run:
-	@mkdir -p "$(RUNS)"
-	@DOCKER="$(DOCKER)" docker/run.sh $(if $(filter-out multiweight-cpu,$(IMAGE)),--gpu) $(or $(IMAGE),multiweight-cpu) \
-	  "$(RUNS)" "$(DATA)" -- $(CMD)
+	@mkdir -p "$$RUNS"
+	@docker/run.sh $(if $(filter-out multiweight-cpu,$(IMAGE)),--gpu) $(or $(IMAGE),multiweight-cpu) \
+	  "$$RUNS" $${DATA:+"$$DATA"} -- $(CMD)
 
 # Data and nets are written before, on the host: the image reads the same files.
 docker-train-multiweight:
-	@mkdir -p "$(RUNS)"
-	@DOCKER="$(DOCKER)" docker/run.sh --gpu $(or $(IMAGE),multiweight-cuda) "$(RUNS)" -- train-run $(RUNS)/$(DATASET)/multi_weight $(or $(GPU),0)
+	@mkdir -p "$$RUNS"
+	@docker/run.sh --gpu $(or $(IMAGE),multiweight-cuda) "$$RUNS" -- \
+	  train-run "$$($(PYTHON) tools/make/step.py --run multi_weight)" $(or $(GPU),0)
 
 docker-check: $(VENV)/.ready
 	docker/check.sh build/docker-check $(MIRROR)
@@ -312,22 +259,5 @@ original-root:
 	@docker/original_root.sh build/original-root $(MIRROR)
 
 original-run:
-	@[ -d "$(RUNS)" ] || install -d $(if $(SUDO_UID),-o $(SUDO_UID) -g $(SUDO_GID)) "$(RUNS)"
-	@docker/run.sh build/original-root "$(RUNS)" "$(DATA)" -- $(CMD)
-
-# Speed and memory beside what one would run instead; BENCH=--quick takes a look in a few minutes.
-BENCH ?=
-BENCHMARKS := step memory feeding gpu
-bench: $(VENV)/.ready
-	@for b in $(BENCHMARKS); do echo; echo "=== benchmarks/$$b.py $(BENCH)"; $(VENV)/bin/python benchmarks/$$b.py $(BENCH) || exit; done
-
-# Regenerate what is committed: the paper's nets, and the schema's Python form.
-committed-prototxt: $(READY)
-	$(PY) tools/make_prototxt.py --committed .
-
-# By grpcio-tools 1.62: newer ones write code that protobuf 4.25, the oldest that is allowed, does not read.
-proto:
-	$(PYTHON) -m grpc_tools.protoc -Ipython/caffe_torch/proto --python_out=python/caffe_torch/proto caffe.proto
-
-clean:
-	rm -rf $(VENV) build
+	@[ -d "$$RUNS" ] || install -d $(if $(SUDO_UID),-o $(SUDO_UID) -g $(SUDO_GID)) "$$RUNS"
+	@docker/run.sh build/original-root "$$RUNS" $${DATA:+"$$DATA"} -- $(CMD)

@@ -141,7 +141,7 @@ def speed(work: Path, prefix: list[str], root: Path) -> None:
     made = dataset(work / "runs", "speed", folder, PHOTOS, WIDTH, HEIGHT, False)
     print(f"{PHOTOS} photos of {WIDTH}x{HEIGHT} to {SIZE}x{SIZE}, {cores()} cores; seconds, best of 3 in turn")
     listing, theirs = work / "list.txt", work / "theirs_lmdb"
-    for name, ours, flags in (("raw", [], []), ("JPEG", ["--encoded", "jpg"], ["--encoded", "--encode_type=jpg"])):
+    for name, ours, flags in (("raw", [], []), ("JPEG", ["--encoding", "jpg"], ["--encoded", "--encode_type=jpg"])):
         pack(made, "--size", str(SIZE), *ours)
         packed = [r for part in ("train", "test") for _, r in records.read_packed(made.packed(part))]
         listing.write_text("".join(f"{record.image} 0\n" for record in packed))
@@ -169,7 +169,7 @@ def speed(work: Path, prefix: list[str], root: Path) -> None:
 def scaling(work: Path) -> None:
     made = dataset(work / "runs", "cores", work / "photos", PHOTOS, WIDTH, HEIGHT, False)
     counts = [n for n in (1, 2, 4, 8, 16, 32) if n <= cores()]
-    for encoding in ([], ["--encoded", "jpg"]):
+    for encoding in ([], ["--encoding", "jpg"]):
         for threads in counts:
             pack(made, "--size", str(SIZE), "--threads", str(threads), *encoding)
             seconds = done.read(made.info)["seconds"]
@@ -183,7 +183,7 @@ def memory(work: Path, count: int) -> None:
     small = count > 100_000
     made = dataset(work / "runs", "memory", work / "photos", count, 24, 32, True)
     size = 8 if small else SIZE
-    used = pack(made, "--size", str(size), *([] if small else ["--encoded", "jpg"]))
+    used = pack(made, "--size", str(size), *([] if small else ["--encoding", "jpg"]))
     print(f"  {count} records, {size}x{size}: {used.seconds:.0f} s, peak {used.peak:.0f} MB")
 
 

@@ -22,6 +22,7 @@ The rooms, in the order of the way that data goes; a room imports from those abo
 - ``export/``: a trained run as ONNX, with what it takes to use it
 - ``study/``: experiments of many runs
 - ``serve/``: a page in the browser
+- ``settings/``: a run's settings as one YAML file
 - ``commands/``: the steps, one module each
 
 This file and ``layers`` are read by Python 2.7 too: the image of the original for GPUs has it.

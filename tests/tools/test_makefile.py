@@ -1,38 +1,177 @@
-"""What the Makefile refuses, and what it hands on to the tools."""
+"""make: which variables it takes, what help lists, and the flags that it gives the steps."""
 
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import re
+import shlex
+import shutil
 import subprocess
+import sys
 
 import pytest
 from checkout import REPOSITORY
 
-
-def make(*words: str) -> "subprocess.CompletedProcess[str]":
-    """What make would run, without running it."""
-    return subprocess.run(["make", "-n", "READY=", "PY=python", *words], cwd=REPOSITORY, capture_output=True, text=True)
+STEP = REPOSITORY / "tools" / "make" / "step.py"
+MAKEFILE = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("setting", ["C=2", "RESCALE=1", "OBJECTIVE=focal"])
-def test_what_belongs_to_a_scheme_needs_one(setting):
-    done = make("prototxt", setting)
-    assert done.returncode == 2 and "need SCHEME=" in done.stderr
-    assert make("prototxt", setting, "SCHEME=smoothed").returncode == 0
+def surroundings() -> dict[str, str]:
+    """This process's environment without what make would take for its variables, and without Python's paths."""
+    hidden = {*variables(), "PYTHONPATH"}
+    return {name: value for name, value in os.environ.items() if name not in hidden}
 
 
-@pytest.mark.parametrize(
-    ("target", "tool"),
-    [("shop", "make_sample_shop"), ("records", "import_dataset"), ("split", "split"), ("lmdb", "build_lmdb"),
-     ("prototxt", "make_prototxt")],
-)  # fmt: skip
-def test_overwrite_reaches_the_steps_that_make_files(target, tool):
-    assert f"tools/{tool}.py" in make(target).stdout and "--overwrite" not in make(target).stdout
-    (line,) = [one for one in commands(make(target, "OVERWRITE=1").stdout) if f"tools/{tool}.py" in one]
-    assert "--overwrite" in line
+def make(*words: str, cwd=REPOSITORY) -> subprocess.CompletedProcess[str]:
+    """make, by the tests' own interpreter and without the environment that it would set up first."""
+    command = ["make", "READY=", f"PY={sys.executable}", *words]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, env=surroundings(), timeout=200)
 
 
-def commands(said: str) -> "list[str]":
-    return said.replace("\\\n", "").splitlines()
+def listed(kind: str) -> list[str]:
+    return " ".join(re.findall(rf"^## ({kind}+)  ", MAKEFILE, re.MULTILINE)).split()
 
 
-def test_keywords_without_a_table(tmp_path):
+def variables() -> list[str]:
+    return listed("[A-Z_ ]")
+
+
+def flags(step: str, **given: str) -> list[str]:
+    command = [sys.executable, str(STEP), "--print", step]
+    done = subprocess.run(command, env={**surroundings(), **given}, cwd=REPOSITORY, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return shlex.split(done.stdout)
+
+
+@pytest.mark.parametrize("word, meant", [("ITERATION=100", "ITERATIONS"), ("SCHEMA=smoothed", "SCHEME")])
+def test_a_misspelt_variable_is_an_error_that_names_the_nearest(word, meant):
+    done = make("demo", word)
+    name = word.partition("=")[0]
+    assert done.returncode == 2 and f"{name} is no variable of make's here: did you mean {meant}?" in done.stderr
+    assert done.stdout == "", "nothing has run"
+
+
+def test_help_needs_no_environment_and_fits_a_screen(tmp_path):
+    for name in ("Makefile", "tools"):
+        (tmp_path / name).symlink_to(REPOSITORY / name)
+    (tmp_path / "bin").mkdir()
+    for name in ("sh", "sed"):
+        (tmp_path / "bin" / name).symlink_to(shutil.which(name) or "")
+    texts = []
+    for words in ([], ["help"]):
+        path = {"PATH": str(tmp_path / "bin")}
+        command = [shutil.which("make") or "make", *words]
+        done = subprocess.run(command, cwd=tmp_path, env=path, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        texts.append(done.stdout)
+    assert texts[0] == texts[1]
+    lines = texts[0].splitlines()
+    assert len(lines) <= 50 and max(map(len, lines)) <= 130
+    assert any(line.startswith("demo: everything") for line in lines)
+    assert any(line.startswith("ITERATIONS LR STEPSIZE SEED: length of a training") for line in lines)
+
+
+def test_help_lists_every_target_and_no_other():
+    rules = set(re.findall(r"^([a-z][a-z -]*):(?![=])", MAKEFILE, re.MULTILINE))
+    made = {name for rule in rules for name in rule.split()} - {"help"}
+    assert set(listed("[a-z -]")) == made
+
+
+def test_every_variable_of_the_makefile_and_of_the_steps_is_listed():
+    own = {
+        "PY",
+        "READY",
+        "STEP",
+        "VARIABLES",
+        "UNKNOWN_OF",
+        "BENCHMARKS",
+        "DOCKER_BUILD",
+        "MAKE",
+        "SUDO_UID",
+        "SUDO_GID",
+    }
+    used = set(re.findall(r"\$\(([A-Z_]+)\)", MAKEFILE)) | set(
+        re.findall(r"^([A-Z_]+) *[?:]?=", MAKEFILE, re.MULTILINE)
+    )
+    text = STEP.read_text(encoding="utf-8")
+    steps = set(re.findall(r"[A-Z_]+", " ".join(re.findall(r'^    "[a-z-]+": "(.*)",?$', text, re.MULTILINE))))
+    assert (used - own) | steps <= set(variables())
+
+
+@pytest.mark.parametrize("step", re.findall(r'^    "([a-z-]+)": "', STEP.read_text(encoding="utf-8"), re.MULTILINE))
+def test_the_steps_know_the_flags_that_make_gives(step, tmp_path):
+    given = {name: "1" for name in variables() if name not in ("NET", "RUNS", "DATA", "SETTINGS")}
+    choices = {"LOSS": "builtin", "TRUNK": "vgg16", "OBJECTIVE": "focal", "RESIZE": "pad", "UNKNOWN": "ignore",
+               "VIEWS": "mirror", "METRIC": "euclidean", "DENOMINATOR": "all", "CANDIDATES": "group", "KIND": "dependent",
+               "ENGINE": "torch", "DEDUPE": ""}  # fmt: skip
+    (tmp_path / "shop.csv").write_text("image,product\n")
+    tool, *words = flags(step, **{**given, **choices, "DATA": str(tmp_path), "NET": "--crop 67"})
+    assert tool == f"tools/{step.replace('-', '_')}.py"
+    parser = importlib.import_module(f"multiweight.commands.{step.replace('-', '_')}").parser()
+    parser.parse_args(words)
+
+
+def test_what_belongs_to_a_scheme_needs_one():
+    for setting in ("C=2", "RESCALE=1", "OBJECTIVE=focal"):
+        done = make("prototxt", setting, "-n")
+        assert done.returncode == 2 and "need SCHEME=" in done.stderr
+        assert make("prototxt", setting, "SCHEME=smoothed", "-n").returncode == 0
+
+
+def test_switches_lists_and_empty_variables():
+    assert "--overwrite" in flags("split", OVERWRITE="1") and "--overwrite" not in flags("split", OVERWRITE="0")
+    assert flags("report", SUBSETS="a b")[-4:] == ["--subset", "a", "--subset", "b"]
+    assert "--base-lr" not in flags("make-prototxt")
+    words = flags("make-prototxt", LR="")
+    assert words[words.index("--base-lr") + 1] == "none", "LR= takes the rule"
+    assert flags("train", GPU="0,1")[-1] == "0,1" and flags("extract-features", GPU="0,1")[-1] == "0"
+    assert flags("make-prototxt", NET="--test-interval 20 --crop 67")[-4:] == ["--test-interval", "20", "--crop", "67"]
+
+
+def test_the_drawn_shop_and_photos_have_settings_of_their_own():
+    assert "drawn-shop" in flags("build-lmdb", DATA="runs/../runs/sample-shop/shop") and "drawn-shop" in flags("split")
+    assert "photos" in flags("build-lmdb", DATA="elsewhere") and "mine.yaml" in flags(
+        "build-lmdb", SETTINGS="mine.yaml"
+    )
+
+
+def test_spaces_and_chinese_from_a_shop_to_nets(tmp_path):
+    """DATA, RUNS and PHOTO with a space and in Chinese, and settings from a file of variables."""
+    runs, shop = tmp_path / "我的 runs", tmp_path / "照片 shop"
+    done = make("shop", f"RUNS={runs}", "PRODUCTS=24")
+    assert done.returncode == 0, done.stderr
+    (runs / "sample-shop" / "shop").rename(shop)
+    mine = tmp_path / "my.mk"
+    mine.write_text("SIZE = 72\nBATCH = 8\nWIDTH = 0.0625\nITERATIONS = 10\n")
+    words = (f"RUNS={runs}", f"DATA={shop}", f"SETTINGS={mine}", "NET=--crop 67")
+    done = make("lmdb", "prototxt", *words, "SCHEME=smoothed", "BATCH=4")
+    assert done.returncode == 0, done.stderr
+    settings = json.loads((runs / "照片-shop" / "smoothed-c3" / "settings.json").read_text(encoding="utf-8"))
+    assert settings["dataset"] == "照片-shop"
+    net, solver = settings["net"], settings["solver"]
+    assert (net["size"], net["crop"], net["width"], net["batch_size"]) == (72, 67, 0.0625, 4), "the command line wins"
+    assert (solver["iterations"], solver["stepsize"], solver["base_lr"]) == (10, 8, 0.001)
+    photo = next((shop / "images").iterdir()).rename(shop / "一 photo.jpg")
+    done = make("annotate", *words, f"PHOTO={photo}")
+    assert done.returncode == 2 and "no trained run" in done.stderr and str(photo) in shlex.split(done.stderr)
+
+
+def test_a_file_of_variables_with_a_misspelt_one_warns(tmp_path):
+    mine = tmp_path / "my.mk"
+    mine.write_text("ITERATION = 10\n")
+    done = make("-n", "prototxt", f"SETTINGS={mine}")
+    assert (
+        done.returncode == 0
+        and "my.mk: ITERATION is no variable of make's here: did you mean ITERATIONS?" in done.stderr
+    )
+
+
+def test_targets_that_miss_something_say_what(tmp_path):
     done = make("keywords", f"DATA={tmp_path}")
     assert done.returncode == 2 and "shop.csv or shop.jsonl" in done.stderr
+    done = make("annotate")
+    assert done.returncode == 2 and "make annotate needs PHOTO=FILE" in done.stderr
+    done = make("train")
+    assert done.returncode == 2 and "make train needs SCHEME=" in done.stderr

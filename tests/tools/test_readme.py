@@ -34,8 +34,8 @@ def test_every_page_is_in_the_index():
 @pytest.mark.parametrize("page", PAGES[:1] + [REPOSITORY / "docs" / "GUIDE.md"], ids=lambda page: page.name)
 def test_the_commands_that_it_shows_are_known_to_make(page):
     text = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
-    known = set(re.search(r"\.PHONY: (.*?)\n\.", text, re.DOTALL).group(1).replace("\\", " ").split())
-    variables = {"NAME", "LARGE", "SMALL"} | set(re.findall(r"^([A-Z_]+)\s*[?:]?=", text, re.MULTILINE))
+    listed = " ".join(re.findall(r"^## ([A-Za-z_ -]+)  ", text, re.MULTILINE)).split()
+    known, variables = ({word for word in listed if word.isupper() is case} for case in (False, True))
     shown = re.findall(r"^    make ([^#\n]*)", page.read_text(encoding="utf-8"), re.MULTILINE)
     assert shown
     for line in shown:

@@ -11,11 +11,12 @@ from multiweight.base.errors import UserError
 class Dataset:
     """The packed data of one dataset, under ``<runs>/<name>/data``.
 
-    ``runs`` is the folder of all runs, ``name`` the dataset's own name: letters, digits, ``.``, ``_`` and ``-``.
+    ``runs`` is the folder of all runs, ``name`` the dataset's own name: letters of any script, digits, ``.``, ``_`` and
+    ``-``.
     """
 
     def __init__(self, name: str, runs: str | Path = "runs"):
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+        if not re.fullmatch(r"[^\W_][\w.-]*", name):
             raise UserError(
                 f"dataset name {name!r}: expected letters, digits, '.', '_' and '-' alone: "
                 "give it another (of make: DATASET=NAME)"

@@ -11,10 +11,7 @@ from collections.abc import Sequence
 from multiweight.base import engine, flags
 from multiweight.base.paths import Dataset
 from multiweight.pack import packing
-from multiweight.photos import decoding
-from multiweight.records import bad_images, records
-
-DEFAULTS = packing.DEFAULTS
+from multiweight.settings import run_file
 
 
 def shard(text: str) -> tuple[int, int]:
@@ -29,25 +26,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--dataset", required=True, help="name of the split dataset, a folder below --runs")
     flags.runs(p)
     p.add_argument("--data", help="folder that image paths are relative to (default: where the import found them)")
-    p.add_argument("--size", type=int, default=DEFAULTS.size, help="side of the packed images, pixels")
-    p.add_argument(
-        "--resize",
-        choices=decoding.RESIZE,
-        default=DEFAULTS.resize,
-        help="warp to the square, as the paper; pad with white; or take the middle square",
-    )
-    p.add_argument("--encoded", choices=["jpg"], help="pack JPEG (quality 95), not raw pixels: smaller, slower to read")
-    p.add_argument(
-        "--unknown",
-        choices=records.UNKNOWN_AS,
-        default=DEFAULTS.unknown,
-        help="labels that are not known count as no, as in the paper, or are -1, which the losses leave out",
-    )
-    p.add_argument("--seed", type=int, default=1, help="seed of the shuffle: Caffe reads in the order packed")
-    share = bad_images.DEFAULT_MAX_BAD
-    p.add_argument("--max-bad", type=float, default=share, help="share of images, 0 to 1, that may be left out")
-    p.add_argument("--max-pixels", type=int, default=decoding.MAX_PIXELS, help="largest width x height that is decoded")
-    p.add_argument("--threads", type=int, default=0, help="threads that decode (0: as many as cores)")
+    run_file.flags(p, "pack")
     flags.engine(p, "which Caffe's schema")
     p.add_argument("--overwrite", action="store_true", help="pack anew over other settings, or over what is there")
     some = p.add_mutually_exclusive_group()
@@ -64,23 +43,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     schema = engine.messages(args.engine)
     if args.merge:
         print(f"merge {args.merge} shards in {dataset.data}")
-        info, done = packing.merge(schema, dataset, args.merge, args.max_bad), True
+        info, done = packing.merge(schema, dataset, args.merge, run_file.settings(args, "pack").max_bad), True
     else:
-        encoding = args.encoded or "raw"
+        settings = run_file.settings(args, "pack")
         piece = f", shard {args.shard[0]} of {args.shard[1]}" if args.shard else ""
         print(
-            f"pack {dataset.data}: {args.size}x{args.size} pixels ({args.resize}), {encoding}, "
-            f"shuffled with seed {args.seed}, unknown labels: {args.unknown}{piece}"
-        )
-        settings = packing.Settings(
-            size=args.size,
-            encoding=encoding,
-            seed=args.seed,
-            max_bad=args.max_bad,
-            max_pixels=args.max_pixels,
-            threads=args.threads,
-            resize=args.resize,
-            unknown=args.unknown,
+            f"pack {dataset.data}: {settings.size}x{settings.size} pixels ({settings.resize}), {settings.encoding}, "
+            f"shuffled with seed {settings.seed}, unknown labels: {settings.unknown}{piece}"
         )
         info, done = packing.pack(schema, dataset, settings, args.data, args.overwrite, shard=args.shard)
     if args.shard:

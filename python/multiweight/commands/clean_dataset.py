@@ -11,24 +11,14 @@ from collections.abc import Sequence
 from multiweight.base import flags
 from multiweight.base.paths import Dataset
 from multiweight.prepare import cleaning
-
-DEFAULTS = cleaning.DEFAULTS
+from multiweight.settings import run_file
 
 
 def parser() -> argparse.ArgumentParser:
     p = flags.parser(__name__, __doc__)
     p.add_argument("--dataset", required=True, help="name of the imported dataset, a folder below --runs")
     flags.runs(p)
-    p.add_argument(
-        "--exclusive",
-        type=float,
-        default=DEFAULTS.exclusive,
-        help="share of a group's images with one label alone from which two contradict each other",
-    )
-    p.add_argument(
-        "--repeats", type=int, default=DEFAULTS.repeats, help="of so many products, the same photo is a placeholder"
-    )
-    p.add_argument("--keep-unlabelled", action="store_true", help="keep records that carry no label")
+    run_file.flags(p, "clean")
     p.add_argument("--overwrite", action="store_true", help="clean again with other settings")
     return p
 
@@ -37,8 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     dataset = Dataset(args.dataset, args.runs)
     print(f"clean {dataset.records}")
-    settings = cleaning.Settings(args.exclusive, args.repeats, args.keep_unlabelled)
-    found, done = cleaning.clean_dataset(dataset, settings, args.overwrite)
+    found, done = cleaning.clean_dataset(dataset, run_file.settings(args, "clean"), args.overwrite)
     print(f"{'cleaned' if done else 'skipped, already cleaned:'} {found['kept']} of {found['records']} records kept")
     for reason, count in found["left_out"].items():
         print(f"  left out, {reason}: {count}")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from multiweight.base import flags
 from multiweight.base.paths import Dataset
 from multiweight.datasets import importing
-from multiweight.records import bad_images
+from multiweight.settings import run_file
 
 
 def parser() -> argparse.ArgumentParser:
@@ -17,9 +17,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--dataset", required=True, help="name to import it under, a folder below --runs")
     flags.runs(p)
     p.add_argument("--source", choices=sorted(importing.SOURCES), help="the layout (default: told from the files)")
-    p.add_argument("--min-products", type=int, default=2, help="leave out rarer labels; a catalog.yaml is kept whole")
-    share = bad_images.DEFAULT_MAX_BAD
-    p.add_argument("--max-bad", type=float, default=share, help="share of images, 0 to 1, that may be left out")
+    run_file.flags(p, "import")
     p.add_argument("--overwrite", action="store_true", help="import again over other settings")
     return p
 
@@ -27,10 +25,11 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     dataset = Dataset(args.dataset, args.runs)
+    settings = run_file.settings(args, "import")
     source = importing.source(args.data, args.source)
     print(f"import {args.data} ({source.NAME}: {source.LAYOUT}) -> {dataset.data}")
     found, done = importing.import_dataset(
-        dataset, args.data, args.source, args.min_products, args.max_bad, args.overwrite
+        dataset, args.data, args.source, settings.min_products, settings.max_bad, args.overwrite
     )
     for note in found["notes"] if done else ():
         print(f"  {note}")

@@ -8,21 +8,14 @@ from collections.abc import Sequence
 from multiweight.base import flags, progress
 from multiweight.base.paths import Dataset
 from multiweight.prepare import split
+from multiweight.settings import run_file
 
 
 def parser() -> argparse.ArgumentParser:
     p = flags.parser(__name__, __doc__)
     p.add_argument("--dataset", required=True, help="name of the imported dataset, a folder below --runs")
     flags.runs(p)
-    share = split.TEST_FRACTION
-    p.add_argument("--test-fraction", type=float, default=share, help="share of images, 0 to 1, for the test part")
-    p.add_argument("--seed", type=int, default=1, help="seed of the random order of products")
-    p.add_argument("--given", action="store_true", help="take the source's own division instead (partition.csv)")
-    near = p.add_mutually_exclusive_group()
-    near.add_argument(
-        "--near-duplicates", action="store_true", help="report photos of test that look like one of train"
-    )
-    near.add_argument("--dedupe", action="store_true", help="keep products of near-duplicate photos on one side")
+    run_file.flags(p, "split")
     p.add_argument("--overwrite", action="store_true", help="split again with other settings")
     return p
 
@@ -30,11 +23,11 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     dataset = Dataset(args.dataset, args.runs)
-    duplicates = "dedupe" if args.dedupe else "report" if args.near_duplicates else "ignore"
-    how = f"by product, {args.test_fraction:.1%} of the images for test, seed {args.seed}"
-    print(f"split {dataset.records} {'as ' + dataset.partition.name + ' says' if args.given else how}")
+    chosen = run_file.settings(args, "split")
+    how = f"by product, {chosen.test_fraction:.1%} of the images for test, seed {chosen.seed}"
+    print(f"split {dataset.records} {'as ' + dataset.partition.name + ' says' if chosen.given else how}")
     found, done = split.split_dataset(
-        dataset, args.test_fraction, args.seed, args.overwrite, args.given, duplicates, progress.bar
+        dataset, chosen.test_fraction, chosen.seed, args.overwrite, chosen.given, chosen.duplicates, progress.bar
     )
     images, products = found["images"], found["products"]
     print(

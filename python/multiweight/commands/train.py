@@ -21,9 +21,8 @@ def parser() -> argparse.ArgumentParser:
     p = flags.parser(__name__, __doc__)
     p.add_argument("--dataset", required=True, help="name of the packed dataset, a folder under --runs")
     flags.runs(p)
-    p.add_argument(
-        "--variant", action="append", type=methods.spelled, required=True, help="a run; may be given several times"
-    )
+    p.add_argument("--variant", action="append", type=methods.spelled, help="a run; may be given several times")
+    p.add_argument("--paper", action="store_true", help=f"the paper's methods in turn: {', '.join(methods.METHODS)}")
     p.add_argument("--weights", type=Path, help=".caffemodel to start from, e.g. one pre-trained on ImageNet")
     p.add_argument("--gpu", help="0, or 0,1 or all for several, or none (default: a GPU where there is one)")
     p.add_argument("--tensorboard", action="store_true", help="write TensorBoard's event files into tensorboard/ too")
@@ -33,13 +32,16 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
+    variants = [*(methods.METHODS if args.paper else ()), *(args.variant or [])]
+    if not variants:
+        raise UserError("give --variant, or --paper")
     caffe = engine.select(args.engine)
     if args.gpu and args.gpu != "none" and engine.processes() == 1 and len(engine.gpu_list(caffe, args.gpu)) > 1:
         return start_processes(caffe, args.gpu, sys.argv[1:] if argv is None else argv)
     device = engine.use_device(caffe, args.gpu)
     print(f"{engine.describe(caffe)} on {device}")
     dataset = Dataset(args.dataset, args.runs)
-    for variant in args.variant:
+    for variant in variants:
         run = dataset.run(variant)
         options = dict(weights=args.weights, score=while_training.scorer(dataset), events=args.tensorboard)
         if training.train(caffe, run, device=device, show=True, **options):

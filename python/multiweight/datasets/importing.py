@@ -17,12 +17,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Callable
 
 from multiweight.base import csv_file, done, lock
 from multiweight.base.errors import UserError
+from multiweight.base.flags import setting
 from multiweight.base.paths import Dataset
 from multiweight.base.progress import bar
 from multiweight.datasets import deepfashion, fashion_product_images, imaterialist, records_folder, shop_table
@@ -36,6 +38,14 @@ SOURCES: dict[str, ModuleType] = {
     module.NAME: module for module in (records_folder, shop_table, fashion_product_images, deepfashion, imaterialist)
 }
 MARK = "import.json"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What an import leaves out."""
+
+    min_products: int = setting(2, "leave out labels of fewer products; a catalog.yaml is kept whole")
+    max_bad: float = setting(bad_images.DEFAULT_MAX_BAD, "share of images, 0 to 1, that may be left out")
 
 
 def source(folder: str | Path, name: str | None = None) -> ModuleType:

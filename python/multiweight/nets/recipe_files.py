@@ -110,7 +110,7 @@ def _solver_comments(recipe: Recipe) -> dict[str, list[str]]:
 def _length(recipe: Recipe) -> str:
     if recipe.solver == solvers.for_paper(recipe.variant, recipe.catalog.size):
         return f"The paper's length (IV-C), {recipe.solver.iterations:,} iterations; the step is AlexNet's."
-    return "The length of this run; the rate drops half-way by default."
+    return f"The length of this run; the rate drops by 10 after {recipe.solver.stepsize:,} iterations."
 
 
 @lock.scope

@@ -6,14 +6,17 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from multiweight.base.errors import UserError
+from multiweight.base.flags import fields, setting
 from multiweight.gamma.schemes import WEIGHTINGS
 from multiweight.layers import objectives
 from multiweight.nets.trunks import TRUNKS
+from multiweight.records.records import UNKNOWN_AS
 
 HEADS = ("multi_label", "multi_task", "multi_weight")
 LOSSES = ("python", "builtin")
 BRANCHES = ("fc8", "fc7", "fc6")
 TASKS = ("group", "kind")
+GAMMA_ON = ("all", "shared")
 
 
 @dataclass(frozen=True)
@@ -34,43 +37,42 @@ class NetSettings:
     """
 
     head: str = "multi_weight"
-    trunk: str = "alexnet"
-    loss: str = "python"
-    size: int = 256
-    crop: int = 224
-    width: float = 1.0
-    branch: str = "fc8"
-    tasks: str = "group"
-    task_units: int | None = None
-    task_lr: float = 1.0
-    task_decay: float = 1.0
-    decay_by_gamma: bool = False
-    gamma_on: str = "all"
-    dropout: float = 0.5
-    mirror: bool = True
-    batch_size: int = 256
-    test_batch_size: int = 50
+    trunk: str = setting("alexnet", "the layers all tasks share", tuple(TRUNKS))
+    loss: str = setting("python", "Python layer, or Caffe's own loss a group", LOSSES)
+    size: int = setting(256, "side of the packed images, pixels (default: as packed; another is an error)")
+    crop: int = setting(224, "side of the crop, pixels (default: 7/8 of the size, the paper's 224 of 256)")
+    width: float = setting(1.0, "factor on channels and units of the trunk")
+    branch: str = setting("fc8", "first layer that each task has for itself", BRANCHES)
+    tasks: str = setting("group", "a task a group, or two: types, attributes", TASKS)
+    task_units: int | None = setting(
+        None, "units of a task's own fc6, fc7 (default: the trunk's, divided by the tasks)"
+    )
+    task_lr: float = setting(1.0, "factor on lr_mult of the task layers (eps_t / eps_c)")
+    task_decay: float = setting(1.0, "factor on decay_mult of the task layers")
+    decay_by_gamma: bool = setting(False, "a task layer's weight decay times its gamma")
+    gamma_on: str = setting("all", "shared: gamma spares the task layers", GAMMA_ON)
+    dropout: float = setting(0.5, "share of fc6 and fc7 dropped in training")
+    mirror: bool = setting(True, "no random mirroring in training")
+    batch_size: int = setting(256, "images a training iteration")
+    test_batch_size: int = setting(50, "images a test batch")
     unknown: str = "no"
-    objective: str = "sigmoid"
-    focus: float | None = None
-    focus_positive: float | None = None
-    margin: float | None = None
+    objective: str = setting("sigmoid", "what a label costs: the paper's, or another", objectives.NAMES)
+    focus: float | None = setting(None, "power of the focal and asymmetric losses (default: 2 and 4)")
+    focus_positive: float | None = setting(None, "power for labels present, asymmetric (default: 0)")
+    margin: float | None = setting(
+        None, "probability below which absent labels cost nothing, asymmetric (default: 0.05)"
+    )
     weighting: str = "fixed"
     temperature: float = 2.0
-    window: int = 100
+    window: int = setting(100, "iterations that dwa averages a loss over")
 
     def __post_init__(self) -> None:
-        for name, known in (
-            ("head", HEADS), ("loss", LOSSES), ("branch", BRANCHES), ("tasks", TASKS), ("weighting", tuple(WEIGHTINGS)),
-            ("objective", objectives.NAMES), ("trunk", tuple(TRUNKS)),
-        ):  # fmt: skip
-            if getattr(self, name) not in known:
-                raise UserError(f"net setting {name} = {getattr(self, name)!r}: expected one of {', '.join(known)}")
-        if self.unknown not in ("no", "ignore"):
-            raise UserError(f"net setting unknown = {self.unknown!r}: expected no or ignore")
+        known = {"head": HEADS, "weighting": tuple(WEIGHTINGS), "unknown": UNKNOWN_AS}
+        known.update((field.name, field.metadata["choices"]) for field in fields(NetSettings))
+        for name, words in known.items():
+            if words and getattr(self, name) not in words:
+                raise UserError(f"net setting {name} = {getattr(self, name)!r}: expected one of {', '.join(words)}")
         self._check_objective()
-        if self.gamma_on not in ("all", "shared"):
-            raise UserError(f"net setting gamma_on = {self.gamma_on!r}: expected all or shared")
         if not self.size >= self.crop > 0:
             raise UserError(f"crop {self.crop} of images of {self.size}: expected a crop no larger than the image")
         kind = TRUNKS[self.trunk]

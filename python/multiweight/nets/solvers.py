@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass
 from types import ModuleType
 from typing import Any
 
 from multiweight.base.errors import UserError
+from multiweight.base.flags import setting
 from multiweight.paper.methods import LONGEST, METHODS
 
 ALEXNET_STEP = 100_000
 RULE = "min(0.001, 0.01 / sqrt(L))"
+#: Where the rate drops in a run, as a share of its iterations.
+DROP = 0.8
 
 
 @dataclass(frozen=True)
@@ -22,17 +25,19 @@ class SolverSettings:
     and ``display`` count iterations; ``test_iter`` counts test batches.
     """
 
-    base_lr: float
-    iterations: int
-    stepsize: int
-    test_iter: int
-    test_interval: int
-    snapshot: int
-    display: int = 20
-    gamma_lr: float = 0.1
-    momentum: float = 0.9
-    weight_decay: float = 0.0005
-    seed: int = 1
+    base_lr: float = setting(MISSING, f"learning rate (default: {RULE}, L the number of labels)")
+    iterations: int = setting(MISSING, f"length of training (default: {LONGEST}, the paper's)")
+    stepsize: int = setting(
+        MISSING, f"iterations between drops of the rate by 10 (default: {DROP:g} of --iterations, one drop)"
+    )
+    test_iter: int = setting(MISSING, "batches a test (default: the test split, at most 1000 images)")
+    test_interval: int = setting(MISSING, "iterations between tests (default: a tenth of --iterations)")
+    snapshot: int = setting(MISSING, "iterations between snapshots (default: a quarter of --iterations)")
+    display: int = setting(20, "iterations between lines of the log (default: at most 20)")
+    gamma_lr: float = setting(0.1, "factor on the rate at each drop")
+    momentum: float = setting(0.9, "momentum")
+    weight_decay: float = setting(0.0005, "weight decay")
+    seed: int = setting(1, "random seed of weights, crops and dropout")
 
     def __post_init__(self) -> None:
         for name in ("base_lr", "iterations", "stepsize", "test_iter", "test_interval", "snapshot", "display"):
@@ -73,12 +78,12 @@ def for_paper(variant: str, labels: int) -> SolverSettings:
 def for_run(labels: int, iterations: int, test_images: int, test_batch_size: int, **chosen: Any) -> SolverSettings:
     """Settings for a run of ``iterations``, the same for every method; ``chosen`` overrides them (None: default).
 
-    The rate drops once, half-way, as in the paper's 200,000 iterations with AlexNet's step of 100,000. A test covers
-    the test split, but no more than 1000 images: it is for the curve, mAP is measured on all of them afterwards.
+    The rate drops once, after ``DROP`` of the iterations. A test covers the test split, but no more than 1000 images:
+    it is for the curve, mAP is measured on all of them afterwards.
     """
     settings: dict[str, Any] = dict(
         base_lr=base_lr(labels),
-        stepsize=max(1, iterations // 2),
+        stepsize=max(1, int(iterations * DROP)),
         test_iter=max(1, math.ceil(min(test_images, 1000) / test_batch_size)),
         test_interval=max(1, iterations // 10),
         snapshot=max(1, math.ceil(iterations / 4)),

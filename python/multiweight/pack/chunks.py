@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import cv2
@@ -12,33 +13,37 @@ import numpy as np
 
 from multiweight.base.cpu import cores
 from multiweight.base.errors import UserError
+from multiweight.base.flags import setting
 from multiweight.pack.reader import KEY, MAX_IMAGES, decode, label_datum
 from multiweight.pack.writer import Item
-from multiweight.photos.decoding import MAX_PIXELS, UnreadableImage, resize
+from multiweight.photos.decoding import MAX_PIXELS, RESIZE, UnreadableImage, resize
 from multiweight.photos.images import ImageFolder
-from multiweight.records.bad_images import BadImage
+from multiweight.records.bad_images import DEFAULT_MAX_BAD, BadImage
 from multiweight.records.catalog import Catalog
 from multiweight.records.record_table import RecordTable
-from multiweight.records.records import Record
+from multiweight.records.records import UNKNOWN_AS, Record
 
+ENCODINGS = ("raw", "jpg")
 JPEG_QUALITY = 95  # OpenCV's own, which convert_imageset uses
 CHUNK_PIXELS = 1 << 20  # of resized images in a chunk: 16 of 256x256
 
 
-class Settings(NamedTuple):
-    """``size`` the side in pixels, ``encoding`` raw or jpg, ``seed`` of the shuffle, and when to stop.
+@dataclass(frozen=True)
+class Settings:
+    """How photos and labels are packed; the size is the paper's (IV-C)."""
 
-    ``resize`` is warp, pad or crop; ``unknown``, no or ignore, says how labels that are not known are packed.
-    """
-
-    size: int = 256  # IV-C
-    encoding: str = "raw"
-    seed: int = 1
-    max_bad: float = 0.01
-    max_pixels: int = MAX_PIXELS
-    threads: int = 0
-    resize: str = "warp"
-    unknown: str = "no"
+    size: int = setting(256, "side of the packed images, pixels")
+    encoding: str = setting("raw", "raw pixels, or JPEG of quality 95: smaller, slower to read", ENCODINGS)
+    seed: int = setting(1, "seed of the shuffle: Caffe reads in the order packed")
+    max_bad: float = setting(DEFAULT_MAX_BAD, "share of images, 0 to 1, that may be left out")
+    max_pixels: int = setting(MAX_PIXELS, "largest width x height that is decoded")
+    threads: int = setting(0, "threads that decode (0: as many as cores)")
+    resize: str = setting("warp", "warp to the square, as the paper; pad with white; or take the middle square", RESIZE)
+    unknown: str = setting(
+        "no",
+        "labels that are not known count as no, as in the paper, or are -1, which the losses leave out",
+        UNKNOWN_AS,
+    )
 
 
 class Chunk(NamedTuple):

@@ -18,7 +18,7 @@ from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset
 from multiweight.base.progress import bar
 from multiweight.datasets import importing
-from multiweight.pack.chunks import ChunkMaker, Settings, Shuffled, key
+from multiweight.pack.chunks import ENCODINGS, ChunkMaker, Settings, Shuffled, key
 from multiweight.pack.part import Mended, Part, earlier, from_shards, pack_part, write
 from multiweight.pack.writer import PARTIAL, LmdbWriter, partial_of, remove
 from multiweight.photos.decoding import RESIZE
@@ -30,7 +30,6 @@ from multiweight.records.catalog import Catalog
 from multiweight.records.record_table import RecordTable
 from multiweight.records.records import Record
 
-ENCODINGS = ("raw", "jpg")
 DEFAULTS = Settings()
 
 

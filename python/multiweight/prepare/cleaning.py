@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, Callable, NamedTuple
+from dataclasses import asdict, dataclass
+from typing import Any, Callable
 
 import numpy as np
 
 from multiweight.base import done, lock
 from multiweight.base.errors import UserError
+from multiweight.base.flags import setting
 from multiweight.base.paths import Dataset
 from multiweight.base.progress import bar
 from multiweight.datasets import importing
@@ -26,16 +28,15 @@ BLANK = 2.0  # standard deviation of grey levels below which a photo shows nothi
 MIN_IMAGES = 20
 
 
-class Settings(NamedTuple):
-    """``exclusive``: share of a group's images with one label alone from which two labels contradict each other.
+@dataclass(frozen=True)
+class Settings:
+    """What is left out."""
 
-    ``repeats``: of so many products, one and the same photo is a placeholder. ``keep_unlabelled`` keeps records that
-    carry no label.
-    """
-
-    exclusive: float = 0.98
-    repeats: int = 5
-    keep_unlabelled: bool = False
+    exclusive: float = setting(
+        0.98, "share of a group's images with one label alone from which two contradict each other"
+    )
+    repeats: int = setting(5, "of so many products, the same photo is a placeholder")
+    keep_unlabelled: bool = setting(False, "keep records that carry no label")
 
 
 DEFAULTS = Settings()
@@ -102,7 +103,7 @@ def clean_dataset(
     """
     imported = dataset.imported_records
     source = imported if imported.exists() else dataset.records
-    wanted = {**settings._asdict(), "records_sha256": done.sha256(source), **importing.photos_of(dataset)}
+    wanted = {**asdict(settings), "records_sha256": done.sha256(source), **importing.photos_of(dataset)}
     found = done.finished(dataset.data / MARK, wanted, overwrite)
     if found is not None:
         return found, False

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Callable
 
 import numpy as np
 
 from multiweight.base import csv_file, done, lock, markup
 from multiweight.base.errors import UserError
+from multiweight.base.flags import setting
 from multiweight.base.paths import Dataset
 from multiweight.base.progress import quiet
 from multiweight.datasets import importing
@@ -21,6 +23,28 @@ from multiweight.records.records import Record
 
 PARTS = ("train", "test")
 TEST_FRACTION = 0.268  # 392,537 of 1,462,438 images (IV-A)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How records are divided into train and test; of ``near_duplicates`` and ``dedupe`` one at most."""
+
+    test_fraction: float = setting(TEST_FRACTION, "share of images, 0 to 1, for the test part")
+    seed: int = setting(1, "seed of the random order of products")
+    given: bool = setting(False, "take the source's own division instead (partition.csv)")
+    near_duplicates: bool = setting(False, "report photos of test that look like one of train")
+    dedupe: bool = setting(False, "keep products of near-duplicate photos on one side")
+
+    def __post_init__(self) -> None:
+        if self.near_duplicates and self.dedupe:
+            raise UserError("near_duplicates reports what dedupe takes away: give one of them (of make: DEDUPE=)")
+
+    @property
+    def duplicates(self) -> str:
+        """As :func:`split_dataset` takes it."""
+        return "dedupe" if self.dedupe else "report" if self.near_duplicates else "ignore"
+
+
 MARK = "split.json"
 DUPLICATES = ("ignore", "report", "dedupe")
 ALL = ("", "")  # a label that every image has: it keeps the share of all images

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from multiweight.datasets.sample_shop.shop import ShopSettings
+from multiweight.nets.solvers import DROP
 
 FILE = "study.yaml"
 
@@ -90,5 +91,5 @@ class Study:
     seeds: tuple[int, ...]
     search: Search
     experiments: tuple[Experiment, ...]
-    drop: float = 0.8
+    drop: float = DROP
     points: int = 4

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 from multiweight.base import done as steps
@@ -29,8 +30,8 @@ def name(experiment: Experiment) -> str:
     ``whole``; ``large-small-10`` of a subset; and of a drawn shop all that differs from the sample shop's own settings.
     """
     if experiment.shop is not None:
-        own = experiment.shop.settings._asdict()
-        text = "-".join(["shop", *(f"{k}{own[k]:g}" for k, v in sample_shop.DEFAULTS._asdict().items() if own[k] != v)])
+        own = asdict(experiment.shop.settings)
+        text = "-".join(["shop", *(f"{k}{own[k]:g}" for k, v in asdict(sample_shop.DEFAULTS).items() if own[k] != v)])
     elif experiment.subset is not None:
         text = f"{experiment.subset.large}-{experiment.subset.small}-{experiment.subset.ratio:g}"
     else:

@@ -18,6 +18,7 @@ from multiweight.gamma import user_function, weights
 from multiweight.gamma.schemes import SCHEMES
 from multiweight.nets import recipes
 from multiweight.nets.settings import NetSettings
+from multiweight.nets.solvers import DROP
 from multiweight.paper.methods import BASELINE, METHODS, RESERVED
 from multiweight.prepare import subsets
 from multiweight.study.design import FILE, Experiment, Method, Search, Shop, Study, Subset
@@ -78,7 +79,7 @@ class _Reader:
         values = self.keys(found, known, needed, "the study")
         for name in ("size", "iterations", "points"):
             self.number(values.get(name, 1), name)
-        drop = values.get("drop", 0.8)
+        drop = values.get("drop", DROP)
         if isinstance(drop, bool) or not isinstance(drop, (int, float)) or not 0 < drop <= 1:
             raise self.fail("drop", f"{drop!r}: expected a share above 0, at most 1")
         if values["iterations"] % values.get("points", 4):
@@ -132,7 +133,7 @@ class _Reader:
         where = f"experiment {base.name}"
         if base.subset:
             raise self.fail(where, "has `shops` and a `subset`: expected one of them")
-        values = self.keys(found["shops"], ShopSettings._fields, (), f"{where}: shops")
+        values = self.keys(found["shops"], tuple(field.name for field in fields(ShopSettings)), (), f"{where}: shops")
         if len(base.methods) < 2:
             raise self.fail(where, "shops, and one method: expected the one to compare with, and others")
         lists = {key: value if isinstance(value, list) else [value] for key, value in values.items()}

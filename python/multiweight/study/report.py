@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ def _grid(study: Study, found: Grid, results: order.Results) -> Iterator[str]:
     shop = next(one.shop for one in study.experiments if one.family == found.name and one.shop)
     images = [one.images for one in found.done.values()]
     counts = {part: sorted({one[part] for one in images}) for part in ("train", "test")}
-    fixed = {key: value for key, value in shop.settings._asdict().items() if key not in (*found.dials, "quality")}
+    fixed = {key: value for key, value in asdict(shop.settings).items() if key not in (*found.dials, "quality")}
     yield (
         f"Drawn shops: {_said(fixed)}; {counts['train'][0]:,} to {counts['train'][-1]:,} images to train with the "
         f"shop's noisy labels, {counts['test'][0]:,} to {counts['test'][-1]:,} to measure with the true ones. In "

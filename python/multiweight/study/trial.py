@@ -90,7 +90,7 @@ def settings(study: Study, trial: Trial) -> dict[str, Any]:
     if experiment is not None and experiment.subset is not None:
         own["subset"] = asdict(experiment.subset)
     if experiment is not None and experiment.shop is not None:
-        own["shop"] = experiment.shop.settings._asdict()
+        own["shop"] = asdict(experiment.shop.settings)
     if trial.data != parts.WHOLE or trial.purpose == SEARCH:
         own["split_seed"] = study.search.seed
     if trial.method is not None:

@@ -1,5 +1,6 @@
 import csv
 from collections import Counter
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -92,7 +93,7 @@ def test_noise_shares():
     missing = sum(found is None for found, _ in color) / 800
     wrong = sum(found not in (None, true) for found, true in color) / 800
     assert abs(missing - 0.3) < 0.05 and abs(wrong - 0.2) < 0.05
-    clean = sample_shop.noisy(products, sample_catalog.catalog(), settings._replace(wrong=0.0, missing=0.0))
+    clean = sample_shop.noisy(products, sample_catalog.catalog(), replace(settings, wrong=0.0, missing=0.0))
     assert clean == [product.truth for product in products]
 
 
@@ -100,7 +101,7 @@ def test_the_seed_decides(tmp_path):
     one, two = drawn(tmp_path / "one"), drawn(tmp_path / "two")
     for name in ["records.csv", "truth.csv", "catalog.yaml", *(f"images/{p.name}" for p in (one / "images").iterdir())]:
         assert (one / name).read_bytes() == (two / name).read_bytes()
-    sample_shop.make(one, SETTINGS._replace(seed=2), overwrite=True, progress=quiet)
+    sample_shop.make(one, replace(SETTINGS, seed=2), overwrite=True, progress=quiet)
     assert (one / "records.csv").read_bytes() != (two / "records.csv").read_bytes()
     with open(one / "records.csv", newline="") as file:
         names = {row["image"] for row in csv.DictReader(file)}
@@ -113,10 +114,10 @@ def test_skips_and_mistakes(tmp_path):
     assert not sample_shop.make(shop, SETTINGS, progress=quiet)[1]
     assert {path: path.stat().st_mtime_ns for path in shop.rglob("*")} == before, "nothing is drawn again"
     with pytest.raises(UserError, match="shop.json: made with wrong 0.05, asked for 0.5"):
-        sample_shop.make(shop, SETTINGS._replace(wrong=0.5), progress=quiet)
+        sample_shop.make(shop, replace(SETTINGS, wrong=0.5), progress=quiet)
     (shop / "shop.json").unlink()
     with pytest.raises(UserError, match="holds records.csv but no shop.json"):
         sample_shop.make(shop, SETTINGS, progress=quiet)
     for field, value in [("products", 1), ("wrong", 2), ("missing", 0.99), ("size", 4), ("quality", 0), ("tail", 5)]:
         with pytest.raises(UserError, match=field):
-            sample_shop.make(tmp_path / "new", SETTINGS._replace(**{field: value}), progress=quiet)
+            sample_shop.make(tmp_path / "new", replace(SETTINGS, **{field: value}), progress=quiet)

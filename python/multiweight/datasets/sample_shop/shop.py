@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable
 
 import cv2
 import numpy as np
 
 from multiweight.base import done, lock
 from multiweight.base.errors import UserError
+from multiweight.base.flags import setting
 from multiweight.base.progress import bar
 from multiweight.datasets.sample_shop import catalog as sample_catalog
 from multiweight.datasets.sample_shop import garments
@@ -27,19 +29,17 @@ MAX_PHOTOS = 4
 RARE = {"Hood", "Print", "Brooch"}  # their few products have two photos or more, so that a query can find another
 
 
-class ShopSettings(NamedTuple):
-    """``wrong`` and ``missing`` are shares of the labels, 0 to 1; ``size`` is a photo's side in pixels.
+@dataclass(frozen=True)
+class ShopSettings:
+    """What is drawn; ``tail`` as :func:`multiweight.datasets.sample_shop.catalog.products` takes it."""
 
-    ``tail`` says how unequal the groups are (:func:`multiweight.datasets.sample_catalog.products`).
-    """
-
-    products: int = 1600
-    seed: int = 1
-    wrong: float = 0.05
-    missing: float = 0.1
-    size: int = 192
-    quality: int = 90
-    tail: float = 1.0
+    products: int = setting(1600, "number of products, of one to four photos each")
+    seed: int = setting(1, "seed of everything that varies")
+    wrong: float = setting(0.05, "share of labels, 0 to 1, that are wrong")
+    missing: float = setting(0.1, "share of labels, 0 to 1, that are missing")
+    size: int = setting(192, "side of a photo, pixels")
+    quality: int = setting(90, "JPEG quality, 1 to 100")
+    tail: float = setting(1.0, "power of the groups' shares: 0 equal, 1 heavy-tailed, 4 most")
 
 
 DEFAULTS = ShopSettings()
@@ -62,7 +62,7 @@ def make(
     check(settings)
     folder = Path(folder)
     mark = folder / MARK
-    found = done.finished(mark, settings._asdict(), overwrite)
+    found = done.finished(mark, asdict(settings), overwrite)
     if found is not None:
         return found, False
     lock.hold(folder, "make-sample-shop")
@@ -106,7 +106,7 @@ def make(
     largest = max(with_label.values())
     proportions = {name: round(with_label[name] / largest, 4) for name in catalog.names}
     result = {"photos": total, "products": len(products), "labels": catalog.size, "proportions": proportions}
-    done.write(mark, settings._asdict(), result)
+    done.write(mark, asdict(settings), result)
     return done.read(mark), True
 
 

@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+"""Runs a step of tools/ with make's variables as its flags; tells which variable a misspelt one may mean.
+
+    step.py STEP [FLAG...]       run tools/STEP.py; variables come from the environment, where make puts them
+    step.py --print STEP ...     print that command and run nothing
+    step.py --run VARIANT        print the folder of that run of the dataset
+    step.py --unknown NAME...    the error for variables that make does not know
+
+Needs the standard library alone, of Python 3.9 or newer: make calls it before there is an environment, and in the
+original's container.
+"""
+
+import difflib
+import os
+import re
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NoReturn
+
+ROOT = Path(__file__).resolve().parents[2]
+#: The variables that each step takes as flags, `ITERATIONS` as `--iterations`; FLAGS has the other names.
+STEPS = {
+    "make-sample-shop": "SETTINGS PRODUCTS WRONG MISSING TAIL OVERWRITE",
+    "build-catalog": "",
+    "import-dataset": "DATASET RUNS SETTINGS MAX_BAD OVERWRITE",
+    "clean-dataset": "DATASET RUNS SETTINGS OVERWRITE",
+    "split": "DATASET RUNS SETTINGS SEED GIVEN DEDUPE OVERWRITE",
+    "describe-dataset": "DATASET RUNS",
+    "build-lmdb": "DATASET RUNS SETTINGS SIZE SEED MAX_BAD RESIZE UNKNOWN OVERWRITE",
+    "verify-lmdb": "DATASET RUNS",
+    "show-lmdb": "DATASET RUNS",
+    "make-subset": "DATASET RUNS NAME LARGE SMALL RATIO KIND",
+    "make-prototxt": "DATASET RUNS SETTINGS SIZE TRUNK WIDTH BATCH LOSS ITERATIONS LR STEPSIZE SEED"
+    " SCHEME C RESCALE OBJECTIVE OVERWRITE NET",
+    "train": "DATASET RUNS WEIGHTS TENSORBOARD GPU",
+    "extract-features": "DATASET RUNS VIEWS RECOGNITION GPU",
+    "evaluate": "DATASET RUNS METRIC DENOMINATOR CANDIDATES MEMORY",
+    "report": "DATASET RUNS FAILURES SUBSETS CHECK",
+    "annotate": "DATASET RUNS VARIANT",
+    "search": "DATASET RUNS VARIANT",
+    "export": "DATASET RUNS VARIANT",
+    "serve": "DATASET RUNS PORT GPU",
+    "run-study": "RUNS JOBS ONLY GPU",
+    "report-study": "",
+}
+FLAGS = {
+    "BATCH": "batch-size", "LR": "base-lr", "RECOGNITION": "probabilities", "FAILURES": "failures-first",
+    "SUBSETS": "subset",
+}  # fmt: skip
+SWITCHES = {"OVERWRITE", "GIVEN", "DEDUPE", "RESCALE", "TENSORBOARD", "RECOGNITION", "FAILURES", "CHECK"}
+#: Words of which each is a flag of its own.
+LISTS = {"SUBSETS", "ONLY"}
+
+
+def fail(problem: str) -> NoReturn:
+    print(f"error: {problem}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+class Variables:
+    """make's variables, and what follows from them."""
+
+    def __init__(self, given: Mapping[str, str]):
+        self.given = given
+        self.runs = given.get("RUNS") or "runs"
+        shop = f"{self.runs}/sample-shop/shop"
+        self.data = given.get("DATA") or shop
+        self.drawn = os.path.realpath(self.data) == os.path.realpath(shop)
+
+    def dataset(self) -> str:
+        """DATASET, else the name of DATA's folder, with `-` for what the name of a dataset may not have."""
+        if self.drawn:
+            return self.given.get("DATASET") or "sample-shop"
+        return self.given.get("DATASET") or re.sub(r"[^\w.-]+", "-", os.path.basename(os.path.realpath(self.data)))
+
+    def flags(self, step: str) -> list:
+        words = []
+        for name in STEPS[step].split():
+            words += self.flag(step, name)
+        return words
+
+    def flag(self, step: str, name: str) -> list:
+        value = self.given.get(name, "")
+        flag = "--" + FLAGS.get(name, name.lower().replace("_", "-"))
+        if name == "RUNS":
+            return [flag, self.runs]
+        if name == "DATASET":
+            return [flag, self.dataset()]
+        if name == "SETTINGS":
+            return [flag, value or ("drawn-shop" if self.drawn else "photos")]
+        if name == "NET":
+            return shlex.split(value)
+        if name in SWITCHES:
+            return [flag] if value not in ("", "0", "no", "false") else []
+        if name == "LR" and "LR" in self.given and not value:
+            return [flag, "none"]  # LR= takes the rule for full-size nets
+        if name == "GPU" and step != "train":
+            value = re.sub("^all$", "0", value.split(",")[0])  # training alone uses several
+        if name in LISTS:
+            return [word for item in value.split() for word in (flag, item)]
+        return [flag, value] if value else []
+
+    def things(self, step: str) -> list:
+        """What the step works on: files and folders."""
+        if step == "make-sample-shop":
+            return [f"{self.runs}/sample-shop/shop"]
+        if step == "import-dataset":
+            return [self.data]
+        if step == "build-catalog":
+            found = [path for path in (f"{self.data}/shop.csv", f"{self.data}/shop.jsonl") if os.path.exists(path)]
+            return found or fail(
+                f"make keywords needs DATA=DIR, a folder with shop.csv or shop.jsonl: {self.data} has neither"
+            )
+        if step in ("annotate", "search"):
+            photo = self.given.get("PHOTO") or fail(f"make {step} needs PHOTO=FILE, and VARIANT=the run to use")
+            return [photo]
+        if step in ("run-study", "report-study"):
+            study = [self.given.get("STUDY") or "docs/study/fashion"]
+            return study + (["--data", self.data] if step == "run-study" and not self.drawn else [])
+        return []
+
+    def command(self, step: str, more: list) -> list:
+        if step not in STEPS:
+            fail(f"no step {step!r}: expected one of {', '.join(STEPS)}")
+        tool = os.path.relpath(ROOT / "tools" / f"{step.replace('-', '_')}.py")
+        return [tool, *self.things(step), *self.flags(step), *more]
+
+
+def unknown(names: list) -> str:
+    """The error for variables that the Makefile does not list."""
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    known = " ".join(re.findall(r"^## ([A-Z_ ]+)  ", makefile, re.MULTILINE)).split()
+    told = []
+    for name in names:
+        near = difflib.get_close_matches(name.upper(), known, 1, 0.5)
+        told.append(f"{name} is no variable of make's here" + (f": did you mean {near[0]}?" if near else ""))
+    return "; ".join(told) + " (make help lists them)"
+
+
+def main(words: list) -> None:
+    if not words:
+        fail("expected a step; see the head of this file")
+    variables = Variables(os.environ)
+    if words[0] == "--unknown":
+        print(unknown(words[1:]))
+    elif words[0] == "--run" and len(words) == 2:
+        print(f"{variables.runs}/{variables.dataset()}/{words[1]}")
+    elif words[0] == "--print":
+        print(shlex.join(variables.command(words[1], words[2:])))
+    else:
+        command = variables.command(words[0], words[1:])
+        # To stderr: what a step prints may be read by another.
+        print(shlex.join(command), file=sys.stderr, flush=True)
+        os.execv(sys.executable, [sys.executable, *command])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
