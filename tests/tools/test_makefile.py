@@ -104,8 +104,8 @@ def test_every_variable_of_the_makefile_and_of_the_steps_is_listed():
 def test_the_steps_know_the_flags_that_make_gives(step, tmp_path):
     given = {name: "1" for name in variables() if name not in ("NET", "RUNS", "DATA", "SETTINGS")}
     choices = {"LOSS": "builtin", "TRUNK": "vgg16", "OBJECTIVE": "focal", "RESIZE": "pad", "UNKNOWN": "ignore",
-               "VIEWS": "mirror", "METRIC": "euclidean", "DENOMINATOR": "all", "CANDIDATES": "group", "KIND": "dependent",
-               "ENGINE": "torch", "DEDUPE": ""}  # fmt: skip
+               "VIEWS": "mirror", "METRIC": "euclidean", "DENOMINATOR": "all", "CANDIDATES": "group",
+               "KIND": "dependent", "ENGINE": "torch", "DEDUPE": ""}  # fmt: skip
     (tmp_path / "shop.csv").write_text("image,product\n")
     tool, *words = flags(step, **{**given, **choices, "DATA": str(tmp_path), "NET": "--crop 67"})
     assert tool == f"tools/{step.replace('-', '_')}.py"

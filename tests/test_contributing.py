@@ -1,0 +1,61 @@
+"""CONTRIBUTING.md: its examples, put into a copy of the sources, pass their own tests and those of rooms and steps."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from checkout import REPOSITORY
+
+BLOCKS = re.findall(
+    r"^```(python|diff)\n# (\S+?)(: at the end)?\n(.*?)^```$",
+    (REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8"),
+    re.MULTILINE | re.DOTALL,
+)
+
+
+def put(root: Path) -> list[str]:
+    """Write every block of the page into the copy; the files of tests."""
+    tests = []
+    for kind, name, at_end, text in BLOCKS:
+        path = root / name
+        if kind == "diff":
+            before = "".join(line[1:] + "\n" for line in text.splitlines() if line[0] in " -")
+            after = "".join(line[1:] + "\n" for line in text.splitlines() if line[0] in " +")
+            whole = path.read_text(encoding="utf-8")
+            assert whole.count(before) == 1, f"{name} does not hold, once, the lines that the page shows: {before!r}"
+            path.write_text(whole.replace(before, after), encoding="utf-8")
+        elif at_end:
+            path.write_text(path.read_text(encoding="utf-8") + text, encoding="utf-8")
+        else:
+            assert not path.exists(), f"{name} is there already: the page's example needs another name"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        if name.startswith("tests/"):
+            tests.append(name)
+    return tests
+
+
+def test_the_examples_pass_their_tests(tmp_path):
+    ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+    for name in ("python", "tools"):
+        shutil.copytree(REPOSITORY / name, tmp_path / name, ignore=ignored)
+    for name in ("pyproject.toml", "Makefile"):
+        shutil.copy(REPOSITORY / name, tmp_path)
+    tests = put(tmp_path)
+    assert len(tests) == 4, "a scheme, a layer, a dataset, a step"
+    (tmp_path / "tests" / "test_rooms.py").write_text((REPOSITORY / "tests" / "test_rooms.py").read_text())
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests, "tests/test_rooms.py"]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "python"), "ENGINE": "torch"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
+    ruff = [sys.executable, "-m", "ruff", "check", "--no-cache", "python", *tests]
+    done = subprocess.run(ruff, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout
+    step = [sys.executable, "tools/make/step.py", "--print", "count-records"]
+    done = subprocess.run(step, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.stdout.startswith("tools/count_records.py --dataset"), done.stderr
