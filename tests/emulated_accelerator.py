@@ -87,6 +87,14 @@ class DeviceTensor(Tensor):
         """The device's memory, whose address tells whether two tensors share it."""
         return self.memory.untyped_storage()
 
+    def tolist(self) -> Any:
+        """Lists of Python numbers, which the host waits for."""
+        return self.cpu().tolist()
+
+    def record_stream(self, stream: Any) -> None:
+        """Memory is never given back early here."""
+        counts.streams += 1
+
     def __repr__(self) -> str:  # type: ignore[override]
         return f"DeviceTensor({self.memory!r})"
 
@@ -118,6 +126,9 @@ def _computed(func: Any, args: Any, kwargs: Any) -> Any:
             return torch.device("cpu")
         return x.memory if isinstance(x, DeviceTensor) else x
 
+    # A number that a composite has made a tensor of comes back as a number.
+    kinds = [str(argument.type) for argument in func._schema.arguments]
+    args = [torch.tensor(x) if kind == "Tensor" and isinstance(x, (int, float)) else x for x, kind in zip(args, kinds)]
     results = func(*pytree.tree_map(unwrap, args), **pytree.tree_map(unwrap, kwargs))
     if isinstance(results, Tensor) and func._schema.name.startswith("aten::set_"):
         return args[0]
@@ -125,6 +136,8 @@ def _computed(func: Any, args: Any, kwargs: Any) -> Any:
     def wrap(x: Any) -> Any:
         if not isinstance(x, Tensor):
             return x
+        if id(x) in wrappers and wrappers[id(x)].shape != x.shape:
+            wrappers[id(x)].data = DeviceTensor(x)  # changed in place to another size, as by squeeze_ or out=
         return wrappers[id(x)] if id(x) in wrappers else DeviceTensor(x)
 
     return pytree.tree_map(wrap, results)

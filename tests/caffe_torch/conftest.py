@@ -1,5 +1,7 @@
 """A net whose outputs are the means of its input's channels, and its weights."""
 
+import os
+
 import emulated_accelerator
 import pytest
 
@@ -23,3 +25,15 @@ def mean_net(tmp_path):
     net.params["scale"][0].data[...] = 1
     net.save(str(tmp_path / "net.caffemodel"))
     return str(tmp_path / "net.prototxt"), str(tmp_path / "net.caffemodel")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def whole_run_on_a_device():
+    """MULTIWEIGHT_TEST_ON_DEVICE=1 runs the tests here in GPU mode, on the emulated accelerator (tests/device)."""
+    if os.environ.get("MULTIWEIGHT_TEST_ON_DEVICE", "0") in ("", "0"):
+        yield
+        return
+    with emulated_accelerator.present():
+        caffe.set_mode_gpu()
+        yield
+        caffe.set_mode_cpu()

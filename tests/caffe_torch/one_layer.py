@@ -7,10 +7,11 @@ from typing import Any, Callable
 import numpy as np
 from google.protobuf import text_format
 
-import caffe_torch.layers  # noqa: F401
+import caffe_torch.layers
 from caffe_torch.blob.blob import Blob
 from caffe_torch.layers.base import Layer, create
 from caffe_torch.proto import caffe_pb2
+from caffe_torch.runtime import device
 
 TRAIN, TEST = caffe_pb2.TRAIN, caffe_pb2.TEST
 
@@ -63,15 +64,21 @@ class OneLayer:
         return [blob.diff for blob in self.bottoms]
 
     def check_gradients(self, step: float = 1e-2, tolerance: float = 2e-2, seed: int = 0) -> None:
-        """Compare the gradients of bottoms and parameters with central differences, in the largest one's units."""
+        """Compare the gradients of bottoms and parameters with central differences, in the largest one's units.
+
+        On a device they are compared with the CPU's, which are compared with differences elsewhere.
+        """
         random = np.random.default_rng(seed)
         self.forward()
         weights = [random.standard_normal(blob.shape).astype(np.float32) for blob in self.tops]
-        for blob in self.layer.blobs:
-            blob.diff[...] = 0
-        self.backward(*weights)
         targets = [b for i, b in enumerate(self.bottoms) if i not in self.layer.no_gradient] + list(self.layer.blobs)
-        found = [blob.diff.copy() for blob in targets]
+        found = self._gradients(weights, targets)
+        if device.current().type != "cpu":
+            caffe_torch.set_mode_cpu()
+            for gradient, expected in zip(found, self._gradients(weights, targets)):
+                np.testing.assert_allclose(gradient, expected, rtol=1e-5, atol=1e-5 * np.abs(expected).max(initial=0))
+            caffe_torch.set_mode_gpu()
+            return
 
         def value() -> float:
             self.forward()
@@ -89,6 +96,14 @@ class OneLayer:
                 expected[index] = (above - below) / (2 * step)
             scale = max(float(np.abs(expected).max()), 1e-3)
             assert np.abs(gradient - expected).max() / scale < tolerance, (gradient, expected)
+
+    def _gradients(self, weights: list[np.ndarray], targets: list[Blob]) -> list[np.ndarray]:
+        """Those of ``targets`` after a forward and a backward pass, ``weights`` the tops' own."""
+        self.forward()
+        for blob in self.layer.blobs:
+            blob.diff[...] = 0
+        self.backward(*weights)
+        return [blob.diff.copy() for blob in targets]
 
 
 def normal(*shape: int, seed: int = 0) -> np.ndarray:

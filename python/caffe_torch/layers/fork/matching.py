@@ -63,5 +63,5 @@ def mine(losses: Tensor, eligible: Tensor, count: int, located: Tensor, nms: Any
     else:
         order = torch.argsort(losses[index], descending=True, stable=True).tolist()
     chosen = torch.zeros_like(eligible)
-    chosen[index[order[:count]]] = True
+    chosen[index[torch.as_tensor(order[:count], dtype=torch.int64).to(index.device)]] = True
     return chosen
