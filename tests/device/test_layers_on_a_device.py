@@ -22,7 +22,7 @@ from caffe_torch.layers.base import REGISTRY
 
 FORK_TESTS = Path(__file__).resolve().parents[1] / "caffe_torch" / "layers" / "fork"
 #: Types that compute nothing on a device: they read, or only look at shapes, or are the user's own in NumPy.
-IDLE = {"Data", "Input", "DummyData", "Python", "PriorBox", "Split", "Silence", "Parameter"}
+IDLE = {"Data", "Input", "DummyData", "Python", "PriorBox", "Proposal", "Split", "Silence", "Parameter"}
 #: Types of Caffe's forks, which have tests of their own.
 FORKS = {kind for kind, cls in REGISTRY.items() if cls.__module__.startswith("caffe_torch.layers.fork.")}
 

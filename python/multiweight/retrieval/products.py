@@ -165,7 +165,7 @@ class DeviceProduct:
         return self.torch.cat(strips)
 
     def multiply(self, a: Any, b: Any) -> Any:
-        settings = self.torch.backends.cuda.matmul
+        settings = self.torch.backends.cuda.matmul  # CUDA's alone; other kinds have no such switch
         before, settings.allow_bf16_reduced_precision_reduction = settings.allow_bf16_reduced_precision_reduction, False
         try:
             return a @ b.T
@@ -193,7 +193,7 @@ class DeviceProduct:
         values = self._biased(product, bias)
         if triangle:
             values.fill_diagonal_(-np.inf)
-        return values.topk(k, dim=axis).values.select(axis, k - 1).double().cpu().numpy()
+        return values.topk(k, dim=axis).values.select(axis, k - 1).cpu().double().numpy()
 
     def _biased(self, product: Any, bias: tuple[np.ndarray, np.ndarray]) -> Any:
         return product.float().add_(self._there(bias[1])).add_(self._there(bias[0])[:, None])
@@ -212,7 +212,7 @@ def available(d: int, device: str | None = None) -> list[Any]:
     if torch is None:
         return ladder
     if device is None:
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+        device = _accelerator(torch) or "cpu"
     if device != "cpu":
         try:
             torch.empty(0, device=device)
@@ -225,6 +225,12 @@ def available(d: int, device: str | None = None) -> list[Any]:
     fast = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
     # Without the instruction set bfloat16 is emulated, and slower than float32.
     return [Bfloat16Product(d), *ladder] if fast is not None and fast() else ladder
+
+
+def _accelerator(torch: Any) -> str | None:
+    """What PyTorch calls the kind of GPU that it finds here, with bfloat16 products; None for none."""
+    found = getattr(torch, "accelerator", None) and torch.accelerator.current_accelerator(check_available=True)
+    return None if found is None else str(found.type)
 
 
 def share_out(product: Any, threads: int, most: int) -> tuple[ExitStack, int]:
