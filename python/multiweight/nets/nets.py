@@ -12,7 +12,7 @@ from multiweight.base import engine
 from multiweight.base.errors import UserError
 from multiweight.gamma.schemes import WEIGHTINGS
 from multiweight.nets.settings import BRANCHES, DataPaths, NetSettings
-from multiweight.nets.trunks import TRUNKS, std
+from multiweight.nets.trunks import TRUNKS, batch_norm, std
 from multiweight.records.catalog import Catalog, Group
 
 __all__ = ["DataPaths", "NetSettings", "deploy", "train_val"]
@@ -227,9 +227,17 @@ class _Builder:
     def hidden(self, name: str, bottom: Any, inputs: int, units: int, members: list[Group] | None = None) -> Any:
         """fc6 or fc7 with ReLU and dropout, shared, or a task's own where ``members`` says whose."""
         n, layers, number = self.spec, self.layers, name[2:]
+        kind = TRUNKS[self.settings.trunk]
         full = 9216 if name.startswith("fc6") else 4096
-        n[name] = self.dense(bottom, units, std(0.005, inputs / full), TRUNKS[self.settings.trunk].hidden_bias, members)
-        n[f"relu{number}"] = layers.ReLU(n[name], in_place=True)
+        if kind.batch_norm:
+            n[name] = top = self.plain_dense(bottom, units, members)
+            lr, decay = self.multipliers(members)
+            own = {"param": [dict(lr_mult=lr, decay_mult=decay)] * 2} if (lr, decay) != (1.0, 1.0) else {}
+            n[f"bn{number}"], n[f"scale{number}"] = batch_norm(self, top, **own)
+            top = n[f"scale{number}"]
+        else:
+            n[name] = top = self.dense(bottom, units, std(0.005, inputs / full), kind.hidden_bias, members)
+        n[f"relu{number}"] = layers.ReLU(top, in_place=True)
         n[f"drop{number}"] = layers.Dropout(n[f"relu{number}"], in_place=True, dropout_ratio=self.settings.dropout)
         return n[f"drop{number}"]
 
@@ -244,6 +252,17 @@ class _Builder:
             num_output=units,
             weight_filler=dict(type="gaussian", std=std),
             bias_filler=dict(type="constant", value=bias),
+        )
+
+    def plain_dense(self, bottom: Any, units: int, members: list[Group] | None) -> Any:
+        """Weights by He's rule and no bias: a BatchNorm follows."""
+        lr, decay = self.multipliers(members)
+        return self.layers.InnerProduct(
+            bottom,
+            param=[dict(lr_mult=lr, decay_mult=decay)],
+            num_output=units,
+            bias_term=False,
+            weight_filler=dict(type="msra"),
         )
 
     def multipliers(self, members: list[Group] | None) -> tuple[float, float]:

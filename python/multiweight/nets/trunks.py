@@ -16,7 +16,9 @@ _ALL_BRANCHES = ("fc8", "fc7", "fc6")
 @dataclass(frozen=True)
 class Trunk:
     """``hidden``: whether fc6 and fc7 follow, with ``hidden_bias`` (else tasks branch at fc8 alone); ``feature``: the
-    blob to retrieve by; ``first``: the first layer; ``source``: what the layers and their names follow."""
+    blob to retrieve by; ``first``: the first layer; ``source``: what the layers and their names follow;
+    ``batch_norm``: whether BatchNorm and Scale follow every layer, fc6 and fc7 too; ``rate`` multiplies the rule for
+    base_lr (``solvers.base_lr``)."""
 
     name: str
     title: str
@@ -27,6 +29,8 @@ class Trunk:
     hidden: bool = True
     hidden_bias: float = 0.1
     feature: str = "fc7"
+    batch_norm: bool = False
+    rate: float = 1.0
 
     @property
     def branches(self) -> tuple[str, ...]:
@@ -95,6 +99,31 @@ def caffenet(net: Any) -> tuple[Any, int]:
     n.pool2 = net.pool(n.relu2)
     n.norm2 = net.norm(n.pool2)
     return _conv3_to_pool5(net, n.norm2, 1)
+
+
+@trunk(
+    "alexnet_bn", "AlexNet-BN", _alexnet_side, "bvlc_alexnet with BatchNorm and Scale in place of LRN, biases and "
+    "Gaussian weights (Ioffe and Szegedy 2015)", batch_norm=True, rate=10.0,
+)  # fmt: skip
+def alexnet_bn(net: Any) -> tuple[Any, int]:
+    """AlexNet that learns from few images at high rates: every layer is normalised over the batch."""
+    n = net.spec
+    top = _conv_relu(net, "1", n.data, 96, kernel=11, stride=4)
+    n.pool1 = net.pool(top)
+    top = _conv_relu(net, "2", n.pool1, 256, kernel=5, pad=2, group=2)
+    n.pool2 = net.pool(top)
+    top = _conv_relu(net, "3", n.pool2, 384, kernel=3, pad=1)
+    top = _conv_relu(net, "4", top, 384, kernel=3, pad=1, group=2)
+    top = _conv_relu(net, "5", top, 256, kernel=3, pad=1, group=2)
+    n.pool5 = net.pool(top)
+    return n.pool5, net.settings.units(256)
+
+
+def _conv_relu(net: Any, number: str, bottom: Any, channels: int, **more: int) -> Any:
+    names = f"conv{number}", f"bn{number}", f"scale{number}"
+    top = _normalised(net, *names, bottom, channels, bias_term=False, **more)
+    net.spec[f"relu{number}"] = net.layers.ReLU(top, in_place=True)
+    return net.spec[f"relu{number}"]
 
 
 def _conv3_to_pool5(net: Any, bottom: Any, bias: float) -> tuple[Any, int]:
@@ -169,7 +198,12 @@ def _normalised(net: Any, conv: str, norm: str, scale: str, bottom: Any, channel
     """A convolution, its BatchNorm, and the Scale that BatchNorm lacks in Caffe."""
     n = net.spec
     n[conv] = net.plain_conv(bottom, channels, **more)
-    # The three blobs are running sums that the layer moves by itself.
-    n[norm] = net.layers.BatchNorm(n[conv], in_place=True, param=[dict(lr_mult=0, decay_mult=0)] * 3)
-    n[scale] = net.layers.Scale(n[norm], in_place=True, bias_term=True)
+    n[norm], n[scale] = batch_norm(net, n[conv])
     return n[scale]
+
+
+def batch_norm(net: Any, bottom: Any, **scale: Any) -> tuple[Any, Any]:
+    """BatchNorm and Scale after ``bottom``, in place; ``scale`` are further fields of the Scale layer."""
+    # The three blobs are running sums that the layer moves by itself.
+    normalised = net.layers.BatchNorm(bottom, in_place=True, param=[dict(lr_mult=0, decay_mult=0)] * 3)
+    return normalised, net.layers.Scale(normalised, in_place=True, bias_term=True, **scale)
