@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     logs = Path(args.runs) / f"{study.dataset}-logs"
     scheduler.run(study, experiments, command, logs, args.jobs, lambda line: print(line, flush=True))
-    print(f"{args.study}: every trial has run; results in {study.folder / trial.RESULTS}")
+    print(f"{args.study}: every trial has run; results in {trial.folder(study)}")
     return 0
 
 

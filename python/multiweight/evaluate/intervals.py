@@ -25,11 +25,27 @@ class Intervals:
 
 
 def bootstrap(values: np.ndarray, resamples: int = RESAMPLES, level: float = LEVEL, seed: int = 1) -> Intervals:
-    """Percentile intervals of each group's mean and of the mean of these, images drawn with replacement.
+    """Percentile intervals of each group's mean and of the mean of these, images drawn as :func:`drawn` draws them.
+
+    ``values`` is (n, groups), NaN where an image is no query of the group.
+    """
+    means = drawn(values, resamples, seed)
+    ends = [(1 - level) / 2, (1 + level) / 2]
+    with warnings.catch_warnings():
+        # A group without queries has no interval.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        low, high = np.nanquantile(means, ends, axis=0)
+        mean = np.nanquantile(np.nanmean(means, axis=1), ends)
+    return Intervals(low, high, (float(mean[0]), float(mean[1])))
+
+
+def drawn(values: np.ndarray, resamples: int = RESAMPLES, seed: int = 1) -> np.ndarray:
+    """Each group's mean over images drawn with replacement, (resamples, groups); NaN for a group without queries.
 
     ``values`` is (n, groups), NaN where an image is no query of the group. An image is drawn with all its groups, so
     that the interval of the mean over groups knows how they hang together. Where a draw leaves a group without queries
-    (of two or three), the group counts with its measured mean: left out, it would shift the mean over groups. Seeded.
+    (of two or three), the group counts with its measured mean: left out, it would shift the mean over groups. Seeded:
+    the same draws for all arrays of ``n`` images.
     """
     known = ~np.isnan(values)
     table = np.concatenate([np.where(known, values, 0.0), known], axis=1)
@@ -37,22 +53,16 @@ def bootstrap(values: np.ndarray, resamples: int = RESAMPLES, level: float = LEV
     with np.errstate(invalid="ignore", divide="ignore"):
         measured = table[:, :groups].sum(axis=0) / table[:, groups:].sum(axis=0)
     generator = np.random.default_rng(seed)
-    drawn = np.empty((resamples, groups))
+    means = np.empty((resamples, groups))
     step = max(1, _VALUES // max(1, n))
     for start in range(0, resamples, step):
         stop = min(start + step, resamples)
         counts = np.stack([np.bincount(generator.integers(0, n, n), minlength=n) for _ in range(start, stop)])
         sums = counts.astype(np.float64) @ table
         with np.errstate(invalid="ignore", divide="ignore"):
-            means = sums[:, :groups] / sums[:, groups:]
-        drawn[start:stop] = np.where(sums[:, groups:] > 0, means, measured)
-    ends = [(1 - level) / 2, (1 + level) / 2]
-    with warnings.catch_warnings():
-        # A group without queries has no interval.
-        warnings.simplefilter("ignore", RuntimeWarning)
-        low, high = np.nanquantile(drawn, ends, axis=0)
-        mean = np.nanquantile(np.nanmean(drawn, axis=1), ends)
-    return Intervals(low, high, (float(mean[0]), float(mean[1])))
+            found = sums[:, :groups] / sums[:, groups:]
+        means[start:stop] = np.where(sums[:, groups:] > 0, found, measured)
+    return means
 
 
 @dataclass(frozen=True)

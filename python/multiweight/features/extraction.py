@@ -18,7 +18,7 @@ import numpy as np
 from multiweight.base import done, engine, hdf5_file, lock, progress
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Run
-from multiweight.features import features_file, partial_rows, transform
+from multiweight.features import features_file, initial_weights_file, partial_rows, transform
 from multiweight.features.feature_net import forward, net_of, open_net, output_blobs, read_bytes
 from multiweight.photos import image_source
 from multiweight.records.catalog import Catalog
@@ -120,17 +120,22 @@ def extract_run(
     blob: str | None = None,
     iteration: int | None = None,
     outputs: bool = False,
+    untrained: bool = False,
+    seed: int = 1,
     **options: Any,
 ) -> bool:
     """:func:`extract` for the test images of a run's dataset, with its last snapshot or that of ``iteration``.
 
-    The run called ``untrained`` has no training: it is the multi-label net with the initial weights of ``seed``. The
+    ``untrained`` takes the initial weights of ``seed`` instead, with BatchNorm's running sums of some training batches.
+    The run called ``untrained`` has no training: it is the multi-label net with its initial weights. The
     blob is the one that the run's settings.json names (fc7 in the paper's nets), unless it is given. ``outputs`` takes
     the sigmoid outputs of all groups instead, into probabilities.h5. ``options`` are those of :func:`extract`.
     """
     lock.hold(run.root, "extract-features", name=lock.RESULTS)
     lock.hold(run.dataset.data, "extract-features", shared=True)
-    net, snapshot = net_of(run, iteration)
+    net, snapshot = (run, None) if untrained else net_of(run, iteration)
+    if snapshot is None and initial_weights_file.needed(caffe, net):
+        snapshot = initial_weights_file.write(caffe, net, seed)
     wanted: str | Sequence[str]
     if outputs:
         wanted = output_blobs(caffe, net.deploy, Catalog.load(run.dataset.catalog))
@@ -147,6 +152,7 @@ def extract_run(
         mean=run.dataset.mean if run.dataset.mean.exists() else None,
         blob=wanted,
         variant=run.variant,
+        seed=seed,
         **options,
     )
 

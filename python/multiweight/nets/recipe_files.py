@@ -89,16 +89,20 @@ def _loss_comment(recipe: Recipe) -> str:
 
 def _solver_comments(recipe: Recipe) -> dict[str, list[str]]:
     s, labels = recipe.solver, recipe.catalog.size
-    rule = solvers.base_lr(labels)
+    trunk = TRUNKS[recipe.net.trunk]
+    rule = solvers.base_lr(labels, recipe.net.trunk)
+    times = "" if trunk.rate == 1 else f"{trunk.rate:g} x "
     origin = (
-        f"by the rule {solvers.RULE} for L = {labels} labels"
+        f"by the rule {times}{solvers.RULE} for L = {labels} labels"
         if s.base_lr == rule
         else f"chosen; the rule gives {rule:g}"
     )
     return {
         "net": [f"Paths hold from {recipe.paths_from}."],
         "base_lr": [
-            f"The loss is a sum over labels, so AlexNet's 0.01 diverges; {origin}.",
+            f"The loss is a sum over labels, so AlexNet's 0.01 diverges; {origin}."
+            if trunk.rate == 1
+            else f"BatchNorm after every layer bears high rates; {origin}.",
             "The same for every method, so that only gamma differs.",
         ],
         "max_iter": [_length(recipe)],

@@ -132,7 +132,9 @@ def for_dataset(
     return Recipe(
         name,
         settings,
-        solvers.for_run(catalog.size, iterations, int(info["counts"]["test"]), settings.test_batch_size, **given),
+        solvers.for_run(
+            catalog.size, iterations, int(info["counts"]["test"]), settings.test_batch_size, settings.trunk, **given
+        ),
         gamma,
         catalog,
         _paths(dataset, written),

@@ -9,6 +9,7 @@ from typing import Any
 
 from multiweight.base.errors import UserError
 from multiweight.base.flags import setting
+from multiweight.nets.trunks import TRUNKS
 from multiweight.paper.methods import LONGEST, METHODS
 
 ALEXNET_STEP = 100_000
@@ -51,16 +52,17 @@ class SolverSettings:
         return asdict(self)
 
 
-def base_lr(labels: int) -> float:
-    """The rule for base_lr, the same for every method: a function of the number of labels alone.
+def base_lr(labels: int, trunk: str = "alexnet") -> float:
+    """The rule for base_lr, the same for every method: a function of the number of labels and of the trunk.
 
     Eq. (1) sums over labels, so the gradient that reaches the shared layers grows with them, and AlexNet's 0.01, made
     for one softmax, diverges: see prototxt/README.md for what was tried. Hence a tenth of it at most, and less above
-    100 labels. gamma plays no part: else the methods would differ in more than their weights.
+    100 labels. gamma plays no part: else the methods would differ in more than their weights. A trunk with BatchNorm
+    after every layer takes ten times as much (``Trunk.rate``).
     """
     if labels < 1:
         raise UserError(f"{labels} labels: expected at least 1")
-    return min(0.001, float(f"{0.01 / math.sqrt(labels):.2g}"))
+    return float(f"{TRUNKS[trunk].rate * min(0.001, float(f'{0.01 / math.sqrt(labels):.2g}')):.2g}")
 
 
 def for_paper(variant: str, labels: int) -> SolverSettings:
@@ -75,14 +77,16 @@ def for_paper(variant: str, labels: int) -> SolverSettings:
     )
 
 
-def for_run(labels: int, iterations: int, test_images: int, test_batch_size: int, **chosen: Any) -> SolverSettings:
+def for_run(
+    labels: int, iterations: int, test_images: int, test_batch_size: int, trunk: str = "alexnet", **chosen: Any
+) -> SolverSettings:
     """Settings for a run of ``iterations``, the same for every method; ``chosen`` overrides them (None: default).
 
     The rate drops once, after ``DROP`` of the iterations. A test covers the test split, but no more than 1000 images:
     it is for the curve, mAP is measured on all of them afterwards.
     """
     settings: dict[str, Any] = dict(
-        base_lr=base_lr(labels),
+        base_lr=base_lr(labels, trunk),
         stepsize=max(1, int(iterations * DROP)),
         test_iter=max(1, math.ceil(min(test_images, 1000) / test_batch_size)),
         test_interval=max(1, iterations // 10),

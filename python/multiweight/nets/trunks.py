@@ -120,8 +120,8 @@ def alexnet_bn(net: Any) -> tuple[Any, int]:
 
 
 def _conv_relu(net: Any, number: str, bottom: Any, channels: int, **more: int) -> Any:
-    names = f"conv{number}", f"bn{number}", f"scale{number}"
-    top = _normalised(net, *names, bottom, channels, bias_term=False, **more)
+    conv, norm, scale = f"conv{number}", f"bn{number}", f"scale{number}"
+    top = _normalised(net, conv, norm, scale, bottom, channels, bias_term=False, **more)
     net.spec[f"relu{number}"] = net.layers.ReLU(top, in_place=True)
     return net.spec[f"relu{number}"]
 

@@ -5,9 +5,14 @@
 - ``parts.py``: the data of each experiment
 - ``order.py``: which trial comes next
 - ``trial.py``: one training and its scores
+- ``table.py``: the results of all trials, as CSV
+- ``thirds.py``: groups by size: head, middle, tail
 - ``scheduler.py``: all trials, several at a time
-- ``findings.py``: estimates, intervals and tests over trials
+- ``estimates.py``: intervals over seeds and queries, p, Holm's correction
+- ``findings.py``: what the trials of an experiment found
+- ``gate.py``: whether its nets have learned
+- ``tables.py``: the tables of an experiment
 - ``grid.py``: drawn shops by noise and imbalance
 - ``drawings.py``: figures
-- ``report.py``: tables and text of the study
+- ``report.py``: the text of the study
 """

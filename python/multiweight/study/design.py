@@ -51,13 +51,15 @@ class Search:
     """The search of a method's rate: mAP on a validation part of the training images, after ``iterations``.
 
     Where the best rate is the first or last of ``rates``, the next one, half or double, is tried too, at most
-    ``extensions`` times on either side.
+    ``extensions`` times on either side. The best ``again`` of them are then trained with a second seed, ``seed`` + 1,
+    and the highest mean of the two counts.
     """
 
     rates: tuple[float, ...]
     iterations: int
     extensions: int = 2
     seed: int = 1
+    again: int = 0
 
 
 @dataclass(frozen=True)
@@ -80,8 +82,8 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Study:
-    """The whole file. ``drop`` is the share of training after which the rate is divided by 10; mAP is measured at
-    ``points`` evenly spaced iterations, the last of them the end."""
+    """The whole file. ``drop`` is the share of training after which the rate is divided by 10; mAP is measured at the
+    shares ``points`` of training, the last of them 1, the end."""
 
     folder: Path
     dataset: str
@@ -92,4 +94,8 @@ class Study:
     search: Search
     experiments: tuple[Experiment, ...]
     drop: float = DROP
-    points: int = 4
+    points: tuple[float, ...] = (0.25, 0.5, 0.75, 1.0)
+
+    def measured(self, iterations: int) -> list[int]:
+        """The iterations of a training of ``iterations`` at which mAP is measured."""
+        return [round(iterations * share) for share in self.points]

@@ -54,7 +54,7 @@ def changes(path: Path, found: Findings) -> bool:
     figure, axes = plt.subplots(figsize=(7.6, 4.6))
     axes.axhline(0, color="#555555", linewidth=0.8, zorder=1)
     for number, line in enumerate(lines[1:]):
-        estimates = [findings.difference(line, lines[0], group) for group in groups]
+        estimates = [findings.difference(line, lines[0], [group], part=None) for group in groups]
         y = 100 * np.array([one.value for one in estimates])
         half = y - 100 * np.array([one.seeds[0] if one.seeds else one.value for one in estimates])
         name, beside = line.method.name, 1 + 0.03 * (number - (len(lines) - 2) / 2)

@@ -1,40 +1,26 @@
-"""What a study's result files say: mAP of each method with intervals over seeds and over queries, rates, convergence.
+"""What a study's results say: mAP of each method with intervals over seeds and over queries, rates, convergence.
 
-Nothing here trains or searches: it reads the files in results/ alone, so that every table can be drawn again from them.
+Nothing here trains or searches: it reads the tables alone, so that every page can be written again from them.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from multiweight.base.errors import UserError
-from multiweight.evaluate import intervals
-from multiweight.study import order, parts, trial
+from multiweight.nets.settings import NetSettings
+from multiweight.paper.methods import RANDOM, UNTRAINED
+from multiweight.study import estimates, order, parts, thirds
 from multiweight.study.design import Experiment, Method, Study
+from multiweight.study.estimates import Estimate
 
-
-@dataclass(frozen=True)
-class Estimate:
-    """A figure (0 to 1, or a difference of such) and its 95% intervals.
-
-    ``seeds``: Student's t over the seeds, None for one seed; ``queries``: bootstrap over the test images of the average
-    over seeds, None where the files of average precision are not there.
-    """
-
-    value: float
-    seeds: tuple[float, float] | None = None
-    queries: tuple[float, float] | None = None
-
-    @property
-    def clear(self) -> bool:
-        """Whether both intervals leave out 0: of a difference, that it stands above what was measured by chance."""
-        return all(ends is not None and (ends[0] > 0 or ends[1] < 0) for ends in (self.seeds, self.queries))
+#: Of which the mean is taken: mAP of retrieval, or of recognition.
+MAP, RECOGNITION = "groups", "recognition"
 
 
 @dataclass(frozen=True)
@@ -45,7 +31,6 @@ class Line:
     rate: float
     runs: tuple[dict[str, Any], ...]
     diverged: tuple[dict[str, Any], ...]
-    precision: np.ndarray | None
 
     @property
     def seeds(self) -> list[int]:
@@ -55,13 +40,27 @@ class Line:
     def gamma_sum(self) -> float:
         return math.fsum(self.runs[0]["gamma"].values())
 
-    def by_seed(self, group: str | None = None) -> np.ndarray:
-        """mAP at the end, one value a seed: of a group (NaN without queries), or the mean over groups."""
-        ends = [one["points"][-1] for one in self.runs]
-        return np.array([end["mean_map"] if group is None else _number(end["groups"][group]) for end in ends])
+    def by_seed(self, groups: Sequence[str] | None = None, measure: str = MAP) -> np.ndarray:
+        """The mean over ``groups`` (all) at the end, one value a seed; NaN where none of them was measured."""
+        return np.array([mean_of(one.get(measure) or {}, groups) for one in self.runs])
+
+    def resampled(self, part: str, seeds: Sequence[int] | None = None) -> np.ndarray | None:
+        """The mean over runs (with one of ``seeds``) for each draw of the test images; None where one keeps none."""
+        used = [one for one in self.runs if seeds is None or one["settings"]["seed"] in seeds]
+        kept = [one.get("resamples", {}).get(part) for one in used]
+        if not kept or any(values is None for values in kept):
+            return None
+        return np.mean(np.array(kept), axis=0)  # type: ignore[no-any-return]
 
     def estimate(self, group: str | None = None) -> Estimate:
-        return _estimate(self.by_seed(group), self.precision, _place(self.runs[0], group))
+        """Of the mean over groups, or of one group, whose queries are not drawn anew."""
+        if group is not None:
+            return estimates.estimate(self.by_seed([group]))
+        return estimates.estimate(self.by_seed(), self.resampled(thirds.MEAN))
+
+    def part(self, name: str, groups: Sequence[str]) -> Estimate:
+        """Of the mean over a third of the groups."""
+        return estimates.estimate(self.by_seed(groups), self.resampled(name))
 
     def curve(self) -> tuple[np.ndarray, np.ndarray]:
         """Iterations (p,) and mean mAP (seeds, p)."""
@@ -74,14 +73,17 @@ class Line:
 
 @dataclass(frozen=True)
 class Findings:
-    """An experiment as far as it has run: a line a method, ``all_lines`` with those of which every run diverged."""
+    """An experiment as far as it has run: a line a method, ``all_lines`` with those of which every run diverged.
+
+    ``untrained`` are the references of the study's trunk, ``paper_untrained`` of the paper's (the same ones where it is
+    the paper's).
+    """
 
     experiment: Experiment
     all_lines: tuple[Line, ...]
-    untrained: tuple[dict[str, Any], ...]
-    random: dict[str, Any]
-    proportions: dict[str, float]
-    images: dict[str, int]
+    untrained: tuple[Mapping[str, Any], ...]
+    paper_untrained: tuple[Mapping[str, Any], ...]
+    random: Mapping[str, Any] | None
 
     @property
     def lines(self) -> list[Line]:
@@ -89,45 +91,74 @@ class Findings:
         return [line for line in self.all_lines if line.runs]
 
     @property
+    def best(self) -> Line:
+        return max(self.lines, key=lambda line: line.estimate().value)
+
+    @property
+    def proportions(self) -> dict[str, float]:
+        return dict(self.untrained[0]["proportions"])
+
+    @property
+    def images(self) -> dict[str, int]:
+        return dict(self.untrained[0]["images"])
+
+    @property
     def groups(self) -> list[str]:
         """By falling proportion, as in the paper's tables."""
-        return sorted(self.proportions, key=lambda name: -self.proportions[name])
+        return thirds.by_size(self.proportions)[thirds.MEAN]
 
     def untrained_map(self, group: str | None = None) -> float:
-        values = [one["mean_map"] if group is None else _number(one["groups"][group]) for one in self.untrained]
-        return float(np.mean(values))
+        return float(np.mean([mean_of(one["groups"], None if group is None else [group]) for one in self.untrained]))
+
+
+def mean_of(values: Mapping[str, float | None], groups: Sequence[str] | None = None) -> float:
+    """The mean over ``groups`` (all) that have a value; NaN where none has."""
+    known = [value for name in (values if groups is None else groups) if (value := values.get(name)) is not None]
+    return math.fsum(known) / len(known) if known else math.nan
 
 
 def read(study: Study, experiment: Experiment, results: order.Results) -> Findings | None:
     """What an experiment found so far; None before its references and the end of one of its trials are there."""
     data = parts.name(experiment)
-    references = results.get(order.Trial(order.REFERENCES, data).name)
-    lines = []
-    for method in experiment.methods:
-        line = _line(study, experiment, method, results)
-        if line is not None:
-            lines.append(line)
-    if references is None or not lines:
+    lines = [line for method in experiment.methods if (line := _line(study, experiment, method, results)) is not None]
+    known = [(one, results[one.name]) for one in order.references(study, data) if one.name in results]
+
+    def untrained(trunk: str) -> tuple[Mapping[str, Any], ...]:
+        return tuple(found for one, found in known if (one.purpose, one.trunk) == (UNTRAINED, trunk))
+
+    own = untrained(order.trunk(study))
+    if not own or not lines:
         return None
-    return Findings(
-        experiment, tuple(lines), tuple(references["untrained"]), references["random"], references["proportions"],
-        references["images"],
-    )  # fmt: skip
+    random = next((found for one, found in known if one.purpose == RANDOM), None)
+    return Findings(experiment, tuple(lines), own, untrained(NetSettings.trunk), random)
 
 
-def difference(one: Line, other: Line, group: str | None = None) -> Estimate:
-    """``one`` minus ``other``, seed by seed: equal seeds draw equal images in equal order."""
+def difference(
+    one: Line,
+    other: Line,
+    groups: Sequence[str] | None = None,
+    *,
+    part: str | None = thirds.MEAN,
+    measure: str = MAP,
+    comparisons: int = 1,
+) -> Estimate:
+    """``one`` minus ``other``, seed by seed: equal seeds draw equal images in equal order.
+
+    Of the mean over ``groups`` (all); ``part`` names the draws of the test images that belong to them, None where there
+    are none. ``comparisons`` are read together.
+    """
     shared = [seed for seed in one.seeds if seed in other.seeds]
     if not shared:
         raise UserError(f"{one.method.name} and {other.method.name} have no seed in common: run the study on")
     first, second = (
-        np.array([value for seed, value in zip(line.seeds, line.by_seed(group)) if seed in shared])
+        np.array([value for seed, value in zip(line.seeds, line.by_seed(groups, measure)) if seed in shared])
         for line in (one, other)
     )
-    precision = None
-    if one.precision is not None and other.precision is not None and one.seeds == other.seeds:
-        precision = one.precision - other.precision
-    return _estimate(first - second, precision, _place(one.runs[0], group))
+    drawn = None
+    if part is not None and measure == MAP:
+        mine, others = one.resampled(part, shared), other.resampled(part, shared)
+        drawn = None if mine is None or others is None else mine - others
+    return estimates.estimate(first - second, drawn, comparisons)
 
 
 def iterations_to(line: Line, level: float, start: float) -> float | None:
@@ -145,48 +176,6 @@ def iterations_to(line: Line, level: float, start: float) -> float | None:
     return None
 
 
-def _line(study: Study, experiment: Experiment, method: Method, results: order.Results) -> Line | None:
-    data = parts.name(experiment)
-    rate = experiment.rate or order.best_rate(study, data, method, results)
-    if rate is None:
-        return None
-    trials = [order.final(study, experiment, method, rate, seed) for seed in study.seeds]
-    found = [(one, dict(results[one.name])) for one in trials if one.name in results]
-    done = [(one, result) for one, result in found if result["status"] == "done"]
-    if not found:
-        return None
-    files = [trial.precision_path(study, one.name) for one, _ in done]
-    precision = None
-    if files and all(file.exists() for file in files):
-        total = np.zeros(())
-        for file in files:
-            with np.load(file, allow_pickle=False) as stored:
-                total = total + stored["ap"].astype(np.float64)
-        precision = total / len(files)
-    diverged = tuple(result for _, result in found if result["status"] != "done")
-    return Line(method, rate, tuple(result for _, result in done), diverged, precision)
-
-
-def _estimate(by_seed: np.ndarray, precision: np.ndarray | None, place: int | None) -> Estimate:
-    value, seeds, queries = float(np.mean(by_seed)), None, None
-    if len(by_seed) > 1:
-        half = float(stats.t.ppf(0.975, len(by_seed) - 1) * np.std(by_seed, ddof=1) / math.sqrt(len(by_seed)))
-        seeds = (value - half, value + half)
-    if precision is not None and not math.isnan(value):
-        ends = intervals.bootstrap(precision if place is None else precision[:, [place]])
-        queries = ends.mean
-    return Estimate(value, seeds, queries)
-
-
-def _place(run: dict[str, Any], group: str | None) -> int | None:
-    """The column of a group in the files of average precision: catalog order, which gamma and groups have too."""
-    return None if group is None else list(run["points"][-1]["groups"]).index(group)
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else value
-
-
 def chosen_rates(
     study: Study, experiments: Sequence[Experiment], results: order.Results
 ) -> dict[str, dict[str, dict[float, Any]]]:
@@ -200,3 +189,16 @@ def chosen_rates(
                 if searched:
                     data[method.name] = searched
     return found
+
+
+def _line(study: Study, experiment: Experiment, method: Method, results: order.Results) -> Line | None:
+    data = parts.name(experiment)
+    rate = experiment.rate or order.best_rate(study, data, method, results)
+    if rate is None:
+        return None
+    trials = [order.final(study, experiment, method, rate, seed) for seed in study.seeds]
+    found = [dict(results[one.name]) for one in trials if one.name in results]
+    if not found:
+        return None
+    done = tuple(one for one in found if one["status"] == "done")
+    return Line(method, rate, done, tuple(one for one in found if one["status"] != "done"))

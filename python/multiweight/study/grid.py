@@ -11,9 +11,10 @@ import numpy as np
 from multiweight.paper.methods import title
 from multiweight.report.plot_style import plt, save
 from multiweight.report.tables import DASH, Table
-from multiweight.study import findings, order
+from multiweight.study import estimates, findings, order
 from multiweight.study.design import Experiment, Method, Shop, Study
-from multiweight.study.findings import Estimate, Findings
+from multiweight.study.estimates import Estimate
+from multiweight.study.findings import Findings
 
 #: What a dial is called in tables and figures, and its unit.
 TITLES = {
@@ -56,6 +57,7 @@ def table(grid: Grid) -> Table:
     for name in names[1:]:
         header += [f"{title(name)} minus {title(names[0])}", "over seeds"]
     rows = []
+    clear = _clear(grid, names[1:])
     for at, one in grid.found.items():
         cells = [f"{value:g}" for value in at]
         lines = {line.method.name: line for line in one.lines} if one else {}
@@ -65,7 +67,7 @@ def table(grid: Grid) -> Table:
         for name in names[1:]:
             gained = _gain(one, name)
             value = DASH if gained is None else f"{100 * gained.value:+.2f}"
-            cells.append(f"**{value}**" if gained and gained.clear else value)
+            cells.append(f"**{value}**" if (at, name) in clear else value)
             ends = gained.seeds if gained else None
             cells.append(f"{100 * ends[0]:+.2f} to {100 * ends[1]:+.2f}" if ends else DASH)
         rows.append([*cells, f"{100 * one.untrained_map():.2f}" if one else DASH])
@@ -78,13 +80,13 @@ def heat_map(path: Path, grid: Grid) -> None:
     ys = grid.values(0) if grid.dials else [0.0]
     xs = grid.values(1) if len(grid.dials) > 1 else [0.0]
     gains = np.full((len(names) - 1, len(ys), len(xs)), np.nan)
-    clear = np.zeros(gains.shape, bool)
+    clear, stars = _clear(grid, names[1:]), np.zeros(gains.shape, bool)
     for at, one in grid.done.items():
         place = ys.index(at[0]) if at else 0, xs.index(at[1]) if len(at) > 1 else 0
         for panel, name in enumerate(names[1:]):
             gained = _gain(one, name)
             if gained is not None:
-                gains[panel][place], clear[panel][place] = 100 * gained.value, gained.clear
+                gains[panel][place], stars[panel][place] = 100 * gained.value, (at, name) in clear
     most = float(np.nanmax(np.abs(gains), initial=1.0))
     size = (1.6 + 3.1 * (len(names) - 1), 1.3 + 0.75 * len(ys))
     figure, panels = plt.subplots(1, len(names) - 1, figsize=size, squeeze=False, sharey=True, layout="constrained")
@@ -95,7 +97,7 @@ def heat_map(path: Path, grid: Grid) -> None:
             value = gains[panel, row, column]
             if np.isfinite(value):
                 dark = abs(value) > 0.6 * most
-                axes.text(column, row, f"{value:+.1f}{'*' if clear[panel, row, column] else ''}", ha="center",
+                axes.text(column, row, f"{value:+.1f}{'*' if stars[panel, row, column] else ''}", ha="center",
                           va="center", fontsize=9, color="white" if dark else "black")  # fmt: skip
         axes.set_yticks(range(len(ys)), [f"{value:g}" for value in ys])
         axes.set_xticks(range(len(xs)), [f"{value:g}" for value in xs])
@@ -105,6 +107,13 @@ def heat_map(path: Path, grid: Grid) -> None:
     panels[0][0].set_ylabel(_called(grid, 0), fontsize=8)
     figure.colorbar(image, ax=list(panels[0])).set_label("mean mAP@50, points", fontsize=8)
     save(figure, path, svg=False)
+
+
+def _clear(grid: Grid, names: Sequence[str]) -> set[tuple[tuple[float, ...], str]]:
+    """The shops and methods whose gain is clear, corrected for all that are read in the table."""
+    gains = [(at, name, _gain(one, name)) for at, one in grid.found.items() for name in names]
+    corrected = estimates.holm([one.p if one else None for _, _, one in gains])
+    return {(at, name) for (at, name, _), p in zip(gains, corrected) if p is not None and p < estimates.SIGNIFICANT}
 
 
 def _called(grid: Grid, number: int) -> str:

@@ -6,15 +6,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from multiweight.nets.settings import NetSettings
+from multiweight.paper.methods import RANDOM, UNTRAINED
 from multiweight.study import parts
 from multiweight.study.design import Experiment, Method, Study
 
-REFERENCES, SEARCH, FINAL = "references", "search", "final"
+SEARCH, FINAL = "search", "final"
+#: Measured without training: nets with their initial weights, and a ranking drawn at random.
+REFERENCES = (UNTRAINED, RANDOM)
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One training and its measurement; ``references`` measures the untrained nets and a random ranking instead."""
+    """One training and its measurement; of ``untrained`` the net of ``trunk`` as ``seed`` draws it."""
 
     purpose: str
     data: str
@@ -22,12 +26,13 @@ class Trial:
     rate: float = 0.0
     seed: int = 0
     iterations: int = 0
+    trunk: str = ""
 
     @property
     def name(self) -> str:
-        """Names the result file and the folder of the run, and says all that the trial is."""
+        """Names the row of the results and the folder of the run, and says all that the trial is."""
         if self.method is None:
-            return f"{self.data}_{self.purpose}"
+            return "_".join([self.data, self.purpose, *([self.trunk, str(self.seed)] if self.trunk else [])])
         rate = f"{self.rate:g}".replace("+", "")
         return f"{self.data}_{self.purpose}_{self.method.name}_{rate}_{self.iterations}_{self.seed}"
 
@@ -40,38 +45,66 @@ def score(result: Mapping[str, Any]) -> float:
     return float(result["points"][-1]["mean_map"]) if result["status"] == "done" else -1.0
 
 
-def searched(study: Study, data: str, method: Method, results: Results) -> dict[float, Mapping[str, Any]]:
-    """The finished trials of a method's search, by rate, lowest first."""
+def trunk(study: Study) -> str:
+    """The trunk of the study's nets."""
+    return study.net.get("trunk") or NetSettings.trunk
+
+
+def references(study: Study, data: str) -> list[Trial]:
+    """The untrained nets of the study's trunk, a seed each, then of the paper's; then the random ranking."""
+    trunks = dict.fromkeys([trunk(study), NetSettings.trunk])
+    return [
+        *(Trial(UNTRAINED, data, seed=seed, trunk=name) for name in trunks for seed in study.seeds),
+        Trial(RANDOM, data),
+    ]
+
+
+def searched(study: Study, data: str, method: Method, results: Results) -> dict[float, list[Mapping[str, Any]]]:
+    """The finished trials of a method's search, by rate, lowest first: one a seed."""
     found = {}
     for rate in _rates(study):
-        trial = Trial(SEARCH, data, method, rate, study.search.seed, study.search.iterations)
-        if trial.name in results:
-            found[rate] = results[trial.name]
+        trials = [_searching(study, data, method, rate, second) for second in (False, True)]
+        done = [results[one.name] for one in trials if one.name in results]
+        if done:
+            found[rate] = done
     return found
 
 
+def mean_score(results: list[Mapping[str, Any]]) -> float:
+    """The mean over the seeds of a rate; one that diverged counts against it."""
+    return sum(score(one) for one in results) / len(results)
+
+
 def best_rate(study: Study, data: str, method: Method, results: Results) -> float | None:
-    """The rate with the highest mAP on the validation part, the lower of two equal; None while the search goes on."""
+    """The rate with the highest mAP on the validation part, the lower of two equal; None while the search goes on.
+
+    Where rates are trained again, the best is one of those.
+    """
     if next(_search(study, data, method, results), None) is not None:
         return None
     found = searched(study, data, method, results)
-    best = _best(found)
-    return best if score(found[best]) >= 0 else None
+    most = max(len(trials) for trials in found.values())
+    best = _best({rate: trials for rate, trials in found.items() if len(trials) == most})
+    return best if mean_score(found[best]) >= 0 else None
 
 
-def _best(found: Mapping[float, Mapping[str, Any]]) -> float:
-    return max(found, key=lambda rate: (score(found[rate]), -rate))
+def _best(found: Mapping[float, list[Mapping[str, Any]]]) -> float:
+    return max(found, key=lambda rate: (mean_score(found[rate]), -rate))
 
 
 def trials(study: Study, experiment: Experiment, results: Results) -> Iterator[Trial]:
     """Every trial of an experiment that can be named so far, finished or not, in the order to run them."""
     data = parts.name(experiment)
-    yield Trial(REFERENCES, data)
+    yield from references(study, data)
     if experiment.rate is None:
+        waiting = []
         for method in experiment.methods:
-            for rate in searched(study, data, method, results):
-                yield Trial(SEARCH, data, method, rate, study.search.seed, study.search.iterations)
-            yield from _search(study, data, method, results)
+            for rate, found in searched(study, data, method, results).items():
+                yield from (_searching(study, data, method, rate, bool(n)) for n in range(len(found)))
+            waiting.append(list(_search(study, data, method, results)))
+        # Rate by rate over all methods, so that a study that is stopped has compared all of them.
+        for number in range(max(map(len, waiting), default=0)):
+            yield from (open_ones[number] for open_ones in waiting if number < len(open_ones))
     for seed in study.seeds:
         for method in experiment.methods:
             chosen = experiment.rate or best_rate(study, data, method, results)
@@ -100,25 +133,35 @@ def _rates(study: Study) -> list[float]:
     return [float(f"{rate:g}") for rate in (*below, *rates, *(rates[-1] * 2**n for n in range(1, more + 1)))]
 
 
+def _searching(study: Study, data: str, method: Method, rate: float, second: bool = False) -> Trial:
+    return Trial(SEARCH, data, method, rate, study.search.seed + second, study.search.iterations)
+
+
 def _search(study: Study, data: str, method: Method, results: Results) -> Iterator[Trial]:
-    """The trials that a search still needs: the rates of the file, then beyond the edge while the best lies on it."""
+    """The trials that a search still needs.
 
-    def trial(rate: float) -> Trial:
-        return Trial(SEARCH, data, method, rate, study.search.seed, study.search.iterations)
-
+    The rates of the file, then beyond the edge while the best lies on it, then the best ones again.
+    """
     known = _rates(study)
     listed = [float(f"{rate:g}") for rate in study.search.rates]
-    open_ones = [trial(rate) for rate in listed if trial(rate).name not in results]
+    open_ones = [one for rate in listed if (one := _searching(study, data, method, rate)).name not in results]
     if open_ones:
         yield from open_ones
         return
-    found = searched(study, data, method, results)
+    found = {rate: trials[:1] for rate, trials in searched(study, data, method, results).items()}
     best = _best(found)
-    if score(found[best]) < 0:
+    if mean_score(found[best]) < 0:
         # All diverged so far: only a lower rate can help.
         best = min(found)
     at = known.index(best)
     if best == min(found) and at > 0:
-        yield trial(known[at - 1])
-    elif best == max(found) and at + 1 < len(known) and score(found[best]) >= 0:
-        yield trial(known[at + 1])
+        yield _searching(study, data, method, known[at - 1])
+        return
+    if best == max(found) and at + 1 < len(known) and mean_score(found[best]) >= 0:
+        yield _searching(study, data, method, known[at + 1])
+        return
+    ranked = sorted(found, key=lambda rate: (-mean_score(found[rate]), rate))[: study.search.again]
+    for rate in ranked:
+        again = _searching(study, data, method, rate, second=True)
+        if mean_score(found[rate]) >= 0 and again.name not in results:
+            yield again

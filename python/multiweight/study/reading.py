@@ -39,7 +39,7 @@ def load(folder: str | Path) -> Study:
 class _Reader:
     def __init__(self, path: Path):
         self.path = path
-        self.size, self.points, self.common = 0, 0, dict[str, Any]()
+        self.size, self.points, self.common = 0, tuple[float, ...](), dict[str, Any]()
 
     def fail(self, key: str, what: str) -> UserError:
         return UserError(f"{self.path}: {key}: {what}")
@@ -77,21 +77,20 @@ class _Reader:
         known = tuple(f.name for f in fields(Study) if f.name != "folder")
         needed = ("dataset", "size", "iterations", "seeds", "search", "experiments")
         values = self.keys(found, known, needed, "the study")
-        for name in ("size", "iterations", "points"):
-            self.number(values.get(name, 1), name)
+        for name in ("size", "iterations"):
+            self.number(values[name], name)
         drop = values.get("drop", DROP)
         if isinstance(drop, bool) or not isinstance(drop, (int, float)) or not 0 < drop <= 1:
             raise self.fail("drop", f"{drop!r}: expected a share above 0, at most 1")
-        if values["iterations"] % values.get("points", 4):
-            raise self.fail("points", f"{values.get('points', 4)} do not divide {values['iterations']} iterations")
+        # What every method's net and every length is checked with.
+        self.size, self.points = values["size"], self.shares(values.get("points", 4))
+        self.length(values["iterations"], "points")
         seeds = values["seeds"]
         if not isinstance(seeds, list) or not seeds or len(set(map(str, seeds))) < len(seeds):
             raise self.fail("seeds", f"{seeds!r}: expected a list of different whole numbers")
         experiments = values["experiments"]
         if not isinstance(experiments, list) or not experiments:
             raise self.fail("experiments", f"{experiments!r}: expected a list")
-        # What every method's net and every length is checked with.
-        self.size, self.points = values["size"], values.get("points", 4)
         self.common = self.net(values.get("net") or {}, "net")
         if self.common.get("objective") not in (None, NetSettings.objective):
             raise self.fail("net: objective", "the references have the paper's: give it to a method with a `scheme`")
@@ -109,8 +108,25 @@ class _Reader:
             search=self.search(values["search"]),
             experiments=read,
             drop=float(drop),
-            points=values.get("points", 4),
+            points=self.points,
         )
+
+    def shares(self, points: Any) -> tuple[float, ...]:
+        """Shares of training of a list of them, or of a number of points at equal distances."""
+        if not isinstance(points, list):
+            self.number(points, "points")
+            return tuple((n + 1) / points for n in range(points))
+        for share in points:
+            self.number(share, "points", whole=False, least=0)
+        if not points or points != sorted(set(points)) or points[0] <= 0 or points[-1] != 1:
+            raise self.fail("points", f"{points!r}: expected rising shares of training, the last of them 1")
+        return tuple(float(share) for share in points)
+
+    def length(self, iterations: int, where: str) -> None:
+        """UserError where a training of so many iterations has none at one of the points."""
+        for share in self.points:
+            if abs(iterations * share - round(iterations * share)) > 1e-6:
+                raise self.fail(where, f"{share:g} of {iterations} iterations is no whole number")
 
     def search(self, found: Any) -> Search:
         values = self.keys(found, tuple(f.name for f in fields(Search)), ("rates", "iterations"), "search")
@@ -119,7 +135,7 @@ class _Reader:
             raise self.fail("search: rates", f"{rates!r}: expected a list of numbers")
         for rate in rates:
             self.number(rate, "search: rates", whole=False, least=1e-12)
-        for name, default in (("iterations", 1), ("extensions", 0), ("seed", 0)):
+        for name, default in (("iterations", 1), ("extensions", 0), ("seed", 0), ("again", 0)):
             self.number(values.get(name, default), f"search: {name}", least=default)
         return Search(**{**values, "rates": tuple(sorted(float(rate) for rate in rates))})
 
@@ -178,8 +194,7 @@ class _Reader:
         lengths = self.keys(values.get("lengths") or {}, tuple(one.name for one in read), (), f"{where}: lengths")
         for name, length in lengths.items():
             self.number(length, f"{where}: lengths: {name}")
-            if length % self.points:
-                raise self.fail(f"{where}: lengths: {name}", f"{self.points} points do not divide {length} iterations")
+            self.length(length, f"{where}: lengths: {name}")
         return Experiment(
             values["name"], read, subset, values.get("rate"), lengths, str(values.get("question") or "").strip()
         )

@@ -91,7 +91,7 @@ def _start(one: Trial, command: Command, logs: Path, jobs: int) -> _Running:
 
 def _check(study: Study, one: _Running, logs: Path) -> None:
     path = logs / f"{one.trial.name}.log"
-    if one.process.returncode == 0 and trial.path(study, one.trial).exists():
+    if one.process.returncode == 0 and one.trial.name in trial.results(study):
         return
     lines = path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     last = lines[-1] if lines else "it printed nothing"

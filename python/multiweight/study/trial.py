@@ -1,8 +1,9 @@
-"""Run one trial: write its net, train it, measure mAP@50 at each point, and leave one result file."""
+"""Run one trial: write its net, train it, measure mAP@50 at each point, and add it to the study's tables."""
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import time
@@ -17,64 +18,39 @@ import numpy as np
 from multiweight.base import done, engine, hdf5_file
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset, Run
-from multiweight.evaluate import evaluation, packed_labels
+from multiweight.evaluate import evaluation, intervals, packed_labels
 from multiweight.features import extraction
 from multiweight.nets import recipe_files, recipes
 from multiweight.nets.settings import NetSettings
-from multiweight.paper.methods import BASELINE, RANDOM, UNTRAINED
-from multiweight.study import order, parts
+from multiweight.paper.methods import BASELINE, RANDOM
+from multiweight.study import order, parts, table, thirds
 from multiweight.study.design import FILE, Study
 from multiweight.study.order import FINAL, REFERENCES, SEARCH, Trial
 from multiweight.train import training
 from multiweight.train.log import Diverged
 
 RESULTS = "results"
+#: Draws of the test images that are kept of each trial.
+RESAMPLES = 500
 
 
-def path(study: Study, trial: Trial) -> Path:
-    return study.folder / RESULTS / f"{trial.name}.json"
-
-
-def precision_path(study: Study, name: str) -> Path:
-    """Average precision of each query and group, (n, groups) float16, NaN where an image is no query of the group."""
-    return study.folder / RESULTS / f"{name}.npz"
+def folder(study: Study) -> Path:
+    """Where the tables of the study's results lie."""
+    return study.folder / RESULTS
 
 
 def results(study: Study) -> dict[str, dict[str, Any]]:
     """All finished trials by name; UserError where one is damaged, or was made with other settings than the study's."""
-    folder = study.folder / RESULTS
-    found = {file.stem: _read(file) for file in sorted(folder.glob("*.json"))}
+    older = next(folder(study).glob("*.json"), None)
+    if older is not None:
+        raise UserError(
+            f"{older}: a result of an older design, one file a trial: remove such files, and run them again"
+        )
+    found = table.read(folder(study))
     for experiment in study.experiments:
         for one in order.trials(study, experiment, found):
             if one.name in found:
                 _check(study, one, found[one.name])
-    return found
-
-
-def _read(file: Path) -> dict[str, Any]:
-    """A result with all that the report takes from it; UserError names the file and the key that it lacks."""
-    found = done.read(file)
-
-    def needs(values: Any, names: str, where: str = "") -> None:
-        for name in names.split():
-            if not isinstance(values, dict) or name not in values:
-                raise UserError(
-                    f"{file}: {where}key {name!r} is missing: remove that result, and the study runs it again"
-                )
-
-    needs(found, "status points settings seconds engine device processor images proportions")
-    needs(found["settings"], "purpose seed", "settings: ")
-    points = found["points"]
-    if found["settings"]["purpose"] == REFERENCES:
-        needs(found, "untrained random")
-        points = [*(found["untrained"] or [None]), found["random"]]
-    elif found["status"] == "done":
-        needs(found, "gamma")
-        points = points or [None]
-    else:
-        needs(found, "iteration")
-    for point in points:
-        needs(point, "iteration mean_map groups queries", "a point's ")
     return found
 
 
@@ -86,6 +62,8 @@ def settings(study: Study, trial: Trial) -> dict[str, Any]:
         "dataset": study.dataset, "size": study.size,
         "net": {**study.net, **(trial.method.net if trial.method else {})},
     }  # fmt: skip
+    if trial.trunk:
+        own["net"] = {**own["net"], "trunk": trial.trunk}
     experiment = next((one for one in study.experiments if parts.name(one) == trial.data), None)
     if experiment is not None and experiment.subset is not None:
         own["subset"] = asdict(experiment.subset)
@@ -100,22 +78,19 @@ def settings(study: Study, trial: Trial) -> dict[str, Any]:
         if scheme.endswith(".csv"):
             own["scheme_sha256"] = done.sha256(Path(scheme))
     if trial.purpose == FINAL:
-        own["points"] = study.points
+        own["points"] = study.measured(trial.iterations)
     return own
 
 
 def _check(study: Study, trial: Trial, found: dict[str, Any]) -> None:
     """UserError where a result's settings differ from the study's; what an older result does not tell is not asked."""
-    told: dict[str, Any] = {name: found[name] for name in ("scheme", "c", "rescale") if name in found}
-    if found["status"] == "done":
-        told["points"] = len(found["points"])
-    told.update(found["settings"])
-    asked = settings(study, trial)
+    told, asked = found["settings"], json.loads(json.dumps(settings(study, trial)))
     for name, value in asked.items():
         for key, before, now in _changed(name, told.get(name, value), value, study.size):
             raise UserError(
-                f"{path(study, trial)}: made with {key} {before!r}, and {study.folder / FILE} asks for {now!r}: put "
-                "the setting back, or remove that result, and the trial's folder under --runs, to run it again"
+                f"{folder(study) / table.TRIALS}: {trial.name}: made with {key} {before!r}, and {study.folder / FILE} "
+                f"asks for {now!r}: put the setting back, or remove that row, and the trial's folder under --runs, to "
+                "run it again"
             )
 
 
@@ -133,65 +108,81 @@ def _changed(name: str, before: Any, now: Any, size: int) -> Iterator[tuple[str,
 
 
 def run(study: Study, trial: Trial, runs: str | Path, caffe: ModuleType, device: str, show: bool = False) -> None:
-    """Run ``trial`` and write its result; a training that diverges is a result too, with its iteration.
+    """Run ``trial`` and add it to the tables; a training that diverges is a result too, with its iteration.
 
     A training that was stopped goes on from its last snapshot.
     """
     begun = time.time()
     dataset = parts.dataset(study, runs, trial.data, trial.purpose == SEARCH)
-    if trial.purpose == REFERENCES:
-        found = _references(study, dataset, caffe)
+    info = done.read(dataset.info)
+    found: dict[str, Any] = {
+        "settings": settings(study, trial), "status": "done", "images": info["counts"],
+        "proportions": _proportions(dataset),
+    }  # fmt: skip
+    if trial.purpose in REFERENCES:
+        found.update(_reference(study, trial, dataset, caffe))
     else:
-        found = _trained(study, trial, dataset, caffe, device, show)
+        found.update(_trained(study, trial, dataset, caffe, device, show))
     found.update(
         seconds=time.time() - begun, engine=engine.describe(caffe), device=device, processor=_processor(),
         threads=os.environ.get("OMP_NUM_THREADS"), versions=evaluation.versions(),
     )  # fmt: skip
-    info = done.read(dataset.info)
-    found.update(images=info["counts"], labels=info["labels"], proportions=_proportions(dataset))
-    mark = path(study, trial)
-    mark.parent.mkdir(parents=True, exist_ok=True)
-    done.write(mark, settings(study, trial), found)
+    table.add(folder(study), trial.name, found)
+    _remove_snapshots(dataset.run(trial.name))
 
 
 def _trained(
     study: Study, trial: Trial, dataset: Dataset, caffe: ModuleType, device: str, show: bool
 ) -> dict[str, Any]:
     own = _write(study, trial, dataset, caffe)
-    written = done.read(own.settings)
-    found = {name: written[name] for name in ("scheme", "c", "rescale", "gamma")}
+    gamma = done.read(own.settings)["gamma"]
     try:
         training.train(caffe, own, device=device, show=show)
     except Diverged as error:
-        return {"status": "diverged", "iteration": error.iteration, "points": [], **found}
-    measured = []
+        return {"status": "diverged", "iteration": error.iteration, "points": [], "gamma": gamma}
+    found: dict[str, Any] = {"points": []}
     for iteration in _points(study, trial):
         extraction.extract_run(caffe, own, iteration=iteration)
-        measured.append(_measure(own, iteration))
+        if trial.purpose == FINAL and iteration == trial.iterations:
+            extraction.extract_run(caffe, own, iteration=iteration, outputs=True)
+        measured = _measure(own, iteration)
+        found["points"].append(measured.pop("point"))
     if trial.purpose == FINAL:
-        precision = hdf5_file.numbers(own.retrieval, "ap", 2, "run the trial again").astype(np.float16)
-        target = precision_path(study, trial.name)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with open(target.with_suffix(".part"), "wb") as part:
-            np.savez_compressed(part, ap=precision)
-        os.replace(target.with_suffix(".part"), target)
-    for large in (own.features, own.retrieval):
-        large.unlink(missing_ok=True)
-    return {"status": "done", "points": measured, "training_seconds": done.read(own.training)["seconds"], **found}
+        found.update(measured, gamma=gamma, resamples=_resamples(own))
+    _remove_large(own)
+    return {**found, "training_seconds": done.read(own.training)["seconds"]}
+
+
+def _reference(study: Study, trial: Trial, dataset: Dataset, caffe: ModuleType) -> dict[str, Any]:
+    """The multi-label net of the trial's trunk before training, with the initial weights of its seed; or a ranking
+    drawn at random."""
+    if trial.purpose == RANDOM:
+        own = dataset.run(RANDOM)
+        measured = _measure(own, 0)
+    else:
+        net = {**study.net, "trunk": trial.trunk}
+        recipe = recipes.for_dataset(dataset, BASELINE, net=net, solver=dict(iterations=1), name=trial.name)
+        recipe_files.write_run(caffe, recipe, dataset, f"tools/run_study.py {study.folder.name} --trial {trial.name}")
+        own = dataset.run(trial.name)
+        extraction.extract_run(caffe, own, seed=trial.seed, untrained=True)
+        measured = _measure(own, 0)
+    found = {"points": [measured.pop("point")], **measured, "resamples": _resamples(own)}
+    _remove_large(own)
+    return found
 
 
 def _points(study: Study, trial: Trial) -> list[int]:
     """The iterations measured: of a search the last alone."""
-    count = study.points if trial.purpose == FINAL else 1
-    return [trial.iterations * n // count for n in range(1, count + 1)]
+    return study.measured(trial.iterations) if trial.purpose == FINAL else [trial.iterations]
 
 
 def _write(study: Study, trial: Trial, dataset: Dataset, caffe: ModuleType) -> Run:
     method = trial.method
     assert method is not None
+    every = math.gcd(*_points(study, trial))
     solver = dict(
-        iterations=trial.iterations, base_lr=trial.rate, seed=trial.seed, test_interval=_points(study, trial)[0],
-        stepsize=max(1, int(trial.iterations * study.drop)), snapshot=_points(study, trial)[0],
+        iterations=trial.iterations, base_lr=trial.rate, seed=trial.seed, test_interval=every, snapshot=every,
+        stepsize=max(1, int(trial.iterations * study.drop)),
     )  # fmt: skip
     recipe = recipes.for_dataset(
         dataset, method.variant or method.name, scheme=method.scheme, c=method.c, rescale=method.rescale,
@@ -202,32 +193,45 @@ def _write(study: Study, trial: Trial, dataset: Dataset, caffe: ModuleType) -> R
 
 
 def _measure(own: Run, iteration: int) -> dict[str, Any]:
+    """The point, and of each group mAP, queries and, where the outputs are there, mean AP of its labels."""
     evaluation.evaluate(own)
     found = done.read(own.evaluation)
-    groups = {name: _rounded(values["map"]) for name, values in found["groups"].items()}
-    queries = {name: values["queries"] for name, values in found["groups"].items()}
-    return {"iteration": iteration, "mean_map": _rounded(found["mean_map"]), "groups": groups, "queries": queries}
+    groups = found["groups"]
+    measured: dict[str, Any] = {
+        "point": {"iteration": iteration, "mean_map": found["mean_map"]},
+        "groups": {name: values["map"] for name, values in groups.items()},
+        "queries": {name: values["queries"] for name, values in groups.items()},
+    }
+    if found["recognition"]:
+        measured["recognition"] = {name: values["map"] for name, values in found["recognition"].items()}
+    return measured
 
 
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 6)
+def _resamples(own: Run) -> dict[str, list[float]]:
+    """The mean mAP of all groups, and of each third, over test images drawn anew."""
+    precision = hdf5_file.numbers(own.retrieval, "ap", 2, "run the trial again").astype(np.float64)
+    proportions = _proportions(own.dataset)
+    means, names = intervals.drawn(precision, RESAMPLES), list(proportions)
+    found = {}
+    for part, groups in thirds.by_size(proportions).items():
+        columns = means[:, [names.index(group) for group in groups]]
+        columns = columns[:, ~np.isnan(columns).all(axis=0)]
+        if columns.shape[1]:
+            found[part] = columns.mean(axis=1).tolist()
+    return found
 
 
-def _references(study: Study, dataset: Dataset, caffe: ModuleType) -> dict[str, Any]:
-    """The multi-label net before training, with the initial weights of each seed, and a random ranking."""
-    recipe = recipes.for_dataset(dataset, BASELINE, net=dict(study.net), solver=dict(iterations=1))
-    own = dataset.run(BASELINE)
-    if not own.settings.exists():
-        recipe_files.write_run(caffe, recipe, dataset, f"tools/run_study.py {study.folder.name}")
-    elif done.read(own.settings)["net"] != json.loads(json.dumps(recipe.net.as_dict())):
-        raise UserError(f"{own.root}: a net with other settings than the study's: use another --runs, or move it")
-    untrained = []
-    for seed in study.seeds:
-        run_ = dataset.run(UNTRAINED)
-        extraction.extract_run(caffe, run_, seed=seed)
-        untrained.append({"seed": seed, **_measure(run_, 0)})
-    evaluation.evaluate(dataset.run(RANDOM))
-    return {"status": "done", "untrained": untrained, "random": _measure(dataset.run(RANDOM), 0), "points": []}
+def _remove_large(own: Run) -> None:
+    for large in (own.features, own.probabilities, own.retrieval):
+        large.unlink(missing_ok=True)
+
+
+def _remove_snapshots(own: Run) -> None:
+    """All but the last weights: the trial is done, and will not be gone on with."""
+    last = own.last_snapshot()
+    for path in own.snapshots.glob("*") if last is not None else ():
+        if path != own.snapshot(last or 0):
+            path.unlink()
 
 
 def _proportions(dataset: Dataset) -> dict[str, float]:

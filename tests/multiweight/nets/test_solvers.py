@@ -13,6 +13,13 @@ def test_base_lr_depends_on_the_number_of_labels_alone():
         solvers.base_lr(0)
 
 
+def test_base_lr_of_a_trunk_with_batch_norm_is_ten_times_the_rule():
+    assert solvers.base_lr(100, "alexnet_bn") == 0.01
+    assert solvers.base_lr(830, "alexnet_bn") == 0.0035
+    assert solvers.for_run(830, 10, 10, 10, "alexnet_bn").base_lr == 0.0035
+    assert solvers.for_run(830, 10, 10, 10, "caffenet").base_lr == 0.00035
+
+
 def test_the_papers_lengths():
     assert solvers.for_paper("multi_label", 830).iterations == 200_000
     for variant in ("multi_task", "multi_weight", "multi_weight_third"):

@@ -72,6 +72,7 @@ def test_parameters_of_the_full_nets(trunk, crop, published):
 @pytest.mark.parametrize(
     "trunk, names",
     [
+        ("alexnet_bn", ["conv1", "bn1", "scale1", "conv5", "bn5", "fc6", "bn6", "scale6", "fc7", "bn7", "scale7"]),
         ("caffenet", ["conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7"]),
         ("vgg16", ["conv1_1", "conv1_2", "conv2_1", "conv3_3", "conv5_3", "fc6", "fc7"]),
         ("resnet50", ["conv1", "bn_conv1", "scale_conv1", "res2a_branch1", "bn2a_branch1", "scale2a_branch2c",
@@ -81,7 +82,7 @@ def test_parameters_of_the_full_nets(trunk, crop, published):
 def test_names_of_the_published_nets(trunk, names):
     made = [layer.name for layer in nets.deploy(caffe, NetSettings(trunk=trunk), CATALOG).layer]
     assert set(names) <= set(made) and [name for name in made if name in names] == names
-    counts = {"caffenet": 5, "vgg16": 13, "resnet50": 53}
+    counts = {"caffenet": 5, "alexnet_bn": 5, "vgg16": 13, "resnet50": 53}
     types = [layer.type for layer in nets.deploy(caffe, NetSettings(trunk=trunk), CATALOG).layer]
     assert types.count("Convolution") == counts[trunk]
 
@@ -103,14 +104,14 @@ def test_a_narrow_net_runs_and_its_side_is_as_said(trunk, crop, tmp_path):
     assert net.blobs["pool5"].data.shape[2:] == (settings.side, settings.side)
 
 
-@pytest.mark.parametrize("trunk, least", [("alexnet", 55), ("caffenet", 55), ("resnet50", 7)])
+@pytest.mark.parametrize("trunk, least", [("alexnet", 55), ("caffenet", 55), ("alexnet_bn", 55), ("resnet50", 7)])
 def test_a_crop_that_leaves_nothing(trunk, least):
     with pytest.raises(UserError, match=f"crop {least - 1} leaves nothing of .*: it needs at least {least} pixels"):
         NetSettings(trunk=trunk, crop=least - 1)
 
 
 @pytest.mark.parametrize("branch", ["fc8", "fc7", "fc6"])
-@pytest.mark.parametrize("trunk", ["caffenet", "vgg16"])
+@pytest.mark.parametrize("trunk", ["caffenet", "alexnet_bn", "vgg16"])
 def test_tasks_branch_where_they_are_told(trunk, branch):
     made = {layer.name: layer for layer in nets.deploy(caffe, NetSettings(trunk=trunk, branch=branch), CATALOG).layer}
     assert f"{branch}_colour" in made and (branch == "fc8") == ("fc7" in made and made["fc7"].type == "InnerProduct")
@@ -119,7 +120,9 @@ def test_tasks_branch_where_they_are_told(trunk, branch):
 def test_what_a_trunk_does_not_have():
     with pytest.raises(UserError, match="ResNet50 has no fc7: tasks branch at fc8"):
         NetSettings(trunk="resnet50", branch="fc7")
-    with pytest.raises(UserError, match="trunk = 'lenet': expected one of alexnet, caffenet, vgg16, resnet50"):
+    with pytest.raises(
+        UserError, match="trunk = 'lenet': expected one of alexnet, caffenet, alexnet_bn, vgg16, resnet50"
+    ):
         NetSettings(trunk="lenet")
 
 
@@ -128,6 +131,28 @@ def test_running_sums_of_batch_norm_are_not_trained():
     made = nets.train_val(caffe, NetSettings(trunk="resnet50"), CATALOG, {"Colour": 1.0, "Coat": 1.0}, paths)
     norms = [layer for layer in made.layer if layer.type == "BatchNorm"]
     assert len(norms) == 53 and all([p.lr_mult for p in layer.param] == [0, 0, 0] for layer in norms)
+
+
+def test_every_layer_of_alexnet_bn_is_normalised():
+    made = nets.deploy(caffe, NetSettings(trunk="alexnet_bn", branch="fc7"), CATALOG).layer
+    learned = [layer for layer in made if layer.type in ("Convolution", "InnerProduct") and "fc8" not in layer.name]
+    names = ["conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7_colour", "fc7_coat"]
+    assert [layer.name for layer in learned] == names
+    for layer in learned:
+        param = layer.convolution_param if layer.type == "Convolution" else layer.inner_product_param
+        assert not param.bias_term and param.weight_filler.type == "msra"
+        of_blob = [other.type for other in made if layer.top[0] in other.top]
+        assert of_blob[1:4] == ["BatchNorm", "Scale", "ReLU"]
+    assert not [layer for layer in made if layer.type == "LRN"]
+
+
+def test_normalised_task_layers_take_the_tasks_own_rate():
+    settings = NetSettings(trunk="alexnet_bn", branch="fc7", task_lr=2.0, task_decay=3.0)
+    gamma, paths = {"Colour": 1.0, "Coat": 1.0}, DataPaths("i", "l", "i", "l", "")
+    made = {layer.name: layer for layer in nets.train_val(caffe, settings, CATALOG, gamma, paths).layer}
+    assert [(p.lr_mult, p.decay_mult) for p in made["scale7_colour"].param] == [(2, 3), (2, 3)]
+    assert [(p.lr_mult, p.decay_mult) for p in made["fc7_colour"].param] == [(2, 3)]
+    assert not made["scale6"].param
 
 
 def test_published_weights_fill_what_fits(tmp_path):

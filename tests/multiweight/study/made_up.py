@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-
-import numpy as np
-
-from multiweight.study import order, trial
+from multiweight.study import order, table, trial
 
 TEXT = """
 dataset: shop
@@ -34,32 +30,32 @@ def folder(tmp_path, text=TEXT):
     return tmp_path
 
 
-def result(one, mean=0.3, status="done", **more):
+def result(study, one, mean=0.3, status="done", **more):
     """What trial.run would have left for ``one``; the mean is that of two groups, 0.1 apart."""
-    points = [
-        {"iteration": one.iterations * n // 2, "mean_map": mean * n / 2, "queries": {"Colour": 3, "Coat": 2},
-         "groups": {"Colour": mean * n / 2 + 0.05, "Coat": mean * n / 2 - 0.05}}
-        for n in (1, 2)
-    ]  # fmt: skip
     found = {
-        "status": status, "points": points if status == "done" else [], "seconds": 10.0, "engine": "caffe_torch 1",
-        "device": "cpu", "processor": "one, 2 cores", "images": {"train": 8, "test": 3}, "proportions": GROUPS,
-        "gamma": {"Colour": 1.0, "Coat": 0.25}, "iteration": 3, **more,
-        "settings": {"purpose": one.purpose, "data": one.data, "method": one.method and one.method.name,
-                     "rate": one.rate, "seed": one.seed, "iterations": one.iterations},
+        "status": status, "points": [], "seconds": 10.0, "training_seconds": 9.0, "engine": "caffe_torch 1",
+        "device": "cpu", "processor": "one, 2 cores", "threads": "1", "versions": {"python": "3"},
+        "images": {"train": 8, "test": 3}, "proportions": GROUPS, "gamma": {"Colour": 1.0, "Coat": 0.25},
+        "settings": trial.settings(study, one),
     }  # fmt: skip
-    if one.method is None:
-        point = {"iteration": 0, "mean_map": 0.1, "groups": {"Colour": 0.15, "Coat": 0.05}, "queries": {}}
-        found.update(untrained=[{"seed": 1, **point}, {"seed": 2, **point, "mean_map": 0.2}], random=point)
-    return found
+    if status != "done":
+        return {**found, "iteration": 3, **more}
+    if one.purpose in order.REFERENCES:
+        mean = {"untrained": 0.1 * one.seed, "random": 0.02}[one.purpose]
+    steps = study.measured(one.iterations) if one.purpose == order.FINAL else [one.iterations]
+    points = [{"iteration": n, "mean_map": mean * (n / one.iterations if n else 1)} for n in steps]
+    found.update(points=points, groups={"Colour": mean + 0.05, "Coat": mean - 0.05}, queries={"Colour": 3, "Coat": 2})
+    if one.purpose == order.FINAL:
+        found["recognition"] = {"Colour": mean, "Coat": None}
+    return {**found, **more}
 
 
-def write(study, one, precision=None, **values):
-    path = trial.path(study, one)
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(result(one, **values)), encoding="utf-8")
-    if precision is not None:
-        np.savez_compressed(trial.precision_path(study, one.name), ap=np.array(precision, np.float16))
+def write(study, one, drawn=None, **values):
+    """Put the result into the tables; ``drawn`` are the means over test images drawn anew."""
+    found = result(study, one, **values)
+    if drawn is not None:
+        found["resamples"] = {"mean": drawn}
+    table.add(trial.folder(study), one.name, found)
 
 
 def run_all(study, mean):
@@ -71,4 +67,4 @@ def run_all(study, mean):
             return
         for one in todo:
             value = mean(one)
-            write(study, one, [[value, value], [value, np.nan], [value, value]], mean=value)
+            write(study, one, [value] * 200 if one.purpose == order.FINAL else None, mean=value)

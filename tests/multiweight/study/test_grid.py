@@ -3,7 +3,7 @@
 import made_up
 import pytest
 
-from multiweight.study import grid, order, reading, report, trial
+from multiweight.study import grid, order, reading, report, table, trial
 
 TEXT = made_up.TEXT.replace("question: Does it help?", "shops: {wrong: [0, 0.3], tail: [0.5, 1]}")
 
@@ -49,7 +49,7 @@ def test_what_has_not_run_is_a_dash(study):
     made_up.run_all(study, mean)
     last = [one for one in study.experiments if one.family][-1]
     for one in order.trials(study, last, trial.results(study)):
-        trial.path(study, one).unlink(missing_ok=True)
+        table.remove(trial.folder(study), one.name)
     text = report.write(study).read_text(encoding="utf-8")
     assert "| 0.3 | 1 | – | – | – | – | – |" in text and "Not finished: 48 iterations are left." in text
 

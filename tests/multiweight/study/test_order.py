@@ -17,7 +17,7 @@ def search(study, method, scores):
     for rate, value in scores.items():
         one = order.Trial(order.SEARCH, "whole", method, rate, study.search.seed, study.search.iterations)
         status = "done" if value is not None else "diverged"
-        found[one.name] = made_up.result(one, value or 0, status)
+        found[one.name] = made_up.result(study, one, value or 0, status)
     return found
 
 
@@ -30,8 +30,11 @@ def waiting(study, results):
 def test_the_listed_rates_come_first(study):
     core = study.experiments[0]
     first = list(order.trials(study, core, {}))
-    assert [t.purpose for t in first] == ["references"] + ["search"] * 4, "no final before a rate is known"
-    assert [(t.rate, t.iterations) for t in first[1:3]] == [(0.001, 4), (0.002, 4)]
+    references = ["untrained", "untrained", "random"]
+    assert [t.purpose for t in first] == references + ["search"] * 4, "no final before a rate is known"
+    assert [(t.method.name, t.rate, t.iterations) for t in first[3:]] == [
+        ("multi_label", 0.001, 4), ("multi_weight", 0.001, 4), ("multi_label", 0.002, 4), ("multi_weight", 0.002, 4),
+    ], "rate by rate over all methods"  # fmt: skip
     # A reference, two methods of two rates of 4, and two methods of two seeds of 8.
     assert order.missing(study, core, {}) == 2 * 2 * 4 + 2 * 2 * 8
 
@@ -55,6 +58,39 @@ def test_the_best_rate_and_the_search_beyond_an_edge(study, scores, best, next_r
     assert order.best_rate(study, "whole", method, results) == best
     finals = [best] * 2
     assert waiting(study, results) == (finals if next_rates is None else next_rates)
+
+
+def test_the_best_two_rates_are_trained_again_and_the_mean_counts(tmp_path):
+    study = reading.load(made_up.folder(tmp_path, made_up.TEXT.replace("extensions: 1", "extensions: 1, again: 2")))
+    method = study.experiments[0].methods[0]
+    results = search(study, method, {0.0005: 0.1, 0.001: 0.3, 0.002: 0.25})
+    core = study.experiments[0]
+    again = [t for t in order.trials(study, core, results) if t.method == method and t.name not in results]
+    assert [(t.purpose, t.rate, t.seed) for t in again] == [("search", 0.001, 2), ("search", 0.002, 2)]
+    assert order.best_rate(study, "whole", method, results) is None
+    for one, value in zip(again, (0.2, 0.27)):
+        results[one.name] = made_up.result(study, one, value)
+    assert order.best_rate(study, "whole", method, results) == 0.002, "0.26 of two against 0.25"
+    assert [len(found) for found in order.searched(study, "whole", method, results).values()] == [1, 2, 2]
+
+
+def test_a_second_seed_that_diverges_counts_against_its_rate(tmp_path):
+    study = reading.load(made_up.folder(tmp_path, made_up.TEXT.replace("extensions: 1", "extensions: 0, again: 2")))
+    method = study.experiments[0].methods[0]
+    results = search(study, method, {0.001: 0.3, 0.002: 0.5})
+    for rate, status in ((0.001, "done"), (0.002, "diverged")):
+        one = order.Trial(order.SEARCH, "whole", method, rate, 2, 4)
+        results[one.name] = made_up.result(study, one, 0.3, status)
+    assert order.best_rate(study, "whole", method, results) == 0.001
+
+
+def test_the_papers_trunk_is_a_reference_too(tmp_path):
+    text = made_up.TEXT.replace("width: 0.05", "width: 0.05, trunk: alexnet_bn")
+    study = reading.load(made_up.folder(tmp_path, text))
+    assert [one.name for one in order.references(study, "whole")] == [
+        "whole_untrained_alexnet_bn_1", "whole_untrained_alexnet_bn_2",
+        "whole_untrained_alexnet_1", "whole_untrained_alexnet_2", "whole_random",
+    ]  # fmt: skip
 
 
 def test_one_rate_needs_no_search_and_lengths_are_a_methods_own(study):

@@ -9,7 +9,7 @@ from multiweight.study import parts, reading
 
 def test_a_study_is_read(tmp_path):
     study = reading.load(folder(tmp_path))
-    assert (study.dataset, study.size, study.iterations, study.points, study.seeds) == ("shop", 64, 8, 2, (1, 2))
+    assert (study.dataset, study.size, study.iterations, study.points, study.seeds) == ("shop", 64, 8, (0.5, 1), (1, 2))
     assert study.search.rates == (0.001, 0.002) and study.drop == 0.8
     core, second = study.experiments
     assert [m.variant for m in core.methods] == ["multi_label", "multi_weight"] and core.question == "Does it help?"
@@ -30,7 +30,11 @@ def test_net_settings_make_a_method_of_their_own(tmp_path):
         ("seeds: [1, 2]", "sedes: [1, 2]", "key 'sedes' is unknown: expected dataset"),
         ("size: 64\n", "", "key 'size' is missing"),
         ("iterations: 8", "iterations: 0", "iterations: 0"),
-        ("points: 2", "points: 3", "3 do not divide 8 iterations"),
+        ("points: 2", "points: 3", "points: 0.333333 of 8 iterations is no whole number"),
+        ("points: 2", "points: [0.5]", "points: [0.5]: expected rising shares of training, the last of them 1"),
+        ("points: 2", "points: [1, 0.5, 1]", "expected rising shares"),
+        ("points: 2", "points: [0, 1]", "expected rising shares"),
+        ("points: 2", "points: [x, 1]", "points: 'x': expected a number"),
         ("rates: [0.001, 0.002]", "rates: [fast]", "search: rates: 'fast'"),
         ("[multi_label, multi_weight]", "[multi_lable]", "'multi_lable' is unknown: expected multi_label, multi_task"),
         ("[multi_label, multi_weight]", "[multi_label, multi_label]", "'multi_label' stands twice"),
@@ -57,7 +61,7 @@ def test_net_settings_make_a_method_of_their_own(tmp_path):
         ("scheme: proportion", "scheme: nowhere.csv", "scheme: nowhere.csv: the weights cannot be read"),
         ("scheme: proportion", "scheme: 'nowhere:f'", "module 'nowhere' cannot be imported"),
         ("scheme: proportion", "scheme: 'math:nothing'", "module 'math' has no 'nothing'"),
-        ("lengths: {multi_weight: 16}", "lengths: {multi_weight: 1}", "multi_weight: 2 points do not divide 1"),
+        ("lengths: {multi_weight: 16}", "lengths: {multi_weight: 1}", "multi_weight: 0.5 of 1 iterations is no whole"),
         ("batch_size: 4", "batch_size: 8.5", "net: batch_size: 8.5: expected a whole number"),
         ("batch_size: 4", "batch_size: 0", "batch_size = 0: expected a number above 0"),
         ("width: 0.05", "width: .inf", "net: width: '.inf': expected a number"),

@@ -41,8 +41,8 @@ def test_every_trial_runs_once_and_a_second_call_runs_none(study, tmp_path):
     said = []
     scheduler.run(study, study.experiments[:1], writer(study, tmp_path), tmp_path / "logs", 2, said.append)
     ran = (tmp_path / "log").read_text().split()
-    # The references, the search with one more rate below for each method, and two seeds of two methods.
-    assert len(ran) == len(set(ran)) == 1 + 2 * 3 + 4
+    # Three references, the search with one more rate below for each method, and two seeds of two methods.
+    assert len(ran) == len(set(ran)) == 3 + 2 * 3 + 4
     assert len(said) == len(ran) and "mean mAP 30.00" in said[-1] and any("min left" in line for line in said)
     scheduler.run(study, study.experiments[:1], writer(study, tmp_path), tmp_path / "logs", 2, said.append)
     assert len((tmp_path / "log").read_text().split()) == len(ran)
@@ -54,8 +54,8 @@ def test_a_trial_that_fails_is_named_with_its_last_line_and_its_log(study, tmp_p
 
     with pytest.raises(UserError) as error:
         scheduler.run(study, study.experiments[:1], command, tmp_path / "logs", 1, print)
-    assert "whole_references: ended with status 2 (disk is full)" in str(error.value)
-    assert (tmp_path / "logs" / "whole_references.log").read_text() == "disk is full\n"
+    assert "whole_untrained_alexnet_1: ended with status 2 (disk is full)" in str(error.value)
+    assert (tmp_path / "logs" / "whole_untrained_alexnet_1.log").read_text() == "disk is full\n"
 
 
 def test_sigterm_ends_the_trials_too(study, tmp_path):

@@ -27,6 +27,7 @@ def test_tables_and_figures(study):
     assert "| **50.00** |" in row and "| **+10.00** |" in row
     assert "| Coat | 0.2500 | 2 | 35.00 ± 0.0 | **45.00 ± 0.0** |" in text
     assert "multi-weight better in 2, worse in 0" in text
+    assert text.splitlines()[2] == "**core: undertrained: no conclusion (best mean mAP@50 50.00, multi-weight).**"
     again = report.write(study).read_text(encoding="utf-8")
     assert again == text, "the same results give the same page"
 
@@ -35,5 +36,5 @@ def test_a_running_study_says_what_is_left(study):
     core = study.experiments[0]
     made_up.run_all(study, lambda one: 0.4)
     last = list(made_up.order.trials(study, core, made_up.trial.results(study)))[-1]
-    made_up.trial.path(study, last).unlink()
+    made_up.table.remove(made_up.trial.folder(study), last.name)
     assert "Not finished: 8 iterations are left." in report.render(study)

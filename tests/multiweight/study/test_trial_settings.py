@@ -1,7 +1,5 @@
 """A result keeps all that decides its trial, and is refused once the study's file asks for something else."""
 
-import json
-
 import made_up
 import pytest
 
@@ -14,11 +12,6 @@ def study(tmp_path):
     """A study of which every trial has run, its results as trial.run leaves them."""
     study = reading.load(made_up.folder(tmp_path))
     made_up.run_all(study, lambda one: 0.4)
-    results = trial.results(study)
-    for experiment in study.experiments:
-        for one in order.trials(study, experiment, results):
-            path = trial.path(study, one)
-            path.write_text(json.dumps({**results[one.name], "settings": trial.settings(study, one)}))
     return study
 
 
@@ -42,7 +35,7 @@ def test_a_result_of_the_same_settings_is_taken(study):
         ("batch_size: 4", "batch_size: 4, mirror: false", "net mirror True, and .*asks for False"),
         ("dataset: shop", "dataset: store", "dataset 'shop'"),
         ("size: 64", "size: 72", "size 64, and"),
-        ("points: 2", "points: 4", "points 2, and .*asks for 4"),
+        ("points: 2", "points: 4", r"points \[4, 8\], and .*asks for \[2, 4, 6, 8\]"),
         ("points: 2", "points: 2\ndrop: 0.5", "drop 0.8, and .*asks for 0.5"),
         ("iterations: 4,", "iterations: 4, seed: 1, ", None),
         ("{scheme: proportion,", "{name: proportion-rescaled, scheme: inverse,", "scheme 'proportion', .*'inverse'"),
@@ -55,16 +48,14 @@ def test_a_result_of_other_settings_is_refused(study, old, new, words):
         assert report.render(now)
         return
     for ask in (trial.results, report.render):
-        with pytest.raises(UserError, match=r"results/whole_.*\.json: made with " + words):
+        with pytest.raises(UserError, match=r"results/trials\.csv: whole_.*: made with " + words):
             ask(now)
 
 
-def test_an_older_result_is_asked_what_it_tells(tmp_path):
-    study = reading.load(made_up.folder(tmp_path))
-    made_up.run_all(study, lambda one: 0.4)
-    assert report.render(changed(study, "batch_size: 4", "batch_size: 8")), "it does not say"
-    with pytest.raises(UserError, match="points 2, and .*asks for 4"):
-        report.render(changed(study, "points: 2\nseeds: [1, 2]", "points: 4\nseeds: [1, 2, 3]"))
+def test_results_in_a_file_each_are_of_an_older_design(study):
+    (trial.folder(study) / "whole_final_x.json").write_text("{}")
+    with pytest.raises(UserError, match="whole_final_x.json: a result of an older design"):
+        report.render(study)
 
 
 def test_the_weights_in_a_csv_decide_a_trial(tmp_path):
@@ -74,8 +65,6 @@ def test_the_weights_in_a_csv_decide_a_trial(tmp_path):
     study = reading.load(made_up.folder(tmp_path, text))
     one = order.final(study, study.experiments[1], study.experiments[1].methods[1], 0.002, 1)
     made_up.write(study, one)
-    path = trial.path(study, one)
-    path.write_text(json.dumps({**json.loads(path.read_text()), "settings": trial.settings(study, one)}))
     assert one.name in trial.results(study)
     csv.write_text("group,gamma\nColour,1\nCoat,3\n")
     with pytest.raises(UserError, match="made with scheme_sha256"):
@@ -91,15 +80,3 @@ def test_a_shop_and_a_subset_are_part_of_it(tmp_path):
     assert trial.settings(study, pair)["subset"] == {
         "large": "Colour", "small": "Coat", "ratio": 10.0, "kind": "independent",
     }  # fmt: skip
-
-
-@pytest.mark.parametrize("lost", ["status", "settings", "points", "gamma", "engine"])
-def test_a_damaged_result_is_named(study, lost):
-    path = sorted((study.folder / trial.RESULTS).glob("*final*.json"))[0]
-    found = json.loads(path.read_text())
-    without = json.dumps({key: value for key, value in found.items() if key != lost})
-    empty = json.dumps({**found, "points": []})
-    for text, words in (("{}", "key 'status' "), (empty, "a point's key "), (without, f"key '{lost}' is missing")):
-        path.write_text(text)
-        with pytest.raises(UserError, match=f"{path.name}: {words}"):
-            report.render(study)

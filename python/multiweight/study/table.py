@@ -1,0 +1,191 @@
+"""A study's results as three small CSV files: a row a trial, a row a trial and group, and what queries drawn anew give.
+
+``trials.csv`` has all that a trial is and what came of it; a trial is done once it stands there. ``groups.csv`` has mAP
+and recognition of each group at the end, of final trials and references. ``resamples.csv`` has the mean mAP of final
+trials over test images drawn with replacement, the same draws for all trials, so that differences between trials have
+intervals without the precision of every query being kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from multiweight.base import csv_file, markup
+from multiweight.base.errors import UserError
+
+TRIALS, GROUPS, RESAMPLES = "trials.csv", "groups.csv", "resamples.csv"
+
+#: Columns of trials.csv, and how a cell's text is read; ``points`` is ``iteration:mAP`` for each measured iteration.
+_TRIAL = {
+    "trial": str, "purpose": str, "data": str, "method": str, "rate": float, "seed": int, "iterations": int,
+    "status": str, "diverged_at": int, "mean_map": float, "mean_recognition": float, "points": str,
+    "train_images": int, "test_images": int, "seconds": float, "training_seconds": float,
+    "engine": str, "device": str, "processor": str, "threads": str, "versions": str, "settings": json.loads,
+}  # fmt: skip
+_GROUP = {"trial": str, "group": str, "proportion": float, "gamma": float, "queries": int, "map": float,
+          "recognition": float}  # fmt: skip
+_RESAMPLE = {"trial": str, "part": str, "mean_map": str}
+_OWN = ("purpose", "data", "method", "rate", "seed", "iterations")
+
+
+def read(folder: Path) -> dict[str, dict[str, Any]]:
+    """The results by name of trial, each as ``trial.run`` makes it; UserError names the file, line and column."""
+    found: dict[str, dict[str, Any]] = {}
+    for line, row in _rows(folder / TRIALS, _TRIAL):
+        if row["trial"] in found:
+            raise UserError(f"{folder / TRIALS}:{line}: trial {row['trial']!r} stands twice: remove one of its rows")
+        found[row["trial"]] = _result(row, f"{folder / TRIALS}:{line}")
+    for line, row in _rows(folder / GROUPS, _GROUP):
+        one = found.get(row["trial"])
+        if one is None:
+            continue  # left by a call that was ended before its trial was whole
+        name = row["group"]
+        for key, column in (("proportions", "proportion"), ("gamma", "gamma"), ("queries", "queries"),
+                            ("groups", "map"), ("recognition", "recognition")):  # fmt: skip
+            one.setdefault(key, {})[name] = row[column]
+    for line, row in _rows(folder / RESAMPLES, _RESAMPLE):
+        if row["trial"] in found:
+            where = f"{folder / RESAMPLES}:{line}: mean_map"
+            values = [value / 100 for value in _numbers((row["mean_map"] or "").split(), where)]
+            found[row["trial"]].setdefault("resamples", {})[row["part"]] = values
+    for name, one in found.items():
+        if one["status"] == "done" and one["settings"]["purpose"] != "search" and "groups" not in one:
+            raise UserError(
+                f"{folder / GROUPS}: trial {name!r} of {TRIALS} has no row: remove it there to run it again"
+            )
+    return found
+
+
+def add(folder: Path, name: str, result: Mapping[str, Any]) -> None:
+    """Put a finished trial into the files, in place of an older row of that name; several processes may do so."""
+    with _alone(folder):
+        groups = result.get("groups") or {}
+        _write(folder / GROUPS, _GROUP, name, [
+            {"trial": name, "group": group, "proportion": result["proportions"].get(group),
+             "gamma": (result.get("gamma") or {}).get(group), "queries": result["queries"].get(group), "map": value,
+             "recognition": (result.get("recognition") or {}).get(group)}
+            for group, value in groups.items()
+        ])  # fmt: skip
+        _write(folder / RESAMPLES, _RESAMPLE, name, [
+            {"trial": name, "part": part, "mean_map": " ".join(f"{100 * value:.2f}" for value in values)}
+            for part, values in (result.get("resamples") or {}).items()
+        ])  # fmt: skip
+        _write(folder / TRIALS, _TRIAL, name, [_row(name, result)])
+
+
+def remove(folder: Path, name: str) -> None:
+    """Take a trial out of the files."""
+    with _alone(folder):
+        for file, columns in ((TRIALS, _TRIAL), (GROUPS, _GROUP), (RESAMPLES, _RESAMPLE)):
+            _write(folder / file, columns, name, [])
+
+
+def _row(name: str, result: Mapping[str, Any]) -> dict[str, Any]:
+    settings = dict(result["settings"])
+    own = {key: settings.pop(key, None) for key in _OWN}
+    points = result["points"]
+    return {
+        "trial": name, **own, "status": result["status"], "diverged_at": result.get("iteration"),
+        "mean_map": points[-1]["mean_map"] if points else None,
+        "mean_recognition": _mean(result.get("recognition")),
+        "points": " ".join(f"{one['iteration']}:{one['mean_map']:.6f}" for one in points),
+        "train_images": result["images"]["train"], "test_images": result["images"]["test"],
+        **{key: result.get(key) for key in
+           ("seconds", "training_seconds", "engine", "device", "processor", "threads")},
+        "versions": ", ".join(f"{key} {value}" for key, value in (result.get("versions") or {}).items()),
+        "settings": json.dumps(settings, ensure_ascii=False),
+    }  # fmt: skip
+
+
+def _result(row: dict[str, Any], where: str) -> dict[str, Any]:
+    if row["status"] not in ("done", "diverged"):
+        raise UserError(f"{where}: status {row['status']!r}: expected done or diverged")
+    if not isinstance(row["settings"], dict):
+        raise UserError(f"{where}: settings: expected a JSON object")
+    points = []
+    for cell in (row["points"] or "").split():
+        iteration, _, value = cell.partition(":")
+        points.append({"iteration": int(_numbers([iteration], where)[0]), "mean_map": _numbers([value], where)[0]})
+    if row["status"] == "done" and not points:
+        raise UserError(f"{where}: points: empty: remove that row, and the study runs it again")
+    return {
+        **{key: row[key] for key in ("status", "seconds", "training_seconds", "engine", "device", "processor", "threads",
+                                     "versions", "mean_recognition")},
+        "points": points, "iteration": row["diverged_at"],
+        "images": {"train": row["train_images"], "test": row["test_images"]},
+        "settings": {**{key: row[key] for key in _OWN}, **row["settings"]},
+    }  # fmt: skip
+
+
+def _rows(path: Path, columns: Mapping[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Each row with the number of its line; an empty cell is None."""
+    if not path.exists():
+        return
+    found = csv_file.rows(path)
+    line, header = next(found, (1, []))
+    if header != list(columns):
+        raise UserError(f"{path}:{line}: columns {', '.join(header)}: expected {', '.join(columns)}")
+    for line, cells in found:
+        if len(cells) != len(columns):
+            raise UserError(f"{path}:{line}: {len(cells)} cells: expected {len(columns)}")
+        row: dict[str, Any] = {}
+        for (name, read_cell), cell in zip(columns.items(), cells):
+            try:
+                row[name] = read_cell(markup.from_cell(cell)) if cell else None
+            except ValueError:
+                kind = {int: "a whole number", float: "a number"}.get(read_cell, "JSON")
+                raise UserError(f"{path}:{line}: {name} {cell!r}: expected {kind}") from None
+        yield line, row
+
+
+def _write(path: Path, columns: Mapping[str, Any], name: str, rows: list[dict[str, Any]]) -> None:
+    """The file with ``rows`` in place of those of trial ``name``."""
+    kept = [cells for line, cells in _cells(path) if cells[0] != markup.cell(name)]
+    new = [[_cell(row.get(column)) for column in columns] for row in rows]
+    if kept or new or path.exists():
+        csv_file.write(path, list(columns), [*([markup.from_cell(one) for one in row] for row in kept), *new])
+
+
+def _cells(path: Path) -> Iterator[tuple[int, list[str]]]:
+    if path.exists():
+        found = csv_file.rows(path)
+        next(found, None)
+        yield from found
+
+
+def _cell(value: Any) -> Any:
+    if value is None:
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else value
+
+
+def _numbers(cells: list[str], where: str) -> list[float]:
+    try:
+        return [float(cell) for cell in cells]
+    except ValueError:
+        raise UserError(f"{where}: {' '.join(cells)[:40]!r}: expected numbers") from None
+
+
+def _mean(values: Mapping[str, float | None] | None) -> float | None:
+    known = [value for value in (values or {}).values() if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One process at a time: each waits for the one before."""
+    folder.mkdir(parents=True, exist_ok=True)
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(opened)
