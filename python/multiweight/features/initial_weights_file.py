@@ -24,7 +24,7 @@ def needed(caffe: ModuleType, run: Run) -> bool:
 def write(caffe: ModuleType, run: Run, seed: int) -> Path:
     """Weights drawn with ``seed``, and the running sums of 60 training batches, as a .caffemodel in the run's folder.
 
-    The weights are those with which a training with that seed begins. Nothing is learned: the batches only pass forward.
+    The weights are those with which a training with that seed begins; the batches pass forward, and nothing is learned.
     UserError where the training images are not there.
     """
     file, target = run.root / "train_val_untrained.prototxt", run.root / f"untrained_seed_{seed}.caffemodel"

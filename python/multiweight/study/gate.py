@@ -1,4 +1,4 @@
-"""Whether the nets of an experiment have learned: where they have not, a comparison of weights says nothing of weights."""
+"""Whether the nets of an experiment have learned: where they have not, comparing them says nothing about weights."""
 
 from __future__ import annotations
 

@@ -203,13 +203,14 @@ def _differences(experiment: Experiment, found: Findings, lines: Sequence[Line])
     ]  # fmt: skip
     if missed:
         yield (
-            f"With {len(lines[0].seeds)} seeds, a difference of {100 * min(missed):.1f} to {100 * max(missed):.1f} points "
-            "of the mean, by the spread of each method's, would have been found in 80 of 100 such studies.\n"
+            f"With {len(lines[0].seeds)} seeds, a difference of {100 * min(missed):.1f} to {100 * max(missed):.1f} "
+            "points of the mean, by the spread of each method's, would have been found in 80 of 100 such studies.\n"
         )
     if len(found.groups) >= len(thirds.THIRDS):
         yield f"By size of the groups, and recognition; differences from {title(lines[0].method.name)}:\n"
         yield table_formats.markdown(tables.by_size(found, lines))
-    yield f"Clear differences from {title(lines[0].method.name)}, group by group: {tables.clear_groups(found, lines)}.\n"
+    first = title(lines[0].method.name)
+    yield f"Clear differences from {first}, group by group: {tables.clear_groups(found, lines)}.\n"
     yield f"![change against proportion]({experiment.name}_changes.png)\n"
 
 

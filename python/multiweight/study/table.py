@@ -43,7 +43,7 @@ def read(folder: Path) -> dict[str, dict[str, Any]]:
         if row["trial"] in found:
             raise UserError(f"{folder / TRIALS}:{line}: trial {row['trial']!r} stands twice: remove one of its rows")
         found[row["trial"]] = _result(row, f"{folder / TRIALS}:{line}")
-    for line, row in _rows(folder / GROUPS, _GROUP):
+    for _, row in _rows(folder / GROUPS, _GROUP):
         one = found.get(row["trial"])
         if one is None:
             continue  # left by a call that was ended before its trial was whole
@@ -117,8 +117,8 @@ def _result(row: dict[str, Any], where: str) -> dict[str, Any]:
     if row["status"] == "done" and not points:
         raise UserError(f"{where}: points: empty: remove that row, and the study runs it again")
     return {
-        **{key: row[key] for key in ("status", "seconds", "training_seconds", "engine", "device", "processor", "threads",
-                                     "versions", "mean_recognition")},
+        **{key: row[key] for key in ("status", "seconds", "training_seconds", "engine", "device", "processor",
+                                     "threads", "versions", "mean_recognition")},
         "points": points, "iteration": row["diverged_at"],
         "images": {"train": row["train_images"], "test": row["test_images"]},
         "settings": {**{key: row[key] for key in _OWN}, **row["settings"]},
