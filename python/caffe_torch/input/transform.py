@@ -61,12 +61,27 @@ def mean_values(found: int, channels: int) -> str:
     return f"transform_param: {found} mean_value for images of {channels} channel(s): give {wanted}"
 
 
+def _crop(param: Any) -> tuple[int, int]:
+    """(height, width) of a TransformationParameter's crop; CaffeError where one side alone is given."""
+    if param.crop_size:
+        return param.crop_size, param.crop_size
+    for high, wide in (("crop_h", "crop_w"), ("crop_height", "crop_width")):
+        found = getattr(param, high), getattr(param, wide)
+        if bool(found[0]) != bool(found[1]):
+            raise CaffeError(f"transform_param: give both {high} and {wide}, found {found[0]} and {found[1]}")
+        if found[0]:
+            return found
+    return 0, 0
+
+
 class Transformer:
     """Caffe's DataTransformer for one layer: ``param`` is its TransformationParameter."""
 
     def __init__(self, param: Any, phase: int, generator: np.random.Generator):
         self.param, self.phase, self.generator = param, phase, generator
         self.mean: np.ndarray | None = None
+        #: (height, width) of the crop, 0 for none: BVLC's square, or the sides as forks name them.
+        self.crop = _crop(param)
         if param.mean_file and param.mean_value:
             raise CaffeError("transform_param: has both mean_file and mean_value; use one")
         if param.mean_file:
@@ -75,14 +90,15 @@ class Transformer:
     @property
     def draws(self) -> bool:
         """Whether an image's window or side is drawn."""
-        return bool(self.param.mirror or (self.param.crop_size and self.phase == TRAIN))
+        return bool(self.param.mirror or (self.crop[0] and self.phase == TRAIN))
 
     def shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """(channels, height, width) after the crop of an image of ``shape``."""
-        crop = self.param.crop_size
-        if crop and (shape[1] < crop or shape[2] < crop):
-            raise CaffeError(f"transform_param: crop_size {crop} is larger than the image, {shape[1]}x{shape[2]}")
-        return (shape[0], crop, crop) if crop else shape
+        high, wide = self.crop
+        if shape[1] < high or shape[2] < wide:
+            crop = f"crop_size {high}" if high == wide else f"a crop of {high}x{wide}"
+            raise CaffeError(f"transform_param: {crop} is larger than the image, {shape[1]}x{shape[2]}")
+        return (shape[0], high, wide) if high else shape
 
     def __call__(
         self, image: np.ndarray, out: np.ndarray, generator: np.random.Generator | None = None
@@ -94,15 +110,15 @@ class Transformer:
         """
         generator = generator or self.generator
         channels, height, width = image.shape
-        crop = self.param.crop_size
+        high, wide = self.crop
         self.shape(image.shape)
         top = left = 0
-        if crop:
+        if high:
             if self.phase == TRAIN:
-                top = int(generator.integers(height - crop + 1))
-                left = int(generator.integers(width - crop + 1))
+                top = int(generator.integers(height - high + 1))
+                left = int(generator.integers(width - wide + 1))
             else:
-                top, left = (height - crop) // 2, (width - crop) // 2
+                top, left = (height - high) // 2, (width - wide) // 2
         window = np.s_[:, top : top + out.shape[1], left : left + out.shape[2]]
         part = image[window]
         # As in Caffe, mirroring is drawn in both phases.

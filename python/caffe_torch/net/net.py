@@ -11,6 +11,7 @@ import caffe_torch.layers  # noqa: F401  (fills the registry)
 from caffe_torch.errors import CaffeError
 from caffe_torch.files import prototxt
 from caffe_torch.files.upgrade import upgrade_net
+from caffe_torch.layers.fork_settings import warn_of_unread_by
 from caffe_torch.net import description, phase_rules
 from caffe_torch.net.api import NetApi
 from caffe_torch.net.building import build
@@ -70,6 +71,7 @@ class Net(NetApi):
         net.state.CopyFrom(state)
         param = phase_rules.filter_net(net)
         description.parameters("net", param)
+        warn_of_unread_by(param, "net")
         self.phase = state.phase
         self._show(build(phase_rules.insert_splits(param), state.phase))
         self._warn_of_namesakes()

@@ -18,7 +18,7 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message_factory import GetMessageClass
 
 from caffe_torch.errors import CaffeError
-from caffe_torch.proto import caffe_pb2
+from caffe_torch.proto import caffe_pb2, clashes
 
 #: The user's fields have numbers from here on, drawn from their names, so that they are the same in every process.
 _FIRST, _NUMBERS = 1_000_000, 500_000_000
@@ -76,6 +76,7 @@ def _install(schema: FileDescriptorProto) -> None:
     caffe_pb2.DESCRIPTOR = pool.FindFileByName(_SCHEMA)
     for name, descriptor in caffe_pb2.DESCRIPTOR.message_types_by_name.items():
         setattr(caffe_pb2, name, GetMessageClass(descriptor))
+    clashes.watch(caffe_pb2.NetParameter, caffe_pb2.SolverParameter)
 
 
 def _file_of(source: Any, field: str, message: str) -> tuple[FileDescriptorProto, str]:

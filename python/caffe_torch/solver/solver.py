@@ -13,6 +13,7 @@ import torch
 
 from caffe_torch.errors import CaffeError
 from caffe_torch.files import prototxt
+from caffe_torch.layers.fork_settings import warn_of_unread_by
 from caffe_torch.net import description, nonfinite
 from caffe_torch.net.debug import DebugInfo
 from caffe_torch.net.net import Net
@@ -38,6 +39,7 @@ class Solver:
         self.param, found = _read(solver_file)
         source = source or found
         description.parameters("solver", self.param)
+        warn_of_unread_by(self.param, "solver")
         self.type = self.rule or self.param.type
         if self.type not in RULES:
             raise CaffeError(f"{source}: solver type {self.type!r} is unknown (known: {', '.join(RULES)})")

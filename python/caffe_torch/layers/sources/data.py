@@ -35,7 +35,7 @@ class _Records(RecordReader):
         return first
 
     def _check_shape(self, key: bytes, array: np.ndarray, first: np.ndarray) -> None:
-        whole = self.size > 1 and not self.param.transform_param.crop_size
+        whole = self.size > 1 and not self.transform.crop[0]
         if array.shape[0] != first.shape[0] or (whole and array.shape != first.shape):
             raise CaffeError(f"{self.where(key)}: has shape {array.shape}, others have {first.shape}")
 
