@@ -15,7 +15,7 @@
 ## annotate search export  labels of PHOTO; products like it; the run VARIANT as ONNX
 ## serve  the page in a browser
 ## study study-report  the trainings of STUDY; its report alone
-## test fuzz bench bench-retrieval  tests; damaged files for every reader; speed and memory
+## test fuzz stops bench bench-retrieval  tests; damaged files for every reader; trainings stopped; speed and memory
 ## test-parity parity-table export-table fork-nets  against the original; two tables of docs/; forks' nets in full size
 ## docs proto committed-prototxt clean  the reference; files that are committed; remove VENV, build
 ## docker-cpu docker-cuda docker-gpu docker-check  images of the original; a check of the first without Docker
@@ -39,7 +39,7 @@
 ## PHOTO VARIANT PORT  a photo; the trained run to use; where serve listens
 ## NAME LARGE SMALL RATIO KIND  of subset: its name, its groups, images of the large one to one; independent, dependent
 ## STUDY JOBS ONLY  folder of the study; trials at a time; some of its experiments
-## BENCH MINUTES INPUTS  --quick looks for some minutes; length of fuzz, or so many inputs for each reader
+## BENCH MINUTES INPUTS STOPS  --quick looks for some minutes; length of fuzz, or inputs a reader; how many stops
 ## CMD IMAGE DOCKER MIRROR  a command for the original; its image; the program that runs images; Debian's mirror
 ## ARCHITECTURES PTX  compute capabilities that docker-cuda compiles for
 
@@ -179,6 +179,11 @@ test: $(VENV)/.ready
 MINUTES ?= 5
 fuzz: $(READY)
 	PYTHONPATH=python $(PY) tests/fuzz/fuzz.py $(if $(INPUTS),--inputs $(INPUTS),--minutes $(MINUTES))
+
+# make train-multiweight stopped at random moments by every signal: it must end as one that never was. Some minutes.
+STOPS ?= 20
+stops: $(READY)
+	$(PY) tests/tools/stop_training.py build/stops --stops $(STOPS)
 
 # Against the original alone: make original-root, or MULTIWEIGHT_ORIGINAL_ROOT or MULTIWEIGHT_ORIGINAL_PYTHON (tests/parity).
 test-parity: $(VENV)/.ready

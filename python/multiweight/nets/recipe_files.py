@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
@@ -146,11 +147,14 @@ def write_run(caffe: ModuleType, recipe: Recipe, dataset: Dataset, command: str,
     lock.hold(run.root, "make-prototxt")
     run.root.mkdir(parents=True, exist_ok=True)
     run.snapshots.mkdir(exist_ok=True)
+    run.settings.unlink(missing_ok=True)
     for name, text in texts(caffe, recipe, command).items():
         getattr(run, name).write_text(text, encoding="utf-8")
     weights.write_gamma(run.gamma, recipe.gamma)
     # Last, because the next call takes its presence for a finished run folder.
-    run.settings.write_text(json.dumps(settings, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    partial = run.settings.with_name(run.settings.name + ".partial")
+    partial.write_text(json.dumps(settings, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(partial, run.settings)
     return True
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from types import FrameType
 
 from multiweight.base import engine
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+#: Seconds in which the same signal is the same request: make and timeout hand on what a process has had already.
+_HANDED_ON = 1.0
 
 
 class Stopped(KeyboardInterrupt):
@@ -25,6 +28,7 @@ class StopSignals:
     def __init__(self) -> None:
         self.asked = False
         self._before: dict[int, object] = {}
+        self._first: tuple[int, float] = (0, 0.0)
 
     def __enter__(self) -> StopSignals:
         if threading.current_thread() is threading.main_thread():
@@ -36,8 +40,12 @@ class StopSignals:
             signal.signal(number, handler)  # type: ignore[arg-type]
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        # torchrun hands a Ctrl-C on that its processes have had already: of theirs, a second one asks for nothing new.
-        if self.asked and engine.processes() == 1:
+        known, since = self._first
+        again = number == known and time.monotonic() - since < _HANDED_ON
+        # torchrun hands a Ctrl-C on later than that: of its processes, a second one asks for nothing new.
+        if self.asked and not again and engine.processes() == 1:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
+        if not self.asked:
+            self._first = number, time.monotonic()
         self.asked = True

@@ -53,6 +53,20 @@ def test_a_stop_saves_and_the_same_command_ends_as_uninterrupted(tmp_path, monke
     assert iterations(run) == [5, 10, LAST]
 
 
+def test_a_signal_that_make_or_timeout_hands_on_is_the_same_request(tmp_path, monkeypatch):
+    """They send it to the training too, which has had it already as one of their group."""
+    run = lmdb_run.make(tmp_path, LAST, display=4, snapshot=5)
+
+    def twice():
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
+
+    at_iteration(monkeypatch, 3, twice)
+    with pytest.raises(training.Stopped, match="saved at iteration 3"):
+        training.train(caffe, run)
+    assert run.last_snapshot() == 3
+
+
 @pytest.mark.parametrize("iteration", [2, 6, 7, 8, 9, 10])
 def test_a_killed_training_ends_as_uninterrupted(tmp_path, monkeypatch, iteration, whole):
     run = lmdb_run.make(tmp_path, LAST, display=4, snapshot=5)
