@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import csv
-import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from multiweight.base import markup
+from multiweight.base import markup, whole_file
 from multiweight.base.errors import UserError
 
 #: Characters of a cell, above Python's own 131,072: descriptions in HTML are longer.
@@ -61,9 +60,7 @@ def _lines(source: str) -> Iterator[str]:
 
 def write(path: str | Path, header: Sequence[str], found: Iterable[Sequence[object]]) -> None:
     """Write a CSV file; it appears whole or not at all, and no text in it is a formula (see ``markup.cell``)."""
-    partial = Path(f"{path}.partial")
-    with partial.open("w", encoding="utf-8", newline="") as file:
+    with whole_file.opened(path, newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         writer.writerows([markup.cell(one) if isinstance(one, str) else one for one in row] for row in found)
-    os.replace(partial, path)

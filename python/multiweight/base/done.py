@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from multiweight.base import whole_file
 from multiweight.base.errors import UserError
 
 #: What writes a file that a step reads, as a user calls it.
@@ -91,9 +91,7 @@ def read(mark: Path) -> dict[str, Any]:
 def write(mark: Path, settings: Mapping[str, Any], result: Mapping[str, Any]) -> None:
     """Mark a step as finished: ``result`` with the key ``settings`` added; the file appears whole or not at all."""
     text = json.dumps({**result, "settings": dict(settings)}, indent=2, ensure_ascii=False) + "\n"
-    partial = mark.with_name(mark.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, mark)
+    whole_file.write(mark, text)
 
 
 def sha256(path: Path) -> str:

@@ -78,7 +78,9 @@ def refused(error: OSError) -> str:
     """What the system refused, in a line: the file, the reason, and what to do."""
     names = [os.fsdecode(name) for name in (error.filename, error.filename2) if isinstance(name, (str, bytes))]
     # h5py tells the file and the reason in its message alone.
-    reason = error.strerror or " ".join(str(error).split())
+    reason = " ".join((error.strerror or str(error)).split())
+    if error.errno is not None and error.errno in errno.errorcode and len(reason) > 100:
+        reason = os.strerror(error.errno)
     advice = _ADVICE.get(error.errno or 0)
     return ": ".join([*([" -> ".join(names)] if names else []), reason, *([advice] if advice else [])])
 

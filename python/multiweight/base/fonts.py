@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from multiweight.base import whole_file
+
 _TOLD: set[str] = set()
 _MOST = 4  # further fonts that a figure takes
 # Names of fonts that are drawn for many scripts, tried first where several have as many of the glyphs.
@@ -45,7 +47,8 @@ def write(figure: Any, path: Path, **options: Any) -> None:
     fit(figure)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from")
-        figure.savefig(str(path), **options)
+        with whole_file.place(path) as partial:
+            figure.savefig(str(partial), format=path.suffix[1:], **options)
 
 
 def _missing(marks: Iterable[str]) -> list[str]:

@@ -13,6 +13,7 @@ from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset
 from multiweight.evaluate import recognition
 from multiweight.features import transform
+from multiweight.features.trained_weights import preferred_run
 from multiweight.paper import methods
 from multiweight.query import annotation
 
@@ -50,11 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     caffe = engine.select(args.engine)
     engine.use_device(caffe, args.gpu)
     dataset = Dataset(args.dataset, args.runs)
-    known = [*methods.METHODS, *dataset.variants()]
-    trained = (name for name in known if dataset.run(name).last_snapshot() is not None)
-    variant = args.variant or methods.preferred(trained)
-    if variant is None:
-        raise UserError(f"{dataset.root}: no trained run: train one first (make train-multiweight-third)")
+    variant = args.variant or preferred_run(dataset)
     net = annotation.Annotator(caffe, dataset.run(variant), args.iteration, args.views)
     failed = 0
     for photo in args.photo:

@@ -9,7 +9,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from multiweight.base import flags
+from multiweight.base import flags, whole_file
 from multiweight.base.errors import UserError
 from multiweight.datasets import shop_table
 from multiweight.text import labelling, mining
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     mined.save(path)
     found = labelling.report(texts, mined)
     report = path.with_name(path.stem + "_report.md")
-    report.write_text(labelling.markdown(found), encoding="utf-8")
+    whole_file.write(report, labelling.markdown(found))
     suggested = sum(bool(candidate.group) for candidate in mined.candidates)
     print(f"wrote {path}: {len(mined.candidates)} candidates, {suggested} with a suggested group")
     print(f"wrote {report}: {found['labelled']} texts have a label by now")

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from multiweight.base import done, flags
+from multiweight.base import done, flags, whole_file
 from multiweight.base.paths import Dataset
 from multiweight.prepare import statistics
 from multiweight.prepare.split import PARTS
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     statistics.chart(first, figure, dataset.name)
     text = statistics.markdown(dataset.name, parts, Path(os.path.relpath(figure, page.parent)).as_posix())
     page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(text, encoding="utf-8")
+    whole_file.write(page, text)
     done.write(dataset.data / "statistics.json", {}, parts)
     sizes = ", ".join(f"{part} {found['images']} images" for part, found in parts.items())
     print(f"wrote {page} and {figure}: {sizes}, {first['groups']} groups, {first['labels']} labels")

@@ -8,13 +8,17 @@ from collections.abc import Sequence
 from multiweight.base import engine, flags
 from multiweight.base.paths import Dataset
 from multiweight.export import exporting
+from multiweight.features.trained_weights import preferred_run
+from multiweight.paper import methods
 
 
 def parser() -> argparse.ArgumentParser:
     p = flags.parser(__name__, __doc__)
     p.add_argument("--dataset", required=True, help="name of the dataset that the net was trained on")
     flags.runs(p)
-    p.add_argument("--variant", default="multi_weight_third", help="the trained run")
+    p.add_argument(
+        "--variant", type=methods.spelled, help="the trained run (default: the paper's last method that is there)"
+    )
     p.add_argument("--iteration", type=int, help="take the snapshot of this iteration (default: the last)")
     flags.engine(p)
     return p
@@ -23,7 +27,8 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     caffe = engine.select(args.engine)
-    run = Dataset(args.dataset, args.runs).run(args.variant)
+    dataset = Dataset(args.dataset, args.runs)
+    run = dataset.run(args.variant or preferred_run(dataset))
     folder, deviation = exporting.export_run(caffe, run, args.iteration)
     print(f"{folder}: model.onnx, catalog.json, README.md, annotate.py")
     print(f"worst deviation of onnxruntime from the engine: {deviation}")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
-from multiweight.base import engine, flags
+from multiweight.base import engine, flags, whole_file
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset
 from multiweight.gamma import schemes
@@ -98,6 +98,6 @@ def write_committed(caffe: ModuleType, checkout: Path) -> int:
         same = path.exists() and path.read_text(encoding="utf-8") == text
         if not same:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+            whole_file.write(path, text)
         print(f"{'unchanged' if same else 'wrote'} {name}")
     return 0

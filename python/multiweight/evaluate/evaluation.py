@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import json
 import math
-import os
 import platform
 import time
 from collections.abc import Mapping
@@ -15,7 +14,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from multiweight.base import done, engine, lock, progress
+from multiweight.base import done, engine, lock, progress, whole_file
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Run
 from multiweight.evaluate import intervals, measures, packed_labels, recognition
@@ -276,16 +275,12 @@ def _float16(
 def _write_retrieval(
     path: Path, indices: np.ndarray, scores: np.ndarray, precisions: np.ndarray, measure: Mapping[str, Any]
 ) -> None:
-    part = path.with_name(path.name + ".part")
-    with h5py.File(str(part), "w") as file:
+    with whole_file.place(path) as part, h5py.File(str(part), "w") as file:
         file.create_dataset("indices", data=indices.astype(np.int32))
         file.create_dataset("scores", data=scores.astype(np.float32))
         file.create_dataset("ap", data=precisions.astype(np.float32), compression="gzip", compression_opts=1)
         file.attrs.update(measure)
-    os.replace(str(part), str(path))
 
 
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(str(part), str(path))
+    whole_file.write(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")

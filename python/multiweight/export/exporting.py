@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from multiweight.base import done
+from multiweight.base import done, whole_file
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Run
 from multiweight.export import annotate_photo, model_card
@@ -46,9 +46,10 @@ def export_run(caffe: ModuleType, run: Run, iteration: int | None = None) -> tup
         "size": size, "crop": crop, "channels": "bgr", "features": features, "probabilities": probabilities,
         "groups": [{"name": g.name, "kind": g.kind, "labels": list(g.labels)} for g in catalog.groups],
     }  # fmt: skip
-    (folder / CATALOG).write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    (folder / CARD).write_text(model_card.text(run, snapshot, about, settings, str(deviation)), encoding="utf-8")
-    shutil.copyfile(annotate_photo.__file__, folder / SCRIPT)
+    whole_file.write(folder / CATALOG, json.dumps(about, indent=2, ensure_ascii=False) + "\n")
+    whole_file.write(folder / CARD, model_card.text(run, snapshot, about, settings, str(deviation)))
+    with whole_file.place(folder / SCRIPT) as partial:
+        shutil.copyfile(annotate_photo.__file__, partial)
     return folder, deviation
 
 

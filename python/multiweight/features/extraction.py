@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from multiweight.base import done, engine, hdf5_file, lock, progress
+from multiweight.base import done, engine, hdf5_file, lock, progress, whole_file
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Run
 from multiweight.features import features_file, initial_weights_file, partial_rows, transform
@@ -194,27 +193,25 @@ def _fill(
 
 def _write(output: Path, rows: Any, keys: Sequence[str], half: bool, attributes: dict[str, Any]) -> None:
     """The finished rows as HDF5, under another name until it is whole."""
-    whole = output.with_name(output.name + ".new")
     zero, at = 0, 0
     bad: list[str] = []
-    with h5py.File(str(whole), "w") as file:
-        shape = (len(keys), rows.columns)
-        values = file.create_dataset(attributes["blob"], shape, dtype=np.float16 if half else np.float32)
-        for part in rows.parts():
-            with np.errstate(over="ignore"):  # beyond float16: infinite, and told below
-                kept = part.astype(values.dtype)
-            values[at : at + len(part)] = kept
-            bad += [keys[at + i] for i in bad_rows(kept)]
-            zero += len(zero_rows(kept))
-            at += len(part)
-        file.create_dataset("keys", data=np.array([key.encode() for key in keys]))
-        hdf5_file.describe(file, {"zero_rows": zero, **attributes})
-    rows.remove()
-    if bad:
-        whole.unlink()
-        advice = "train again, lower base_lr" + (", or store float32" if half else "")
-        raise UserError(f"the net gives NaN or infinity in {attributes['blob']!r} for {_named(bad)}: {advice}")
-    os.replace(str(whole), str(output))
+    with whole_file.place(output) as whole:
+        with h5py.File(str(whole), "w") as file:
+            shape = (len(keys), rows.columns)
+            values = file.create_dataset(attributes["blob"], shape, dtype=np.float16 if half else np.float32)
+            for part in rows.parts():
+                with np.errstate(over="ignore"):  # beyond float16: infinite, and told below
+                    kept = part.astype(values.dtype)
+                values[at : at + len(part)] = kept
+                bad += [keys[at + i] for i in bad_rows(kept)]
+                zero += len(zero_rows(kept))
+                at += len(part)
+            file.create_dataset("keys", data=np.array([key.encode() for key in keys]))
+            hdf5_file.describe(file, {"zero_rows": zero, **attributes})
+        rows.remove()
+        if bad:
+            advice = "train again, lower base_lr" + (", or store float32" if half else "")
+            raise UserError(f"the net gives NaN or infinity in {attributes['blob']!r} for {_named(bad)}: {advice}")
 
 
 def zero_keys(features: Features) -> list[str]:

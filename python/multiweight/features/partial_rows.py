@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from multiweight.base import whole_file
+
 _SECONDS = 5.0
 
 
@@ -27,9 +29,10 @@ class PartialRows:
         output.parent.mkdir(parents=True, exist_ok=True)
         try:
             found = json.loads(self.note.read_text())
-            whole = self.rows.stat().st_size >= 4 * found["done"] * found["columns"]
+            count, columns = int(found["done"]), int(found["columns"])
+            whole = count >= 0 and columns > 0 and self.rows.stat().st_size >= 4 * count * columns
             if found["identity"] == identity and whole:
-                self.done, self.columns = int(found["done"]), int(found["columns"])
+                self.done, self.columns = count, columns
         except (OSError, ValueError, KeyError, TypeError):
             pass
         self._file = open(self.rows, "r+b" if self.done else "wb")
@@ -40,18 +43,18 @@ class PartialRows:
     def append(self, rows: np.ndarray) -> None:
         """Add (m, columns) float32 rows."""
         self.columns = rows.shape[1]
-        self._file.write(np.ascontiguousarray(rows, dtype=np.float32).tobytes())
+        with whole_file.named(self.rows):
+            self._file.write(np.ascontiguousarray(rows, dtype=np.float32).tobytes())
         self.done += len(rows)
         if time.monotonic() - self._kept > _SECONDS:
             self.keep()
 
     def keep(self) -> None:
         """Put what is written on the disk, and then the note that tells of it."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        part = self.note.with_name(self.note.name + ".new")
-        part.write_text(json.dumps({"identity": self.identity, "done": self.done, "columns": self.columns}))
-        os.replace(part, self.note)
+        with whole_file.named(self.rows):
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        whole_file.write(self.note, json.dumps({"identity": self.identity, "done": self.done, "columns": self.columns}))
         self._kept = time.monotonic()
 
     def close(self) -> None:

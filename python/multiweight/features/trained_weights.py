@@ -1,4 +1,4 @@
-"""Whether the weights of a snapshot belong to a net: asked before Caffe, which ends the process, is asked."""
+"""Which run is trained, and whether a snapshot belongs to a net: asked before Caffe, which ends the process, is."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 
 from multiweight.base import engine
 from multiweight.base.errors import UserError
+from multiweight.base.paths import Dataset
+from multiweight.paper import methods
 
 
 def check_weights(caffe: ModuleType, net: Any, weights: Path, blob: str) -> None:
@@ -69,3 +71,12 @@ def squeezed(shape: Sequence[int]) -> list[int]:
 
 def _list(shapes: Sequence[Sequence[int]]) -> str:
     return ", ".join(" x ".join(map(str, shape)) for shape in shapes)
+
+
+def preferred_run(dataset: Dataset) -> str:
+    """The trained run that is meant where none is named (``methods.preferred``); UserError where none is trained."""
+    known = dict.fromkeys([*methods.METHODS, *dataset.variants()])
+    found = methods.preferred(name for name in known if dataset.run(name).last_snapshot() is not None)
+    if found is None:
+        raise UserError(f"{dataset.root}: no trained run: train one first (make train-multiweight-third)")
+    return found

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from multiweight.base import markup
+from multiweight.base import markup, whole_file
 from multiweight.base.errors import UserError
 from multiweight.gamma.schemes import SCHEMES, Groups
 from multiweight.gamma.user_function import call, members, short
@@ -183,7 +183,7 @@ def read_gamma(path: str | Path) -> dict[str, float]:
 
 def write_gamma(path: str | Path, gamma: Gamma) -> None:
     """Write ``gamma.csv``: ``group,gamma`` with every digit, under comment lines that say where it comes from."""
-    with open(path, "w", encoding="utf-8", newline="") as file:
+    with whole_file.opened(path, newline="") as file:
         file.write(f"# scheme: {gamma.scheme}\n# c: {'-' if gamma.c is None else digits(gamma.c)}\n")
         file.write(f"# rescale: {'yes' if gamma.rescale else 'no'}\n# source: {gamma.source}\n")
         writer = csv.writer(file, lineterminator="\n")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
-from multiweight.base import done, engine, lock
+from multiweight.base import done, engine, lock, whole_file
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset, Run
 from multiweight.gamma import weights
@@ -149,12 +148,10 @@ def write_run(caffe: ModuleType, recipe: Recipe, dataset: Dataset, command: str,
     run.snapshots.mkdir(exist_ok=True)
     run.settings.unlink(missing_ok=True)
     for name, text in texts(caffe, recipe, command).items():
-        getattr(run, name).write_text(text, encoding="utf-8")
+        whole_file.write(getattr(run, name), text)
     weights.write_gamma(run.gamma, recipe.gamma)
     # Last, because the next call takes its presence for a finished run folder.
-    partial = run.settings.with_name(run.settings.name + ".partial")
-    partial.write_text(json.dumps(settings, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(partial, run.settings)
+    whole_file.write(run.settings, json.dumps(settings, indent=2, ensure_ascii=False) + "\n")
     return True
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from multiweight.base import whole_file
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset
 from multiweight.pack.reader import LmdbPair
@@ -58,7 +59,8 @@ def write(path: Path, image: np.ndarray) -> None:
     done, data = cv2.imencode(".png", image)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data.tobytes() if done else b"")
+        with whole_file.opened(path, "wb") as file:
+            file.write(data.tobytes() if done else b"")
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror})") from None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -13,14 +12,14 @@ from typing import Any, Callable
 import numpy as np
 
 from multiweight.base import done as steps
-from multiweight.base import engine, lock
+from multiweight.base import engine, lock, whole_file
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset
 from multiweight.base.progress import bar
 from multiweight.datasets import importing
 from multiweight.pack.chunks import ENCODINGS, ChunkMaker, Settings, Shuffled, key
 from multiweight.pack.part import Mended, Part, earlier, from_shards, pack_part, write
-from multiweight.pack.writer import PARTIAL, LmdbWriter, partial_of, remove
+from multiweight.pack.writer import LmdbWriter, partial_of, remove
 from multiweight.photos.decoding import RESIZE
 from multiweight.photos.images import ImageFolder
 from multiweight.prepare.split import PARTS
@@ -293,6 +292,5 @@ def _packed(items: Shuffled, positions: np.ndarray) -> Iterator[tuple[str, Recor
 def _write_mean(caffe: ModuleType, path: Path, mean: np.ndarray) -> None:
     blob = engine.schema(caffe).BlobProto(num=1, channels=3, height=mean.shape[1], width=mean.shape[2])
     blob.data.extend(mean.ravel().tolist())
-    partial = path.with_name(path.name + PARTIAL)
-    partial.write_bytes(blob.SerializeToString())
-    os.replace(partial, path)
+    with whole_file.opened(path, "wb") as file:
+        file.write(blob.SerializeToString())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, Callable, NamedTuple
 
 import numpy as np
 
+from multiweight.base import whole_file
 from multiweight.base.paths import Dataset
 from multiweight.pack.chunks import Chunk, ChunkMaker, key
 from multiweight.pack.reader import decode
@@ -105,10 +105,8 @@ def _earlier(writer: LmdbWriter, spans: list[tuple[int, int]], maker: ChunkMaker
 
 
 def _keep(path: Path, chunks: int, total: np.ndarray) -> None:
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("wb") as file:
+    with whole_file.opened(path, "wb") as file:
         np.savez(file, chunks=chunks, total=total)
-    os.replace(partial, path)
 
 
 def _kept(path: Path) -> tuple[int, np.ndarray]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from multiweight.base import done
+from multiweight.base import done, whole_file
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Run
 from multiweight.features import extraction, feature_net, transform
@@ -49,18 +49,25 @@ class ShopIndex:
         note = run.root / f"index.{kind}.json"
         names = ("weights_sha256", "inputs_sha256", "blob")
         identity = {name: self.features.attributes.get(name) for name in names}
-        if kind != "flat" and self.path.exists() and note.exists() and done.read(note) == identity:
+        if kind != "flat" and self.path.exists() and _noted(note) == identity:
             try:
                 self._index = self._faiss.read_index(str(self.path))
-                return
-            except RuntimeError:  # cut short: it is built again
+                if (self._index.ntotal, self._index.d) == self.features.values.shape:
+                    return
+            except (RuntimeError, MemoryError):  # cut short or damaged: it is built again
                 pass
         self._index = self._built(kind)
         if kind != "flat":
-            part = self.path.with_name(self.path.name + ".part")
+            try:
+                self._keep(note, identity)
+            except (RuntimeError, OSError) as error:  # FAISS's own, and the system's
+                said = error.strerror if isinstance(error, OSError) else str(error).rpartition(": ")[2]
+                print(f"warning: {self.path}: the index cannot be kept ({said}): built for this call", file=sys.stderr)
+
+    def _keep(self, note: Path, identity: dict[str, Any]) -> None:
+        with whole_file.place(self.path) as part:
             self._faiss.write_index(self._index, str(part))
-            os.replace(part, self.path)
-            note.write_text(json.dumps(identity), encoding="utf-8")
+        whole_file.write(note, json.dumps(identity))
 
     def _built(self, kind: str) -> Any:
         values = _unit(self.features.values)
@@ -155,3 +162,11 @@ class PhotoFeatures:
 def _unit(values: np.ndarray) -> np.ndarray:
     lengths = np.linalg.norm(values, axis=1, keepdims=True)
     return np.ascontiguousarray(values / np.where(lengths > 0, lengths, 1), dtype=np.float32)
+
+
+def _noted(note: Path) -> dict[str, Any] | None:
+    """What a kept index is of; None where nothing whole says so."""
+    try:
+        return done.read(note)
+    except UserError:
+        return None

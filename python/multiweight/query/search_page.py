@@ -9,6 +9,7 @@ from types import ModuleType
 import jinja2
 from markupsafe import Markup
 
+from multiweight.base import whole_file
 from multiweight.base.paths import Dataset
 from multiweight.photos import image_source
 from multiweight.query.index import Found
@@ -50,4 +51,4 @@ def write(
     css = page.STYLE.read_text(encoding="utf-8")
     facts = {"photos": photos, "css": Markup(css), "policy": page.policy(css)}
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(environment.get_template("search.html.j2").render(**facts), encoding="utf-8")
+    whole_file.write(path, environment.get_template("search.html.j2").render(**facts))

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from multiweight.base import done, yaml_file
+from multiweight.base import done, whole_file, yaml_file
 from multiweight.base.errors import UserError
 from multiweight.base.yaml_file import Node
 from multiweight.records import cells
@@ -129,7 +129,7 @@ class Catalog:
         text = yaml.safe_dump(
             {"groups": groups}, sort_keys=False, allow_unicode=True, default_flow_style=False, width=1000
         )
-        Path(path).write_text("# group -> labels, in the order of the nets' outputs\n" + text, encoding="utf-8")
+        whole_file.write(path, "# group -> labels, in the order of the nets' outputs\n" + text)
 
 
 def _read(root: Node | None, source: str) -> tuple[list[Group], dict[tuple[int, int], int]]:

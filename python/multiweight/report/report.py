@@ -10,7 +10,7 @@ from typing import Any
 
 import jinja2
 
-from multiweight.base import lock, markup
+from multiweight.base import lock, markup, whole_file
 from multiweight.base.paths import Dataset
 from multiweight.paper.methods import COMPARED, title
 from multiweight.report import (
@@ -84,15 +84,14 @@ def write(
     for one in papers:
         table_formats.write(dataset.report / "tables", one.name, one.table, f"Table {one.number}. {one.caption}")
     text = render(dataset, outcome, drawn, compared, said, papers)
-    (dataset.report / "report.md").write_text(text, encoding="utf-8")
+    whole_file.write(dataset.report / "report.md", text)
     summary = json.dumps(as_json(dataset, outcome), indent=2, ensure_ascii=False) + "\n"
-    (dataset.report / "report.json").write_text(summary, encoding="utf-8")
+    whole_file.write(dataset.report / "report.json", summary)
     photos = None
     if caffe is not None and shown.each > 0:
         photos = gallery.collect(caffe, dataset, found, shown.each, shown.failures, shown.keys)
-    (dataset.report / "report.html").write_text(
-        html(dataset, outcome, drawn, compared, said, photos, shown.failures), encoding="utf-8"
-    )
+    page = html(dataset, outcome, drawn, compared, said, photos, shown.failures)
+    whole_file.write(dataset.report / "report.html", page)
     return outcome
 
 

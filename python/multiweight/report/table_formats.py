@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from multiweight.base import csv_file, markup
+from multiweight.base import csv_file, markup, whole_file
 from multiweight.report.tables import DASH, Table
 
 
@@ -43,8 +43,8 @@ def latex(table: Table, caption: str) -> str:
 def write(folder: Path, name: str, table: Table, caption: str) -> None:
     """``name``.md, .csv and .tex of a table in ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}.md").write_text(f"{caption}\n\n{markdown(table)}", encoding="utf-8")
-    (folder / f"{name}.tex").write_text(latex(table, caption), encoding="utf-8")
+    whole_file.write(folder / f"{name}.md", f"{caption}\n\n{markdown(table)}")
+    whole_file.write(folder / f"{name}.tex", latex(table, caption))
     rows = ([plain(cell)[0] for cell in row] for row in [table.header, *table.rows])
     header, *body = [["" if text == DASH else text for text in row] for row in rows]
     csv_file.write(folder / f"{name}.csv", [markup.cell(text) for text in header], body)

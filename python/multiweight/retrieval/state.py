@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from multiweight.base import whole_file
 from multiweight.base.errors import UserError
 from multiweight.retrieval.ranking import Ranking
 
@@ -54,8 +54,7 @@ class State:
         """Add a finished tile; the file appears whole or not at all."""
         self.done.add(tile)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        part = self.path.with_name(self.path.name + ".part")
-        with part.open("wb") as file:
+        with whole_file.opened(self.path, "wb") as file:
             np.savez(
                 file,
                 identity=np.array(self.identity),
@@ -63,4 +62,3 @@ class State:
                 scores=self.ranking.scores,
                 done=np.array(sorted(self.done), dtype=np.int64),
             )
-        os.replace(part, self.path)

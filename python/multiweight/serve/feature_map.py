@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import zipfile
 
 import numpy as np
 
+from multiweight.base import whole_file
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset, Run
 from multiweight.features import extraction, features_file
@@ -32,10 +32,8 @@ def places(dataset: Dataset, variant: str) -> tuple[np.ndarray, np.ndarray]:
         kept = _kept(run, identity)
         if kept is None:
             kept = _computed(extraction.load(run.features).values)
-            part = (run.root / "map.npz").with_suffix(".part")
-            with part.open("wb") as file:
+            with whole_file.opened(run.root / "map.npz", "wb") as file:
                 np.savez(file, rows=kept[0], places=kept[1], identity=np.array(identity))
-            os.replace(part, run.root / "map.npz")
     return kept
 
 

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from multiweight.base import done as steps
-from multiweight.base import engine
+from multiweight.base import engine, whole_file
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset
 from multiweight.datasets import importing
@@ -117,9 +117,8 @@ def _divide(own: Dataset, division: Dataset) -> None:
         division.data.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(own.catalog, division.catalog)
         shutil.copyfile(own.data / importing.MARK, division.data / importing.MARK)
-        part = division.records.with_suffix(".part")
-        shutil.copyfile(own.split("train"), part)
-        part.rename(division.records)
+        with whole_file.place(division.records) as partial:
+            shutil.copyfile(own.split("train"), partial)
 
 
 def _pack(study: Study, made: Dataset) -> Iterator[str]:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from multiweight.base import whole_file
 from multiweight.base.errors import UserError
 from multiweight.datasets.sample_shop import shop as sample_shop
 from multiweight.paper.methods import title
@@ -35,7 +36,7 @@ def write(study: Study) -> Path:
             drawings.changes(study.folder / f"{experiment.name}_changes.png", found)
             drawings.convergence(study.folder / f"{experiment.name}_convergence.png", found)
     target = study.folder / NAME
-    target.write_text(text, encoding="utf-8")
+    whole_file.write(target, text)
     return target
 
 

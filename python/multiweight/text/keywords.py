@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import yaml
 
-from multiweight.base import yaml_file
+from multiweight.base import whole_file, yaml_file
 from multiweight.base.errors import UserError
 from multiweight.base.yaml_file import Node
 from multiweight.records import cells
@@ -149,9 +148,7 @@ class Keywords:
             yaml.safe_dump(part, sort_keys=False, allow_unicode=True, default_flow_style=None, width=118)
             for part in parts
         )
-        partial = Path(f"{path}.partial")
-        partial.write_text(HEAD + text, encoding="utf-8")
-        os.replace(partial, path)
+        whole_file.write(path, HEAD + text)
 
     def _check(self, path: str | Path) -> None:
         if self.groups:

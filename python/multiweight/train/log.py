@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from multiweight.base import whole_file
 from multiweight.base.errors import UserError
 from multiweight.train.events import Events
 from multiweight.train.losses import losses, reporting
@@ -47,7 +48,8 @@ class Log:
         self._count = int(state.get("count", 0))
         if path:
             _write(path, self._columns, kept)
-        self._file = open(path or os.devnull, "a", newline="", encoding="utf-8")
+        self._path = path or os.devnull
+        self._file = open(self._path, "a", newline="", encoding="utf-8")
         self._writer = csv.DictWriter(self._file, self._columns, extrasaction="ignore", restval="")
         self._begun = time.time()
         self._batch, self._events = batch, events
@@ -113,22 +115,20 @@ class Log:
 
     def _row(self, iteration: int, phase: str, values: dict[str, float], more: dict[str, float], **cells: str) -> None:
         written = {name: f"{value:.6g}" for name, value in values.items()}
-        self._writer.writerow(
-            {"iteration": iteration, "phase": phase, "seconds": f"{self.seconds:.1f}", **written, **cells}
-        )
-        self._file.flush()
+        row = {"iteration": iteration, "phase": phase, "seconds": f"{self.seconds:.1f}", **written, **cells}
+        with whole_file.named(self._path):
+            self._writer.writerow(row)
+            self._file.flush()
         if self._events is not None:
             self._events.add(phase, iteration, {**values, **more})
 
 
 def _write(path: Path, columns: list[str], rows: list[dict[str, str]]) -> None:
     """Write the log anew, whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    with open(partial, "w", newline="", encoding="utf-8") as file:
+    with whole_file.opened(path, newline="") as file:
         writer = csv.DictWriter(file, columns, extrasaction="ignore", restval="")
         writer.writeheader()
         writer.writerows(rows)
-    os.replace(partial, path)
 
 
 def _rows_until(path: Path, iteration: int) -> list[dict[str, str]]:

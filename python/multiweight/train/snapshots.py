@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from multiweight.base import done, engine
+from multiweight.base import done, engine, whole_file
 from multiweight.base.paths import Run
 
 #: Seconds between snapshots that are taken by time; of these only the newest is kept.
@@ -84,6 +83,4 @@ class Snapshots:
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(content) + "\n", encoding="utf-8")
-    os.replace(partial, path)
+    whole_file.write(path, json.dumps(content) + "\n")

@@ -10,7 +10,7 @@ from typing import Any
 from google.protobuf import text_format
 
 from multiweight.base import done as steps
-from multiweight.base import engine, lock, progress
+from multiweight.base import engine, lock, progress, whole_file
 from multiweight.base.paths import Run
 from multiweight.nets import run_paths
 from multiweight.train import initial_weights
@@ -141,7 +141,7 @@ def _own_files(caffe: ModuleType, param: Any, run: Run, device: str) -> tuple[Pa
     solver_file, net_file = run.root / f"solver_{mine}", run.root / f"train_val_{mine}"
     written = "# Written in training from {}, with the paths of this machine.\n"
     net = run_paths.net(caffe, run.train_val)
-    net_file.write_text(written.format(run.train_val.name) + text_format.MessageToString(net), encoding="utf-8")
+    whole_file.write(net_file, written.format(run.train_val.name) + text_format.MessageToString(net))
     own = schema.SolverParameter()
     own.CopyFrom(param)
     for field in ("test_iter", "test_interval", "test_initialization", "snapshot", "display"):
@@ -152,7 +152,7 @@ def _own_files(caffe: ModuleType, param: Any, run: Run, device: str) -> tuple[Pa
     if device.startswith("gpu"):
         own.solver_mode = schema.SolverParameter.GPU
         own.device_id = int(device.split()[1])
-    solver_file.write_text(written.format(run.solver.name) + text_format.MessageToString(own), encoding="utf-8")
+    whole_file.write(solver_file, written.format(run.solver.name) + text_format.MessageToString(own))
     return solver_file, net_file
 
 

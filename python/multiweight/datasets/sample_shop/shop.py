@@ -11,7 +11,7 @@ from typing import Any, Callable
 import cv2
 import numpy as np
 
-from multiweight.base import done, lock
+from multiweight.base import done, lock, whole_file
 from multiweight.base.errors import UserError
 from multiweight.base.flags import setting
 from multiweight.base.progress import bar
@@ -87,7 +87,8 @@ def make(
         for name in photos[number]:
             picture = sample_photos.photo(garment, mask, settings.size, rng, grain)
             data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, settings.quality])[1]
-            (folder / name).write_bytes(data.tobytes())
+            with whole_file.opened(folder / name, "wb") as file:
+                file.write(data.tobytes())
         return len(photos[number])
 
     total = sum(map(len, photos))
