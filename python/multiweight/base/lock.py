@@ -53,7 +53,9 @@ def hold(folder: Path, step: str, *, shared: bool = False, name: str = IN_USE) -
     """
     stack = _scope.get()
     assert stack is not None, "hold() outside of scope()"
-    if engine.process() != 0:
+    if (
+        engine.process() != 0 or shared and not folder.exists()
+    ):  # what is only read, and is not there, is told by its step
         return
     folder.mkdir(parents=True, exist_ok=True)
     path = folder.resolve() / name

@@ -53,10 +53,11 @@ def evaluate(
     UserError when features and labels are not of the same images.
     """
     _check_options(metric, denominator, k, candidates)
-    lock.hold(run.root, "evaluate", name=lock.RESULTS)
     lock.hold(run.dataset.data, "evaluate", shared=True)
     dataset, started = run.dataset, time.time()
     catalog, keys, labels = packed_labels.load(dataset)
+    features = None if run.variant == RANDOM else _existing(run.features)
+    lock.hold(run.root, "evaluate", name=lock.RESULTS)
     test = {
         "images": len(keys),
         "records_sha256": done.sha256(dataset.packed("test")),
@@ -69,7 +70,7 @@ def evaluate(
         "candidates": candidates,
     }
     settings = run_settings(run)
-    with nearest.rows_of(None if run.variant == RANDOM else _existing(run.features)) as rows:
+    with nearest.rows_of(features) as rows:
         source: dict[str, Any] = {"seed": seed}
         if rows is not None:
             packed_labels.check_images(run, run.features, rows.names, keys)

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from multiweight.base import done, whole_file
+from multiweight.base import done, lock, whole_file
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Run
 from multiweight.export import annotate_photo, model_card
@@ -19,6 +19,7 @@ from multiweight.records.catalog import Catalog
 MODEL, CATALOG, CARD, SCRIPT = "model.onnx", "catalog.json", "README.md", "annotate.py"
 
 
+@lock.scope
 def export_run(caffe: ModuleType, run: Run, iteration: int | None = None) -> tuple[Path, Any]:
     """Write the folder ``export`` of a run, from its last snapshot or that of ``iteration``.
 
@@ -41,6 +42,7 @@ def export_run(caffe: ModuleType, run: Run, iteration: int | None = None) -> tup
     size = int(mean.shape[-1]) if mean is not None else crop
     folder = run.root / "export"
     folder.mkdir(exist_ok=True)
+    lock.hold(folder, "export")
     deviation = _write_model(caffe, net, folder / MODEL, [features, *probabilities], mean)
     about = {
         "size": size, "crop": crop, "channels": "bgr", "features": features, "probabilities": probabilities,

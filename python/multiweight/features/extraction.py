@@ -130,9 +130,9 @@ def extract_run(
     blob is the one that the run's settings.json names (fc7 in the paper's nets), unless it is given. ``outputs`` takes
     the sigmoid outputs of all groups instead, into probabilities.h5. ``options`` are those of :func:`extract`.
     """
-    lock.hold(run.root, "extract-features", name=lock.RESULTS)
     lock.hold(run.dataset.data, "extract-features", shared=True)
     net, snapshot = (run, None) if untrained else net_of(run, iteration)
+    lock.hold(run.root, "extract-features", name=lock.RESULTS)
     if snapshot is None and initial_weights_file.needed(caffe, net):
         snapshot = initial_weights_file.write(caffe, net, seed)
     wanted: str | Sequence[str]

@@ -9,7 +9,7 @@ from typing import Any, Callable
 
 import numpy as np
 
-from multiweight.base import done, engine
+from multiweight.base import done, engine, lock
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset
 from multiweight.base.progress import bar
@@ -21,6 +21,7 @@ from multiweight.records.catalog import Catalog
 MARK = "verify.json"
 
 
+@lock.scope
 def verify(caffe: ModuleType, dataset: Dataset, progress: Callable[..., Any] = bar) -> dict[str, Any]:
     """Read everything that a net would read of ``dataset``.
 
@@ -31,6 +32,7 @@ def verify(caffe: ModuleType, dataset: Dataset, progress: Callable[..., Any] = b
     the number of images whose packed bytes an earlier one of the part has, ``in_both`` that of test images whose
     packed bytes train has too: no fault, but something to know.
     """
+    lock.hold(dataset.data, "verify-lmdb", shared=True)
     info = done.read(dataset.info)
     for key in ("size", "counts", "labels", "catalog_sha256", "group_images"):
         if key not in info:

@@ -78,6 +78,7 @@ def make(
     found = done.finished(target.data / MARK, settings, overwrite)
     if found is not None:
         return found, False
+    lock.hold(dataset.data, "make-subset", shared=True)
     lock.hold(target.data, "make-subset")
     if target.records.exists() and not overwrite:
         raise UserError(f"{target.records}: exists: choose another --name, or --overwrite")

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from multiweight.base import done, whole_file
+from multiweight.base import done, lock, whole_file
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Run
 from multiweight.features import extraction, feature_net, transform
@@ -60,11 +60,14 @@ class ShopIndex:
         if kind != "flat":
             try:
                 self._keep(note, identity)
-            except (RuntimeError, OSError) as error:  # FAISS's own, and the system's
-                said = error.strerror if isinstance(error, OSError) else str(error).rpartition(": ")[2]
+            except (RuntimeError, OSError, UserError) as error:  # FAISS's own, the system's, and of another process
+                said = str(error).rpartition(": ")[2] if isinstance(error, RuntimeError) else str(error)
+                said = error.strerror or said if isinstance(error, OSError) else said
                 print(f"warning: {self.path}: the index cannot be kept ({said}): built for this call", file=sys.stderr)
 
+    @lock.scope
     def _keep(self, note: Path, identity: dict[str, Any]) -> None:
+        lock.hold(self.path.parent, "search", name=lock.RESULTS)
         with whole_file.place(self.path) as part:
             self._faiss.write_index(self._index, str(part))
         whole_file.write(note, json.dumps(identity))

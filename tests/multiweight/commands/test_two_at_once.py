@@ -17,9 +17,23 @@ from multiweight.commands import (
     make_prototxt,
     make_sample_shop,
     make_subset,
+    report,
+    run_study,
     split,
     train,
+    verify_lmdb,
 )
+from multiweight.evaluate import evaluation
+
+STUDY = """dataset: tiny
+size: 72
+net: {crop: 67, width: 0.0625}
+iterations: 4
+seeds: [1]
+search: {rates: [0.001], iterations: 2}
+experiments:
+  - {name: core, methods: [multi_label]}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +49,11 @@ def shop(tmp_path_factory):
         (make_prototxt, [*where, "--variant", "multi_label", "--crop", "67", "--width", "0.0625", "--iterations", "4"]),
     ):
         assert step.main(arguments) == 0
-    return Dataset("tiny", runs)
+    dataset = Dataset("tiny", runs)
+    assert evaluation.evaluate(dataset.run("random"))
+    (runs / "study").mkdir()
+    (runs / "study" / "study.yaml").write_text(STUDY)
+    return dataset
 
 
 STEPS = [
@@ -48,7 +66,10 @@ STEPS = [
     (make_prototxt, ["{where}", "--variant", "multi_label", "--overwrite"], "{run}"),
     (train, ["{where}", "--variant", "multi_label", "--gpu", "none"], "{run}"),
     (extract_features, ["{where}", "--untrained", "--gpu", "none"], "{untrained}"),
-    (evaluate, ["{where}", "--random"], "{random}"),
+    (evaluate, ["{where}", "--random", "--k", "7"], "{random}"),
+    (report, ["{where}"], "{report}"),
+    (verify_lmdb, ["{where}"], "{data}"),
+    (run_study, ["{runs}/study", "--runs", "{runs}"], "{logs}"),
 ]
 
 
@@ -57,7 +78,8 @@ def test_the_second_is_refused(shop, step, arguments, folder, monkeypatch):
     runs = shop.root.parent
     places = {
         "runs": runs, "data": shop.data, "run": shop.run("multi_label").root, "two": Dataset("two", runs).data,
-        "untrained": shop.run("untrained").root, "random": shop.run("random").root,
+        "untrained": shop.run("untrained").root, "random": shop.run("random").root, "report": shop.report,
+        "logs": runs / "tiny-logs",
     }  # fmt: skip
     where = ["--dataset", "tiny", "--runs", str(runs)]
     given = [word for one in arguments for word in (where if one == "{where}" else [one.format(**places)])]
@@ -96,3 +118,13 @@ def test_packing_is_refused_while_a_training_reads_the_data(shop, monkeypatch):
             assert build_lmdb.main([*where, "--size", "72"]) == 0
 
     meanwhile()
+
+
+def test_a_step_on_what_is_not_there_leaves_no_folder(shop):
+    runs = shop.root.parent
+    before = sorted(path.name for path in shop.root.iterdir())
+    with pytest.raises(UserError, match="write the nets first.*the runs there are multi_label"):
+        extract_features.main(["--dataset", "tiny", "--runs", str(runs), "--variant", "multiwait", "--gpu", "none"])
+    with pytest.raises(UserError, match="no such file"):
+        evaluate.main(["--dataset", "tinny", "--runs", str(runs), "--random"])
+    assert not (runs / "tinny").exists() and sorted(path.name for path in shop.root.iterdir()) == before
