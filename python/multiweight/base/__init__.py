@@ -4,6 +4,7 @@
 - ``engine.py``: the original Caffe or caffe_torch, and the device it computes on
 - ``paths.py``: where a run's files lie
 - ``done.py``: the JSON file that marks a finished step, with its settings
+- ``kinds.py``: what the values of those files are
 - ``lock.py``: who works in a folder
 - ``cpu.py``: how many cores there are
 - ``flags.py``: what the steps' flags have in common

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from multiweight.base import whole_file
+from multiweight.base import kinds, whole_file
 from multiweight.base.errors import UserError
 
 #: What writes a file that a step reads, as a user calls it.
@@ -56,8 +56,6 @@ def finished(mark: Path, settings: Mapping[str, Any], overwrite: bool = False) -
     if overwrite or not mark.exists():
         return None
     found = read(mark)
-    if not isinstance(found.get("settings", {}), dict):
-        raise UserError(f"{mark}: damaged: its settings are no JSON object: delete it and run the step again")
     for name, value in settings.items():
         if found.get("settings", {}).get(name) != value:
             raise UserError(
@@ -81,10 +79,13 @@ def read(mark: Path) -> dict[str, Any]:
         raise UserError(absent(mark)) from None
     except OSError as error:
         raise UserError(f"{mark}: cannot be read ({error.strerror})") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{mark}: not valid JSON ({error}): delete it and run the step again") from None
     if not isinstance(found, dict):
         raise UserError(f"{mark}: expected a JSON object: delete it and run the step again")
+    problem = kinds.problem(mark.name, found)
+    if problem:
+        raise UserError(f"{mark}: damaged: {problem}: delete it and run the step again")
     return found
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import tiny_run
 from multiweight.base import lock
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset
@@ -40,16 +41,7 @@ experiments:
 def shop(tmp_path_factory):
     """A shop that is packed, and a run that is written."""
     runs = tmp_path_factory.mktemp("runs")
-    where = ["--dataset", "tiny", "--runs", str(runs)]
-    for step, arguments in (
-        (make_sample_shop, [str(runs / "shop"), "--products", "40", "--size", "72"]),
-        (import_dataset, [str(runs / "shop"), *where]),
-        (split, where),
-        (build_lmdb, [*where, "--size", "72", "--engine", "torch"]),
-        (make_prototxt, [*where, "--variant", "multi_label", "--crop", "67", "--width", "0.0625", "--iterations", "4"]),
-    ):
-        assert step.main(arguments) == 0
-    dataset = Dataset("tiny", runs)
+    dataset = tiny_run.make(runs)
     assert evaluation.evaluate(dataset.run("random"))
     (runs / "study").mkdir()
     (runs / "study" / "study.yaml").write_text(STUDY)
