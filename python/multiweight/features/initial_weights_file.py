@@ -7,7 +7,7 @@ from types import ModuleType
 
 from google.protobuf import text_format
 
-from multiweight.base import engine
+from multiweight.base import engine, whole_file
 from multiweight.base.paths import Run
 from multiweight.nets import run_paths
 
@@ -29,13 +29,12 @@ def write(caffe: ModuleType, run: Run, seed: int) -> Path:
     """
     file, target = run.root / "train_val_untrained.prototxt", run.root / f"untrained_seed_{seed}.caffemodel"
     net = run_paths.net(caffe, run.train_val)
-    file.write_text(
-        f"# Written from {run.train_val.name}, with the paths of this machine.\n{text_format.MessageToString(net)}",
-        encoding="utf-8",
-    )
+    head = f"# Written from {run.train_val.name}, with the paths of this machine.\n"
+    whole_file.write(file, head + text_format.MessageToString(net))
     caffe.set_random_seed(seed)
     filled = caffe.Net(str(file), caffe.TRAIN)
     for _ in range(BATCHES):
         filled.forward()
-    filled.save(str(target))
+    with whole_file.place(target) as partial:
+        filled.save(str(partial))
     return target
