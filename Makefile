@@ -15,9 +15,10 @@
 ## annotate search export  labels of PHOTO; products like it; the run VARIANT as ONNX
 ## serve  the page in a browser
 ## study study-report  the trainings of STUDY; its report alone
-## test fuzz stops bench bench-retrieval  tests; damaged files for every reader; trainings stopped; speed and memory
+## test lint coverage test-whole  lint and all tests; lint alone; tests of the rooms, with coverage; the other tests
+## fuzz stops bench bench-retrieval  damaged files for every reader; trainings stopped; speed and memory
 ## test-parity parity-table export-table fork-nets  against the original; two tables of docs/; forks' nets in full size
-## docs proto committed-prototxt clean  the reference; files that are committed; remove VENV, build
+## docs release proto committed-prototxt clean  the reference; wheel and sdist; files that are committed; remove VENV, build
 ## docker-cpu docker-cuda docker-gpu docker-check  images of the original; a check of the first without Docker
 ## docker-run docker-train-multiweight  CMD in an image; `caffe train` in one
 ## original-root original-run  the original in a folder, without Docker; CMD in it
@@ -169,11 +170,25 @@ study-report: $(READY)
 	$(STEP) report-study
 
 # --- tests, tables, measurements ---
-test: $(VENV)/.ready
+test: lint
+	$(VENV)/bin/python -m pytest
+
+lint: $(VENV)/.ready
 	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports --no-logo --no-cache
-	$(VENV)/bin/python -m pytest
+
+# The two halves of the tests. Coverage doubles the seconds of Python code, so it is of the first half alone; the second half
+# runs programs in processes of their own, or computes what the original does.
+WHOLE := tests/parity tests/packaging tests/docker tests/end_to_end
+coverage: $(VENV)/.ready
+	$(VENV)/bin/python -m pytest --durations=20 --cov --cov-report= tests $(WHOLE:%=--ignore=%)
+	@echo "files with the least coverage, percent, and all:"
+	@$(VENV)/bin/coverage report --sort=cover --skip-covered | sed -n '1,32p;$$p'
+
+test-whole: $(VENV)/.ready
+	$(VENV)/bin/python -m pytest --durations=20 $(WHOLE)
 
 # Damaged inputs for every reader, in processes of bounded memory, for so long or so many each: make fuzz INPUTS=10000
 MINUTES ?= 5
@@ -218,6 +233,14 @@ bench-retrieval: $(READY)
 # The reference of both packages, from their docstrings: build/docs/index.html.
 docs: $(VENV)/.ready
 	@$(VENV)/bin/pdoc -o build/docs -d markdown multiweight caffe_torch '!caffe_torch.proto.caffe_pb2'
+
+# Wheel and sdist, checked and not uploaded: build/release. Its programs have an environment of their own.
+release:
+	@[ -x build/release-tools/bin/twine ] || { $(PYTHON) -m venv build/release-tools && \
+	  build/release-tools/bin/python -m pip install -q build==1.6.1 twine==7.0.0; }
+	rm -rf build/release
+	build/release-tools/bin/python -m build -o build/release .
+	build/release-tools/bin/twine check --strict build/release/*
 
 # --- what is committed and made: the paper's nets, and the schema's Python form ---
 committed-prototxt: $(READY)

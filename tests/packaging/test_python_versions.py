@@ -10,8 +10,7 @@ import sys
 import environments
 import pytest
 from checkout import REPOSITORY
-
-from conftest import clean
+from environments import clean
 
 PACKAGES = "numpy protobuf lmdb opencv-python-headless h5py pyyaml tqdm jieba"
 # These need more: figures, PyTorch, the page's server.

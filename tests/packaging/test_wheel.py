@@ -3,11 +3,9 @@
 import json
 import zipfile
 
-import pytest
 from checkout import REPOSITORY
 
 import multiweight
-from conftest import Installed
 
 ASIDE = (".pyc", ".egg-info")
 NO_TORCH = "caffe_torch computes with PyTorch, which is not installed: pip install multiweight[torch]"
@@ -65,11 +63,6 @@ def test_both_packages_are_the_wheels_and_say_their_versions(installed, tmp_path
     assert installed.run("multiweight", "--version", folder=tmp_path) == f"multiweight {multiweight.__version__}\n"
     assert installed.run("python", "-m", "multiweight", "--version", folder=tmp_path).startswith("multiweight ")
     assert "device_query" in installed.run("caffe-torch", "--help", folder=tmp_path)
-
-
-@pytest.fixture(scope="module")
-def without_torch(wheel, tmp_path_factory):
-    return Installed(tmp_path_factory.mktemp("without_torch"), wheel, without=("torch", "torchgen", "functorch"))
 
 
 def test_without_torch_the_way_to_it_is_told_in_a_line(without_torch, tmp_path):
