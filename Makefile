@@ -32,7 +32,7 @@
 ## PRODUCTS WRONG MISSING TAIL  of the drawn shop: products, shares of labels wrong and missing, imbalance
 ## TRUNK WIDTH BATCH LOSS WEIGHTS  shared layers; factor on them; images a step; python, builtin; .caffemodel to start from
 ## ITERATIONS LR STEPSIZE SEED  length of a training; learning rate; iterations to its drop; random seed
-## SCHEME C RESCALE OBJECTIVE  weights of the groups; their constant; 1: sum to their number; sigmoid, focal, asymmetric
+## SCHEME C RESCALE OBJECTIVE  weights of the groups; their constant; 1: sum to their number; sigmoid, focal, asymmetric, hill, splc
 ## NET TENSORBOARD  more flags for make-prototxt; 1: event files too
 ## VIEWS RECOGNITION  centre, mirror or crops; 1: score the outputs too
 ## METRIC DENOMINATOR CANDIDATES MEMORY  of evaluate: similarity; M of Eq. 10; all or group; bound of the search, MB

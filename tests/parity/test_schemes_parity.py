@@ -21,6 +21,11 @@ CASES: dict[str, dict[str, Any]] = {
     "uncertainty focal": dict(weighting="uncertainty", objective="focal"),
     "dwa": dict(weighting="dwa", window=5),
     "ones asymmetric": dict(objective="asymmetric"),
+    "ones hill": dict(objective="hill"),
+    "ones splc": dict(objective="splc"),
+    "uw_so": dict(weighting="uw_so"),
+    "log_sum": dict(weighting="log_sum"),
+    "random_weights": dict(weighting="random_weights"),
 }
 COLUMNS = {"weights": "weights", "iteration": "weights"}
 
@@ -35,6 +40,15 @@ def net(settings: dict[str, Any]) -> Any:
     return nets.train_val(caffe_torch, chosen, generated.CATALOG, gamma, generated.paths("schemes"))
 
 
+def state(case: str, tasks: int) -> dict[str, list[Any]]:
+    """The beginning of what a loss layer keeps in blobs."""
+    if "uncertainty" in case:
+        return {"loss/0": ["values", [0.0] * tasks]}
+    if case == "dwa":
+        return {"loss/0": ["values", [0.0] * (3 * tasks) + [1.0] * tasks], "loss/1": ["values", [0.0]]}
+    return {"loss/0": ["values", [0.0]]} if case == "random_weights" else {}
+
+
 @pytest.fixture(scope="module")
 def trained(pair: Pair) -> dict[str, dict[str, Result]]:
     generated.write_pair(pair.files, "schemes", generated.RECORDS, generated.SIDE, generated.CATALOG.size)
@@ -44,8 +58,7 @@ def trained(pair: Pair) -> dict[str, dict[str, Result]]:
         name, made = case.replace(" ", "_"), net(settings)
         (pair.files / f"{name}.prototxt").write_text(prototxt_text.render(made))
         fills = generated.fills(made)
-        fills["loss/0"] = ["values", [0.0] * tasks if "uncertainty" in case else [0.0] * (3 * tasks) + [1.0] * tasks]
-        fills["loss/1"] = ["values", [0.0]]
+        fills.update(state(case, tasks))
         for engine in ENGINES:
             text = generated.solver(f"../files/{name}.prototxt", f"../{engine}/{name}", ITERATIONS, snapshot=STOP)
             (pair.folder / engine / f"{name}.prototxt").write_text(text)
@@ -69,11 +82,22 @@ def test_training(case: str, trained: dict[str, dict[str, Result]], table: Table
     table.compare(SECTION, f"SGD, {ITERATIONS} iterations: {case}", case, ours, theirs, COLUMNS)
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if "ones" not in case])
+@pytest.mark.parametrize("case", ["uncertainty", "uncertainty focal", "dwa"])
 def test_the_weights_have_moved(case: str, trained: dict[str, dict[str, Result]]) -> None:
     """Else the comparison would be one of multi-task nets."""
     found = trained["original"][case.replace(" ", "_")].values()["weights/loss/0"]
     assert abs(found.reshape(-1, len(generated.CATALOG.groups))[-1] - (1 if case == "dwa" else 0)).max() > 1e-3
+
+
+def test_random_weights_count_the_training_passes(trained: dict[str, dict[str, Result]]) -> None:
+    for engine in ENGINES:
+        assert trained[engine]["random_weights"].values()["weights/loss/0"] == [ITERATIONS]
+
+
+def test_other_weights_train_another_net(trained: dict[str, dict[str, Result]]) -> None:
+    """Else the comparisons of weights without blobs would be ones of multi-task nets."""
+    ends = [trained["original"][case].values()["weights/conv5/0"] for case in ("uw_so", "log_sum", "random_weights")]
+    assert all(abs(one - other).max() > 1e-6 for one, other in zip(ends, [*ends[1:], ends[0]]))
 
 
 def test_a_snapshot_carries_the_state(

@@ -35,18 +35,32 @@ class Constant:
 
 @dataclass(frozen=True)
 class Weighting:
-    """How the loss is weighted: the layer's file in ``layers/``, its class, and the lr_mult of each blob of its own."""
+    """How the loss is weighted: the layer's file in ``layers/``, its class, the total as a prototxt's comment has it,
+    the lr_mult of each blob of its own, and the NetSettings that go into its param_str."""
 
     module: str
     layer: str
+    formula: str
     lr_mults: tuple[float, ...] = ()
+    settings: tuple[str, ...] = ()
 
 
 #: What the solver learns moves with it, and never decays; a layer's state moves by the layer alone.
 WEIGHTINGS = {
-    "fixed": Weighting("multi_weight_loss", "MultiWeightLossLayer"),
-    "uncertainty": Weighting("uncertainty_loss", "UncertaintyLossLayer", (1,)),
-    "dwa": Weighting("dwa_loss", "DwaLossLayer", (0, 0)),
+    "fixed": Weighting("multi_weight_loss", "MultiWeightLossLayer", "Eq. (3), J = sum gamma_t J_t"),
+    "uncertainty": Weighting(
+        "uncertainty_loss", "UncertaintyLossLayer", "J = sum (exp(-s_t) J_t + s_t / 2), s learned", (1,)
+    ),
+    "dwa": Weighting(
+        "dwa_loss", "DwaLossLayer", "J = sum w_t J_t, w by how fast each J_t falls", (0, 0), ("temperature", "window")
+    ),
+    "uw_so": Weighting(
+        "uw_so_loss", "UwSoLossLayer", "J = sum w_t J_t, w the softmax of 1 / J_t", settings=("temperature",)
+    ),
+    "log_sum": Weighting("log_sum_loss", "LogSumLossLayer", "J = sum log J_t"),
+    "random_weights": Weighting(
+        "random_weights_loss", "RandomWeightsLossLayer", "J = sum w_t J_t, w drawn anew for each pass", (0,)
+    ),
 }
 
 
@@ -137,6 +151,26 @@ def uncertainty(groups: Groups) -> np.ndarray:
     weighting="dwa",
 )
 def dwa(groups: Groups) -> np.ndarray:
+    return np.ones_like(groups.r)
+
+
+@scheme(
+    "uw_so",
+    "softmax of the inverse losses, Kirchdorfer et al. 2024 (arXiv 2408.07985)",
+    Constant("temperature", 20.0),
+    weighting="uw_so",
+)
+def uw_so(groups: Groups) -> np.ndarray:
+    return np.ones_like(groups.r)
+
+
+@scheme("log_sum", "scale-invariant: the sum of log J_t, Lin et al. 2023 (arXiv 2308.12029)", weighting="log_sum")
+def log_sum(groups: Groups) -> np.ndarray:
+    return np.ones_like(groups.r)
+
+
+@scheme("random_weights", "a control: drawn anew for each pass, Lin et al. 2021", weighting="random_weights")
+def random_weights(groups: Groups) -> np.ndarray:
     return np.ones_like(groups.r)
 
 

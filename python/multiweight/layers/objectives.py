@@ -1,6 +1,6 @@
 # ruff: noqa: UP004, UP030, UP032, B904
 # Python 2.7 to 3.13, NumPy alone: the loss layers use it, in the original's GPU image too.
-"""What a label costs and the slope of that cost by its score: sigmoid cross-entropy, focal and asymmetric losses.
+"""What a label costs and the slope of that cost by its score: sigmoid cross-entropy, and losses for hard labels.
 
 Of a score x with p^ = 1 / (1 + exp(-x)) and a label p from 0 to 1 the cost is p * yes(x) + (1 - p) * no(x):
 
@@ -8,17 +8,28 @@ Of a score x with p^ = 1 / (1 + exp(-x)) and a label p from 0 to 1 the cost is p
     focal        yes = -(1 - p^)^f log p^,       no = -p^^f log(1 - p^)       Lin et al. 2017, f the focus
     asymmetric   yes = -(1 - p^)^f+ log p^,      no = -q^f log(1 - q), q = max(p^ - margin, 0)
                                                                               Ridnik et al. 2021
+    hill         yes = -(1 - m)^f log m, m = 1 / (1 + exp(margin - x)),  no = (hill - p^) p^^2
+    splc         yes as hill's,  no = -p^^f log(1 - p^), but where p^ is above the threshold -(1 - p^)^f log p^:
+                 the label is taken for missing                               both Zhang et al. 2021, arXiv 2112.07368
+
+SPLC of that paper takes labels for missing after the first epoch, here from the first iteration: a score is above the
+threshold only once something has been learned. The asymmetric loss's margin is a probability; hill's and splc's is part
+of a score.
 """
 
 import numpy as np
 
-NAMES = ("sigmoid", "focal", "asymmetric")
+NAMES = ("sigmoid", "focal", "asymmetric", "hill", "splc")
 #: Of each objective its settings and their values where none are given.
 DEFAULTS = {
     "sigmoid": {},
     "focal": {"focus": 2.0},
     "asymmetric": {"focus": 4.0, "focus_positive": 0.0, "margin": 0.05},
+    "hill": {"focus": 2.0, "margin": 1.0, "hill": 1.5},
+    "splc": {"focus": 2.0, "margin": 1.0, "threshold": 0.6},
 }
+#: What a setting must stay below: probabilities.
+MOST = {("asymmetric", "margin"): 1, ("splc", "threshold"): 1}
 
 
 def parse(values):
@@ -35,10 +46,14 @@ def parse(values):
         if key not in settings:
             raise ValueError("objective {0} has no setting {1!r}".format(name, key))
         settings[key] = float(value)
-        if not np.isfinite(settings[key]) or settings[key] < 0 or (key == "margin" and settings[key] >= 1):
-            raise ValueError("objective {0}: {1} {2}: expected 0 or above (margin: below 1)".format(name, key, value))
+        most = MOST.get((name, key), np.inf)
+        if not np.isfinite(settings[key]) or settings[key] < 0 or settings[key] >= most:
+            told = "expected 0 or above" if np.isinf(most) else "expected 0 to below {0:g}".format(most)
+            raise ValueError("objective {0}: {1} {2}: {3}".format(name, key, value, told))
     if name == "sigmoid":
         return sigmoid
+    if name in ("hill", "splc"):
+        return {"hill": Hill, "splc": Splc}[name](**settings)
     positive = settings.get("focus_positive", settings["focus"])
     return Focused(settings["focus"], positive, settings.get("margin", 0.0))
 
@@ -63,6 +78,34 @@ class Focused(object):
         else:
             no, no_slope = _focal(-x, self.focus)
             no_slope = -no_slope
+        return p * yes + (1 - p) * no, p * yes_slope + (1 - p) * no_slope
+
+
+class Hill(object):
+    """An absent label's cost falls again where the score is high, as then it may be one that is missing."""
+
+    def __init__(self, focus, margin, hill):
+        self.focus, self.margin, self.hill = focus, margin, hill
+
+    def __call__(self, x, p):
+        yes, yes_slope = _focal(x - self.margin, self.focus)
+        share, rest, _ = _logs(x)
+        no, no_slope = (self.hill - share) * share**2, share**2 * rest * (2 * self.hill - 3 * share)
+        return p * yes + (1 - p) * no, p * yes_slope + (1 - p) * no_slope
+
+
+class Splc(object):
+    """An absent label whose score is above the threshold is taken for one that is missing, and costs as present."""
+
+    def __init__(self, focus, margin, threshold):
+        self.focus, self.margin, self.threshold = focus, margin, threshold
+
+    def __call__(self, x, p):
+        yes, yes_slope = _focal(x - self.margin, self.focus)
+        no, no_slope = _focal(-x, self.focus)
+        taken, taken_slope = _focal(x, self.focus)
+        missing = _logs(x)[0] > self.threshold
+        no, no_slope = np.where(missing, taken, no), np.where(missing, taken_slope, -no_slope)
         return p * yes + (1 - p) * no, p * yes_slope + (1 - p) * no_slope
 
 

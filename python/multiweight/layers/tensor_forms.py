@@ -126,10 +126,32 @@ class DwaLoss(MultiWeightLoss):
         return len(self.layer.groups) * torch.softmax(ratio / self.layer.temperature, dim=0)
 
 
+class UwSoLoss(MultiWeightLoss):
+    """UwSoLossLayer: the weights are those of the losses of the same pass."""
+
+    def weights(self) -> Tensor:
+        power = 1 / (self.loss.clamp(min=self.layer.least) * self.layer.temperature)
+        return self.gamma * len(self.layer.groups) * torch.softmax(power, dim=0)
+
+
+class LogSumLoss(MultiWeightLoss):
+    """LogSumLossLayer."""
+
+    def weights(self) -> Tensor:
+        return self.gamma / (self.loss + self.layer.least)
+
+    def total(self, loss: Tensor) -> Tensor:
+        return (self.gamma * torch.log(loss + self.layer.least)).sum()
+
+
 def _objective(of_layer: Any) -> Objective:
     """The tensor form of one of ``objectives``."""
     if isinstance(of_layer, objectives.Focused):
         return _Focused(of_layer.focus, of_layer.focus_positive, of_layer.margin)
+    if isinstance(of_layer, objectives.Hill):
+        return _Hill(of_layer.focus, of_layer.margin, of_layer.hill)
+    if isinstance(of_layer, objectives.Splc):
+        return _Splc(of_layer.focus, of_layer.margin, of_layer.threshold)
     return _sigmoid
 
 
@@ -149,6 +171,30 @@ class _Focused:
         else:
             no, no_slope = _focal(-x, self.focus)
             no_slope = -no_slope
+        return p * yes + (1 - p) * no, p * yes_slope + (1 - p) * no_slope
+
+
+class _Hill:
+    def __init__(self, focus: float, margin: float, hill: float):
+        self.focus, self.margin, self.hill = focus, margin, hill
+
+    def __call__(self, x: Tensor, p: Tensor) -> tuple[Tensor, Tensor]:
+        yes, yes_slope = _focal(x - self.margin, self.focus)
+        share, rest = torch.sigmoid(x), torch.sigmoid(-x)
+        no, no_slope = (self.hill - share) * share**2, share**2 * rest * (2 * self.hill - 3 * share)
+        return p * yes + (1 - p) * no, p * yes_slope + (1 - p) * no_slope
+
+
+class _Splc:
+    def __init__(self, focus: float, margin: float, threshold: float):
+        self.focus, self.margin, self.threshold = focus, margin, threshold
+
+    def __call__(self, x: Tensor, p: Tensor) -> tuple[Tensor, Tensor]:
+        yes, yes_slope = _focal(x - self.margin, self.focus)
+        no, no_slope = _focal(-x, self.focus)
+        taken, taken_slope = _focal(x, self.focus)
+        missing = torch.sigmoid(x) > self.threshold
+        no, no_slope = torch.where(missing, taken, no), torch.where(missing, taken_slope, -no_slope)
         return p * yes + (1 - p) * no, p * yes_slope + (1 - p) * no_slope
 
 

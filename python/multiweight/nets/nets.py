@@ -176,8 +176,7 @@ class _Builder:
         }
         if s.objective != "sigmoid":
             values["objective"] = s.objective_values
-        if s.weighting == "dwa":
-            values.update(temperature=s.temperature, window=s.window)
+        values.update((name, getattr(s, name)) for name in WEIGHTINGS[s.weighting].settings)
         return json.dumps(values, ensure_ascii=False)
 
     def parts(self, prefix: str, task: str, whole: Any, members: list[Group]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from multiweight.base import done, engine, lock, whole_file
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset, Run
 from multiweight.gamma import weights
+from multiweight.gamma.schemes import WEIGHTINGS
 from multiweight.nets import nets, prototxt_text, recipes, solvers
 from multiweight.nets.recipes import Recipe
 from multiweight.nets.trunks import TRUNKS
@@ -76,11 +77,7 @@ def _loss_comment(recipe: Recipe) -> str:
         return "Summed over labels, averaged over images: Eq. (1) with a single task."
     if recipe.net.loss == "builtin":
         return "Eq. (3): loss_weight is gamma_t; each J_t is summed over labels and averaged over images."
-    how = {
-        "fixed": "Eq. (3), J = sum gamma_t J_t",
-        "uncertainty": "J = sum (exp(-s_t) J_t + s_t / 2), s learned",
-        "dwa": "J = sum w_t J_t, w by how fast each J_t falls",
-    }[recipe.net.weighting]
+    how = WEIGHTINGS[recipe.net.weighting].formula
     objective = recipe.net.objective_values
     settings = ", ".join(f"{key} {value:g}" for key, value in objective.items() if key != "name")
     cost = "" if recipe.net.objective == "sigmoid" else f" of the {objective['name']} loss ({settings or 'defaults'})"

@@ -57,10 +57,12 @@ class NetSettings:
     test_batch_size: int = setting(50, "images a test batch")
     unknown: str = "no"
     objective: str = setting("sigmoid", "what a label costs: the paper's, or another", objectives.NAMES)
-    focus: float | None = setting(None, "power of the focal and asymmetric losses (default: 2 and 4)")
+    focus: float | None = setting(None, "power of focal, asymmetric, hill, splc (default: 2, asymmetric 4)")
     focus_positive: float | None = setting(None, "power for labels present, asymmetric (default: 0)")
     margin: float | None = setting(
-        None, "probability below which absent labels cost nothing, asymmetric (default: 0.05)"
+        None,
+        "asymmetric: probability below which absent labels cost nothing (default: 0.05); hill, splc: what a score must "
+        "have above 0 to count as present (1)",
     )
     weighting: str = "fixed"
     temperature: float = 2.0

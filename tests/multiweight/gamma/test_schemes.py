@@ -29,7 +29,8 @@ def test_hand_worked():
     assert gamma("class_balanced", 0.9) == pytest.approx(expected)
     # As beta goes to 1, the effective number goes to n itself.
     assert gamma("class_balanced", 1 - 1e-12) == pytest.approx({"a": 1 / 100, "b": 1 / 25, "c": 1 / 4}, rel=1e-4)
-    assert set(gamma("uncertainty").values()) == set(gamma("dwa").values()) == {1.0}
+    for name in ("uncertainty", "dwa", "uw_so", "log_sum", "random_weights"):
+        assert set(gamma(name).values()) == {1.0}, "its layer changes them"
 
 
 def test_constants():
@@ -105,6 +106,9 @@ def test_learned_weights_never_decay_and_states_never_move():
     dwa = loss_layer(weighting="dwa", temperature=3.0, window=7)
     assert [(p.lr_mult, p.decay_mult) for p in dwa.param] == [(0, 0)] * 2
     assert '"temperature": 3.0, "window": 7' in dwa.python_param.param_str
+    assert [p.lr_mult for p in loss_layer(weighting="random_weights").param] == [0]
+    uw_so = loss_layer(weighting="uw_so", temperature=5.0).python_param.param_str
+    assert '"temperature": 5.0' in uw_so and "window" not in uw_so
     focal = loss_layer(objective="focal", focus=1.5)
     assert '"objective": {"name": "focal", "focus": 1.5}' in focal.python_param.param_str
     assert "objective" not in loss_layer().python_param.param_str

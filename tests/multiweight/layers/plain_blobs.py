@@ -31,7 +31,7 @@ class Blobs(list):
 
 
 def build(monkeypatch, name, scores, labels, report=True, **settings):
-    """(layer, bottoms, tops) of ``multi_weight``, ``uncertainty`` or ``dwa``; ``settings`` go into param_str."""
+    """(layer, bottoms, tops) of a file ``<name>_loss.py``; ``settings`` go into param_str."""
     monkeypatch.setitem(sys.modules, "caffe", caffe_torch)
     module = importlib.import_module(f"multiweight.layers.{name}_loss")
     cls = getattr(module, f"{name.title().replace('_', '')}LossLayer")

@@ -15,6 +15,10 @@ OBJECTIVES = [
     {"name": "asymmetric", "focus": 1, "focus_positive": 2, "margin": 0.2},
     {"name": "asymmetric", "focus": 0.5, "margin": 0.1},
     {"name": "asymmetric", "focus": 3, "margin": 0},
+    {"name": "hill"},
+    {"name": "hill", "focus": 0.5, "margin": 0.3, "hill": 2},
+    {"name": "splc"},
+    {"name": "splc", "focus": 1, "margin": 0, "threshold": 0.9},
 ]
 named = pytest.mark.parametrize("values", OBJECTIVES, ids=str)
 
@@ -30,6 +34,14 @@ def test_hand_worked():
     assert cost({"name": "focal"}, log(3), 0.5) == pytest.approx((log(4 / 3) / 16 + 9 / 16 * log(4)) / 2)
     assert cost({"name": "asymmetric"}, log(3), 1) == pytest.approx(log(4 / 3))
     assert cost({"name": "asymmetric"}, log(3), 0) == pytest.approx(-(0.7**4) * log(0.3))
+    # Hill: the margin of 1 takes log 3 + 1 to log 3; (1.5 - 3/4) (3/4)^2.
+    assert cost({"name": "hill"}, log(3) + 1, 1) == pytest.approx(log(4 / 3) / 16)
+    assert cost({"name": "hill"}, log(3), 0) == pytest.approx(27 / 64)
+    # SPLC: 3/4 is above 0.6, so the absent label counts as present, without the margin; 1/4 is not.
+    assert cost({"name": "splc"}, log(3) + 1, 1) == pytest.approx(log(4 / 3) / 16)
+    assert cost({"name": "splc"}, log(3), 0) == pytest.approx(log(4 / 3) / 16)
+    assert cost({"name": "splc", "threshold": 0.8}, log(3), 0) == pytest.approx(9 / 16 * log(4))
+    assert cost({"name": "splc"}, -log(3), 0) == pytest.approx(log(4 / 3) / 16)
     # p^ = 1/21 is below the margin of 0.05.
     assert cost({"name": "asymmetric"}, -log(20), 0) == 0
 
@@ -47,8 +59,9 @@ def test_slopes_agree_with_finite_differences(values):
     function = objectives.parse(values)
     step = 1e-6
     expected = (function(x + step, p)[0] - function(x - step, p)[0]) / (2 * step)
-    # The asymmetric loss bends where p^ is the margin.
-    near = np.abs(1 / (1 + np.exp(-x)) - values.get("margin", 0.05)) < 1e-4
+    # The asymmetric loss bends where p^ is the margin, SPLC leaps where it is the threshold.
+    bend = values.get("threshold", 0.6) if values["name"] == "splc" else values.get("margin", 0.05)
+    near = np.abs(1 / (1 + np.exp(-x)) - bend) < 1e-4
     assert near.sum() <= 1
     np.testing.assert_allclose(function(x, p)[1][~near], expected[~near], rtol=1e-6, atol=1e-9)
 
@@ -60,7 +73,7 @@ def test_large_scores_are_finite(values, dtype):
     for p in (0, 1):
         found, slope = objectives.parse(values)(x, np.full(5, p, dtype))
         assert np.isfinite(found).all() and np.isfinite(slope).all() and (found >= 0).all()
-    assert objectives.parse(values)(x, np.ones(5, dtype))[0][0] == pytest.approx(1000, rel=1e-4)
+    assert objectives.parse(values)(x, np.ones(5, dtype))[0][0] == pytest.approx(1000, rel=2e-3), "and the margin"
 
 
 @named
@@ -81,7 +94,9 @@ def test_the_layer_weights_them(values, monkeypatch):
         ({"focus": 2}, "objective None is unknown"),
         ({"name": "focal", "margin": 0.1}, "focal has no setting 'margin'"),
         ({"name": "focal", "focus": -1}, "focus -1"),
-        ({"name": "asymmetric", "margin": 1}, "margin 1"),
+        ({"name": "asymmetric", "margin": 1}, "margin 1: expected 0 to below 1"),
+        ({"name": "splc", "threshold": 1}, "threshold 1: expected 0 to below 1"),
+        ({"name": "hill", "threshold": 0.5}, "hill has no setting 'threshold'"),
         ({"name": "asymmetric", "margin": float("nan")}, "margin nan"),
     ],
 )

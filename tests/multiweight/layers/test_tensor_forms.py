@@ -19,6 +19,10 @@ LAYERS = {
     "asymmetric": ("multi_weight_loss", "MultiWeightLossLayer", {"objective": {"name": "asymmetric"}}),
     "uncertainty": ("uncertainty_loss", "UncertaintyLossLayer", {}),
     "dwa": ("dwa_loss", "DwaLossLayer", {"window": 2}),
+    "hill": ("multi_weight_loss", "MultiWeightLossLayer", {"objective": {"name": "hill"}}),
+    "splc": ("multi_weight_loss", "MultiWeightLossLayer", {"objective": {"name": "splc"}}),
+    "uw_so": ("uw_so_loss", "UwSoLossLayer", {"temperature": 2}),
+    "log_sum": ("log_sum_loss", "LogSumLossLayer", {}),
 }
 SIZES = (3, 1, 4)
 IMAGES = 6
