@@ -23,6 +23,7 @@ CASES: dict[str, dict[str, Any]] = {
     "ones asymmetric": dict(objective="asymmetric"),
     "ones hill": dict(objective="hill"),
     "ones splc": dict(objective="splc"),
+    "ones present": dict(present=True),
     "uw_so": dict(weighting="uw_so"),
     "log_sum": dict(weighting="log_sum"),
     "random_weights": dict(weighting="random_weights"),
@@ -32,12 +33,15 @@ COLUMNS = {"weights": "weights", "iteration": "weights"}
 
 def net(settings: dict[str, Any]) -> Any:
     """The multi-weight net at 1/16 of the width, without what is random."""
+    settings = dict(settings)
+    size = generated.CATALOG.size
+    present = [0.5 + 4 * n / size for n in range(size)] if settings.pop("present", False) else []
     chosen = NetSettings(
         size=generated.SIDE, crop=generated.SIDE, width=1 / 16, dropout=0.0, mirror=False,
         batch_size=generated.BATCH, test_batch_size=generated.BATCH, **settings,
     )  # fmt: skip
     gamma = dict.fromkeys(generated.CATALOG.names, 1.0)
-    return nets.train_val(caffe_torch, chosen, generated.CATALOG, gamma, generated.paths("schemes"))
+    return nets.train_val(caffe_torch, chosen, generated.CATALOG, gamma, generated.paths("schemes"), present=present)
 
 
 def state(case: str, tasks: int) -> dict[str, list[Any]]:

@@ -35,10 +35,11 @@ MOST = {("asymmetric", "margin"): 1, ("splc", "threshold"): 1}
 def parse(values):
     """The function (x, p) -> (cost, slope), arrays of one shape, of a dict such as {"name": "focal", "focus": 2}.
 
+    "present", one number a label of the layer, multiplies what a label costs that is present.
     ValueError names what is unknown or out of range.
     """
     given = dict(values or {"name": "sigmoid"})
-    name = given.pop("name", None)
+    name, present = given.pop("name", None), given.pop("present", None)
     if name not in DEFAULTS:
         raise ValueError("objective {0!r} is unknown: expected one of {1}".format(name, ", ".join(NAMES)))
     settings = dict(DEFAULTS[name])
@@ -50,6 +51,11 @@ def parse(values):
         if not np.isfinite(settings[key]) or settings[key] < 0 or settings[key] >= most:
             told = "expected 0 or above" if np.isinf(most) else "expected 0 to below {0:g}".format(most)
             raise ValueError("objective {0}: {1} {2}: {3}".format(name, key, value, told))
+    function = _function(name, settings)
+    return function if present is None else Weighted(function, present)
+
+
+def _function(name, settings):
     if name == "sigmoid":
         return sigmoid
     if name in ("hill", "splc"):
@@ -63,6 +69,26 @@ def sigmoid(x, p):
     small = np.exp(-np.abs(x))
     cost = np.maximum(x, 0) - x * p + np.log1p(small)
     return cost, np.where(x >= 0, 1, small) / (1 + small) - p
+
+
+class Weighted(object):
+    """Another objective, with a weight a label (a column) on what it costs where it is present."""
+
+    def __init__(self, function, present):
+        self.function, self.present = function, np.array(present, np.float64)
+        if self.present.ndim != 1 or not np.isfinite(self.present).all() or (self.present < 0).any():
+            raise ValueError("objective: present {0}: expected a number, 0 or above, a label".format(present))
+
+    def __call__(self, x, p):
+        if x.shape[-1] != self.present.size:
+            raise ValueError(
+                "MultiWeightLoss: {0} weights of labels that are present for {1} labels: written from another "
+                "catalog".format(self.present.size, x.shape[-1])
+            )
+        yes, yes_slope = self.function(x, np.ones_like(x))
+        no, no_slope = self.function(x, np.zeros_like(x))
+        share = p * self.present.astype(x.dtype)
+        return share * yes + (1 - p) * no, share * yes_slope + (1 - p) * no_slope
 
 
 class Focused(object):

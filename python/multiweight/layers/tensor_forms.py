@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -146,6 +147,8 @@ class LogSumLoss(MultiWeightLoss):
 
 def _objective(of_layer: Any) -> Objective:
     """The tensor form of one of ``objectives``."""
+    if isinstance(of_layer, objectives.Weighted):
+        return _Weighted(_objective(of_layer.function), of_layer.present)
     if isinstance(of_layer, objectives.Focused):
         return _Focused(of_layer.focus, of_layer.focus_positive, of_layer.margin)
     if isinstance(of_layer, objectives.Hill):
@@ -158,6 +161,18 @@ def _objective(of_layer: Any) -> Objective:
 def _sigmoid(x: Tensor, p: Tensor) -> tuple[Tensor, Tensor]:
     cost = F.binary_cross_entropy_with_logits(x, p, reduction="none")
     return cost, torch.sigmoid(x).sub_(p)
+
+
+class _Weighted:
+    def __init__(self, function: Objective, present: np.ndarray):
+        self.function, self.present = function, torch.tensor(present, dtype=torch.float32)
+
+    def __call__(self, x: Tensor, p: Tensor) -> tuple[Tensor, Tensor]:
+        self.present = self.present.to(x.device)
+        yes, yes_slope = self.function(x, torch.ones_like(x))
+        no, no_slope = self.function(x, torch.zeros_like(x))
+        share = p * self.present
+        return share * yes + (1 - p) * no, share * yes_slope + (1 - p) * no_slope
 
 
 class _Focused:

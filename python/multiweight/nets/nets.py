@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -25,14 +25,17 @@ def train_val(
     gamma: Mapping[str, float],
     paths: DataPaths,
     name: str = "",
+    present: Sequence[float] = (),
 ) -> Any:
     """The NetParameter for training and testing, under the engine ``caffe``.
 
     Blobs: data, label, fc7, scores ``fc8_<group>`` (multi_label: ``fc8``), per-group losses ``loss_<group>``, total
-    ``loss`` (the builtin form has no total blob; the solver's own loss is the total). ``gamma`` maps group to weight.
+    ``loss`` (the builtin form has no total blob; the solver's own loss is the total). ``gamma`` maps group to weight;
+    ``present`` has a weight for each label where it is present, in catalog order (none: all 1).
     Both phases read an image LMDB and a label LMDB with the same keys; only TRAIN draws random crops and mirrors.
     """
     build = _Builder(caffe, settings, catalog, gamma)
+    build.present = tuple(present)
     build.data(paths, train=True)
     build.trunk()
     build.losses(build.scores())
@@ -76,6 +79,7 @@ class _Builder:
         self.layers, self.params, self.schema = caffe.layers, caffe.params, engine.schema(caffe)
         self.settings, self.catalog, self.gamma = settings, catalog, gamma
         self.task_features: list[Any] = []
+        self.present: tuple[float, ...] = ()
         missing = [group for group in catalog.names if group not in gamma]
         if missing:
             raise UserError(f"no gamma for group {missing[0]!r} of the catalog")
@@ -174,8 +178,8 @@ class _Builder:
             "groups": list(self.catalog.names),
             "gamma": [float(self.gamma[name]) for name in self.catalog.names],
         }
-        if s.objective != "sigmoid":
-            values["objective"] = s.objective_values
+        if s.objective != "sigmoid" or self.present:
+            values["objective"] = {**s.objective_values, **({"present": self.present} if self.present else {})}
         values.update((name, getattr(s, name)) for name in WEIGHTINGS[s.weighting].settings)
         return json.dumps(values, ensure_ascii=False)
 

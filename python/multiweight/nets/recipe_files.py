@@ -30,7 +30,7 @@ def texts(caffe: ModuleType, recipe: Recipe, command: str) -> dict[str, str]:
     table += [f"  {group.name:{width}}  {group.size:6d}  {values[group.name]:.6g}" for group in catalog.groups]
     written = f"{recipe.variant}: {catalog.size} outputs in {len(catalog.groups)} groups. Written by {command}."
     gamma_lines = [recipe.gamma.describe(), f"proportions: {recipe.counted}", f"sum(gamma) = {recipe.gamma.total:.6g}"]
-    train = nets.train_val(caffe, recipe.net, catalog, values, recipe.paths, title)
+    train = nets.train_val(caffe, recipe.net, catalog, values, recipe.paths, title, recipe.present)
     comments = {
         "data": ["Images and label vectors: two LMDBs with the same keys, read in step."],
         trunk.first: [f"The trunk: {trunk.title}, crop {recipe.net.crop}, width {recipe.net.width:g}."],

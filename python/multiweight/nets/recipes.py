@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable
 
+import numpy as np
+
 from multiweight.base import done
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset
-from multiweight.gamma import weights
+from multiweight.gamma import label_weights, weights
 from multiweight.gamma.schemes import SCHEMES
 from multiweight.gamma.weights import Gamma
 from multiweight.nets import run_paths, solvers
@@ -18,12 +20,16 @@ from multiweight.nets.settings import DataPaths, NetSettings
 from multiweight.nets.solvers import SolverSettings
 from multiweight.paper import eclothing
 from multiweight.paper.methods import LONGEST, METHODS, RESERVED
+from multiweight.records import records
 from multiweight.records.catalog import Catalog
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that decides the three prototxt of a variant; ``counted`` says which images the proportions come from."""
+    """All that decides the three prototxt of a variant; ``counted`` says which images the proportions come from.
+
+    ``present`` has a weight for each label where it is present, none where all cost alike.
+    """
 
     variant: str
     net: NetSettings
@@ -35,6 +41,7 @@ class Recipe:
     snapshot_prefix: str
     counted: str
     paths_from: str
+    present: tuple[float, ...] = ()
 
 
 def variant_name(scheme: str, c: float | None, rescale: bool = False, objective: str = "sigmoid") -> str:
@@ -142,7 +149,18 @@ def for_dataset(
         written(run.snapshot_prefix),
         f"{int(info['counts']['train'])} training images of {dataset.name}; the test split takes no part",
         "this folder",
+        _present(dataset, catalog) if settings.label_weights == "sqrt_ratio" else (),
     )
+
+
+def _present(dataset: Dataset, catalog: Catalog) -> tuple[float, ...]:
+    """The weight of each label where it is present, counted over the training images, unknown labels as absent."""
+    present = np.zeros(catalog.size)
+    packed = records.read_packed(dataset.packed("train"), catalog)
+    for _, record in packed:
+        present[[catalog.index(group, label) for group, label in record.labels]] += 1
+    found = label_weights.sqrt_ratio(present, len(packed) - present)
+    return tuple(float(f"{value:.6g}") for value in found)
 
 
 def _info(dataset: Dataset, catalog: Catalog) -> dict[str, Any]:
@@ -173,6 +191,7 @@ def settings_of(recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
         "net": recipe.net.as_dict(),
         "solver": recipe.solver.as_dict(),
         "labels": recipe.catalog.size,
+        "present": recipe.present,
         "catalog_sha256": done.sha256(dataset.catalog),
         "retrieval_blob": recipe.net.retrieval_blob,
     }

@@ -7,6 +7,7 @@ from typing import Any
 
 from multiweight.base.errors import UserError
 from multiweight.base.flags import fields, setting
+from multiweight.gamma.label_weights import KINDS
 from multiweight.gamma.schemes import WEIGHTINGS
 from multiweight.layers import objectives
 from multiweight.nets.trunks import TRUNKS
@@ -32,6 +33,7 @@ class NetSettings:
     their learning rate by it, so that gamma acts on the shared layers alone. ``unknown``, as the data was packed:
     ``ignore`` makes the builtin losses leave out labels of -1, as the Python layer always does. ``objective`` is what a
     label costs (``layers/objectives.py``), with its ``focus``, ``focus_positive`` and ``margin`` (None: its own);
+    ``label_weights`` ``sqrt_ratio`` multiplies what a label costs that is present (``gamma/label_weights.py``).
     ``weighting`` says whether gamma stays ``fixed`` or a layer of that name changes it: ``dwa`` with ``temperature``
     and a ``window`` of iterations.
     """
@@ -64,6 +66,7 @@ class NetSettings:
         "asymmetric: probability below which absent labels cost nothing (default: 0.05); hill, splc: what a score must "
         "have above 0 to count as present (1)",
     )
+    label_weights: str = setting("equal", "a label that is present costs alike, or the more the rarer it is", KINDS)
     weighting: str = "fixed"
     temperature: float = 2.0
     window: int = setting(100, "iterations that dwa averages a loss over")
@@ -97,6 +100,11 @@ class NetSettings:
             raise UserError(f"net settings: {error}") from None
         if self.window < 1 or not self.temperature > 0:
             raise UserError("net settings window is 1 or more, temperature above 0")
+        if self.loss == "builtin" and self.label_weights != "equal":
+            raise UserError(
+                f"label_weights {self.label_weights} needs the Python loss: Caffe's own layer has no weight of a "
+                "label; leave out --loss builtin, and --variant multi_label"
+            )
         if self.loss == "builtin" and (self.objective, self.weighting) != ("sigmoid", "fixed"):
             raise UserError(
                 f"objective {self.objective} with {self.weighting} weights needs the Python loss: Caffe's own layer is "

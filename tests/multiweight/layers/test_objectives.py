@@ -1,5 +1,6 @@
 """What a label costs: hand-worked, against finite differences, and at scores of +-1000."""
 
+import re
 from math import log
 
 import numpy as np
@@ -66,6 +67,29 @@ def test_slopes_agree_with_finite_differences(values):
     np.testing.assert_allclose(function(x, p)[1][~near], expected[~near], rtol=1e-6, atol=1e-9)
 
 
+def test_a_weight_of_a_label_where_it_is_present():
+    # At log 3 a label that is present costs log(4/3), twice that with a weight of 2; an absent one log 4 as before.
+    x, p = np.array([[np.log(3), np.log(3), np.log(3)]]), np.array([[1.0, 0.0, 0.5]])
+    found, slope = objectives.parse({"name": "sigmoid", "present": [2, 5, 3]})(x, p)
+    np.testing.assert_allclose(found, [[2 * log(4 / 3), log(4), (3 * log(4 / 3) + log(4)) / 2]])
+    np.testing.assert_allclose(slope, [[2 * -0.25, 0.75, (3 * -0.25 + 0.75) / 2]])
+
+
+def test_weights_of_labels_in_the_layer(monkeypatch):
+    scores, labels = plain_blobs.random_case()
+    labels[1, 2] = -1
+    weights = [0.5, 1, 2, 3, 4, 5, 6, 7]
+    focal = {"name": "focal", "present": weights}
+    layer, bottom, top = plain_blobs.build(monkeypatch, "multi_weight", scores, labels, objective=focal)
+    plain_blobs.check_scores(layer, bottom, top, [0.7, 0.0, 2.0, 0.25])
+    assert bottom[0].diff[1, 2] == 0, "an unknown label has no gradient"
+    layer, bottom, top = plain_blobs.build(
+        monkeypatch, "multi_weight", scores, labels, objective={"name": "sigmoid", "present": [1, 2]}
+    )
+    with pytest.raises(ValueError, match="2 weights of labels that are present for 8 labels"):
+        layer.forward(bottom, top)
+
+
 @named
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_large_scores_are_finite(values, dtype):
@@ -96,12 +120,13 @@ def test_the_layer_weights_them(values, monkeypatch):
         ({"name": "focal", "focus": -1}, "focus -1"),
         ({"name": "asymmetric", "margin": 1}, "margin 1: expected 0 to below 1"),
         ({"name": "splc", "threshold": 1}, "threshold 1: expected 0 to below 1"),
+        ({"name": "sigmoid", "present": [1, -1]}, "present [1, -1]: expected a number, 0 or above, a label"),
         ({"name": "hill", "threshold": 0.5}, "hill has no setting 'threshold'"),
         ({"name": "asymmetric", "margin": float("nan")}, "margin nan"),
     ],
 )
 def test_mistakes(values, words, monkeypatch):
-    with pytest.raises(ValueError, match=words.replace("(", r"\(")):
+    with pytest.raises(ValueError, match=re.escape(words)):
         objectives.parse(values)
     scores, labels = plain_blobs.random_case()
     with pytest.raises(ValueError, match="MultiWeightLoss: param_str"):

@@ -21,6 +21,11 @@ LAYERS = {
     "dwa": ("dwa_loss", "DwaLossLayer", {"window": 2}),
     "hill": ("multi_weight_loss", "MultiWeightLossLayer", {"objective": {"name": "hill"}}),
     "splc": ("multi_weight_loss", "MultiWeightLossLayer", {"objective": {"name": "splc"}}),
+    "present": (
+        "multi_weight_loss",
+        "MultiWeightLossLayer",
+        {"objective": {"name": "hill", "present": [1, 2, 3, 0.5, 0, 4, 5, 6]}},
+    ),
     "uw_so": ("uw_so_loss", "UwSoLossLayer", {"temperature": 2}),
     "log_sum": ("log_sum_loss", "LogSumLossLayer", {}),
 }
