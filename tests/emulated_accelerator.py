@@ -99,7 +99,9 @@ class DeviceTensor(Tensor):
         return f"DeviceTensor({self.memory!r})"
 
     @classmethod
-    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(  # type: ignore[override]
+        cls, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
         kwargs = kwargs or {}
         if func in _COPIES:
             return _copied(func, args, kwargs)

@@ -132,7 +132,7 @@ def surgery(folder: Path) -> Found:
     one, two = made(folder), made(folder, NET.replace('name: "fc"', 'name: "other"'))
     passed(one)
     for i in range(2):
-        two.params["other"][i].data.flat = one.params["fc"][i].data.flat
+        two.params["other"][i].data[...] = one.params["fc"][i].data
     two.params["other"][0].data[1] *= -1
     one.save(str(folder / "w.caffemodel"))
     one.save_hdf5(str(folder / "w.h5"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,8 +23,8 @@ class Case:
 
     name: str
     layer: str
-    bottoms: dict[str, Shape]
-    fills: dict[str, list[Any]] = field(default_factory=dict)
+    bottoms: Mapping[str, Shape]
+    fills: Mapping[str, Any] = field(default_factory=dict)
     tops: tuple[str, ...] = ("top",)
     frozen: tuple[str, ...] = ()
     loss: bool = False

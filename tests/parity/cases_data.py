@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from case import Case
 
 
 def _data() -> list[Case]:
-    def data(suffix: str, lmdb: str, transform: str = "", phase: str = "TEST", batch: int = 4, **more: object) -> Case:
+    def data(suffix: str, lmdb: str, transform: str = "", phase: str = "TEST", batch: int = 4, **more: Any) -> Case:
         text = f'data_param {{ source: "../files/{lmdb}_lmdb" batch_size: {batch} backend: LMDB }}'
         return Case(
             f"data_{suffix}", f'type: "Data" {text} transform_param {{ {transform} }}', {}, backward=False, phase=phase,
             **{"tops": ("top", "label"), **more},
-        )  # type: ignore[arg-type]  # fmt: skip
+        )  # fmt: skip
 
     mean = 'mean_file: "../files/mean.binaryproto"'
     return [

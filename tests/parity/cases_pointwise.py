@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from case import Case
 
 IMAGE = {"data": (2, 4, 7, 8)}
@@ -11,11 +14,11 @@ def _normalization() -> list[Case]:
     def lrn(suffix: str, text: str, shape: tuple[int, ...] = (2, 7, 5, 6)) -> Case:
         return Case(f"lrn_{suffix}", f'type: "LRN" lrn_param {{ {text} }}', {"data": shape})
 
-    def batch_norm(suffix: str, text: str = "", shape: tuple[int, ...] = (3, 4, 5, 5), **more: object) -> Case:
+    def batch_norm(suffix: str, text: str = "", shape: tuple[int, ...] = (3, 4, 5, 5), **more: Any) -> Case:
         fills = {"layer/1": ["uniform", 0.5, 2.0], "layer/2": ["values", [0.8]]}
         return Case(
             f"batch_norm_{suffix}", f'type: "BatchNorm" batch_norm_param {{ {text} }}', {"data": shape}, fills, **more
-        )  # type: ignore[arg-type]
+        )
 
     def mvn(suffix: str, text: str, shape: tuple[int, ...] = (2, 3, 4, 5)) -> Case:
         return Case(f"mvn_{suffix}", f'type: "MVN" mvn_param {{ {text} }}', {"data": shape})
@@ -91,7 +94,7 @@ def _arithmetic() -> list[Case]:
     ties = {name: ["round", 0.7] for name in three}
 
     def eltwise(
-        suffix: str, text: str, bottoms: dict[str, tuple[int, ...]], fills: dict[str, list] | None = None
+        suffix: str, text: str, bottoms: Mapping[str, tuple[int, ...]], fills: dict[str, list] | None = None
     ) -> Case:
         return Case(f"eltwise_{suffix}", f'type: "Eltwise" eltwise_param {{ {text} }}', bottoms, fills or {})
 

@@ -45,7 +45,7 @@ def test_softmax_loss_by_hand() -> None:
     it = OneLayer('type: "SoftmaxWithLoss" loss_param { ignore_label: 2 }', np.zeros((2, 4, 1)), [[1], [2]], tops=2)
     assert it.forward() == pytest.approx(np.log(4), rel=1e-6)
     np.testing.assert_allclose(it.tops[1].data, np.full((2, 4, 1), 0.25))
-    np.testing.assert_allclose(it.backward(2)[0][..., 0], [[0.5, -1.5, 0.5, 0.5], [0, 0, 0, 0]], rtol=1e-6)
+    np.testing.assert_allclose(it.backward(2)[0][..., 0], np.array([[0.5, -1.5, 0.5, 0.5], [0, 0, 0, 0]]), rtol=1e-6)
 
 
 def test_a_label_outside_is_named() -> None:

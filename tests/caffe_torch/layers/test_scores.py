@@ -35,6 +35,6 @@ def test_accuracy_by_class_and_ties() -> None:
 
 def test_arg_max() -> None:
     it = OneLayer('type: "ArgMax" argmax_param { top_k: 2 out_max_val: true }', SCORES)
-    np.testing.assert_allclose(it.forward()[0], [[1, 2], [0.7, 0.2]], rtol=1e-6)
+    np.testing.assert_allclose(it.forward()[0], np.array([[1, 2], [0.7, 0.2]]), rtol=1e-6)
     assert OneLayer('type: "ArgMax"', np.ones((1, 4))).forward().item() == 3
     np.testing.assert_array_equal(OneLayer('type: "ArgMax" argmax_param { axis: 0 }', SCORES).forward(), [[1, 0, 2]])

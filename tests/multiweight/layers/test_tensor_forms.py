@@ -13,7 +13,7 @@ import caffe_torch as caffe
 from caffe_torch.errors import CaffeError
 from caffe_torch.layers import tensor_form
 
-LAYERS = {
+LAYERS: dict[str, tuple[str, str, dict[str, object]]] = {
     "plain": ("multi_weight_loss", "MultiWeightLossLayer", {}),
     "focal": ("multi_weight_loss", "MultiWeightLossLayer", {"objective": {"name": "focal", "focus": 2}}),
     "asymmetric": ("multi_weight_loss", "MultiWeightLossLayer", {"objective": {"name": "asymmetric"}}),

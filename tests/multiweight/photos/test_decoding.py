@@ -14,7 +14,7 @@ from multiweight.photos.image_header import header
 
 RNG = np.random.RandomState(0)
 SMOOTH = cv2.GaussianBlur(RNG.randint(0, 256, (120, 90, 3)).astype(np.uint8), (0, 0), 5)
-SMOOTH = cv2.normalize(SMOOTH, None, 0, 255, cv2.NORM_MINMAX)
+SMOOTH = cv2.normalize(SMOOTH, np.empty_like(SMOOTH), 0, 255, cv2.NORM_MINMAX)
 PICTURE = Image.fromarray(SMOOTH)
 
 
