@@ -26,12 +26,26 @@ class Dataset:
         self.data = self.root / "data"
         self.catalog = self.data / "catalog.yaml"
         self.records = self.data / "records.csv"
-        self.imported_records = self.data / "records_imported.csv"
+        self.cleaned_records = self.data / "records_cleaned.csv"
+        self.cleaned = self.data / "cleaned.csv"
         self.partition = self.data / "partition.csv"
         self.bad_images = self.data / "bad_images.csv"
+        self.near_duplicates = self.data / "near_duplicates.csv"
+        # What each step writes last, with its settings (done.py).
+        self.import_mark = self.data / "import.json"
+        self.clean_mark = self.data / "clean.json"
+        self.split_mark = self.data / "split.json"
+        self.subset_mark = self.data / "subset.json"
         self.info = self.data / "dataset.json"
+        self.verify_mark = self.data / "verify.json"
+        self.statistics = self.data / "statistics.json"
         self.mean = self.data / "mean.binaryproto"
         self.report = self.root / "report"
+
+    @property
+    def used_records(self) -> Path:
+        """The records that the next steps take: the cleaned ones where the dataset has been cleaned."""
+        return self.cleaned_records if self.clean_mark.exists() else self.records
 
     def split(self, part: str) -> Path:
         """Records of ``part`` (``train`` or ``test``), as the split wrote them."""

@@ -1,6 +1,6 @@
 """Clean an imported dataset: contradicting labels, records without a label, photos that are no product; with a list.
 
-What the import wrote is kept as records_imported.csv; cleaned.csv says what was left out or taken away, and why.
+Writes records_cleaned.csv, which the next steps take; cleaned.csv says what was left out or taken away, and why.
 """
 
 from __future__ import annotations

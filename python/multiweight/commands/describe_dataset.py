@@ -32,14 +32,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     figure = args.figure or page.with_suffix(".png")
     files = {part: dataset.split(part) for part in PARTS}
     if not all(path.exists() for path in files.values()):
-        files = {"all": dataset.records}
+        files = {"all": dataset.used_records}
     parts = {part: statistics.count(records.read(path, catalog), catalog) for part, path in files.items()}
     first = next(iter(parts.values()))
     statistics.chart(first, figure, dataset.name)
     text = statistics.markdown(dataset.name, parts, Path(os.path.relpath(figure, page.parent)).as_posix())
     page.parent.mkdir(parents=True, exist_ok=True)
     whole_file.write(page, text)
-    done.write(dataset.data / "statistics.json", {}, parts)
+    done.write(dataset.statistics, {}, parts)
     sizes = ", ".join(f"{part} {found['images']} images" for part, found in parts.items())
     print(f"wrote {page} and {figure}: {sizes}, {first['groups']} groups, {first['labels']} labels")
     return 0

@@ -32,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     source, target = Dataset(args.dataset, args.runs), Dataset(args.name, args.runs)
-    print(f"choose from {source.records}: {args.large} to {args.small} at {args.ratio:g} to 1, {args.kind}")
+    print(f"choose from {source.used_records}: {args.large} to {args.small} at {args.ratio:g} to 1, {args.kind}")
     found, done = subsets.make(source, target, args.large, args.small, args.ratio, args.kind, args.seed, args.overwrite)
     counts = ", ".join(f"{group} {count}" for group, count in found["group_images"].items())
     what = "wrote" if done else "skipped, already made:"

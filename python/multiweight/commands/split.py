@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     dataset = Dataset(args.dataset, args.runs)
     chosen = run_file.settings(args, "split")
     how = f"by product, {chosen.test_fraction:.1%} of the images for test, seed {chosen.seed}"
-    print(f"split {dataset.records} {'as ' + dataset.partition.name + ' says' if chosen.given else how}")
+    print(f"split {dataset.used_records} {'as ' + dataset.partition.name + ' says' if chosen.given else how}")
     found, done = split.split_dataset(
         dataset, chosen.test_fraction, chosen.seed, args.overwrite, chosen.given, chosen.duplicates, progress.bar
     )
@@ -46,6 +46,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         near = found["near_duplicates"]
         print(
             f"  near-duplicate photos: {near['pairs']} pairs, {near['pairs_across']} across the split, "
-            f"{near['test_images']} test images ({dataset.data / 'near_duplicates.csv'})"
+            f"{near['test_images']} test images ({dataset.near_duplicates})"
         )
     return 0

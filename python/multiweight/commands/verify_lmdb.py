@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for part, result in found.items():
         if result["duplicates"]:
             print(f"  {part}: {result['duplicates']} images have the bytes of an earlier one")
-    in_both = done.read(dataset.data / verifying.MARK)["in_both"]
+    in_both = done.read(dataset.verify_mark)["in_both"]
     if in_both:
         print(f"  {in_both} test images have the bytes of a training image: tools/split.py --dedupe keeps them apart")
     sizes = ", ".join(f"{part} {result['images']} images" for part, result in found.items())

@@ -37,7 +37,6 @@ from multiweight.records.record_table import RecordTable
 SOURCES: dict[str, ModuleType] = {
     module.NAME: module for module in (records_folder, shop_table, fashion_product_images, deepfashion, imaterialist)
 }
-MARK = "import.json"
 
 
 @dataclass(frozen=True)
@@ -90,8 +89,8 @@ def import_dataset(
         "min_products": min_products,
         "inputs": {Path(name).name: done.sha256(folder / name) for name in module.INPUTS if (folder / name).is_file()},
     }
-    _moved(dataset.data / MARK, settings)
-    found = done.finished(dataset.data / MARK, settings, overwrite)
+    _moved(dataset.import_mark, settings)
+    found = done.finished(dataset.import_mark, settings, overwrite)
     if found is not None:
         _check_photos(dataset, folder, found)
         return found, False
@@ -109,7 +108,7 @@ def import_dataset(
                 sizes[record.image] = -1
                 bad.append(BadImage(record.image, record.product, "import", str(error)))
     dataset.data.mkdir(parents=True, exist_ok=True)
-    for old in (dataset.data / MARK, dataset.data / "clean.json", dataset.imported_records):
+    for old in (dataset.import_mark, dataset.clean_mark, dataset.cleaned_records, dataset.cleaned):
         old.unlink(missing_ok=True)
     bad_images.write(dataset.bad_images, bad)
     total = len(loaded.records) + len(loaded.bad)
@@ -128,8 +127,8 @@ def import_dataset(
         "notes": loaded.notes,
         "photos_sha256": _digest(sizes),
     }
-    done.write(dataset.data / MARK, settings, result)
-    return done.read(dataset.data / MARK), True
+    done.write(dataset.import_mark, settings, result)
+    return done.read(dataset.import_mark), True
 
 
 def _moved(mark: Path, settings: Mapping[str, Any]) -> None:
@@ -144,7 +143,7 @@ def _moved(mark: Path, settings: Mapping[str, Any]) -> None:
 
 def photos_of(dataset: Dataset) -> dict[str, str]:
     """``photos_sha256`` of the import, for the settings of the steps that read photos; empty of an older import."""
-    found = done.read(dataset.data / MARK).get("photos_sha256")
+    found = done.read(dataset.import_mark).get("photos_sha256")
     return {"photos_sha256": found} if isinstance(found, str) else {}
 
 
@@ -152,9 +151,8 @@ def _check_photos(dataset: Dataset, folder: Path, found: Mapping[str, Any]) -> N
     """UserError where photos have come, gone or changed their size since the import."""
     if "photos_sha256" not in found:
         return
-    source = dataset.imported_records if dataset.imported_records.exists() else dataset.records
     absent = [item for item in bad_images.read(dataset.bad_images) if item.step == "import"]
-    names = [record.image for record in RecordTable(source)] + [item.image for item in absent]
+    names = [record.image for record in RecordTable(dataset.records)] + [item.image for item in absent]
     sizes = {}
     with ImageFolder(folder) as images:
         for name in names:
@@ -166,7 +164,7 @@ def _check_photos(dataset: Dataset, folder: Path, found: Mapping[str, Any]) -> N
         come = sum(sizes[item.image] >= 0 for item in absent)
         what = f"{come} photos that were missing are there now" if come else "photos have gone or changed"
         raise UserError(
-            f"{dataset.data / MARK}: {what}, since the import: use --overwrite (of make: OVERWRITE=1) to take them in"
+            f"{dataset.import_mark}: {what}, since the import: use --overwrite (of make: OVERWRITE=1) to take them in"
         )
 
 

@@ -122,8 +122,10 @@ def for_dataset(
     packed: dict[str, Any] = {"size": size, "crop": size * 7 // 8, "unknown": info.get("unknown", "no")}
     if used in SCHEMES and SCHEMES[used].weighting != "fixed":
         packed.update(weighting=SCHEMES[used].weighting)
-        if chosen_c is not None:
-            packed.update(temperature=chosen_c)
+        constant = SCHEMES[used].constant
+        if constant is not None:
+            # A net setting of the constant's name; the layer's own ones are listed in the scheme's Weighting.
+            packed[constant.name] = chosen_c
     settings = NetSettings(**{**packed, **chosen}).for_head(head)
     if settings.size != size:
         raise UserError(

@@ -68,7 +68,7 @@ def pack(
     begun = time.monotonic()
     catalog = Catalog.load(dataset.catalog)
     tables = {part: Shuffled(RecordTable(dataset.split(part), catalog), settings.seed) for part in PARTS}
-    origin = steps.read(dataset.data / importing.MARK)
+    origin = steps.read(dataset.import_mark)
     judge = _Judge(dataset, sum(map(len, tables.values())), settings.max_bad)
     done: dict[str, Part] = {}
     with ImageFolder(folder or origin["settings"]["folder"], settings.max_pixels) as images:
@@ -269,7 +269,7 @@ def _finish(
                 groups.update(items[int(position)].groups)
     result = {
         "name": dataset.name,
-        "source": steps.read(dataset.data / importing.MARK)["settings"]["source"],
+        "source": steps.read(dataset.import_mark)["settings"]["source"],
         **{name: wanted[name] for name in ("size", "encoding", "seed", "resize", "unknown")},
         "counts": counts,
         "products": products,

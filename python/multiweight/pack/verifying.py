@@ -18,8 +18,6 @@ from multiweight.prepare.split import PARTS
 from multiweight.records import records
 from multiweight.records.catalog import Catalog
 
-MARK = "verify.json"
-
 
 @lock.scope
 def verify(caffe: ModuleType, dataset: Dataset, progress: Callable[..., Any] = bar) -> dict[str, Any]:
@@ -41,13 +39,13 @@ def verify(caffe: ModuleType, dataset: Dataset, progress: Callable[..., Any] = b
     if info["catalog_sha256"] != done.sha256(dataset.catalog):
         raise UserError(f"{dataset.catalog}: changed since the data was packed: pack it again, or put the catalog back")
     _mean(caffe, dataset, info["size"])
-    (dataset.data / MARK).unlink(missing_ok=True)
+    (dataset.verify_mark).unlink(missing_ok=True)
     digests: dict[str, np.ndarray] = {}
     found = {part: _part(caffe, dataset, part, info, catalog, progress, digests) for part in PARTS}
     if found["train"]["group_images"] != info["group_images"]:
         raise UserError(f"{dataset.info}: group_images does not fit the training labels: pack the data again")
     in_both = int(np.isin(digests["test"], digests["train"]).sum())
-    done.write(dataset.data / MARK, {"catalog_sha256": info["catalog_sha256"]}, {"parts": found, "in_both": in_both})
+    done.write(dataset.verify_mark, {"catalog_sha256": info["catalog_sha256"]}, {"parts": found, "in_both": in_both})
     return found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -23,7 +22,6 @@ from multiweight.records.bad_images import BadImage
 from multiweight.records.catalog import Catalog
 from multiweight.records.records import Record
 
-MARK = "clean.json"
 BLANK = 2.0  # standard deviation of grey levels below which a photo shows nothing
 MIN_IMAGES = 20
 
@@ -96,31 +94,28 @@ def clean_dataset(
     overwrite: bool = False,
     progress: Callable[..., Any] = bar,
 ) -> tuple[dict[str, Any], bool]:
-    """Clean a dataset's ``records.csv``; what the import wrote is kept as ``records_imported.csv``.
+    """Write ``records_cleaned.csv``, which the next steps take, from a dataset's ``records.csv``.
 
     ``cleaned.csv`` lists every record left out and every label taken away, with the reason. Returns the contents of
     ``clean.json`` and whether anything was done.
     """
-    imported = dataset.imported_records
-    source = imported if imported.exists() else dataset.records
+    source = dataset.records
     wanted = {**asdict(settings), "records_sha256": done.sha256(source), **importing.photos_of(dataset)}
-    found = done.finished(dataset.data / MARK, wanted, overwrite)
+    found = done.finished(dataset.clean_mark, wanted, overwrite)
     if found is not None:
         return found, False
     lock.hold(dataset.data, "clean-dataset")
     catalog = Catalog.load(dataset.catalog)
     items = records.read(source, catalog)
-    folder = done.read(dataset.data / importing.MARK)["settings"]["folder"]
+    folder = done.read(dataset.import_mark)["settings"]["folder"]
     with ImageFolder(folder) as images:
         seen = looks(images, items, progress)
     kept, left, taken = clean(items, seen, settings)
     if not kept:
         raise UserError(f"{source}: cleaning would leave no record: the first, {left[0].image}: {left[0].reason}")
-    (dataset.data / MARK).unlink(missing_ok=True)
-    if source is not imported:
-        os.replace(dataset.records, imported)
-    bad_images.write(dataset.data / "cleaned.csv", [*left, *taken])
-    records.write(dataset.records, kept)
+    (dataset.clean_mark).unlink(missing_ok=True)
+    bad_images.write(dataset.cleaned, [*left, *taken])
+    records.write(dataset.cleaned_records, kept)
     reasons = Counter(item.reason.split(":")[0] for item in left)
     result = {
         "records": len(items),
@@ -130,5 +125,5 @@ def clean_dataset(
         "unreadable": int(np.count_nonzero(~seen.readable)),
         "exclusive_groups": sorted(exclusive_groups(items, settings.exclusive)),
     }
-    done.write(dataset.data / MARK, wanted, result)
-    return done.read(dataset.data / MARK), True
+    done.write(dataset.clean_mark, wanted, result)
+    return done.read(dataset.clean_mark), True

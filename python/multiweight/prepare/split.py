@@ -45,7 +45,6 @@ class Settings:
         return "dedupe" if self.dedupe else "report" if self.near_duplicates else "ignore"
 
 
-MARK = "split.json"
 DUPLICATES = ("ignore", "report", "dedupe")
 ALL = ("", "")  # a label that every image has: it keeps the share of all images
 MIN_IMAGES = 20  # a label's deviation is reported from so many images on: below, a share means little
@@ -212,7 +211,7 @@ def split_dataset(
     duplicates: str = "ignore",
     progress: Callable[..., Any] = quiet,
 ) -> tuple[dict[str, Any], bool]:
-    """Write ``train.csv`` and ``test.csv`` of a dataset's ``records.csv``.
+    """Write ``train.csv`` and ``test.csv`` of a dataset's records, cleaned where they have been.
 
     ``given`` takes the source's own division (``partition.csv``) instead. ``duplicates``: ``report`` counts photos of
     test that have a near-duplicate in train and writes ``near_duplicates.csv``; ``dedupe`` keeps the products of
@@ -227,16 +226,16 @@ def split_dataset(
         "test_fraction": None if given else test_fraction,
         "seed": None if given else seed,
         "duplicates": duplicates,
-        "records_sha256": done.sha256(dataset.records),
+        "records_sha256": done.sha256(dataset.used_records),
         **({"partition_sha256": done.sha256(dataset.partition)} if given else {}),
         **(importing.photos_of(dataset) if duplicates != "ignore" else {}),
     }
-    found = done.finished(dataset.data / MARK, settings, overwrite)
+    found = done.finished(dataset.split_mark, settings, overwrite)
     if found is not None:
         return found, False
     lock.hold(dataset.data, "split")
     catalog = Catalog.load(dataset.catalog)
-    items = records.read(dataset.records, catalog)
+    items = records.read(dataset.used_records, catalog)
     close = _near(dataset, items, progress) if duplicates != "ignore" else None
     if given:
         train, test = _given(dataset, items)
@@ -244,17 +243,17 @@ def split_dataset(
         together = near_duplicates.clusters(items, close) if duplicates == "dedupe" and close is not None else None
         train, test = split(items, test_fraction, seed, together)
     result = balance(train, test, catalog)
-    (dataset.data / MARK).unlink(missing_ok=True)
+    (dataset.split_mark).unlink(missing_ok=True)
     if close is not None:
         result["near_duplicates"] = _report(dataset, items, close, test)
     for part, chosen in zip(PARTS, (train, test)):
         records.write(dataset.split(part), chosen)
-    done.write(dataset.data / MARK, settings, result)
-    return done.read(dataset.data / MARK), True
+    done.write(dataset.split_mark, settings, result)
+    return done.read(dataset.split_mark), True
 
 
 def _near(dataset: Dataset, items: Sequence[Record], progress: Callable[..., Any]) -> np.ndarray:
-    folder = done.read(dataset.data / importing.MARK)["settings"]["folder"]
+    folder = done.read(dataset.import_mark)["settings"]["folder"]
     with ImageFolder(folder) as images:
         return near_duplicates.pairs(near_duplicates.looks(images, items, progress))
 
@@ -279,5 +278,5 @@ def _report(dataset: Dataset, items: Sequence[Record], close: np.ndarray, test: 
     tested = {item.image for item in test}
     torn = [(items[int(a)].image, items[int(b)].image) for a, b in close]
     torn = sorted((b, a) if a in tested else (a, b) for a, b in torn if (a in tested) != (b in tested))
-    csv_file.write(dataset.data / "near_duplicates.csv", PARTS, torn)
+    csv_file.write(dataset.near_duplicates, PARTS, torn)
     return {"pairs": len(close), "pairs_across": len(torn), "test_images": len({b for _, b in torn})}

@@ -10,13 +10,11 @@ import numpy as np
 from multiweight.base import done, lock
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset
-from multiweight.datasets import importing
 from multiweight.records import records
 from multiweight.records.catalog import Catalog, Group
 from multiweight.records.records import Label, Record
 
 KINDS = ("independent", "dependent")
-MARK = "subset.json"
 
 
 def choose(items: Sequence[Record], large: str, small: str, ratio: float, kind: str, seed: int) -> list[Record]:
@@ -73,9 +71,9 @@ def make(
     """
     settings = {
         "from": dataset.name, "large": large, "small": small, "ratio": ratio, "kind": kind, "seed": seed,
-        "records_sha256": done.sha256(dataset.records),
+        "records_sha256": done.sha256(dataset.used_records),
     }  # fmt: skip
-    found = done.finished(target.data / MARK, settings, overwrite)
+    found = done.finished(target.subset_mark, settings, overwrite)
     if found is not None:
         return found, False
     lock.hold(dataset.data, "make-subset", shared=True)
@@ -84,23 +82,23 @@ def make(
         raise UserError(f"{target.records}: exists: choose another --name, or --overwrite")
     catalog = Catalog.load(dataset.catalog)
     groups = [catalog.group(name) for name in (large, small)]
-    items = choose(records.read(dataset.records, catalog), large, small, ratio, kind, seed)
+    items = choose(records.read(dataset.used_records, catalog), large, small, ratio, kind, seed)
     kept = [_keep(item, lambda pair: pair[0] in (large, small)) for item in items]
     carried = {pair for item in kept for pair in item.labels}
     made = Catalog(
         [Group(g.name, tuple(label for label in g.labels if (g.name, label) in carried), g.kind) for g in groups]
     )
     known = {(group.name, label) for group in made.groups for label in (*group.labels, records.ALL)}
-    origin = done.read(dataset.data / importing.MARK)
+    origin = done.read(dataset.import_mark)
     target.data.mkdir(parents=True, exist_ok=True)
-    (target.data / MARK).unlink(missing_ok=True)
+    (target.subset_mark).unlink(missing_ok=True)
     made.save(target.catalog)
     records.write(target.records, (_keep(item, known.__contains__) for item in kept))
     counts = {name: sum(name in item.groups for item in kept) for name in (large, small)}
     result = {"images": len(kept), "products": len({item.product for item in kept}), "group_images": counts}
-    done.write(target.data / importing.MARK, origin["settings"], {**result, "notes": []})
-    done.write(target.data / MARK, settings, result)
-    return done.read(target.data / MARK), True
+    done.write(target.import_mark, origin["settings"], {**result, "notes": []})
+    done.write(target.subset_mark, settings, result)
+    return done.read(target.subset_mark), True
 
 
 def _keep(item: Record, wanted: Callable[[Label], bool]) -> Record:

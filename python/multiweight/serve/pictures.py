@@ -85,7 +85,7 @@ def encoded(picture: np.ndarray, side: int) -> bytes:
 
 def _photo_folder(dataset: Dataset) -> images.ImageFolder | None:
     """The folder that the photos were imported from, or None where it is not known or not there any more."""
-    mark = dataset.data / "import.json"
+    mark = dataset.import_mark
     try:
         return images.ImageFolder(done.read(mark)["settings"]["folder"])
     except (UserError, KeyError, TypeError):

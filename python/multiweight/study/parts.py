@@ -116,7 +116,7 @@ def _divide(own: Dataset, division: Dataset) -> None:
     if not division.records.exists():
         division.data.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(own.catalog, division.catalog)
-        shutil.copyfile(own.data / importing.MARK, division.data / importing.MARK)
+        shutil.copyfile(own.import_mark, division.import_mark)
         with whole_file.place(division.records) as partial:
             shutil.copyfile(own.split("train"), partial)
 

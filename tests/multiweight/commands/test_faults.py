@@ -155,4 +155,4 @@ def test_a_checkout_that_was_moved_goes_on(tmp_path):
     moved = Dataset("shop", tmp_path / "after" / "runs")
     found, worked = importing.import_dataset(moved, tmp_path / "after" / "shop")
     assert not worked and found["settings"]["folder"] == str(tmp_path / "after" / "shop")
-    assert json.loads((moved.data / importing.MARK).read_text())["images"] == found["images"]
+    assert json.loads((moved.import_mark).read_text())["images"] == found["images"]

@@ -50,9 +50,9 @@ def test_what_is_found_and_what_becomes_of_it(dataset):
     listed = {bad.image: bad.reason for bad in bad_images.read(dataset.data / "cleaned.csv")}
     assert listed["images/7.jpg"] == "no product: the same photo stands for 5 products"
     assert listed["images/4.jpg"] == "Colour: blue, red contradict each other"
-    cleaned = {record.image: record for record in records.read(dataset.records)}
+    cleaned = {record.image: record for record in records.read(dataset.cleaned_records)}
     assert cleaned["images/4.jpg"].labels == (("Style", "a"),) and cleaned["images/4.jpg"].unknown == (("Colour", "*"),)
-    assert dataset.imported_records.read_bytes() == before
+    assert dataset.records.read_bytes() == before and dataset.used_records == dataset.cleaned_records
     assert cleaning.clean_dataset(dataset, progress=quiet) == (found, False)
     with pytest.raises(UserError, match="clean.json: made with repeats 5, asked for 6"):
         cleaning.clean_dataset(dataset, cleaning.Settings(repeats=6), progress=quiet)
@@ -72,4 +72,5 @@ def test_a_new_import_forgets_the_cleaning(dataset):
     cleaning.clean_dataset(dataset, progress=quiet)
     folder = dataset.data.parents[2] / "shop"
     importing.import_dataset(dataset, folder, overwrite=True, progress=quiet)
-    assert not dataset.imported_records.exists() and len(records.read(dataset.records)) == 120
+    assert not dataset.cleaned_records.exists() and not dataset.cleaned.exists()
+    assert dataset.used_records == dataset.records and len(records.read(dataset.records)) == 120
