@@ -113,7 +113,8 @@ class DetectionEvaluate(Layer):
         high = torch.minimum(found[:, None, 2:], truth[None, :, 2:])
         shared = (high - low + 1).prod(dim=2) * (high >= low).all(dim=2)
         areas = [(b[:, 2:] - b[:, :2] + 1).prod(dim=1) for b in (found, truth)]
-        return shared / (areas[0][:, None] + areas[1][None, :] - shared)
+        overlap = shared / (areas[0][:, None] + areas[1][None, :] - shared)
+        return torch.where(shared > 0, overlap, torch.zeros_like(overlap))  # none of what is no number
 
     def backward(self, top: list[Blob], propagate_down: list[bool], bottom: list[Blob]) -> None:
         if any(propagate_down):

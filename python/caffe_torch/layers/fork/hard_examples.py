@@ -105,6 +105,9 @@ class BoxAnnotatorOHEM(Layer):
         top[0].assign(torch.where(kept.reshape(labels.shape), labels, float(param.ignore_label)))
         weights = bottom[3].tensor().data
         # One row a region: its weights lie behind each other, or each position has its own.
+        if not weights.numel():
+            top[1].assign(weights)
+            return
         mask = kept.reshape(labels.shape[0], 1, -1) if labels.dim() > 1 else kept.reshape(-1, 1, 1)
         top[1].assign((weights.reshape(weights.shape[0], -1, mask.shape[2]) * mask).reshape(weights.shape))
 
