@@ -12,7 +12,7 @@ def sigmoid(x: Any) -> Any:
     return 1 / (1 + np.exp(-np.asarray(x, np.float64)))
 
 
-def iou(a: np.ndarray, b: np.ndarray, extra: float = 0) -> float:
+def iou(a: Any, b: Any, extra: float = 0) -> float:
     """Shared area by joint area of two boxes; ``extra`` is 1 where corners are pixels that both belong to the box."""
     sides = [min(a[2 + i], b[2 + i]) - max(a[i], b[i]) + extra for i in (0, 1)]
     shared = max(sides[0], 0) * max(sides[1], 0)
@@ -23,10 +23,11 @@ def iou(a: np.ndarray, b: np.ndarray, extra: float = 0) -> float:
 def kept(boxes: np.ndarray, order: Any, threshold: float, extra: float = 0, most: int = 1 << 30) -> list[int]:
     """Greedy suppression: each box of ``order`` that overlaps no kept one by more than ``threshold``."""
     found: list[int] = []
+    corners = np.asarray(boxes).tolist()
     for i in order:
         if len(found) == most:
             break
-        if all(iou(boxes[i], boxes[k], extra) <= threshold for k in found):
+        if all(iou(corners[i], corners[k], extra) <= threshold for k in found):
             found.append(int(i))
     return found
 
@@ -72,30 +73,35 @@ def unpooled(x: np.ndarray, places: np.ndarray, size: tuple[int, ...]) -> np.nda
 def yolo_boxes(
     x: np.ndarray, biases: list[tuple[float, float]], classes: int, least: float, pixels: float | None = None
 ) -> list[list[float]]:
-    """Rows of image, label, score and corners of one map (n, boxes x (5 + classes), h, w).
+    """Rows of image, label, score and corners of one map (n, boxes x (5 + classes), h, w), as MobileNet-YOLO has them.
 
-    YOLO v2's, with a softmax over the classes and biases in cells; v3's, with a sigmoid each, where ``pixels`` of the
-    image a cell are given.
+    YOLO v2's, with a softmax over the classes, of which the best counts, and biases in cells; v3's, with a sigmoid each
+    and a row for every class, where ``pixels`` of the image a cell are given.
     """
     found = []
     for image, j, i, n in np.ndindex(x.shape[0], x.shape[2], x.shape[3], len(biases)):
         v = x[image, n * (5 + classes) : (n + 1) * (5 + classes), j, i].astype(np.float64)
         size = [math.exp(v[2 + a]) * biases[n][a] / ((pixels or 1) * x.shape[3 - a]) for a in (0, 1)]
         centre = (i + sigmoid(v[0])) / x.shape[3], (j + sigmoid(v[1])) / x.shape[2]
-        p = sigmoid(v[5:]) if pixels else np.exp(v[5:] - v[5:].max()) / np.exp(v[5:] - v[5:].max()).sum()
-        score = float(sigmoid(v[4]) * p.max())
         corners = [centre[0] - size[0] / 2, centre[1] - size[1] / 2, centre[0] + size[0] / 2, centre[1] + size[1] / 2]
-        if score >= least:
-            found.append([image, int(p.argmax()) + 1, score, *np.clip(corners, 0, 1)])
+        p = sigmoid(v[5:]) if pixels else np.exp(v[5:] - v[5:].max()) / np.exp(v[5:] - v[5:].max()).sum()
+        p = p * sigmoid(v[4])
+        for label in range(classes) if pixels else [int(p.argmax())]:
+            if p[label] > least or (not pixels and p[label] == least):
+                found.append([image, label + 1, float(p[label]), *corners])
     return found
 
 
 def suppressed(rows: list[list[float]], threshold: float) -> np.ndarray:
-    """Rows of image, label, score, corners: the best of each image and label, in this order; (1, 1, rows, 7)."""
-    table, result = np.array(sorted(rows, key=lambda row: (row[0], row[1], -row[2]))).reshape(-1, 7), []
-    for image, label in sorted({(row[0], row[1]) for row in table.tolist()}):
-        own = table[(table[:, 0] == image) & (table[:, 1] == label)]
-        result += own[kept(own[:, 3:], range(len(own)), threshold)].tolist()
+    """Rows of image, label, score, corners: the best of each image, whatever their labels; (1, 1, rows, 7)."""
+    result = []
+    for image in sorted({row[0] for row in rows}):
+        own = np.array(sorted((row for row in rows if row[0] == image), key=lambda row: -row[2]))
+        chosen: list[int] = []
+        for i in range(len(own)):
+            if all(iou(own[i, 3:], own[k, 3:]) < threshold for k in chosen):
+                chosen.append(i)
+        result += own[chosen].tolist()
     return np.array(result).reshape(1, 1, -1, 7)
 
 

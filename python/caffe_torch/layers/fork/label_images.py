@@ -10,7 +10,7 @@ import numpy as np
 
 from caffe_torch.blob.blob import Blob
 from caffe_torch.errors import CaffeError
-from caffe_torch.input.transform import TRAIN, Transformer
+from caffe_torch.input.transform import TRAIN, Transformer, mean_values
 from caffe_torch.layers.base import register
 from caffe_torch.layers.sources.image_data import read_image
 from caffe_torch.layers.sources.prefetching import PrefetchingLayer, Reader, first_record
@@ -54,8 +54,9 @@ class _Pairs:
         name, label = self.lines[index]
         size = (data.new_height, data.new_width) if data.new_height else None
         image = read_image(data.root_folder + name, data.is_color, size).transpose(2, 0, 1)
-        if not label:
-            return image, np.zeros((1, *image.shape[1:]), np.uint8)
+        constant = self.layer.constant(name, label)
+        if constant is not None:
+            return image, np.full((1, *image.shape[1:]), constant, np.uint8)
         labels = read_image(data.root_folder + label, False)[:, :, 0]
         if size is not None:
             labels = np.asarray(cv2.resize(labels, (size[1], size[0]), interpolation=self.layer.interpolation))
@@ -69,6 +70,8 @@ class _Pairs:
         image, labels = self._read(position)
         if self.layer.mirrored and rng.integers(2) == 1:
             image, labels = image[:, :, ::-1], labels[:, :, ::-1]
+        if self.layer.factors:
+            image, labels = _scaled(image, labels, self.layer.factors[int(rng.integers(len(self.layer.factors)))])
         high, wide = self.layer.window
         if high and wide:
             image, labels = self._cut(image, labels, high, wide, rng)
@@ -84,7 +87,7 @@ class _Pairs:
         low, narrow = max(high - image.shape[1], 0), max(wide - image.shape[2], 0)
         if low or narrow:
             edges = ((0, 0), (0, low), (0, narrow))
-            image = np.pad(image, edges)
+            image = self._padded(image, edges)
             labels = np.pad(labels, edges, constant_values=self.layer.ignored)
         rows, columns = image.shape[1] - high, image.shape[2] - wide
         if self.layer.phase == TRAIN:
@@ -93,6 +96,14 @@ class _Pairs:
             top, left = rows // 2, columns // 2
         window = np.s_[:, top : top + high, left : left + wide]
         return image[window], labels[window]
+
+    def _padded(self, image: np.ndarray, edges: tuple[tuple[int, int], ...]) -> np.ndarray:
+        """With the means around it, so that nothing is left there once they are subtracted."""
+        means = list(self.layer.param.transform_param.mean_value) or [0.0]
+        if len(means) not in (1, len(image)):
+            raise CaffeError(mean_values(len(means), len(image)))
+        planes = zip(image.astype(np.float32), means * len(image) if len(means) == 1 else means)
+        return np.stack([np.pad(plane, edges[1:], constant_values=mean) for plane, mean in planes])
 
     def batch(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         items = []
@@ -105,6 +116,16 @@ class _Pairs:
                 f"images of a batch have shapes {sorted(shapes)}: give a crop, a new size, or batch_size 1"
             )
         return np.stack([image for image, _ in items]), np.stack([labels for _, labels in items])
+
+
+def _scaled(image: np.ndarray, labels: np.ndarray, factor: float) -> tuple[np.ndarray, np.ndarray]:
+    """Both ``factor`` times as large, the image bilinear, its labels by the nearest."""
+    size = int(image.shape[2] * factor), int(image.shape[1] * factor)
+    if min(size) < 1:
+        raise CaffeError(f"transform_param.scale_factors: {factor:g} leaves nothing of an image of {image.shape[1:]}")
+    planes = [cv2.resize(np.ascontiguousarray(plane), size, interpolation=cv2.INTER_LINEAR) for plane in image]
+    nearest = cv2.resize(np.ascontiguousarray(labels[0]), size, interpolation=cv2.INTER_NEAREST)
+    return np.stack(planes), np.asarray(nearest)[None]
 
 
 class LabelImages(PrefetchingLayer):
@@ -128,6 +149,15 @@ class LabelImages(PrefetchingLayer):
     def mirrored(self) -> bool:
         """Whether the layer mirrors by itself."""
         return False
+
+    @property
+    def factors(self) -> list[float]:
+        """By one of these, drawn for each image, it is enlarged first; none leaves its size."""
+        return []
+
+    def constant(self, image: str, label: str) -> int | None:
+        """The label of every pixel, where no label image says it."""
+        return None if label else 0
 
     @property
     def ignored(self) -> int:
@@ -157,13 +187,29 @@ class LabelImages(PrefetchingLayer):
 
 @register("ImageSegData")
 class ImageSegData(LabelImages):
-    """A third top gives the images' height and width. ``label_type`` PIXEL, or NONE for zeros, alone is supported."""
+    """A third top gives the images' height and width; ``scale_factors`` enlarge image and labels by one of them.
+
+    ``label_type`` PIXEL: label images; IMAGE: one whole number for all pixels of an image; NONE: ``ignore_label``.
+    """
+
+    def constant(self, image: str, label: str) -> int | None:
+        if self.data.label_type == self.data.NONE:
+            return self.data.ignore_label
+        # Lists of label images without a label_type, whose default is IMAGE, are meant as what they are.
+        meant = self.data.HasField("label_type") or label.isdecimal()
+        if self.data.label_type != self.data.IMAGE or not meant:
+            return super().constant(image, label)
+        if not label.isdecimal() or int(label) > 255:
+            raise self.fail(f"label_type IMAGE: expected a label from 0 to 255 behind {image}, found {label!r}")
+        return int(label)
+
+    @property
+    def factors(self) -> list[float]:
+        return list(self.param.transform_param.scale_factors)
 
     def open(self, seed: int) -> Reader:
-        if self.data.HasField("label_type") and self.data.label_type == self.data.IMAGE:
-            raise self.fail("label_type IMAGE is not supported here: ImageData reads one label an image")
-        if len(self.param.transform_param.scale_factors):
-            raise self.fail("transform_param.scale_factors (hszhao/PSPNet) is not supported here")
+        if any(factor <= 0 for factor in self.factors):
+            raise self.fail(f"transform_param.scale_factors must be above 0, found {self.factors}")
         return super().open(seed)
 
 

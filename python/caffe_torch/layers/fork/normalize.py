@@ -20,7 +20,7 @@ class Normalize(FunctionLayer):
     """x / sqrt(sum of squares + eps), over an image or over the channels of a position.
 
     With ``norm_param`` it is SSD's, which multiplies by a learned scale, one or one a channel; without it happynear's
-    fork's, over the channels, with the norms as a second top.
+    fork's, over the channels, with the norms as a second top, whose gradient counts with ``bp_norm``.
     """
 
     tops = (1, 2)
@@ -46,8 +46,8 @@ class Normalize(FunctionLayer):
         param = self.param.normalize_param
         if param.normalize_type not in ("L1", "L2"):
             raise self.fail(f"normalize_type must be L1 or L2, found {param.normalize_type!r}")
-        if param.fix_gradient or param.bp_norm:
-            raise self.fail("fix_gradient and bp_norm (happynear/caffe-windows) are not supported")
+        if param.fix_gradient:
+            raise self.fail("fix_gradient (happynear/caffe-windows) is not supported: the fork has it on a GPU alone")
 
     def reshape(self, bottom: list[Blob], top: list[Blob]) -> None:
         shape = bottom[0].shape
@@ -62,7 +62,7 @@ class Normalize(FunctionLayer):
                 norm = x.abs().sum(dim=1, keepdim=True) + _LEAST
             else:
                 norm = (x.square().sum(dim=1, keepdim=True) + _LEAST).sqrt()
-            return [x / norm, norm.detach()]
+            return [x / norm, norm if self.param.normalize_param.bp_norm else norm.detach()]
         param = self.param.norm_param
         axes = list(range(1, x.dim())) if param.across_spatial else [1]
         norm = (x.square().sum(dim=axes, keepdim=True) + param.eps).sqrt()

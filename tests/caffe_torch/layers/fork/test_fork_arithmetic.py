@@ -37,6 +37,12 @@ def test_gradients(text, bottoms):
     OneLayer(text, *bottoms).check_gradients(step=1e-3, seed=5, tolerance=3e-2)
 
 
+@pytest.mark.parametrize("kind", ["L1", "L2"])
+def test_the_norms_have_a_gradient_where_it_is_asked_for(kind):
+    text = f'type: "Normalize" normalize_param {{ normalize_type: "{kind}" bp_norm: true }}'
+    OneLayer(text, normal(2, 3, 2, 2), tops=2).check_gradients(step=1e-3, seed=5)
+
+
 def test_permute_shuffle_and_flip_by_hand():
     x = np.arange(12, dtype=np.float32).reshape(1, 6, 1, 2)
     shuffled = OneLayer('type: "ShuffleChannel" shuffle_channel_param { group: 3 }', x).forward()

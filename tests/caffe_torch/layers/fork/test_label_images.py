@@ -56,11 +56,37 @@ def test_a_third_top_gives_the_size_and_outside_is_ignored(net):
     assert (n.blobs["label"].data[:, :, 6:] == 77).all() and not n.blobs["data"].data[:, :, 6:].any()
 
 
-def test_what_is_not_supported_says_so(net):
-    with pytest.raises(caffe.CaffeError, match="label_type IMAGE"):
+def test_what_lies_outside_is_the_mean_so_that_nothing_is_left(net):
+    n = net("ImageSegData", "", "crop_height: 9 crop_width: 8 mean_value: 7.5")
+    n.forward()
+    data = n.blobs["data"].data
+    assert not data[:, :, 6:].any()
+    np.testing.assert_array_equal(data[0, :, :6] + 7.5, np.stack([np.arange(48).reshape(6, 8)] * 3))
+
+
+def test_image_and_labels_are_scaled_alike(net):
+    n = net("ImageSegData", "", "scale_factors: [0.5, 1, 2] crop_height: 12 crop_width: 16")
+    inside = set()
+    for _ in range(12):
+        n.forward()
+        for labels in n.blobs["label"].data[:, 0]:
+            high, wide = (labels != 255).any(axis=1).sum(), (labels != 255).any(axis=0).sum()
+            inside.add((int(high), int(wide)))
+    assert inside == {(3, 4), (6, 8), (12, 16)}
+    with pytest.raises(caffe.CaffeError, match="above 0"):
+        net("ImageSegData", "", "scale_factors: 0")
+
+
+def test_labels_of_whole_images_and_none(net, tmp_path):
+    n = net("ImageSegData", "label_type: NONE ignore_label: 9")
+    n.forward()
+    assert (n.blobs["label"].data == 9).all()
+    with pytest.raises(caffe.CaffeError, match="label from 0 to 255 behind /0.png, found '/0_label.png'"):
         net("ImageSegData", "label_type: IMAGE")
-    with pytest.raises(caffe.CaffeError, match="scale_factors"):
-        net("ImageSegData", "", "scale_factors: 0.5")
+    (tmp_path / "list.txt").write_text("/0.png 3\n/1.png 11\n")
+    n = net("ImageSegData", "label_type: IMAGE")
+    n.forward()
+    assert (n.blobs["label"].data == np.reshape([3, 11], (2, 1, 1, 1))).all()
 
 
 def test_segmentation_accuracy_by_hand():
