@@ -36,10 +36,13 @@ SOLVER = re.compile(r"^[ \t]*(base_lr|lr_policy|max_iter|snapshot_prefix)[ \t]*:
 LAYERS = re.compile(r"^\s*layers?\s*:?\s*\{", re.MULTILINE)
 #: What a message says, and how the table says it; the first that fits.
 REASONS = (
-    (r"(?:has no field named|no field) '?\"?(\w+)", "`{}`"),
-    (r"unknown layer type '?(\w+)|Unknown layer type:? '?(\w+)", "{}"),
-    (r"module '?([\w.]+)'?.*Python layer|Python layer.*module '?([\w.]+)", "the Python module {}"),
-    (r"No module named '?([\w.]+)", "the Python module {}"),
+    (r"should not have multiple \"(\w+)\"", "several `{}`"),
+    (r"has no field named \"?(\w+)", "`{}`"),
+    (r"has no value named \"?(\w+)", "{} as an old type"),
+    (r"[Uu]nknown layer type:? '(\w+)'", "{}"),
+    (r"module '([\w.]+)' cannot be imported", "Python module {}"),
+    (r"Couldn't parse (integer|float)", "a word in place of a number"),
+    (r"^layer '[^']*' \((\w+)\): (.{0,60})", "{}: {}"),
 )
 
 
@@ -66,8 +69,9 @@ def name_of(folder: Path) -> str:
 
 def files(folder: Path) -> Iterator[tuple[str, str]]:
     """(path, text) of the files of interest."""
-    if (folder / "HEAD").exists() and (folder / "objects").is_dir():
-        git = ["git", "--git-dir", str(folder)]
+    git_folder = folder / ".git" if (folder / ".git").is_dir() else folder
+    if (git_folder / "HEAD").exists() and (git_folder / "objects").is_dir():
+        git = ["git", "--git-dir", str(git_folder)]
         listed = subprocess.run([*git, "ls-tree", "-r", "-z", "--name-only", "HEAD"], capture_output=True, check=True)
         for path in sorted(os.fsdecode(listed.stdout).split("\0")):
             if path.endswith(ENDINGS):
@@ -85,7 +89,7 @@ def reason(error: Exception) -> str:
     for pattern, form in REASONS:
         match = re.search(pattern, text)
         if match:
-            return form.format(next(group for group in match.groups() if group))
+            return form.format(*match.groups())
     return re.sub(r"^\S*?\.(prototxt|pt)[\d:]*\s*", "", text.splitlines()[0])[:90]
 
 
