@@ -28,8 +28,8 @@ import numpy as np  # noqa: E402
 from multiweight.base import done, engine  # noqa: E402
 from multiweight.base.cpu import cores  # noqa: E402
 from multiweight.base.paths import Dataset  # noqa: E402
-from multiweight.pack.reader import decode  # noqa: E402
 from multiweight.pack.writer import items  # noqa: E402
+from multiweight.photos.datum import decode  # noqa: E402
 from multiweight.records import records  # noqa: E402
 from multiweight.records.catalog import Catalog  # noqa: E402
 from multiweight.records.records import Record  # noqa: E402

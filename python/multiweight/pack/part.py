@@ -12,8 +12,8 @@ import numpy as np
 from multiweight.base import whole_file
 from multiweight.base.paths import Dataset
 from multiweight.pack.chunks import Chunk, ChunkMaker, key
-from multiweight.pack.reader import decode
 from multiweight.pack.writer import LmdbWriter, items
+from multiweight.photos.datum import decode, parsed
 from multiweight.records.bad_images import BadImage
 
 KEPT_EVERY = 128  # chunks between two writings of the sums of pixels: their 1.5 MB to 400 MB of images
@@ -95,12 +95,11 @@ def _earlier(writer: LmdbWriter, spans: list[tuple[int, int]], maker: ChunkMaker
     if 0 < chunks <= len(spans):
         found.total[...] = total
         begin = spans[chunks - 1][1]
-    datum = maker.datum()
     for name, value in items(writer.partial, key(begin)):
         if int(name) >= stop:
             break
-        datum.ParseFromString(value)
-        np.add(found.total, decode(datum), out=found.total)
+        at = f"{writer.partial}: key {int(name)}"
+        np.add(found.total, decode(parsed(maker.datum, value, at), at), out=found.total)
     return found
 
 

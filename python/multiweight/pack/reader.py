@@ -12,12 +12,11 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any
 
-import cv2
-import lmdb
 import numpy as np
 
 from multiweight.base import engine
 from multiweight.base.errors import UserError
+from multiweight.photos.datum import decode, opened, parsed
 
 KEY = "{:08d}"
 MAX_IMAGES = 10**8
@@ -37,7 +36,7 @@ class LmdbPair:
         self._envs: list[Any] = []
         try:
             for path in self.paths:
-                self._envs.append(_open(path))
+                self._envs.append(opened(path))
         except UserError:
             self.close()
             raise
@@ -102,30 +101,7 @@ class LmdbPair:
         return keys, np.stack(rows) if rows else np.zeros((0, 0), np.uint8)
 
     def _parse(self, which: int, key: str, value: Any) -> Any:
-        datum = self._datum()
-        try:
-            datum.ParseFromString(bytes(value))
-        except Exception as error:  # protobuf's DecodeError, which moved between its versions
-            raise UserError(f"{self.at(which, key)}: no Datum ({error}): pack the data again") from None
-        return datum
-
-
-def decode(datum: Any, at: str = "datum") -> np.ndarray:
-    """Pixels of an image datum, raw or encoded: uint8 (channels, height, width); UserError where they do not decode.
-
-    An encoded datum has shape 0x0x0 in its fields, so its picture tells the shape.
-    """
-    if datum.encoded:
-        image = cv2.imdecode(np.frombuffer(datum.data, np.uint8), cv2.IMREAD_COLOR) if datum.data else None
-        if image is None:
-            raise UserError(f"{at}: the encoded image does not decode: pack the data again")
-        return np.ascontiguousarray(image.transpose(2, 0, 1))
-    shape = (datum.channels, datum.height, datum.width)
-    if len(datum.data) != shape[0] * shape[1] * shape[2] or not datum.data:
-        raise UserError(
-            f"{at}: {len(datum.data)} bytes of data for a shape of {'x'.join(map(str, shape))}: pack the data again"
-        )
-    return np.frombuffer(datum.data, np.uint8).reshape(shape)
+        return parsed(self._datum, value, self.at(which, key))
 
 
 def label_datum(datum: Any, labels: np.ndarray) -> Any:
@@ -153,12 +129,3 @@ def vector(datum: Any, at: str = "datum") -> np.ndarray:
         expected = "-1, 0 or 1" if floats else "0 or 1 (scaled by 255?)"
         raise UserError(f"{at}: label value {wrong[0]:g}: expected {expected}: pack the data again")
     return labels.astype(np.int8) if floats else labels
-
-
-def _open(path: Path) -> Any:
-    if not (path / "data.mdb").is_file():
-        raise UserError(f"{path}: no LMDB (data.mdb) there: pack the data first (make lmdb)")
-    try:
-        return lmdb.open(str(path), readonly=True, lock=False, readahead=True)
-    except lmdb.Error as error:
-        raise UserError(f"{path}: cannot be opened as an LMDB ({error}): pack the data again") from None

@@ -13,7 +13,8 @@ from multiweight.base import done, engine, lock
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset
 from multiweight.base.progress import bar
-from multiweight.pack.reader import LmdbPair, decode, vector
+from multiweight.pack.reader import LmdbPair, vector
+from multiweight.photos.datum import decode
 from multiweight.prepare.split import PARTS
 from multiweight.records import records
 from multiweight.records.catalog import Catalog

@@ -7,5 +7,6 @@
 - ``jpeg_scans.py``: whether a JPEG is whole
 - ``boxes.py``, ``tiff.py``: the same facts of AVIF and JPEG 2000, and of TIFF
 - ``near_duplicates.py``: photos that look alike, by their hashes
+- ``datum.py``: a Datum out of an LMDB
 - ``image_source.py``: photos of a packed LMDB or of files, as a net's input
 """

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import importlib
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 
 from multiweight.base import engine, text_file
 from multiweight.base.errors import UserError
+from multiweight.photos import datum
 
 #: Seconds to wait for a net's reader of the same LMDB to end.
 _WAIT = 3.0
@@ -33,26 +31,8 @@ class LmdbImages:
 
     def __init__(self, caffe: ModuleType, path: Path):
         self.path, self.schema = path, engine.schema(caffe)
-        self._lmdb = importlib.import_module("lmdb")
-        if not (path / "data.mdb").exists():
-            raise UserError(f"{path}: no LMDB there: pack the data first (make lmdb)")
-        try:
-            self._env = self._opened()
-        except self._lmdb.Error as error:
-            raise UserError(f"{path}: not a readable LMDB ({error})") from None
+        self._env = datum.opened(path, readahead=False, wait=_WAIT)
         self.count = int(self._env.stat()["entries"])
-
-    def _opened(self) -> Any:
-        """LMDB opens a path once a process, and a net that is gone ends its reader's thread a little later: wait."""
-        until = time.monotonic() + _WAIT
-        while True:
-            try:
-                return self._lmdb.open(str(self.path), readonly=True, lock=False, readahead=False)
-            except self._lmdb.Error as error:
-                if "already open" not in str(error) or time.monotonic() > until:
-                    raise
-                gc.collect()
-                time.sleep(0.05)
 
     def close(self) -> None:
         self._env.close()
@@ -86,22 +66,7 @@ class LmdbImages:
                 yield where, self._pixels(where, value)
 
     def _pixels(self, where: str, value: bytes) -> np.ndarray:
-        datum: Any = self.schema.Datum()
-        try:
-            datum.ParseFromString(value)
-        except Exception as error:  # protobuf's DecodeError has lived in two modules
-            raise UserError(f"{where}: not a Datum ({error}): pack the images again") from None
-        if datum.encoded:
-            cv2 = importlib.import_module("cv2")
-            pixels = cv2.imdecode(np.frombuffer(datum.data, np.uint8), cv2.IMREAD_COLOR)
-            if pixels is None:
-                raise UserError(f"{where}: the encoded image cannot be decoded: pack the images again")
-            return pixels.transpose(2, 0, 1)
-        side = (datum.channels, datum.height, datum.width)
-        flat = np.frombuffer(datum.data, np.uint8) if datum.data else np.array(datum.float_data, np.float32)
-        if flat.size != side[0] * side[1] * side[2]:
-            raise UserError(f"{where}: {flat.size} values for a shape of {side}: pack the images again")
-        return flat.reshape(side)
+        return datum.decode(datum.parsed(self.schema.Datum, value, where), where, floats=True)
 
 
 class ListedImages:
