@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from caffe_torch.runtime import accelerator, device
+from caffe_torch.runtime import accelerator, device, room
 
 
 def empty_like(like: Tensor, where: torch.device, dtype: torch.dtype | None = None) -> Tensor:
@@ -39,6 +39,7 @@ class Array:
         """The writable NumPy view; what is written there is what the layers read next."""
         host = self._to_host()
         if not host.is_contiguous():
+            self._need_room()
             host = self._host = host.clone(memory_format=torch.contiguous_format)
         self._exposed = True
         # The caller may write: from here on the host's copy is the one that counts.
@@ -168,8 +169,13 @@ class Array:
                 self._host = self._device.cpu()
             self._newest_on_host = True
         if self._host is None:
+            self._need_room()
             self._host = torch.zeros(self.shape)
         return self._host
+
+    def _need_room(self) -> None:
+        """CaffeMemoryError where the host has no memory for another copy: a blob gets its own when it is asked for."""
+        room.need(4 * count(self.shape), f"a blob of shape {self.shape}")
 
 
 def count(shape: tuple[int, ...]) -> int:

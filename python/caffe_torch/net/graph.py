@@ -12,7 +12,7 @@ from caffe_torch.blob.collections import NamedBlobs
 from caffe_torch.net.node import Node
 from caffe_torch.net.params import Parameter
 from caffe_torch.net.siblings import Siblings
-from caffe_torch.runtime import device
+from caffe_torch.runtime import allocator, device
 
 #: Is given the index of a node.
 Callback = Callable[[int], object]
@@ -37,6 +37,8 @@ class Graph:
     after_backward: list[Callback] = field(default_factory=list)
     #: InnerProducts of one blob, which a device computes as one.
     siblings: list[Siblings] = field(default_factory=list)
+    #: The blobs' shapes at the end of the last forward.
+    _shapes: list[tuple[int, ...]] = field(default_factory=list)
 
     def forward(self, first: int = 0, last: int | None = None) -> float:
         """Run the nodes ``first`` to ``last``, all by default; the loss of those that ran."""
@@ -59,6 +61,10 @@ class Graph:
             losses += self.nodes[i].losses()
             for callback in self.after_forward:
                 callback(i)
+        shapes = [blob.shape for blob in self.blobs.values()]
+        if self._shapes and shapes != self._shapes:
+            allocator.give_back()
+        self._shapes = shapes
         return total(losses)
 
     def backward(self, first: int | None = None, last: int = 0) -> None:

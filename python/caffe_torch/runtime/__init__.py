@@ -6,7 +6,7 @@
 - ``forks.py``: children that a program forks
 - ``threads.py``: work shared out over the CPU's cores
 - ``room.py``: how much memory is free
-- ``allocator.py``: how the C library returns memory
+- ``allocator.py``: how memory is got, and given back
 - ``rng.py``: random streams
 - ``ranks.py``: which of several processes this one is
 - ``distributed.py``: several processes that train together

@@ -13,6 +13,7 @@ from caffe_torch.runtime import accelerator, allocator, forks, log
 
 allocator.use_large_pages()
 allocator.use_one_heap()
+allocator.keep_few_compiled()
 
 #: CAFFE_TORCH_FORCE_CPU=1 lets a program that asks for a GPU run unchanged where there is none.
 FORCE_CPU = "CAFFE_TORCH_FORCE_CPU"

@@ -98,7 +98,7 @@ class Updates:
         kind = accelerator.sum_type(device.current())
         squares = [p.blob.diff_tensor().to(kind).square().sum() for p in self._parameters]
         norm = float(torch.stack(squares).sum()) ** 0.5 if squares else 0.0
-        if norm <= limit:
+        if not norm > limit:  # so that a limit or a norm that is NaN clips nothing, as in the original
             return 1.0
         log.info(
             f"Gradient clipping: scaling down gradients (L2 norm {norm:g} > {limit:g}) by scale factor {limit / norm:g}"

@@ -8,6 +8,8 @@ import torch
 
 import caffe_torch as caffe
 from caffe_torch.blob.blob import Blob
+from caffe_torch.errors import CaffeMemoryError
+from caffe_torch.runtime import room
 
 NET = """force_backward: true
 layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 4 dim: 6 dim: 9 dim: 9 } } }
@@ -157,3 +159,11 @@ def test_memory_outlives_a_smaller_shape():
     blob.assign(torch.ones(1, 3))
     blob.reshape(2, 3)
     assert blob.data.tolist() == [[1, 1, 1], [0, 0, 0]]
+
+
+def test_a_gradient_there_is_no_memory_for_is_named(monkeypatch):
+    blob = Blob(20 << 20)  # 84 MB of data, and none yet of a gradient
+    assert blob.data.size == 20 << 20
+    monkeypatch.setattr(room, "available", lambda: 50_000_000)
+    with pytest.raises(CaffeMemoryError, match=r"shape \(20971520,\) needs 83.9 MB of memory, 50 MB are free"):
+        blob.diff  # noqa: B018 (asking for it is what makes it)

@@ -49,6 +49,14 @@ def test_clipping_and_iter_size(tmp_path):
     assert weight(s) == pytest.approx(1.5)
 
 
+def test_clipping_at_nan_clips_nothing(tmp_path):
+    s = solver(tmp_path, 'base_lr: 1 lr_policy: "fixed" clip_gradients: nan')
+    s.step(1)  # the original compares the norm with it, and finds it no greater
+    assert weight(s) == pytest.approx(3)
+    s.step(1)  # a gradient of 0
+    assert weight(s) == pytest.approx(3)
+
+
 @pytest.mark.parametrize(
     "settings, at, rate",
     [
