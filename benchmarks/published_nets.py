@@ -41,7 +41,7 @@ REASONS = (
     (r"has no value named \"?(\w+)", "{} as an old type"),
     (r"[Uu]nknown layer type:? '(\w+)'", "{}"),
     (r"module '([\w.]+)' cannot be imported", "Python module {}"),
-    (r"Couldn't parse (integer|float)", "a word in place of a number"),
+    (r"Couldn't parse (integer|float)", "a word or a list in place of a number"),
     (r"^layer '[^']*' \((\w+)\): (.{0,60})", "{}: {}"),
 )
 
