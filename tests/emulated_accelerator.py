@@ -27,7 +27,7 @@ NAME = "emulated"
 _aten = torch.ops.aten
 #: Operations that move data between host and device, or only make or look at memory; the rest are kernels.
 _COPIES = (_aten.copy_.default, _aten._to_copy.default)
-#: Composites on the CPU that a GPU has kernels for, one a call: lists of tensors, cuDNN's convolution.
+#: Composites on the CPU that a GPU has kernels for, one per call: lists of tensors, cuDNN's convolution.
 #: Also what PyTorch makes a view by: its composite would make a tensor that is no wrapper.
 _OWN_KERNELS = ("aten::_foreach", "aten::_fused", "aten::convolution", "aten::_convolution", "aten::_unsafe_view")
 _FREE = ("empty", "new_empty", "set_", "detach", "alias", "is_same_size", "record_stream", "_unsafe_view", "lift_fresh")

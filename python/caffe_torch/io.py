@@ -191,7 +191,7 @@ class Transformer:
         """The order of channels, e.g. (2, 1, 0) for RGB -> BGR; counted after the transpose."""
         self._check(in_)
         if len(order) != self.inputs[in_][1]:
-            raise CaffeError(f"channel order {tuple(order)} must have {self.inputs[in_][1]} entries, one a channel")
+            raise CaffeError(f"channel order {tuple(order)} must have {self.inputs[in_][1]} entries, one per channel")
         self.channel_swap[in_] = order
 
     def set_raw_scale(self, in_: str, scale: float) -> None:
@@ -200,7 +200,7 @@ class Transformer:
         self.raw_scale[in_] = scale
 
     def set_mean(self, in_: str, mean: np.ndarray) -> None:
-        """The mean to subtract: a value a channel, or an image (channels, height, width), resized where it must be."""
+        """The mean to subtract: a value per channel, or an image (channels, height, width), resized if needed."""
         self._check(in_)
         shape = tuple(self.inputs[in_][1:])
         if mean.ndim == 1:

@@ -7,7 +7,7 @@ import pytest
 
 import caffe_torch as caffe
 
-# Autograd makes its threads at the first backward of a process, one a device that is registered then.
+# Autograd makes its threads at the first backward of a process, one for each device that is registered then.
 emulated_accelerator.install()
 
 #: The mean of each channel of the crop.

@@ -15,7 +15,7 @@ import emulated_accelerator as emulated  # noqa: E402
 
 import caffe_torch as caffe  # noqa: E402
 
-# Autograd makes its threads at the first backward of a process, one a device that is registered then.
+# Autograd makes its threads at the first backward of a process, one for each device that is registered then.
 emulated.install()
 
 

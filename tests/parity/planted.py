@@ -57,7 +57,7 @@ def pooling_edge() -> None:
 
     def spoilt(*args: Any) -> Any:
         window = read(*args)
-        return pooling.Window(window.kernel, window.stride, window.pad, floor=True)
+        return pooling.PoolingWindow(window.kernel, window.stride, window.pad, floor=True)
 
     pooling.read_window = spoilt
 

@@ -2,7 +2,7 @@
 
     python unknown_labels.py LABELS_LMDB SIZES GAMMA OUT.npz [MODULE]
 
-SIZES and GAMMA are JSON lists, one entry a group. Writes each form's losses, total and gradient of the weights.
+SIZES and GAMMA are JSON lists, one entry per group. Writes each form's losses, total and gradient of the weights.
 """
 
 # ruff: noqa: UP031

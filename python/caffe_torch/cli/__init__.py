@@ -10,7 +10,7 @@
 - ``exporting.py``: caffe-torch export
 - ``device_query.py``: caffe-torch device_query
 - ``devices.py``: the GPUs that --gpu names
-- ``processes.py``: a process a GPU
+- ``processes.py``: a process per GPU
 - ``converting.py``: convert_imageset
 - ``averaging.py``: compute_image_mean
 - ``extracting.py``: extract_features

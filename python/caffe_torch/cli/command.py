@@ -48,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
     flag("until", "export: blobs to give, separated by commas, without what they do not need (default: the net's own)")
     flag("batch", "export: the batch size (default: open)", int, None)
     p.add_argument("-any_size", "--any_size", action="store_true", help="export: leave height and width open too")
-    flag("mean", "export: subtract in the model: a mean.binaryproto, or numbers separated by commas, one a channel")
+    flag("mean", "export: subtract in the model: a mean.binaryproto, or numbers separated by commas, one per channel")
     flag("scale", "export: multiply by it in the model, after the mean", float, 1.0)
     flag("channels", "export: the order of images' channels; the net's is bgr", default="bgr", choices=("bgr", "rgb"))
     flag("inputs", "export: an .npz of inputs by blob to check the model with, besides random ones")

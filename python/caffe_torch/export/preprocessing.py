@@ -55,7 +55,7 @@ class Preprocessing:
         if mean.shape[1:] == (1, 1):
             return mean.astype(np.float32)
         if shape.varies(2) or shape.varies(3):
-            raise CaffeError("export: a mean of one value a pixel needs fixed height and width; give one a channel")
+            raise CaffeError("export: a mean of one value per pixel needs fixed height and width; give one per channel")
         rows, columns = mean.shape[1] - height, mean.shape[2] - width
         if rows < 0 or columns < 0:
             raise CaffeError(f"export: the mean is {mean.shape[1:]}, smaller than the input {(height, width)}")

@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 
 #: Writes the nodes of one layer and returns the names of its tops' values.
 Write = Callable[["Group"], Sequence[str]]
-#: Draws values for a bottom that are valid for the layer.
+#: Makes random values of a bottom, valid for the layer, with which the exported model is checked.
 Draw = Callable[[Step, np.random.Generator, tuple[int, ...]], np.ndarray]
 
 
 @dataclass(frozen=True)
 class Form:
-    """``write`` makes the nodes; ``draws`` are values to check with, by bottom, where not any number will do."""
+    """``write`` makes the nodes of a layer. ``draws``: for bottoms that do not take any number, such as labels, how the
+    values are made with which the exported model is checked; by the number of the bottom."""
 
     write: Write
     draws: Mapping[int, Draw] = field(default_factory=dict)
@@ -38,7 +39,7 @@ AFTER: dict[str, str] = {}
 
 
 def form(*types: str, draws: Mapping[int, Draw] | None = None) -> Callable[[Write], Write]:
-    """Decorator: the function writes layers of these types."""
+    """Decorator: the function writes layers of these types; its argument is the Group of nodes that it adds to."""
 
     def add(write: Write) -> Write:
         for name in types:
@@ -48,6 +49,6 @@ def form(*types: str, draws: Mapping[int, Draw] | None = None) -> Callable[[Writ
     return add
 
 
-def whole_below(limit: Callable[[Step], int]) -> Draw:
-    """Draws of whole numbers from 0 to below ``limit`` of the layer."""
+def integers_below(limit: Callable[[Step], int]) -> Draw:
+    """Test values: whole numbers of 0 or more, below what ``limit`` says of the layer."""
     return lambda step, random, shape: random.integers(0, limit(step), shape).astype(np.float32)

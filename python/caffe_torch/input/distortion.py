@@ -1,6 +1,6 @@
-"""What SSD's data layer does to an image beyond Caffe's transform: colours, a larger canvas, noise, another size.
+"""Data augmentation of SSD's data layer: colour distortion, expansion, noise, resizing.
 
-Images are (height, width, channels) BGR, uint8; every step saturates and rounds.
+Images are (height, width, channels) BGR, uint8. Every step rounds its result and clips it to 0 to 255.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def _saturated(values: np.ndarray) -> np.ndarray:
 def distort(image: np.ndarray, param: Any, rng: np.random.Generator) -> np.ndarray:
     """Brightness, contrast, saturation, hue and order of the channels, each with its own probability.
 
-    Contrast comes second or, by an even chance, after saturation and hue.
+    With probability 1/2 the contrast is changed before saturation and hue, else after them.
     """
     if image.shape[2] != 3:
         raise CaffeError(f"distort_param: needs images of 3 channels, found {image.shape[2]}")
@@ -72,7 +72,10 @@ def _in_hsv(
 
 
 def expand(image: np.ndarray, param: Any, mean: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """(the image somewhere on a larger canvas of ``mean``, the canvas's corners in units of the image)."""
+    """The image at a random place on a larger canvas filled with ``mean``, and the canvas's corners.
+
+    Corners are xmin, ymin, xmax, ymax in units of the image's width and height, whose own are 0, 0, 1, 1.
+    """
     whole = np.array([0.0, 0.0, 1.0, 1.0])
     if not rng.uniform() < param.prob or param.max_expand_ratio - 1 < 0.01:
         return image, whole
@@ -134,10 +137,10 @@ def resized_shape(param: Any, height: int, width: int) -> tuple[int, int]:
 
 
 def resize(image: np.ndarray, param: Any, rng: np.random.Generator) -> np.ndarray:
-    """Another size, by an interpolation drawn from ``interp_mode`` (LINEAR where none is named).
+    """The image in another size, interpolated by a method drawn at random from ``interp_mode`` (LINEAR by default).
 
-    WARP fills height x width; FIT_SMALL_SIZE keeps the sides' ratio, the shorter one as asked;
-    FIT_LARGE_SIZE_AND_PAD keeps it and pads at both ends.
+    WARP stretches to height x width. FIT_SMALL_SIZE keeps the aspect ratio; the shorter side gets its asked length.
+    FIT_LARGE_SIZE_AND_PAD keeps the aspect ratio inside height x width and pads the rest on both sides.
     """
     methods = {param.LINEAR: cv2.INTER_LINEAR, param.AREA: cv2.INTER_AREA, param.NEAREST: cv2.INTER_NEAREST,
                param.CUBIC: cv2.INTER_CUBIC, param.LANCZOS4: cv2.INTER_LANCZOS4}  # fmt: skip
@@ -163,6 +166,6 @@ def resize(image: np.ndarray, param: Any, rng: np.random.Generator) -> np.ndarra
 
 
 def fitted(param: Any, height: int, width: int) -> tuple[int, int]:
-    """(height, width) of an image inside FIT_LARGE_SIZE_AND_PAD's frame."""
+    """(height, width) of the image itself under FIT_LARGE_SIZE_AND_PAD, without the padding."""
     scale = min(param.height / height, param.width / width)
     return max(int(height * scale), 1), max(int(width * scale), 1)

@@ -1,4 +1,4 @@
-"""Layer types, one module a family; importing this package fills the registry.
+"""Layer types, one module per family; importing this package fills the registry.
 
 What a type means:
 

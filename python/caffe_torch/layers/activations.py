@@ -111,7 +111,7 @@ class Threshold(ElementwiseLayer):
 
 @register("PReLU")
 class PReLU(ElementwiseLayer):
-    """max(x, 0) + a * min(x, 0) with learned slopes a, one a channel or, ``channel_shared``, one for all."""
+    """max(x, 0) + a * min(x, 0) with learned slopes a, one per channel or, ``channel_shared``, one for all."""
 
     def setup(self, bottom: list[Blob], top: list[Blob]) -> None:
         if len(bottom[0].shape) < 2:

@@ -70,7 +70,7 @@ class WindowProduct(FunctionLayer):
         return torch.convolution(x, weight, bias, stride, pad, dilation, self.transposed, nothing, self.group).float()
 
     def steps(self) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
-        """Stride, pad and dilation, one entry a spatial axis of ``convolve``."""
+        """Stride, pad and dilation, one entry per spatial axis of ``convolve``."""
         window = self.window
         return window.stride or (1,), window.pad or (0,), window.dilation or (1,)
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from caffe_torch.blob.blob import Blob
 from caffe_torch.layers.base import FunctionLayer, register
-from caffe_torch.layers.pooling_window import Window, read_window
+from caffe_torch.layers.pooling_window import PoolingWindow, read_window
 
 
 @register("Pooling")
@@ -47,7 +47,7 @@ class Pooling(FunctionLayer):
         return [pool_stochastic(x, self.window, self.phase == 0)]
 
 
-def pool_max(x: Tensor, window: Window) -> tuple[Tensor, Tensor]:
+def pool_max(x: Tensor, window: PoolingWindow) -> tuple[Tensor, Tensor]:
     """The largest value of every window, the first of equals, and its position h * width + w as float32."""
     spatial, output = (x.shape[2], x.shape[3]), window.output((x.shape[2], x.shape[3]))
     if window.torch_output(spatial) == output:
@@ -62,7 +62,7 @@ def pool_max(x: Tensor, window: Window) -> tuple[Tensor, Tensor]:
     return y, torch.where(outside, -1, row * spatial[1] + column)
 
 
-def pool_average(x: Tensor, window: Window) -> Tensor:
+def pool_average(x: Tensor, window: PoolingWindow) -> Tensor:
     """The mean of every window; padding counts as zeros, but not what lies beyond it."""
     spatial, output = (x.shape[2], x.shape[3]), window.output((x.shape[2], x.shape[3]))
     if window.torch_output(spatial) == output:
@@ -77,7 +77,7 @@ def pool_average(x: Tensor, window: Window) -> Tensor:
     return total / area
 
 
-def pool_stochastic(x: Tensor, window: Window, train: bool) -> Tensor:
+def pool_stochastic(x: Tensor, window: PoolingWindow, train: bool) -> Tensor:
     """TRAIN: one value a window, drawn with probability in proportion to it; TEST: their mean under it."""
     output = window.output((x.shape[2], x.shape[3]))
     padded = F.pad(x, window.padding((x.shape[2], x.shape[3]), output))

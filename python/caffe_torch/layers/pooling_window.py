@@ -12,7 +12,7 @@ Pair = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Window:
+class PoolingWindow:
     """Where the pooling windows lie: window i of an axis starts at i * stride - pad."""
 
     kernel: Pair
@@ -47,7 +47,7 @@ class Window:
         return [self.pad[1], far[1], self.pad[0], far[0]]
 
 
-def read_window(layer: Layer, param: Any, spatial: Pair) -> Window:
+def read_window(layer: Layer, param: Any, spatial: Pair) -> PoolingWindow:
     """The window of a PoolingParameter; global pooling takes the size of the input."""
     if param.global_pooling:
         if param.HasField("kernel_size") or param.HasField("kernel_h") or param.HasField("kernel_w"):
@@ -71,4 +71,4 @@ def read_window(layer: Layer, param: Any, spatial: Pair) -> Window:
         raise layer.fail(f"pad {pad} must be smaller than the kernel {kernel}")
     # ceil_mode: false is what the forks of DenseNet and others write for BVLC's round_mode: FLOOR.
     floor = param.round_mode == param.FLOOR or (param.HasField("ceil_mode") and not param.ceil_mode)
-    return Window(kernel, stride, pad, floor)
+    return PoolingWindow(kernel, stride, pad, floor)

@@ -93,9 +93,11 @@ class _Recurrent(FunctionLayer):
             blob.adopt_shape((1, streams, self.size))
 
     def memory(self) -> dict[str, Any]:
+        """The states after the last forward, for a snapshot."""
         return {f"state{i}": h.cpu().numpy() for i, h in enumerate(self._kept)}
 
     def recall(self, memory: dict[str, Any]) -> None:
+        """Take the states from a snapshot."""
         self._kept = [torch.from_numpy(memory[f"state{i}"]).to(device.current()) for i in range(len(memory))]
 
     def compute(self, inputs: list[Tensor], params: list[Tensor]) -> Sequence[Tensor]:
@@ -107,20 +109,22 @@ class _Recurrent(FunctionLayer):
         else:
             kept = [h for h in self._kept if h.shape[1] == streams and h.device == x.device]
             states = kept or [torch.zeros(1, streams, self.size, device=x.device) for _ in range(self.states)]
-        rest = list(params)
-        drive = F.linear(x.flatten(2), rest.pop(0), rest.pop(0))
+        # The products of the inputs with their weights, of all time steps at once; the other weights are the states'.
+        state_params = list(params)
+        from_inputs = F.linear(x.flatten(2), state_params.pop(0), state_params.pop(0))
         if self.static:
-            drive = drive + F.linear(inputs[2].flatten(1), rest.pop(0))
+            from_inputs = from_inputs + F.linear(inputs[2].flatten(1), state_params.pop(0))
         outputs = []
         for t in range(time):
-            output, states = self.step(drive[t : t + 1], cont[t].reshape(1, streams, 1), states, rest)
+            output, states = self.step(from_inputs[t : t + 1], cont[t].reshape(1, streams, 1), states, state_params)
             outputs.append(output)
         self._kept = [h.detach() for h in states]
         return [torch.cat(outputs), *(states if self.exposed else [])]
 
     def step(
-        self, drive: Tensor, cont: Tensor, states: list[Tensor], params: list[Tensor]
+        self, from_inputs: Tensor, cont: Tensor, states: list[Tensor], params: list[Tensor]
     ) -> tuple[Tensor, list[Tensor]]:
+        """(output, states) of one time step, each (1, streams, ...); ``params`` are those of the states."""
         raise NotImplementedError
 
     def backward(self, top: list[Blob], propagate_down: list[bool], bottom: list[Blob]) -> None:
@@ -144,9 +148,9 @@ class RNN(_Recurrent):
             self.weight(*shape)
 
     def step(
-        self, drive: Tensor, cont: Tensor, states: list[Tensor], params: list[Tensor]
+        self, from_inputs: Tensor, cont: Tensor, states: list[Tensor], params: list[Tensor]
     ) -> tuple[Tensor, list[Tensor]]:
-        hidden = torch.tanh(F.linear(cont * states[0], params[0]) + drive)
+        hidden = torch.tanh(F.linear(cont * states[0], params[0]) + from_inputs)
         return torch.tanh(F.linear(hidden, params[1], params[2])), [hidden]
 
 
@@ -165,8 +169,8 @@ class LSTM(_Recurrent):
         self.weight(4 * size, size)
 
     def step(
-        self, drive: Tensor, cont: Tensor, states: list[Tensor], params: list[Tensor]
+        self, from_inputs: Tensor, cont: Tensor, states: list[Tensor], params: list[Tensor]
     ) -> tuple[Tensor, list[Tensor]]:
         hidden, cell = states
-        cell, hidden = lstm_unit(cell, F.linear(cont * hidden, params[0]) + drive, cont)
+        cell, hidden = lstm_unit(cell, F.linear(cont * hidden, params[0]) + from_inputs, cont)
         return hidden, [hidden, cell]

@@ -11,7 +11,7 @@ from torch import Tensor
 from caffe_torch.blob.blob import Blob
 from caffe_torch.layers.base import FunctionLayer, register
 from caffe_torch.layers.pooling import pool_average, pool_max, pool_stochastic
-from caffe_torch.layers.pooling_window import Window
+from caffe_torch.layers.pooling_window import PoolingWindow
 
 
 @register("SPP")
@@ -31,7 +31,7 @@ class SPP(FunctionLayer):
             pad = tuple((k * bins - n + 1) // 2 for k, n in zip(kernel, shape[2:]))
             if any(p >= k for p, k in zip(pad, kernel)):
                 raise self.fail(f"level {level} needs {bins} bins a side, too many for an input of {shape[2:]}")
-            self.windows.append(Window((kernel[0], kernel[1]), (kernel[0], kernel[1]), (pad[0], pad[1])))
+            self.windows.append(PoolingWindow((kernel[0], kernel[1]), (kernel[0], kernel[1]), (pad[0], pad[1])))
         outputs = [w.output((shape[2], shape[3])) for w in self.windows]
         if height == 1:  # as in Caffe, one level is not flattened
             top[0].adopt_shape((*shape[:2], *outputs[0]))

@@ -84,10 +84,10 @@ def _tops(graph: Graph, layer: Layer, param: Any) -> list[Blob]:
 
 
 def _loss_weights(layer: Layer, param: Any, tops: list[Blob]) -> list[float]:
-    """One weight a top, put into its diff, from where backward takes it."""
+    """One weight per top, put into its diff, from where backward takes it."""
     weights = list(param.loss_weight)
     if weights and len(weights) != len(tops):
-        raise layer.fail(f"has {len(weights)} loss_weight for {len(tops)} top(s): give one a top or none")
+        raise layer.fail(f"has {len(weights)} loss_weight for {len(tops)} top(s): give one per top or none")
     if not weights:
         weights = [1.0 if layer.is_loss and j == 0 else 0.0 for j in range(len(tops))]
     for weight, top in zip(weights, tops):

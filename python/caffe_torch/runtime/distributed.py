@@ -1,4 +1,4 @@
-"""Training in several processes, one a GPU (or CPU): started by torchrun, or by a program through caffe.NCCL.
+"""Training in several processes, one per GPU (or CPU): started by torchrun, or by a program through caffe.NCCL.
 
 As in Caffe the batch size is per process: N processes with batch B compute what one does with batch N * B. Each reads
 every N-th record, gradients are averaged before each update, and process 0 alone writes snapshots.

@@ -30,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--threshold", type=float, default=recognition.THRESHOLD, help="least probability of a label")
     p.add_argument("--top", type=int, default=0, help="in every group at least this many labels, whatever their value")
     p.add_argument("--views", choices=transform.VIEWS, default="centre", help="average over crops and mirror images")
-    p.add_argument("--json", action="store_true", help="one JSON object a photo and line")
+    p.add_argument("--json", action="store_true", help="one JSON object per photo, each on its own line")
     p.add_argument(
         "--draw", type=Path, metavar="FOLDER", help="write each photo with its labels there, as NAME.labels.png"
     )

@@ -29,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--views", choices=transform.VIEWS, default="centre", help="average over crops and mirror images")
     p.add_argument("--float16", action="store_true", help="store half precision (evaluate.py --float16 tells the cost)")
     p.add_argument("--probabilities", action="store_true", help="the sigmoid outputs too, for recognition")
-    p.add_argument("--batch", type=int, default=50, help="images a forward pass")
+    p.add_argument("--batch", type=int, default=50, help="images per forward pass")
     p.add_argument("--seed", type=int, default=1, help="seed of the initial weights of --untrained")
     flags.gpu(p)
     flags.engine(p)

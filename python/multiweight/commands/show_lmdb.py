@@ -19,7 +19,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--part", choices=PARTS, default="train", help="which LMDB pair")
     p.add_argument("--key", action="append", default=[], help="an image by its key, as 00000003 (may be repeated)")
     p.add_argument("--count", type=int, default=24, help="how many images at random, where no --key is given")
-    p.add_argument("--columns", type=int, default=6, help="images a row")
+    p.add_argument("--columns", type=int, default=6, help="images per row")
     p.add_argument("--seed", type=int, default=1, help="seed of the random choice")
     p.add_argument("--out", type=Path, help="the PNG (default: <part>_sheet.png beside the LMDBs)")
     flags.engine(p, "which Caffe's schema")

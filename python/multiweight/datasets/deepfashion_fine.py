@@ -1,6 +1,6 @@
 """DeepFashion's finer annotations: ``Anno_fine``, 26 attributes of 20,000 photos, each group's value known.
 
-For each of train, val and test: ``train.txt`` (an image a line), ``train_cate.txt`` (its category's number) and
+For each of train, val and test: ``train.txt`` (an image per line), ``train_cate.txt`` (its category's number) and
 ``train_attr.txt`` (0 or 1 an attribute), in ``Anno_fine`` or in a folder of that name in it.
 """
 

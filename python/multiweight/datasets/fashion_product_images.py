@@ -1,6 +1,6 @@
 """Kaggle's Fashion Product Images (Param Aggarwal), small or full: ``styles.csv`` and ``images/`` or ``images.zip``.
 
-One image a product; what the titles say beyond the columns is told by ``fashion_product_images.keywords.yaml``.
+One image per product; what the titles say beyond the columns is told by ``fashion_product_images.keywords.yaml``.
 The columns id, gender, masterCategory, subCategory, articleType, baseColour, season, year,
 usage, productDisplayName (year may be absent). The full set has rows whose title holds a comma without quotes.
 """

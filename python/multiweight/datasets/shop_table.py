@@ -125,7 +125,7 @@ def is_text(column: str) -> bool:
 
 
 def texts(path: Path, columns: Sequence[str] = ()) -> Iterator[str]:
-    """The texts of any CSV or JSONL table, one a row, for mining keywords.
+    """The texts of any CSV or JSONL table, one per row, for mining keywords.
 
     ``columns`` are joined (default: ``text`` and ``text_...``); UserError where a column is missing.
     """
@@ -184,7 +184,7 @@ def _jsonl(path: Path) -> Iterator[tuple[int, Row]]:
                     raise UserError(f"{path}:{number}: not UTF-8 ({error.reason}): save it as UTF-8") from None
                 found = json_file.parse(text, str(path), line=number)
                 if not isinstance(found, dict):
-                    raise UserError(f"{path}:{number}: expected a JSON object, one a line")
+                    raise UserError(f"{path}:{number}: expected a JSON object, one per line")
                 for name in found:
                     if name not in known:
                         known[name] = cells.tidy(name)

@@ -1,7 +1,7 @@
 """The schemes of weights: one function each, with its source. A new one is a function here, and nothing elsewhere.
 
-A function takes :class:`Groups` and returns gamma, one float64 a group. ``constant`` names the number it takes, if any,
-with its default. A scheme whose weights change in training names a pycaffe layer of ``layers/`` in WEIGHTINGS besides.
+A function takes :class:`Groups` and returns gamma, one float64 per group. ``constant`` names the number it takes, if
+any, with its default. A scheme whose weights change in training names a pycaffe layer of ``layers/`` in WEIGHTINGS.
 """
 
 from __future__ import annotations

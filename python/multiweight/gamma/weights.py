@@ -177,7 +177,7 @@ def read_gamma(path: str | Path) -> dict[str, float]:
             raise UserError(f"{path}:{number}: gamma {text} of group {name!r}: expected a finite number, 0 or above")
         values[name] = value
     if header is None:
-        raise UserError(f"{path}: empty: expected the header group,gamma and a line a group")
+        raise UserError(f"{path}: empty: expected the header group,gamma and a line per group")
     return values
 
 

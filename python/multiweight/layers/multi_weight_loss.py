@@ -88,7 +88,7 @@ class MultiWeightLossLayer(caffe.Layer):
             cell[ignored] = 0
             error[ignored] = 0
         self.error[...] = error
-        # One column a label is summed in double: float32 over 256 images and 830 labels would cost digits.
+        # One column per label is summed in double: float32 over 256 images and 830 labels would cost digits.
         column = cell.sum(axis=0, dtype=np.float64)
         self.loss = np.add.reduceat(column, starts[:-1]) / images
         top[0].data[...] = self.total(self.loss)
@@ -171,7 +171,7 @@ def _parse(param_str, known):
         )
     if not groups or gamma.shape != (len(groups),):
         raise ValueError(
-            "MultiWeightLoss: {0} groups and {1} weights: expected one weight a group".format(len(groups), gamma.size)
+            "MultiWeightLoss: {0} groups and {1} weights: expected one weight per group".format(len(groups), gamma.size)
         )
     for name, weight in zip(groups, gamma):
         if not np.isfinite(weight) or weight < 0:

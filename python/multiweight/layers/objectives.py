@@ -72,7 +72,7 @@ def sigmoid(x, p):
 
 
 class Weighted(object):
-    """Another objective, with a weight a label (a column) on what it costs where it is present."""
+    """Another objective, with a weight per label (a column) on what it costs where it is present."""
 
     def __init__(self, function, present):
         self.function, self.present = function, np.array(present, np.float64)

@@ -7,7 +7,7 @@ from multiweight.layers.multi_weight_loss import MultiWeightLossLayer
 
 
 class RandomWeightsLossLayer(MultiWeightLossLayer):
-    """J = sum_t gamma_t w_t J_t, w = T softmax(z), z drawn from the standard normal distribution, one a group and pass.
+    """J = sum_t gamma_t w_t J_t, w = T softmax(z), z standard normal, drawn for each group and pass.
 
     arXiv 2111.10603, which leaves out the factor T, the number of groups. Bottoms, tops and param_str as of
     MultiWeightLossLayer. The number of training passes is in one blob, (1,), so that a snapshot goes on with the draw

@@ -55,8 +55,8 @@ class NetSettings:
     gamma_on: str = setting("all", "shared: gamma spares the task layers", GAMMA_ON)
     dropout: float = setting(0.5, "share of fc6 and fc7 dropped in training")
     mirror: bool = setting(True, "no random mirroring in training")
-    batch_size: int = setting(256, "images a training iteration")
-    test_batch_size: int = setting(50, "images a test batch")
+    batch_size: int = setting(256, "images per training iteration")
+    test_batch_size: int = setting(50, "images per test batch")
     unknown: str = "no"
     objective: str = setting("sigmoid", "what a label costs: the paper's, or another", objectives.NAMES)
     focus: float | None = setting(None, "power of focal, asymmetric, hill, splc (default: 2, asymmetric 4)")

@@ -62,7 +62,7 @@ class Annotator:
 
 
 def text(labels: Sequence[Label]) -> str:
-    """One line a label: group, label, probability."""
+    """One line per label: group, label, probability."""
     if not labels:
         return "  no label reaches the threshold\n"
     wide = max(len(one.group) for one in labels), max(len(one.label) for one in labels)

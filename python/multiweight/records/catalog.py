@@ -119,7 +119,7 @@ class Catalog:
         return cls(groups)
 
     def save(self, path: str | Path) -> None:
-        """Write the catalog as YAML that people edit: one label a line, groups of kind ``attribute`` as plain lists."""
+        """Write the catalog as YAML to edit: one label per line, groups of kind ``attribute`` as plain lists."""
         groups = {
             group.name: list(group.labels)
             if group.kind == "attribute"

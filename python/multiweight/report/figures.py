@@ -22,7 +22,7 @@ from multiweight.report.results import Result
 def histogram(path: Path, found: Sequence[Result]) -> bool:
     """Fig. 2: for each group one bar a trained method, groups by falling proportion; the reference rows as dashes.
 
-    Of many methods a panel a group.
+    Of many methods a panel per group.
     """
     trained = [r for r in found if r.trained]
     if len(trained) > small_multiples.MANY and found[0].mean is not None:

@@ -76,7 +76,7 @@ class Lists:
 
 
 def table(dataset: Dataset, found: Sequence[Result], groups: Sequence[str] | None = None) -> Table | None:
-    """A row a label, of all groups or those given; None where no method has its lists."""
+    """A row per label, of all groups or those given; None where no method has its lists."""
     trained = [r for r in found if r.trained]
     ranked = sorted(trained, key=lambda r: -(r.mean or 0.0))
     if not ranked:

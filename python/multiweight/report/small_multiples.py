@@ -1,4 +1,4 @@
-"""Figures of many methods: a small panel a group or a method, where one chart would hold too many bars or lines."""
+"""Figures of many methods: a small panel per group or a method, where one chart would hold too many bars or lines."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _BAR, _BEST, _OTHERS = "#7FB3D5", "#0072B2", "#C4C9CF"
 
 
 def histogram(path: Path, found: Sequence[Result]) -> None:
-    """A panel a group, by falling proportion: a bar a trained method, the best dark; the reference rows as lines."""
+    """A panel per group, by falling proportion: a bar a trained method, the best dark; the reference rows as lines."""
     trained = [r for r in found if r.trained]
     groups = [group for group in results.groups(found) if results.best(found, group) is not None]
     highest = max(end for r in found for group in groups for end in _values(r, group))
@@ -58,7 +58,7 @@ def histogram(path: Path, found: Sequence[Result]) -> None:
 
 
 def change(path: Path, changed: Sequence[tuple[str, np.ndarray]], proportions: np.ndarray, said: str) -> None:
-    """A panel a method: the change of each group against its proportion, those of the others behind it in grey.
+    """A panel per method: the change of each group against its proportion, those of the others behind it in grey.
 
     ``changed`` are names and changes (groups,), points of percent; ``said`` is what they are changes of.
     """
@@ -80,7 +80,7 @@ def change(path: Path, changed: Sequence[tuple[str, np.ndarray]], proportions: n
 
 
 def curves(path: Path, logged: Sequence[Result], lines: Sequence[np.ndarray], title: str) -> None:
-    """A panel a method: its smoothed loss in colour, those of the others behind it in grey.
+    """A panel per method: its smoothed loss in colour, those of the others behind it in grey.
 
     ``lines`` are the values of each of ``logged``, at its logged iterations.
     """

@@ -28,7 +28,7 @@ class Table:
 
 
 def summary(found: Sequence[Result]) -> Table:
-    """One row a method and reference: mean mAP, in how many groups it is best, gamma, length and speed of training."""
+    """One row per method and reference: mean mAP, in how many groups it is best, gamma, training length and speed."""
     counts, lengths, rows = results.best_counts(found), results.lengths(found), []
     top = _highest([r for r in found if r.trained])
     for r in found:
@@ -178,7 +178,7 @@ def origins(found: Sequence[Result]) -> Table:
 
 
 def write_csv(path: Path, found: Sequence[Result]) -> None:
-    """``tables.csv``: a row a group, mAP in percent with 4 digits, and the paper's columns where the group has them."""
+    """``tables.csv``: a row per group, mAP in percent with 4 digits, and the paper's columns where they are known."""
     paper = {row.group.casefold(): row for row in eclothing.published()}
     trained, base = [r for r in found if r.trained], results.paper_methods(found)
     names = [r.variant for r in found]

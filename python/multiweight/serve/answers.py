@@ -12,14 +12,14 @@ from multiweight.paper.methods import title
 from multiweight.serve.nets import Nets
 from multiweight.serve.shop import Shop
 
-#: Labels a group, and products a method, in one answer.
+#: Labels per group, and products per method, in one answer.
 LABELS, PRODUCTS = 3, 12
 
 
 def of_photo(
     nets: Nets, shop: Shop, methods: Sequence[str], pixels: np.ndarray, product: str = ""
 ) -> list[dict[str, Any]]:
-    """One entry a method, for a photo (height, width, 3) BGR as decoded; products other than ``product``.
+    """One entry per method, for a photo (height, width, 3) BGR as decoded; products other than ``product``.
 
     A method that cannot answer has ``error``, one that finds no products ``no_products``: the reason.
     """

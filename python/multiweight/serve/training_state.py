@@ -20,7 +20,7 @@ QUIET_INTERVALS, QUIET_SECONDS = 5, 60
 
 
 def all_runs(dataset: Dataset) -> list[dict[str, Any]]:
-    """One entry a run that has settings, as the page's scripts take it."""
+    """One entry per run that has settings, as the page's scripts take it."""
     return [state(dataset.run(name)) for name in in_order(dataset.variants()) if name not in REFERENCES]
 
 
@@ -123,7 +123,7 @@ def _stage(run: Run, rows: Sequence[dict[str, str]], training: dict[str, Any], l
 
 
 def _speed(rows: Sequence[dict[str, str]], training: dict[str, Any], net: dict[str, Any]) -> dict[str, Any]:
-    """Iterations and images a second over the last rows of training."""
+    """Iterations and images per second over the last rows of training."""
     steps = [(int(row["iteration"]), _number(row.get("seconds"))) for row in rows if row["phase"] == "train"][-10:]
     rate = None
     if len(steps) > 1 and steps[-1][1] > steps[0][1]:

@@ -39,7 +39,7 @@ class Estimate:
 
 
 def estimate(by_seed: np.ndarray, resampled: np.ndarray | None = None, comparisons: int = 1) -> Estimate:
-    """Of one value a seed, and the means over draws of the test images; ``comparisons`` are read together."""
+    """Of one value per seed, and the means over draws of the test images; ``comparisons`` are read together."""
     value, count = float(np.mean(by_seed)), len(by_seed)
     seeds = queries = p_seeds = p_queries = missed = None
     if count > 1 and not math.isnan(value):

@@ -41,7 +41,7 @@ class Line:
         return math.fsum(self.runs[0]["gamma"].values())
 
     def by_seed(self, groups: Sequence[str] | None = None, measure: str = MAP) -> np.ndarray:
-        """The mean over ``groups`` (all) at the end, one value a seed; NaN where none of them was measured."""
+        """The mean over ``groups`` (all) at the end, one value per seed; NaN where none of them was measured."""
         return np.array([mean_of(one.get(measure) or {}, groups) for one in self.runs])
 
     def resampled(self, part: str, seeds: Sequence[int] | None = None) -> np.ndarray | None:
@@ -73,7 +73,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Findings:
-    """An experiment as far as it has run: a line a method, ``all_lines`` with those of which every run diverged.
+    """An experiment as far as it has run: a line per method, ``all_lines`` with those of which every run diverged.
 
     ``untrained`` are the references of the study's trunk, ``paper_untrained`` of the paper's (the same ones where it is
     the paper's).

@@ -51,7 +51,7 @@ def read(study: Study, family: str, results: order.Results) -> Grid:
 
 
 def table(grid: Grid) -> Table:
-    """A row a shop: each method's mean mAP@50 (rate), and its difference from the first method's, bold where clear."""
+    """A row per shop: each method's mean mAP@50 (rate) and its difference from the first method's, bold if clear."""
     names = [method.name for method in _members(grid)]
     header = [_called(grid, n) for n in range(len(grid.dials))] + [title(name) for name in names]
     for name in names[1:]:
@@ -75,7 +75,7 @@ def table(grid: Grid) -> Table:
 
 
 def heat_map(path: Path, grid: Grid) -> None:
-    """A panel a method: its gain of mean mAP@50 over the first method at each pair of the dials; ``*`` where clear."""
+    """A panel per method: its gain of mean mAP@50 over the first method at each pair of dials; ``*`` if clear."""
     names = [method.name for method in _members(grid)]
     ys = grid.values(0) if grid.dials else [0.0]
     xs = grid.values(1) if len(grid.dials) > 1 else [0.0]

@@ -60,7 +60,7 @@ def references(study: Study, data: str) -> list[Trial]:
 
 
 def searched(study: Study, data: str, method: Method, results: Results) -> dict[float, list[Mapping[str, Any]]]:
-    """The finished trials of a method's search, by rate, lowest first: one a seed."""
+    """The finished trials of a method's search, by rate, lowest first: one per seed."""
     found = {}
     for rate in _rates(study):
         trials = [_searching(study, data, method, rate, second) for second in (False, True)]

@@ -21,7 +21,7 @@ def conditions(gate: Gate) -> Table:
 
 
 def summary(found: Findings, lines: Sequence[Line]) -> Table:
-    """A row a method with its intervals and its difference from the first one, and the references below."""
+    """A row per method with its intervals and its difference from the first one, and the references below."""
     header = ["method", "rate", "sum of gamma", "seeds", "each seed", "mean mAP@50", "over seeds", "over queries"]
     if len(lines) > 1:
         header += [f"minus {title(lines[0].method.name)}", "over seeds", "over queries", "p"]

@@ -69,7 +69,7 @@ class Log:
         self._timed, self._timed_from = 0, time.perf_counter()
 
     def told(self, lr: float) -> str:
-        """For the progress bar: the mean loss since the last row, the learning rate, images a second over that time."""
+        """For the progress bar: mean loss since the last row, learning rate, images per second over that time."""
         seconds = time.perf_counter() - self._timed_from
         if self._timed and seconds > 0:
             self._speed = self._batch * self._timed / seconds

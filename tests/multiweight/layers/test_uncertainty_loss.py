@@ -6,7 +6,7 @@ import pytest
 
 
 def test_hand_worked(monkeypatch):
-    # One image, one label a group, scores 0: J_t = log 2. s = (0, log 2): weights 1 and 1/2.
+    # One image, one label per group, scores 0: J_t = log 2. s = (0, log 2): weights 1 and 1/2.
     layer, bottom, top = plain_blobs.build(monkeypatch, "uncertainty", [[[0]], [[0]]], [[1, 0]])
     layer.blobs[0].data[...] = [0, np.log(2)]
     layer.forward(bottom, top)

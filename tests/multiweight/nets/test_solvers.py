@@ -31,7 +31,7 @@ def test_a_run_is_the_same_for_every_method_and_can_be_overridden():
     made = solvers.for_run(100, 1000, test_images=420, test_batch_size=50, base_lr=None, seed=3)
     assert (made.base_lr, made.stepsize, made.test_iter, made.test_interval, made.snapshot) == (0.001, 800, 9, 100, 250)
     assert made.seed == 3
-    # No more than 1000 images a test, however large the test split.
+    # No more than 1000 images per test, however large the test split.
     assert solvers.for_run(100, 1000, test_images=400_000, test_batch_size=50).test_iter == 20
     assert solvers.for_run(100, 1, test_images=1, test_batch_size=50).stepsize == 1
 

@@ -31,7 +31,7 @@ def test_many_methods_have_a_panel_each(many):
     names = [r.name for r in found if r.trained]
     assert len(names) == 9 > small_multiples.MANY
     bars, lines = texts(many.report / "histogram.svg"), texts(many.report / "curves.svg")
-    # A panel a group with a figure, the first with every method's name; a value at each of its bars.
+    # A panel per group with a figure, the first with every method's name; a value at each of its bars.
     groups = ("Color", "Sleeve", "Collar", "odd_name")
     assert [text for text in bars if text in (*groups, "Empty")] == list(groups)
     assert all(bars.count(name) == 1 for name in names)

@@ -46,7 +46,7 @@ def test_flags_win_over_the_file_and_the_file_over_defaults(tmp_path):
 
 def test_the_help_tells_each_default_once():
     text = " ".join(make_prototxt.parser().format_help().split())
-    assert "images a training iteration (default: 256)" in text
+    assert "images per training iteration (default: 256)" in text
     assert "half of" not in text and text.count("(default: none)") == 0
     assert text.count("--width") == 2 and "--no-mirror no random mirroring in training" in text
 

@@ -23,7 +23,7 @@ def resnet50(
 ) -> str:
     """Bottleneck blocks 3, 4, 6, 3 (He 2015); ``last_stride`` 1 dilates the last stage instead, as R-FCN does.
 
-    ``squeeze(name, blob, channels)`` gives the factors of SENet, one a channel, by which a block's blob is scaled.
+    ``squeeze(name, blob, channels)`` gives the factors of SENet, one per channel, by which a block's blob is scaled.
     """
     blob = net.batch_norm(net.convolution("conv1", "data", net.channels(64), 7, 2, bias=False))
     blob = net.pool("pool1", blob, 3, 2)

@@ -8,7 +8,7 @@ import numpy as np
 
 from caffe_torch.export.forms.scores import rows
 from caffe_torch.export.graph import Group
-from caffe_torch.export.registry import form, whole_below
+from caffe_torch.export.registry import form, integers_below
 from caffe_torch.export.source import Step
 
 #: Floors below which Caffe takes no logarithm.
@@ -93,14 +93,14 @@ def _probabilities(g: Group) -> list[str]:
     return [g.node("Softmax", g.inputs[0], axis=g.layer.axis)] if len(g.tops) > 1 else []
 
 
-@form("SoftmaxWithLoss", draws={1: whole_below(_classes)})
+@form("SoftmaxWithLoss", draws={1: integers_below(_classes)})
 def softmax_with_loss(g: Group) -> list[str]:
     probabilities, labels, counted, normalizer = _softmax(g)
     own = g.node("Max", g.node("GatherElements", probabilities, labels, axis=1), g.constant(_FLT_MIN))
     return [_loss(g, g.node("Neg", g.node("Log", own)), counted, normalizer), *_probabilities(g)]
 
 
-@form("InfogainLoss", draws={1: whole_below(_classes)})
+@form("InfogainLoss", draws={1: integers_below(_classes)})
 def infogain(g: Group) -> list[str]:
     probabilities, labels, counted, normalizer = _softmax(g)
     classes = g.layer.classes
@@ -124,7 +124,7 @@ def _flat(g: Group) -> tuple[str, str]:
 
 
 @form("MultinomialLogisticLoss", draws={
-    0: lambda step, random, shape: random.uniform(0.01, 1, shape).astype(np.float32), 1: whole_below(_items),
+    0: lambda step, random, shape: random.uniform(0.01, 1, shape).astype(np.float32), 1: integers_below(_items),
 })  # fmt: skip
 def multinomial(g: Group) -> list[str]:
     p, labels = _flat(g)
@@ -132,7 +132,7 @@ def multinomial(g: Group) -> list[str]:
     return [g.node("Div", _total(g, g.node("Neg", g.node("Log", own))), _first(g, p))]
 
 
-@form("HingeLoss", draws={1: whole_below(_items)})
+@form("HingeLoss", draws={1: integers_below(_items)})
 def hinge(g: Group) -> list[str]:
     x, labels = _flat(g)
     own = g.node("Equal", labels, g.constant(np.arange(_items(g.step))[None], np.int64))
@@ -150,7 +150,7 @@ def euclidean(g: Group) -> list[str]:
     return [g.node("Div", squares, g.scaled(_first(g, g.inputs[0]), 2))]
 
 
-@form("ContrastiveLoss", draws={2: whole_below(lambda step: 2)})
+@form("ContrastiveLoss", draws={2: integers_below(lambda step: 2)})
 def contrastive(g: Group) -> list[str]:
     param = g.param.contrastive_loss_param
     difference = g.node("Flatten", g.node("Sub", g.inputs[0], g.inputs[1]), axis=1)

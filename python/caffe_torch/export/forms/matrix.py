@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from caffe_torch.export.graph import Group
-from caffe_torch.export.registry import form, whole_below
+from caffe_torch.export.registry import form, integers_below
 from caffe_torch.export.source import Shape
 
 
@@ -28,7 +28,7 @@ def _rows(shape: Shape, axis: int, columns: int) -> Shape:
     return Shape((int(np.prod(shape.sizes[:axis])), columns), (int(np.prod(shape.others[:axis])), columns))
 
 
-@form("Embed", draws={0: whole_below(lambda step: step.param.embed_param.input_dim)})
+@form("Embed", draws={0: integers_below(lambda step: step.param.embed_param.input_dim)})
 def embed(g: Group) -> list[str]:
     y = g.node("Gather", g.blob(0), g.whole(g.inputs[0]), axis=0)
     return [g.node("Add", y, g.blob(1)) if len(g.step.blobs) > 1 else y]

@@ -10,13 +10,13 @@ import numpy as np
 from caffe_torch.export.graph import Group
 from caffe_torch.export.registry import form
 from caffe_torch.export.source import Shape
-from caffe_torch.layers.pooling import Window
+from caffe_torch.layers.pooling import PoolingWindow
 
 #: What lies in a window of max pooling that reaches beyond the image.
 _LOWEST = float(np.finfo(np.float32).min)
 
 
-def _shape(window: Window, shape: Shape) -> Shape:
+def _shape(window: PoolingWindow, shape: Shape) -> Shape:
     """The shape of what the window makes of ``shape``."""
 
     def after(sizes: tuple[int, ...]) -> tuple[int, ...]:
@@ -25,7 +25,7 @@ def _shape(window: Window, shape: Shape) -> Shape:
     return Shape(after(shape.sizes), after(shape.others))
 
 
-def _far(g: Group, window: Window, shape: Shape) -> list[int]:
+def _far(g: Group, window: PoolingWindow, shape: Shape) -> list[int]:
     """Padding below and on the right that makes a window that rounds down end where Caffe's last one does."""
     far = []
     for i, (k, s, p) in enumerate(zip(window.kernel, window.stride, window.pad)):
@@ -45,7 +45,7 @@ def _padded(g: Group, x: str, before: Sequence[int], far: Sequence[int], value: 
     return g.node("Pad", x, pads, g.constant(value), mode="constant")
 
 
-def pool_max(g: Group, x: str, window: Window, shape: Shape, mask: bool = False) -> list[str]:
+def pool_max(g: Group, x: str, window: PoolingWindow, shape: Shape, mask: bool = False) -> list[str]:
     """The maxima and, if wanted, their positions in the plane."""
     far, pad = _far(g, window, shape), list(window.pad)
     if any(f >= k for f, k in zip(far, window.kernel)):
@@ -62,7 +62,7 @@ def pool_max(g: Group, x: str, window: Window, shape: Shape, mask: bool = False)
     return [y, g.real(g.node("Mod", index, g.constant(shape[2] * shape[3], np.int64)))]
 
 
-def pool_average(g: Group, x: str, window: Window, shape: Shape) -> str:
+def pool_average(g: Group, x: str, window: PoolingWindow, shape: Shape) -> str:
     """The means; the padding counts as zeros, but not what lies beyond it."""
     far = _far(g, window, shape)
     sizes = dict(kernel_shape=list(window.kernel), strides=list(window.stride), count_include_pad=1)
@@ -83,7 +83,7 @@ def pool_average(g: Group, x: str, window: Window, shape: Shape) -> str:
     return g.node("Div", y, g.node("AveragePool", ones, pads=[0, 0, *beyond], **sizes))
 
 
-def _share(window: Window, spatial: tuple[int, int]) -> np.ndarray:
+def _share(window: PoolingWindow, spatial: tuple[int, int]) -> np.ndarray:
     """The share of each window that lies within the padded image, (rows, columns)."""
     sides = []
     for n, k, s, p, o in zip(spatial, window.kernel, window.stride, window.pad, window.output(spatial)):
@@ -92,7 +92,7 @@ def _share(window: Window, spatial: tuple[int, int]) -> np.ndarray:
     return (sides[0][:, None] * sides[1][None, :]).astype(np.float32)
 
 
-def pool(g: Group, x: str, window: Window, shape: Shape, settings: Any, mask: bool = False) -> list[str]:
+def pool(g: Group, x: str, window: PoolingWindow, shape: Shape, settings: Any, mask: bool = False) -> list[str]:
     """Pooling by the method of a PoolingParameter or SPPParameter."""
     method = settings.pool
     if method == settings.MAX:

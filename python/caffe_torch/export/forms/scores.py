@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from caffe_torch.export.graph import Group
-from caffe_torch.export.registry import form, whole_below
+from caffe_torch.export.registry import form, integers_below
 from caffe_torch.export.source import Shape
 
 
@@ -38,7 +38,7 @@ def _cut(shape: Shape, axis: int, size: int) -> Shape:
     return Shape(*((*s[:axis], size, *s[axis + 1 :]) for s in (shape.sizes, shape.others)))
 
 
-@form("Accuracy", draws={1: whole_below(lambda step: step.layer.classes)})
+@form("Accuracy", draws={1: integers_below(lambda step: step.layer.classes)})
 def accuracy(g: Group) -> list[str]:
     """An equal score counts as better."""
     param, layer = g.param.accuracy_param, g.layer

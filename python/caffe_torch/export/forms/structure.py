@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from caffe_torch.export.graph import END, Group
-from caffe_torch.export.registry import form, whole_below
+from caffe_torch.export.registry import form, integers_below
 
 
 @form("Split")
@@ -60,7 +60,7 @@ def tile(g: Group) -> list[str]:
     return [g.node("Tile", g.inputs[0], g.indices(*repeats))]
 
 
-@form("BatchReindex", draws={1: whole_below(lambda step: step.bottom_shapes[0][0])})
+@form("BatchReindex", draws={1: integers_below(lambda step: step.bottom_shapes[0][0])})
 def batch_reindex(g: Group) -> list[str]:
     return [g.node("Gather", g.inputs[0], g.whole(g.inputs[1]), axis=0)]
 

@@ -1,4 +1,8 @@
-"""The images of a blob part by part, so that large blobs that one layer makes and the next one uses need no memory."""
+"""The images of a blob, a few at a time: a large blob between two layers is then never held in memory as a whole.
+
+The layer that makes the blob leaves a recipe, a function that computes some of its images (blob/lazy.py); the next
+layer calls it for one part of the batch after the other.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +16,13 @@ from caffe_torch.blob.lazy import Recipe
 from caffe_torch.layers.shapes import count
 from caffe_torch.runtime import device
 
-#: Elements that a thread of a CPU takes at a time: few, for its buffers to stay in the caches, and many, for an
-#: operation to take longer than Python does to begin the next.
+#: Elements that a CPU thread works on at a time: few enough for its buffers to stay in the caches, and enough for an
+#: operation to take longer than Python needs to start the next one.
 _PART = 1 << 19
 
 
 def parts(shape: Sequence[int], where: torch.device, elements: int = _PART) -> list[slice]:
-    """A batch in parts of one image, or of more small ones: of about ``elements`` elements; whole on a GPU."""
+    """The batch cut into slices of about ``elements`` elements, one image at least; one slice on a GPU."""
     images = shape[0]
     step = max(1, elements // max(count(shape[1:]), 1)) if where.type == "cpu" else max(images, 1)
     return [slice(i, min(i + step, images)) for i in range(0, images, step)]
@@ -30,7 +34,7 @@ def is_channels_last(x: Tensor) -> bool:
 
 
 def without_memory(shape: Sequence[int], channels_last: bool) -> Tensor:
-    """A float32 tensor that says a shape and a memory format, and holds nothing."""
+    """A float32 tensor with a shape and a memory format but without memory (device meta)."""
     layout = torch.channels_last if channels_last else torch.contiguous_format
     return torch.empty(*shape, device="meta", memory_format=layout)
 

@@ -72,7 +72,7 @@ class BN(ElementwiseLayer):
         return self._by_batch(x, slope, bias, param.eps)
 
     def _by_batch(self, x: Tensor, slope: Tensor, bias: Tensor, eps: float) -> Tensor:
-        # Written out: F.batch_norm refuses one value a channel, whose variance is 0.
+        # Written out: F.batch_norm refuses one value per channel, whose variance is 0.
         axes, sides = [0, *range(2, x.dim())], (1, -1, *(1,) * (x.dim() - 2))
         centred = x - x.mean(dim=axes, keepdim=True)
         deviation = (centred.square().mean(dim=axes, keepdim=True) + eps).sqrt()

@@ -19,7 +19,7 @@ _LEAST = 1e-6
 class Normalize(FunctionLayer):
     """x / sqrt(sum of squares + eps), over an image or over the channels of a position.
 
-    With ``norm_param`` it is SSD's, which multiplies by a learned scale, one or one a channel; without it happynear's
+    With ``norm_param`` it is SSD's, which multiplies by a learned scale, one or one per channel; without it happynear's
     fork's, over the channels, with the norms as a second top, whose gradient counts with ``bp_norm``.
     """
 

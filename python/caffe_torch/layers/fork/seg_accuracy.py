@@ -10,10 +10,11 @@ from caffe_torch.layers.base import Layer, register
 
 @register("SegAccuracy")
 class SegAccuracy(Layer):
-    """Bottoms: scores (n, c, h, w), label images (n, 1, h, w); top (1, 1, 1, 3).
+    """Bottoms: scores (n, c, h, w), label images (n, 1, h, w); top (1, 1, 1, 3), each value between 0 and 1.
 
-    The share of right pixels, the mean over classes of the share of theirs that are right, and of their intersection
-    over union; over this batch, or without ``reset`` over all so far. Labels of ``ignore_label`` do not count.
+    The top holds the pixel accuracy, the mean recall of the classes (the share of a class's pixels that are predicted
+    as that class) and the mean intersection over union of the classes. They are of this batch with ``reset``, else of
+    all batches since the start. Pixels whose label is in ``ignore_label`` are left out.
     """
 
     bottoms = (2, 2)
@@ -21,37 +22,39 @@ class SegAccuracy(Layer):
 
     def setup(self, bottom: list[Blob], top: list[Blob]) -> None:
         self.classes = bottom[0].shape[1]
+        #: Confusion matrix: row the true class, column the predicted one, pixels.
         self.counts = torch.zeros(self.classes, self.classes, dtype=torch.int64)
 
     def reshape(self, bottom: list[Blob], top: list[Blob]) -> None:
         shape = bottom[0].shape
         if len(shape) != 4 or shape[1] != self.classes or bottom[1].count != shape[0] * shape[2] * shape[3]:
-            raise self.fail(f"needs one label a pixel of {shape}, found shape {bottom[1].shape}")
+            raise self.fail(f"needs one label per pixel of {shape}, found shape {bottom[1].shape}")
         top[0].adopt_shape((1, 1, 1, 3))
 
     def forward(self, bottom: list[Blob], top: list[Blob]) -> None:
         param = self.param.seg_accuracy_param
         labels = bottom[1].tensor().data.long().reshape(-1).cpu()
-        found = bottom[0].tensor().data.argmax(dim=1).reshape(-1).cpu()
+        predicted = bottom[0].tensor().data.argmax(dim=1).reshape(-1).cpu()
         if param.reset:
             self.counts.zero_()
         counted = torch.ones_like(labels, dtype=torch.bool)
         for value in param.ignore_label:
             counted &= labels != value
-        labels, found = labels[counted], found[counted]
+        labels, predicted = labels[counted], predicted[counted]
         if len(labels) and (int(labels.min()) < 0 or int(labels.max()) >= self.classes):
             raise self.fail(
                 f"labels {int(labels.min())} to {int(labels.max())} found; there are {self.classes} classes"
             )
-        pairs = torch.bincount(labels * self.classes + found, minlength=self.classes**2)
+        pairs = torch.bincount(labels * self.classes + predicted, minlength=self.classes**2)
         self.counts += pairs.reshape(self.classes, self.classes)
-        right, own, named = self.counts.diagonal().double(), self.counts.sum(dim=1), self.counts.sum(dim=0)
-        union = own + named - right
-        recall = right[own > 0] / own[own > 0]
-        # As in the fork: all classes up to the last one met, of which those not met count as 1.
+        correct = self.counts.diagonal().double()
+        of_class, as_class = self.counts.sum(dim=1), self.counts.sum(dim=0)
+        union = of_class + as_class - correct
+        recall = correct[of_class > 0] / of_class[of_class > 0]
+        # As in the fork: the mean of the classes up to the last one that occurs; one that does not occur counts as 1.
         last = int(union.nonzero().max()) + 1 if bool(union.any()) else 0
-        jaccard = torch.where(right == union, 1.0, right / union.clamp(min=1))[:last]
-        accuracy = right.sum() / own.sum().clamp(min=1)
+        jaccard = torch.where(correct == union, 1.0, correct / union.clamp(min=1))[:last]
+        accuracy = correct.sum() / of_class.sum().clamp(min=1)
         values = [accuracy, *(part.mean() if len(part) else accuracy * 0 for part in (recall, jaccard))]
         top[0].assign(torch.stack(values).float().reshape(1, 1, 1, 3).to(bottom[0].tensor().device))
 

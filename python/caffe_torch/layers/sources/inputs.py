@@ -28,7 +28,7 @@ class Input(_Source):
     def setup(self, bottom: list[Blob], top: list[Blob]) -> None:
         shapes = self.param.input_param.shape
         if len(shapes) not in (0, 1, len(top)):
-            raise self.fail(f"give one shape or one a top ({len(top)}), found {len(shapes)}")
+            raise self.fail(f"give one shape or one per top ({len(top)}), found {len(shapes)}")
         for i, blob in enumerate(top):
             if len(shapes):
                 blob.adopt_shape(tuple(shapes[i if len(shapes) > 1 else 0].dim))
@@ -45,7 +45,7 @@ class DummyData(_Source):
         param = self.param.dummy_data_param
         fillers: list[Any] = list(param.data_filler) or [caffe_pb2.FillerParameter(type="constant", value=0)]
         if len(fillers) not in (1, len(top)):
-            raise self.fail(f"give at most one data_filler or one a top ({len(top)}), found {len(fillers)}")
+            raise self.fail(f"give at most one data_filler or one per top ({len(top)}), found {len(fillers)}")
         self.fillers = fillers if len(fillers) == len(top) else fillers * len(top)
         for i, blob in enumerate(top):
             blob.adopt_shape(self._shape(i, len(top)))
@@ -60,7 +60,7 @@ class DummyData(_Source):
             if any(len(values) for values in legacy):
                 raise self.fail("give shape, or num, channels, height and width, not both")
             if len(param.shape) not in (1, tops):
-                raise self.fail(f"give one shape or one a top ({tops}), found {len(param.shape)}")
+                raise self.fail(f"give one shape or one per top ({tops}), found {len(param.shape)}")
             return tuple(param.shape[i if len(param.shape) > 1 else 0].dim)
         if any(len(values) not in (1, tops) for values in legacy):
             raise self.fail(f"give one shape, or num, channels, height and width, once or once a top ({tops})")

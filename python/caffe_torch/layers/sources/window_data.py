@@ -20,7 +20,7 @@ Box = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
-class Window:
+class LabelledBox:
     """One window of an image: x1, y1, x2, y2 (inclusive), its class and its overlap with an object."""
 
     image: int
@@ -29,7 +29,7 @@ class Window:
     box: Box
 
 
-def read_windows(path: str) -> tuple[list[tuple[str, int]], list[Window]]:
+def read_windows(path: str) -> tuple[list[tuple[str, int]], list[LabelledBox]]:
     """(image, its channels) and all windows of a window file.
 
     An image is ``# index``, path, channels, height, width, number of windows, then a line a window: class, overlap,
@@ -37,7 +37,7 @@ def read_windows(path: str) -> tuple[list[tuple[str, int]], list[Window]]:
     """
     words = iter(lists.read_text(path, "window file").split())
     images: list[tuple[str, int]] = []
-    windows: list[Window] = []
+    windows: list[LabelledBox] = []
     for word in words:
         where = f"{path}: image {len(images)}"
         if word != "#":
@@ -50,7 +50,7 @@ def read_windows(path: str) -> tuple[list[tuple[str, int]], list[Window]]:
         for _ in range(count):
             label, overlap = _number(words, where), _real(words, where)
             x1, y1, x2, y2 = (_number(words, where) for _ in range(4))
-            windows.append(Window(len(images) - 1, label, overlap, (x1, y1, x2, y2)))
+            windows.append(LabelledBox(len(images) - 1, label, overlap, (x1, y1, x2, y2)))
     if not images:
         raise CaffeError(f"{path}: the window file is empty")
     return images, windows
@@ -158,7 +158,7 @@ class _Windows:
             labels[item] = window.label if chosen is self.foreground else 0
         return images, labels
 
-    def _cut(self, window: Window, mirror: bool, out: np.ndarray) -> None:
+    def _cut(self, window: LabelledBox, mirror: bool, out: np.ndarray) -> None:
         image = self.kept[window.image] if self.kept is not None else self._read(window.image)
         square = self.param.crop_mode == "square"
         if window.box[0] > window.box[2] or window.box[1] > window.box[3]:
@@ -187,7 +187,7 @@ class _Windows:
 
 
 def _mean(transform: Any, channels: int, crop: int) -> np.ndarray | None:
-    """What is subtracted from a crop: the middle of the mean image, or a value a channel."""
+    """What is subtracted from a crop: the middle of the mean image, or a value per channel."""
     if transform.HasField("mean_file") and transform.mean_value:
         raise CaffeError("transform_param: has both mean_file and mean_value; use one")
     if transform.HasField("mean_file"):

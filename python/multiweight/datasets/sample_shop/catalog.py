@@ -86,7 +86,7 @@ DETAILS = (
 
 
 class Product(NamedTuple):
-    """A product as it is drawn: its true label a group (``labels``), and the second colour of pattern and trim."""
+    """A product as it is drawn: its true label per group (``labels``), and the second colour of pattern and trim."""
 
     name: str
     labels: dict[str, str]

@@ -206,7 +206,7 @@ class _Drawing(Canvas):
             angles = np.linspace(0, np.pi, 13)
             self.fill([(CENTER + 7.5 * np.cos(a), y + 6.0 * np.sin(a)) for a in angles], inside)
 
-    # Details, one method a group
+    # Details, one method per group
 
     def _closure(self, label: str) -> None:
         y0, y1 = self.top + 14, min(self.hem - 4, 70.0)

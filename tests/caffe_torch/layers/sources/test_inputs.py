@@ -12,7 +12,7 @@ def test_input_takes_one_shape_or_one_each() -> None:
     assert [blob.shape for blob in one.tops] == [(2, 3), (2, 3)]
     one.tops[0].reshape(5, 3)
     assert one.forward().shape == (5, 3)
-    with pytest.raises(CaffeError, match="one a top"):
+    with pytest.raises(CaffeError, match="one per top"):
         OneLayer('type: "Input" input_param { shape { dim: 2 } shape { dim: 3 } }', tops=3)
 
 
