@@ -209,7 +209,7 @@ parity-table: $(VENV)/.ready
 	MULTIWEIGHT_PARITY_TABLE=docs/PARITY_TABLE.md MULTIWEIGHT_REQUIRE_ORIGINAL=1 \
 	  $(VENV)/bin/python -m pytest tests/parity --ignore=tests/parity/test_parity_table.py
 
-# Nets of Caffe's forks in full size against OpenCV 4 and NumPy: 10 minutes of a core, 8 GB of memory.
+# Nets of Caffe's forks in full size against OpenCV 4 and NumPy: some minutes of a core that is free, 8 GB of memory.
 fork-nets: $(VENV)/.ready
 	MULTIWEIGHT_FULL_SIZE_NETS=1 MULTIWEIGHT_REQUIRE_ENVIRONMENTS=1 $(VENV)/bin/python -m pytest tests/parity/test_fork_nets.py
 

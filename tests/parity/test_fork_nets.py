@@ -1,6 +1,6 @@
 """Nets in the forms of published ones of Caffe's forks, from fork_nets/, against OpenCV 4 and definitions in NumPy.
 
-In reduced width here; MULTIWEIGHT_FULL_SIZE_NETS=1 (`make fork-nets`) runs them in full size, which takes 10 minutes
+In reduced width here; MULTIWEIGHT_FULL_SIZE_NETS=1 (`make fork-nets`) runs them in full size, which takes some minutes
 and 8 GB of memory.
 """
 
