@@ -5,11 +5,12 @@ from __future__ import annotations
 from types import ModuleType
 
 import probes
+import probes_bytes
 import probes_files
 import probes_gradients
 import probes_weights
 
-MODULES: tuple[ModuleType, ...] = (probes, probes_weights, probes_gradients, probes_files)
+MODULES: tuple[ModuleType, ...] = (probes, probes_weights, probes_gradients, probes_files, probes_bytes)
 
 
 def module_of(probe: str) -> str:

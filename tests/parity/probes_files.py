@@ -66,3 +66,11 @@ def minus_and_its_number(caffe):
     """A space between the sign and the number."""
     text = 'layer { name: "p" type: "Power" bottom: "x" top: "p" power_param { shift: - 1 scale: -  .5 } }'
     return outputs(net_of(caffe, text, {"x": np.array([1.0, 2])}))
+
+
+def no_images(caffe):
+    """A batch of no images through layers with weights and without."""
+    text = """layer { name: "c" type: "Convolution" bottom: "x" top: "c"
+        convolution_param { num_output: 2 kernel_size: 3 } }
+layer { name: "r" type: "ReLU" bottom: "c" top: "r" }"""
+    return outputs(net_of(caffe, text, {"x": np.zeros((0, 3, 6, 5))}))

@@ -5,16 +5,23 @@ What differs on purpose stands in docs/PARITY.md, and test_differences.py tries 
 
 from __future__ import annotations
 
+import cv2
+import files
+import h5py
 import numpy as np
 import pytest
 from pair import Pair, Result
 from probe_modules import module_of
+
+from caffe_torch.proto import caffe_pb2
 
 #: Probes that give the same arrays in both, to the bit.
 ALIKE = (
     "inline", "inline_legacy", "inline_old_format", "inline_double", "inline_nowhere", "inline_printed",
     "unnamed_alone", "two_of_a_name", "into_targets_said", "into_pairs", "shared_rate_once", "no_backward",
     "no_forward", "python_weights", "minus_and_its_number",
+    "not_numbers", "gbk_image_list", "latin_image_list", "gbk_hdf5_list", "latin_hdf5_list", "gbk_solver",
+    "latin_solver",
 )  # fmt: skip
 #: The same but for rounding.
 CLOSE = ("inline_statistics",)
@@ -48,6 +55,11 @@ REFUSED = {
 
 @pytest.fixture(scope="module")
 def results(pair: Pair) -> dict[str, tuple[Result, Result]]:
+    numbers = [np.nan, np.inf, -np.inf, 1.5]
+    files.write_lmdb(pair.files / "nan_lmdb", [caffe_pb2.Datum(channels=1, height=2, width=2, float_data=numbers)] * 2)
+    cv2.imwrite(str(pair.files / "small.png"), np.arange(60, dtype=np.uint8).reshape(5, 4, 3))
+    with h5py.File(pair.files / "small.h5", "w") as store:
+        store["x"] = np.array([[1, np.nan], [np.inf, 4]], np.float32)
     names = [*ALIKE, *CLOSE, *REFUSED]
     found = pair.run([dict(kind="probe", name=name, probe=name, module=module_of(name)) for name in names])
     return {name: (found["original"][name], found["torch"][name]) for name in names}

@@ -170,6 +170,14 @@ def hdf5_external(theirs: Result, ours: Result) -> None:
 
 
 @difference
+def no_images(theirs: Result, ours: Result) -> None:
+    dies(theirs, "Check failed: data_")
+    assert {name: array.shape for name, array in ours.values().items()} == {
+        "x": (0, 3, 6, 5), "c": (0, 2, 4, 3), "r": (0, 2, 4, 3),
+    }  # fmt: skip
+
+
+@difference
 def nan_test(theirs: Result, ours: Result) -> None:
     assert theirs.values()["status"] == 0 and ours.values()["status"] == 1
 

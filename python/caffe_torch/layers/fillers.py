@@ -12,21 +12,25 @@ from caffe_torch.blob.blob import Blob
 from caffe_torch.errors import CaffeError
 
 
+class FillerError(CaffeError):
+    """A filler that cannot fill the blob; the net adds the layer's name."""
+
+
 def fill(blob: Blob, filler: Any) -> None:
     """Fill ``blob``'s data as the FillerParameter ``filler`` says.
 
     Types: constant, uniform, gaussian, xavier, msra, positive_unitball, bilinear. Random ones draw from PyTorch's
-    global CPU generator whatever the device, so that a seed gives the same weights everywhere. CaffeError for an
+    global CPU generator whatever the device, so that a seed gives the same weights everywhere. FillerError for an
     unknown type, for ``sparse`` with another type than gaussian, and for a blob of the wrong shape.
     """
     try:
         draw = _FILLERS[filler.type]
     except KeyError:
-        raise CaffeError(f"unknown filler type {filler.type!r} (known types: {', '.join(sorted(_FILLERS))})") from None
+        raise FillerError(f"unknown filler type {filler.type!r} (known types: {', '.join(sorted(_FILLERS))})") from None
     if filler.sparse >= 0 and filler.type != "gaussian":
-        raise CaffeError(f"filler {filler.type!r}: sparse is for gaussian only")
+        raise FillerError(f"filler {filler.type!r}: sparse is for gaussian only")
     if blob.count == 0:
-        raise CaffeError(f"filler {filler.type!r}: the blob of shape {blob.shape} is empty")
+        raise FillerError(f"filler {filler.type!r}: the blob of shape {blob.shape} is empty")
     blob.assign(draw(blob.shape, filler))
 
 
@@ -36,18 +40,18 @@ def _constant(shape: tuple[int, ...], filler: Any) -> Tensor:
 
 def _uniform(shape: tuple[int, ...], filler: Any) -> Tensor:
     if filler.min > filler.max:
-        raise CaffeError(f"filler 'uniform': min {filler.min} is above max {filler.max}")
+        raise FillerError(f"filler 'uniform': min {filler.min} is above max {filler.max}")
     return torch.empty(shape).uniform_(filler.min, filler.max)
 
 
 def _gaussian(shape: tuple[int, ...], filler: Any) -> Tensor:
     if not filler.std >= 0:
-        raise CaffeError(f"filler 'gaussian': std must be 0 or more, found {filler.std:g}")
+        raise FillerError(f"filler 'gaussian': std must be 0 or more, found {filler.std:g}")
     values = torch.empty(shape).normal_(filler.mean, filler.std)
     if filler.sparse >= 0:
         # On average `sparse` inputs of each output stay connected; Caffe divides by the number of outputs.
         if not shape:
-            raise CaffeError("filler 'gaussian': sparse needs a blob of at least one axis")
+            raise FillerError("filler 'gaussian': sparse needs a blob of at least one axis")
         values *= torch.empty(shape).bernoulli_(min(1.0, filler.sparse / shape[0]))
     return values
 
@@ -79,7 +83,7 @@ def _positive_unitball(shape: tuple[int, ...], filler: Any) -> Tensor:
 
 def _bilinear(shape: tuple[int, ...], filler: Any) -> Tensor:
     if len(shape) != 4 or shape[2] != shape[3]:
-        raise CaffeError(f"filler 'bilinear': the blob must be 4-d with square kernels, found shape {shape}")
+        raise FillerError(f"filler 'bilinear': the blob must be 4-d with square kernels, found shape {shape}")
     half = math.ceil(shape[3] / 2.0)
     centre = (2 * half - 1 - half % 2) / (2.0 * half)
     line = 1 - (torch.arange(shape[3], dtype=torch.float64) / half - centre).abs()

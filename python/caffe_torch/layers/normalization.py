@@ -52,6 +52,8 @@ class BatchNorm(ElementwiseLayer):
             factor = torch.where(weight == 0, 0.0, 1 / weight)
             mean, variance = params[0].detach() * factor, params[1].detach() * factor
             return _normalised(x, mean, variance, param.eps).reshape(shape)
+        if not x.numel():  # NaN would stay in the running sums for good
+            raise self.fail(f"no values to take a mean of, its bottom has the shape {tuple(shape)}")
         with torch.no_grad():
             variance, mean = torch.var_mean(x, dim=[0, *range(2, x.dim())], correction=0)
             samples = x.numel() // self.channels

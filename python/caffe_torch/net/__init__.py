@@ -10,7 +10,7 @@
 - ``params.py``: parameters, shared by name
 - ``weights.py``: weights copied from files and saved
 - ``description.py``: the net told in the log
-- ``shortage.py``: memory that is not there, told with the layer
+- ``refusals.py``: what goes wrong inside a layer, with the layer's name
 - ``debug.py``: debug_info
 - ``nonfinite.py``: where a value stopped being finite
 """

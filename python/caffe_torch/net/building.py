@@ -8,7 +8,7 @@ from caffe_torch.blob.blob import Blob
 from caffe_torch.layers import inline_weights
 from caffe_torch.layers.base import Layer, create
 from caffe_torch.layers.python import PythonLayer
-from caffe_torch.net import description, shortage
+from caffe_torch.net import description, refusals
 from caffe_torch.net.graph import Graph
 from caffe_torch.net.node import Node
 from caffe_torch.net.params import share_parameters
@@ -59,8 +59,8 @@ def _append(graph: Graph, layer: Layer, param: Any) -> Node:
         if not isinstance(layer, PythonLayer):  # a user's has had them from the beginning
             inline_weights.take(layer)
         layer.reshape(bottoms, tops)
-    except (MemoryError, RuntimeError) as error:
-        shortage.refuse(layer, error)
+    except refusals.ASKED as error:
+        refusals.refuse(layer, error, bottoms, tops)
         raise
     weights = _loss_weights(layer, param, tops)
     node = Node(layer, param.name, list(param.bottom), top_names, bottoms, tops, weights)

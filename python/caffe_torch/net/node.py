@@ -8,7 +8,7 @@ from torch import Tensor
 
 from caffe_torch.blob.blob import Blob
 from caffe_torch.layers.base import Layer
-from caffe_torch.net import shortage
+from caffe_torch.net import refusals
 
 
 @dataclass(eq=False)
@@ -34,16 +34,16 @@ class Node:
         """Let the tops follow the shapes of the bottoms."""
         try:
             self.layer.reshape(self.bottoms, self.tops)
-        except (MemoryError, RuntimeError) as error:
-            shortage.refuse(self.layer, error)
+        except refusals.ASKED as error:
+            refusals.refuse(self.layer, error, self.bottoms, self.tops)
             raise
 
     def forward(self) -> None:
         self.reshape()
         try:
             self.layer.forward(self.bottoms, self.tops)
-        except (MemoryError, RuntimeError) as error:
-            shortage.refuse(self.layer, error)
+        except refusals.ASKED as error:
+            refusals.refuse(self.layer, error, self.bottoms, self.tops)
             raise
         self.ran = True
 
@@ -57,13 +57,17 @@ class Node:
         self.layer.refuse_gradient(self.propagate_down)
         try:
             self.layer.backward(self.tops, self.propagate_down, self.bottoms)
-        except (MemoryError, RuntimeError) as error:
-            shortage.refuse(self.layer, error)
+        except refusals.ASKED as error:
+            refusals.refuse(self.layer, error, self.bottoms, self.tops)
             raise
 
     def _prepare_backward(self) -> None:
         """Let a layer that never ran forward see its bottoms, as they are, before its backward; its tops stay."""
         copies = {id(blob): blob.copy() for blob in (*self.bottoms, *self.tops)}
         bottoms, tops = ([copies[id(blob)] for blob in blobs] for blobs in (self.bottoms, self.tops))
-        self.layer.reshape(bottoms, tops)
-        self.layer.forward(bottoms, tops)
+        try:
+            self.layer.reshape(bottoms, tops)
+            self.layer.forward(bottoms, tops)
+        except refusals.ASKED as error:
+            refusals.refuse(self.layer, error, bottoms, tops)
+            raise

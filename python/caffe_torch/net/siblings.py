@@ -17,7 +17,7 @@ from caffe_torch.blob.blob import Blob
 from caffe_torch.layers.inner_product import InnerProduct
 from caffe_torch.layers.python import PythonLayer
 from caffe_torch.layers.structure import Split
-from caffe_torch.net import shortage
+from caffe_torch.net import refusals
 from caffe_torch.net.node import Node
 from caffe_torch.runtime import precision
 
@@ -43,8 +43,8 @@ class Siblings:
             for node, part in zip(members, y.split([layer.outputs for layer in layers], dim=1)):
                 node.tops[0].assign(part.reshape(node.tops[0].shape))
                 node.ran = True
-        except (MemoryError, RuntimeError) as error:
-            shortage.refuse(members[0].layer, error)
+        except refusals.ASKED as error:
+            refusals.refuse(members[0].layer, error, members[0].bottoms, members[0].tops)
             raise
 
     def learn(self, nodes: Sequence[Node]) -> bool:
@@ -58,8 +58,8 @@ class Siblings:
         members, split = [nodes[i] for i in self.members], nodes[self.split]
         try:
             self._backward(members, split)
-        except (MemoryError, RuntimeError) as error:
-            shortage.refuse(members[0].layer, error)
+        except refusals.ASKED as error:
+            refusals.refuse(members[0].layer, error, members[0].bottoms, members[0].tops)
             raise
 
     def _backward(self, members: list[Node], split: Node) -> None:

@@ -17,10 +17,9 @@ from caffe_torch.runtime.threads import share_out
 
 def _rows(x: Tensor) -> Tensor:
     """``x`` as (rows, channels) where it is channels last, else as (n, channels, rest): channels are axis 1 in both."""
-    n, c = x.shape[:2]
     if is_channels_last(x):
-        return x.permute(0, 2, 3, 1).reshape(-1, c)
-    return x.reshape(n, c, -1)
+        return x.permute(0, 2, 3, 1).flatten(0, 2)
+    return x.flatten(2)
 
 
 def _window_sum(x: Tensor, half: int, out: Tensor, spare: Tensor) -> None:

@@ -65,6 +65,8 @@ class BN(ElementwiseLayer):
         if param.frozen or self.phase == 1:
             mean, variance = params[2].detach().reshape(-1), params[3].detach().reshape(-1)
             return F.batch_norm(x, mean, variance, slope, bias, training=False, eps=param.eps)
+        if not x.numel():
+            raise self.fail(f"no values to take a mean of, its bottom has the shape {tuple(x.shape)}")
         with torch.no_grad():
             variance, mean = torch.var_mean(x, dim=[0, *range(2, x.dim())], correction=0)
             for blob, new in zip(self.blobs[2:], (mean, variance)):

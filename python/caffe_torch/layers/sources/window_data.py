@@ -126,8 +126,11 @@ class _Windows:
         pictures, windows = read_windows(data.source)
         self.files = [data.root_folder + name for name, _ in pictures]
         channels = pictures[-1][1]
-        if channels not in (1, 3):
-            raise CaffeError(f"{self.path}: its last image has {channels} channels, 1 or 3 are expected")
+        if channels != 3:
+            raise CaffeError(
+                f"{self.path}: its last image is said to have {channels} channels, but images are read in colour: "
+                "expected 3"
+            )
         self.shape: tuple[int, ...] = (channels, self.crop, self.crop)
         self.foreground = [w for w in windows if w.overlap >= data.fg_threshold]
         for window in self.foreground:

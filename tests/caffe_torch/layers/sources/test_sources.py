@@ -205,6 +205,7 @@ def test_window_data_samples_its_share_of_each_kind_and_mirrors(tmp_path):
         ("i.png 3", "image 0: expected '# 0', found 'i.png'"),
         ("# 1\ni.png\n3\n9\n9\n0\n", "image 0: images must be numbered"),
         ("# 0\ni.png\n3\n9\n9\n2\n1 0.9 0 0 5 5\n", "image 0: expected a number, found 'the end of the file'"),
+        ("# 0\ni.png\n1\n9\n9\n2\n1 0.9 0 0 5 5\n0 0 0 0 5 5\n", "1 channels, but images are read in colour"),
         ("# 0\ni.png\n3\n9\n9\n1\n1 0.9 0 0 5 5\n", "1 foreground and 0 background windows"),
         ("# 0\ni.png\n3\n9\n9\n2\n0 0.9 0 0 5 5\n0 0 0 0 5 5\n", "overlaps an object, but has class 0"),
         ("# 0\ni.png\n3\n9\n9\n2\n1 0.9 0 0 50 5\n0 0 0 0 50 5\n", "leaves it: it is 6 wide and 6 high"),
