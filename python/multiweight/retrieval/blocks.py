@@ -7,75 +7,76 @@ from typing import Any
 
 import numpy as np
 
-from multiweight.retrieval.rows import STRIP, Rows
+from multiweight.retrieval.rows import STRIP, Rows, sample
 
 #: Values made ready at a time: the float64 arrays on the way there are a few times as large.
 _VALUES = 1 << 17
+#: Rows whose mean is the centre.
+CENTRE_ROWS = 1024
 
 
 @dataclass(frozen=True)
 class Block:
-    """Rows ``start`` to ``stop``: what the product takes, and for each row its length, rounding error and bias."""
+    """The rows ``numbers``: what the product takes, and for each row its length, rounding error and bias."""
 
-    start: int
-    stop: int
+    numbers: np.ndarray
     stored: Any
     lengths: np.ndarray
     errors: np.ndarray
     bias: np.ndarray
 
     def __len__(self) -> int:
-        return self.stop - self.start
+        return len(self.numbers)
 
 
 class Space:
     """Both metrics as one: the similarity of rows a and b is x.y + bias(a) + bias(b), x and y moved to a common centre.
 
     Cosine: x = a/|a| - c, bias = (a/|a|).c - |c|^2/2, which adds up to the cosine. Euclidean: x = (a - c)/s with s the
-    greatest length, bias = -|x|^2/2, which adds up to minus half the squared distance in units of s. The centre changes
-    no similarity, but features share a large common part, and rounding then falls on what differs.
+    greatest length, bias = -|x|^2/2, which adds up to minus half the squared distance in units of s. The centre, the
+    mean of a sample, changes no similarity, but features share a large common part, and rounding then falls on what
+    differs.
     """
 
     def __init__(self, cosine: bool, sets: list[Rows]):
         self.cosine = cosine
         self.scale = float(np.sqrt(max(rows.squares.max(initial=0.0) for rows in sets))) or 1.0
-        total, count = np.zeros(sets[-1].d), 0
-        for start, part in sets[-1].parts():
-            # Any centre will do, so float32 sums do, and none where they overflow.
-            with np.errstate(over="ignore", invalid="ignore"):
-                weights = (1 / self.divisor(sets[-1], start, len(part))[:, 0]).astype(np.float32)
-                total += np.nan_to_num(weights @ part, posinf=0.0, neginf=0.0)
-            count += len(part)
-        self.centre = total / max(1, count)
-        self.centre_square = float(self.centre @ self.centre)
         u = (sets[-1].d + 16) * 2.0**-52
         self.row_error, self.bias_error = (u, 2 * u) if cosine else (2.0**-51, 0.0)
         self.relative_bias_error = u
+        numbers = sample(sets[-1].n, CENTRE_ROWS)
+        self.centre = np.zeros(sets[-1].d)
+        self.centre = self._scaled(sets[-1], sets[-1].take(numbers), numbers).mean(axis=0)
+        self.centre_square = float(self.centre @ self.centre)
 
-    def divisor(self, rows: Rows, start: int, count: int) -> np.ndarray:
-        """(count, 1) what the raw rows are divided by."""
+    def _scaled(self, rows: Rows, raw: np.ndarray, numbers: np.ndarray) -> np.ndarray:
         if not self.cosine:
-            return np.full((count, 1), self.scale)
-        lengths = np.sqrt(rows.squares[start : start + count, None])
-        return np.where(lengths > 0, lengths, 1.0)
+            return raw.astype(np.float64) / self.scale
+        lengths = np.sqrt(rows.squares[numbers, None])
+        return raw / np.where(lengths > 0, lengths, 1.0)
 
-    def block(self, product: Any, rows: Rows, raw: np.ndarray, start: int) -> Block:
-        """``raw`` float32, the rows of ``rows`` from ``start`` on, made ready for ``product``."""
-        stored, n = [], len(raw)
+    def centred(self, rows: Rows, raw: np.ndarray, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(x, bias), float64, of ``raw`` float32, the rows ``numbers``."""
+        scaled = self._scaled(rows, raw, numbers)
+        x = scaled - self.centre
+        if self.cosine:
+            return x, scaled @ self.centre - self.centre_square / 2
+        return x, np.einsum("ij,ij->i", x, x) / -2
+
+    def block(self, product: Any, rows: Rows, raw: np.ndarray, first: int, numbers: np.ndarray) -> Block:
+        """The rows ``numbers`` made ready for ``product``; ``raw`` float32 holds them, from the row ``first`` on."""
+        stored, n = [], len(numbers)
         lengths, errors, bias = np.empty(n), np.empty(n), np.empty(n)
         step = max(16, min(STRIP, _VALUES // raw.shape[1]))
         for at in range(0, n, step):
             part = slice(at, min(at + step, n))
-            scaled = raw[part] / self.divisor(rows, start + at, part.stop - at)
-            x = scaled - self.centre
-            squares = np.einsum("ij,ij->i", x, x)
-            lengths[part] = np.sqrt(squares) * (1 + 1e-9)
-            bias[part] = scaled @ self.centre - self.centre_square / 2 if self.cosine else -squares / 2
+            x, bias[part] = self.centred(rows, raw[numbers[part] - first], numbers[part])
+            lengths[part] = np.sqrt(np.einsum("ij,ij->i", x, x)) * (1 + 1e-9)
             kept, rounded = product.store(x)
             stored.append(kept)
             x -= rounded
             errors[part] = np.sqrt(np.einsum("ij,ij->i", x, x)) * (1 + 1e-9) + self.row_error
-        return Block(start, start + n, product.join(stored), lengths, errors, bias)
+        return Block(numbers, product.join(stored), lengths, errors, bias)
 
     def error(self, product: Any, a: tuple[Any, Any, Any], b: tuple[Any, Any, Any]) -> Any:
         """How far a product can be from the true similarity, but for ``product.output``, given (length, error, |bias|)

@@ -14,7 +14,8 @@ import numpy as np
 from multiweight.base import engine
 from multiweight.base.errors import UserError
 from multiweight.features import features_file
-from multiweight.retrieval import joining, plan, search
+from multiweight.retrieval import joining, plan, principal, products, search
+from multiweight.retrieval.blocks import Space
 from multiweight.retrieval.ranking import Ranking
 from multiweight.retrieval.rows import Rows
 from multiweight.retrieval.state import State
@@ -78,8 +79,14 @@ def top_k(
             raise UserError(f"k = {k}: lists of that length for {queries.n} rows do not fit into memory") from None
         wanted = min(k, queries.n - 1 if others is None else others.n)
         if wanted >= 1 and queries.n:
-            sizes = plan.plan(queries, others, wanted, memory, engine.processes(), block)
-            with search.Search(queries, others, wanted, metric == "cosine", sizes, threads, device) as one:
+            space = Space(metric == "cosine", [queries, queries if others is None else others])
+            whole = products.available(queries.d, device)
+            directions = None
+            if whole[0].name == "float32":  # a GPU multiplies whole rows sooner
+                directions = principal.directions(space, queries, others, wanted, memory)
+            kept = joining.agree(0 if directions is None else len(directions.values))
+            sizes = plan.plan(queries, others, wanted, memory, engine.processes(), block, kept)
+            with search.Search(queries, others, wanted, space, sizes, whole, directions, threads) as one:
                 identity = {"k": wanted, "metric": metric, "panel": sizes.panel, "processes": engine.processes()}
                 if state is not None:
                     identity["queries"] = queries.fingerprint()

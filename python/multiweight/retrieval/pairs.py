@@ -19,8 +19,22 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.rows)
 
+    @staticmethod
+    def between(rows: np.ndarray, columns: np.ndarray, low: np.ndarray, high: np.ndarray) -> Pairs:
+        """Pairs of row numbers whose similarities lie from ``low`` to ``high``, float64."""
+        return Pairs(
+            rows.astype(np.int32),
+            columns.astype(np.int32),
+            np.nextafter(low.astype(np.float32), np.float32(-np.inf)),
+            np.nextafter(high.astype(np.float32), np.float32(np.inf)),
+        )
+
     def keep(self, which: np.ndarray) -> Pairs:
         return Pairs(self.rows[which], self.columns[which], self.low[which], self.high[which])
+
+    @staticmethod
+    def none() -> Pairs:
+        return Pairs(np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.float32), np.empty(0, np.float32))
 
     @staticmethod
     def join(parts: list[Pairs]) -> Pairs:

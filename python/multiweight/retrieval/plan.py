@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from multiweight.base.errors import UserError
+from multiweight.retrieval.principal import kept_bytes
 from multiweight.retrieval.rows import STRIP, Rows
 
 #: More products than this made ahead bring nothing.
@@ -23,13 +24,26 @@ class Plan:
     ahead: int = 1
 
 
-def plan(queries: Rows, candidates: Rows | None, k: int, memory: int, processes: int, block: int | None) -> Plan:
-    """Sizes that keep to ``memory`` bytes beside the arrays given; UserError where that is too little."""
+def plan(
+    queries: Rows,
+    candidates: Rows | None,
+    k: int,
+    memory: int,
+    processes: int,
+    block: int | None,
+    directions: int = 0,
+) -> Plan:
+    """Sizes that keep to ``memory`` bytes beside the arrays given; UserError where that is too little.
+
+    ``directions`` is the number of principal directions that screen first: their points are kept, but no rows made
+    ready for products.
+    """
     d, n = queries.d, max(queries.n, 0 if candidates is None else candidates.n)
     block = block or max(STRIP, min(2048, int(math.sqrt(memory / 192)) // STRIP * STRIP))
-    held = 4 + sum(0 if rows.resident else 4 for rows in {id(r): r for r in (queries, candidates or queries)}.values())
-    ranking = 24 * queries.n * k
-    room = int((memory * 5 // 8 - ranking) // (d * held))
+    ready, ranking = 0 if directions else 4, 24 * queries.n * k
+    held = ready + sum(0 if rows.resident else 4 for rows in {queries, candidates or queries})
+    kept = kept_bytes(directions, queries, candidates) if directions else 0
+    room = int((memory * 5 // 8 - ranking - kept) // (d * held)) if held else n
     if room < min(n, 2 * STRIP):
         least = (ranking + 2 * STRIP * d * held) * 8 // 5
         raise UserError(

@@ -8,7 +8,6 @@ at most ``output`` times the result.
 from __future__ import annotations
 
 import importlib
-from concurrent.futures import Executor
 from contextlib import ExitStack
 from typing import Any, Protocol
 
@@ -43,7 +42,6 @@ class Product(Protocol):
         bias: tuple[np.ndarray, np.ndarray],
         low: tuple[np.ndarray, np.ndarray | None],
         triangle: bool,
-        pool: Executor,
     ) -> Selection:
         """(row, column, similarity + both biases) wherever that reaches the row's or the column's ``low``.
 
@@ -72,17 +70,12 @@ class NumpyProduct:
     def multiply(self, a: Any, b: Any) -> Any:
         return a @ b.T
 
-    def strip(self, product: Any, start: int, stop: int) -> np.ndarray:
-        """Some rows of a product, as a new array."""
-        return product[start:stop].copy()
-
     def select(
         self,
         product: Any,
         bias: tuple[np.ndarray, np.ndarray],
         low: tuple[np.ndarray, np.ndarray | None],
         triangle: bool,
-        pool: Executor,
     ) -> Selection:
         biases = [one.astype(self._scores()) for one in bias]
         rows_low = low[0].astype(self._scores())
@@ -100,7 +93,7 @@ class NumpyProduct:
             rows, columns = np.divmod(at, values.shape[1])
             return rows + start, columns, values.reshape(-1)[at]
 
-        found = list(pool.map(part, range(0, len(biases[0]), STRIP)))
+        found = [part(start) for start in range(0, len(biases[0]), STRIP)]
         return tuple(np.concatenate(parts) for parts in zip(*found))  # type: ignore[return-value]
 
     def kth(self, product: Any, bias: tuple[np.ndarray, np.ndarray], k: int, triangle: bool, axis: int) -> np.ndarray:
@@ -118,37 +111,16 @@ class NumpyProduct:
 
     def _biased(self, product: Any, biases: list[np.ndarray], start: int) -> np.ndarray:
         stop = min(start + STRIP, len(biases[0]))
-        values = self.strip(product, start, stop)
-        values += biases[1]
+        values = product[start:stop] + biases[1]
         values += biases[0][start:stop, None]
         return values
 
 
-class Bfloat16Product(NumpyProduct):
-    """PyTorch's product of bfloat16 rows on the CPU: float32 sums, rounded to bfloat16."""
-
-    def __init__(self, d: int):
-        self.torch = importlib.import_module("torch")
-        self.name, self.bytes = "bfloat16", 2
-        self.accumulation = (d + 16) * 2.0**-24
-        self.output = 2.0**-8 * 1.001
-
-    def store(self, rows: np.ndarray) -> tuple[Any, np.ndarray]:
-        kept = self.torch.from_numpy(rows.astype(np.float32)).bfloat16()
-        return kept, kept.float().numpy()
-
-    def join(self, strips: list[Any]) -> Any:
-        return self.torch.cat(strips)
-
-    def multiply(self, a: Any, b: Any) -> Any:
-        return a @ b.T
-
-    def strip(self, product: Any, start: int, stop: int) -> np.ndarray:
-        return product[start:stop].float().numpy()
-
-
 class DeviceProduct:
-    """The same on a GPU (``device`` is PyTorch's name of it), which selects too: only the survivors come back."""
+    """PyTorch's product of bfloat16 rows on a GPU: float32 sums, rounded to bfloat16.
+
+    ``device`` is PyTorch's name of it. The GPU selects too: only the survivors come back.
+    """
 
     def __init__(self, d: int, device: str):
         self.torch = importlib.import_module("torch")
@@ -178,7 +150,6 @@ class DeviceProduct:
         bias: tuple[np.ndarray, np.ndarray],
         low: tuple[np.ndarray, np.ndarray | None],
         triangle: bool,
-        pool: Executor,
     ) -> Selection:
         values = self._biased(product, bias)
         keep = values >= self._there(low[0])[:, None]
@@ -208,7 +179,7 @@ def available(d: int, device: str | None = None) -> list[Any]:
     ``device`` is ``cpu``, a GPU's name as PyTorch has it (``cuda``, ``cuda:1``), or None for a GPU where there is one.
     """
     ladder: list[Any] = [NumpyProduct(np.float32, d), NumpyProduct(np.float64, d)]
-    torch = _torch()
+    torch = None if device == "cpu" else _torch()
     if torch is None:
         return ladder
     if device is None:
@@ -222,9 +193,7 @@ def available(d: int, device: str | None = None) -> list[Any]:
                 "PyTorch has it, such as cuda or cuda:1"
             ) from None
         return [DeviceProduct(d, device), *ladder]
-    fast = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    # Without the instruction set bfloat16 is emulated, and slower than float32.
-    return [Bfloat16Product(d), *ladder] if fast is not None and fast() else ladder
+    return ladder
 
 
 def _accelerator(torch: Any) -> str | None:

@@ -38,8 +38,8 @@ class Ranking:
         keys = sort_keys(owner, value)
         order = np.argsort(keys)
         equal = keys[order[1:]] == keys[order[:-1]]
-        if equal.any():
-            order = np.lexsort((other, keys))
+        tied = np.flatnonzero(np.r_[equal, False] | np.r_[False, equal])
+        order[tied] = order[tied][np.lexsort((other[order[tied]], keys[order[tied]]))]
         owner, other, value = owner[order], other[order], value[order]
         starts = np.flatnonzero(np.r_[True, owner[1:] != owner[:-1]])
         place = np.arange(len(owner)) - np.repeat(starts, np.diff(np.r_[starts, len(owner)]))

@@ -11,6 +11,7 @@ import numpy as np
 from multiweight.base.errors import UserError
 
 STRIP = 256
+_RUN = 16
 
 
 class Rows:
@@ -56,6 +57,14 @@ class Rows:
         for start in range(0, self.n, step):
             yield start, self.read(start, min(start + step, self.n))
 
+    def take(self, numbers: np.ndarray) -> np.ndarray:
+        """The rows ``numbers``, rising, as float32; a file is read once for each run of neighbours."""
+        if self.resident:
+            return self._values[numbers]
+        cuts = np.flatnonzero(np.diff(numbers) != 1) + 1
+        runs = [self.read(int(run[0]), int(run[-1]) + 1) for run in np.split(numbers, cuts) if len(run)]
+        return np.concatenate(runs) if runs else np.empty((0, self.d), np.float32)
+
     def fingerprint(self) -> str:
         """A hash of all values, by one more pass over them."""
         digest = hashlib.blake2b(np.array([self.n, self.d]).tobytes(), digest_size=32)
@@ -67,3 +76,11 @@ class Rows:
         """``3 row(s): a, b, c`` with at most five ids."""
         shown = [str(self.names[row]) if self.names is not None else f"row {row}" for row in rows[:5]]
         return f"{len(rows)} image(s): {', '.join(shown)}" + (", ..." if len(rows) > 5 else "")
+
+
+def sample(n: int, count: int) -> np.ndarray:
+    """Numbers of about ``count`` of ``n`` rows, in short runs evenly over the set: a file is read in few places."""
+    if count >= n:
+        return np.arange(n)
+    starts = np.linspace(0, n - _RUN, max(1, count // _RUN)).astype(np.int64)
+    return np.unique(starts[:, None] + np.arange(_RUN))

@@ -12,11 +12,12 @@ from multiweight.retrieval.pairs import Pairs, raise_limits
 from multiweight.retrieval.ranking import Ranking
 from multiweight.retrieval.rows import STRIP, Rows
 
-_CHUNK = 64
+#: Rows whose pairs are scored together: near ones share most of their candidates.
+_GROUP = 128
 
 
 class Scoring:
-    """Takes exact scores into ``ranking`` and raises ``limits`` (n,), what each row surely has k of.
+    """Takes exact scores into ``ranking`` and raises ``limits`` (n,): at least k candidates of a row reach its limit.
 
     ``candidates`` None is the set against itself. :meth:`use` names the raw rows of a tile before any is scored.
     """
@@ -29,44 +30,48 @@ class Scoring:
         self.ranking = Ranking(queries.n, k)
         self.limits = np.full(queries.n, -np.inf)
 
-    def use(self, raw: np.ndarray, first: int, other: np.ndarray, other_first: int) -> None:
-        """The float32 rows of a tile, and the numbers of their first ones."""
-        self._raw = (raw, first, other, other_first)
+    def use(self, raw: np.ndarray, other: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> None:
+        """The float32 rows of a tile, and its numbers of rows and of columns in an order with near ones together."""
+        self._raw, self._other = (raw, int(rows.min())), (other, int(columns.min()))
+        self.same = raw is other
+        self._group = np.empty(len(rows), np.int64)
+        self._group[rows - self._raw[1]] = np.arange(len(rows)) // _GROUP
 
     def side(self, left: bool) -> tuple[np.ndarray, int, Rows]:
         """(raw rows, number of the first, whose they are) of the queries, or of the candidates."""
-        raw, first = self._raw[:2] if left else self._raw[2:]
-        return raw, first, self.queries if left else self.candidates
+        return (*self._raw, self.queries) if left else (*self._other, self.candidates)
 
-    def closed(self, part: range, start: int) -> np.ndarray:
-        """Of the queries ``part``, those that nothing from the candidate ``start`` on can change: k perfect scores."""
-        worst, last = self.ranking.worst[part.start : part.stop], self.ranking.indices[part.start : part.stop, -1]
-        return (worst >= (1.0 if self.space.cosine else 0.0)) & (last >= 0) & (last < start)
+    def closed(self, queries: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+        """Which of the queries (numbers) none of the candidates can change: k perfect scores, all of lower index."""
+        worst, last = self.ranking.worst[queries], self.ranking.indices[queries, -1]
+        return (worst >= (1.0 if self.space.cosine else 0.0)) & (last >= 0) & (last < candidates.min())
+
+    def needed(self, pairs: Pairs) -> np.ndarray:
+        """Which pairs can reach the limit of their row, or, of a set against itself, of their column."""
+        needed = pairs.high >= self.space.below(self.limits[pairs.rows])
+        if self.itself:
+            needed |= pairs.high >= self.space.below(self.limits[pairs.columns])
+        return needed
 
     def score(self, pairs: Pairs) -> None:
         """Score pairs exactly, and take them into the ranking."""
         if not len(pairs):
             return
-        order = np.argsort(pairs.rows, kind="stable")
-        rows, columns = pairs.rows[order].astype(np.int64), pairs.columns[order].astype(np.int64)
-        scores = np.empty(len(rows), dtype=np.float32)
-        # Cut where a row begins, so that no two threads convert the same one.
-        cuts = np.r_[np.flatnonzero(np.r_[True, rows[1:] != rows[:-1]])[::_CHUNK], len(rows)]
-        (raw, first, _), (other, other_first, _) = self.side(True), self.side(False)
+        (raw, first, rows), (other, other_first, columns) = self.side(True), self.side(False)
+        group = self._group[pairs.rows - first]
+        order = np.argsort((group * columns.n + pairs.columns) * rows.n + pairs.rows)
+        a, b, group = pairs.rows[order].astype(np.int64), pairs.columns[order].astype(np.int64), group[order]
+        scores = np.empty(len(a), dtype=np.float32)
+        cuts = np.r_[np.flatnonzero(np.r_[True, group[1:] != group[:-1]]), len(a)]
 
-        def chunk(at: int) -> None:
+        def score_group(at: int) -> None:
             part = slice(cuts[at], cuts[at + 1])
             scores[part] = self.exact.pairs(
-                raw,
-                rows[part] - first,
-                self.queries.squares[rows[part]],
-                other,
-                columns[part] - other_first,
-                self.candidates.squares[columns[part]],
+                raw, a[part] - first, rows.squares[first:], other, b[part] - other_first, columns.squares[other_first:]
             )
 
-        list(self.pool.map(chunk, range(len(cuts) - 1)))
-        self._offer(rows, columns, scores)
+        list(self.pool.map(score_group, range(len(cuts) - 1)))
+        self._offer(a, b, scores)
 
     def _offer(self, rows: np.ndarray, columns: np.ndarray, scores: np.ndarray) -> None:
         low = self.space.lowest(scores)
@@ -81,35 +86,34 @@ class Scoring:
         """Raise the limits to what the ranking holds."""
         np.maximum(self.limits, self.space.lowest(self.ranking.worst), out=self.limits)
 
-    def score_all(self, a: range, b: range, triangle: bool) -> None:
-        """Every score of two blocks, for the rows and, of a set against itself, for the columns."""
+    def score_all(self, a: np.ndarray, b: np.ndarray) -> None:
+        """Every score of two blocks (numbers), for the rows and, of a set against itself, for the columns."""
         (raw, first, rows), (other, other_first, other_rows) = self.side(True), self.side(False)
-        block = other[b.start - other_first : b.stop - other_first]
+        a, b = np.sort(a), np.sort(b)
+        triangle = self.itself and np.array_equal(a, b)
+        block = other[b - other_first]
         # Equal rows are computed once: a dead net has thousands.
-        as_bytes = np.ascontiguousarray(block).view(np.dtype((np.void, block.itemsize * block.shape[1]))).reshape(-1)
+        as_bytes = block.view(np.dtype((np.void, block.itemsize * block.shape[1]))).reshape(-1)
         _, some, place = np.unique(as_bytes, return_index=True, return_inverse=True)
-        squares = other_rows.squares[b.start : b.stop][some]
-        for start in range(a.start, a.stop, STRIP):
-            mine = range(start, min(start + STRIP, a.stop))
-            scores = self.exact.many_to_many(
-                raw[start - first : mine.stop - first], rows.squares[start : mine.stop], block[some], squares
-            )[:, place.reshape(-1)]
+        squares = other_rows.squares[b][some]
+        for start in range(0, len(a), STRIP):
+            mine = a[start : start + STRIP]
+            scores = self.exact.many_to_many(raw[mine - first], rows.squares[mine], block[some], squares)
+            scores = scores[:, place.reshape(-1)]
             if triangle:
-                queries = np.arange(start, mine.stop)
-                scores[queries - start, queries - b.start] = -np.inf
+                scores[mine[:, None] == b] = -np.inf
             self._offer_all(mine, b, scores)
             if self.itself and not triangle:
                 self._offer_all(b, mine, scores.T)
         self.learn()
 
-    def _offer_all(self, part: range, others: range, scores: np.ndarray) -> None:
-        """Take the best of whole rows of scores into the ranking; -inf is no pair."""
-        queries = np.arange(part.start, part.stop)
+    def _offer_all(self, queries: np.ndarray, others: np.ndarray, scores: np.ndarray) -> None:
+        """Take the best of whole rows of scores into the ranking; ``others`` rise; -inf is no pair."""
         full = self.ranking.indices[queries, -1] >= 0
         hope = np.flatnonzero(~full | (scores.max(axis=1) >= self.ranking.worst[queries]))
-        hope = hope[~self.closed(part, others.start)[hope]]
+        hope = hope[~self.closed(queries, others)[hope]]
         best = np.argsort(-scores[hope], axis=1, kind="stable")[:, : self.k]
         values = np.take_along_axis(scores[hope], best, axis=1).reshape(-1)
-        who, found = np.repeat(queries[hope], best.shape[1]), (best + others.start).reshape(-1)
+        who, found = np.repeat(queries[hope], best.shape[1]), others[best].reshape(-1)
         real = values > -np.inf
         self.ranking.offer(who[real], found[real], values[real])
