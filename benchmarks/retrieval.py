@@ -1,8 +1,12 @@
 #!/usr/bin/env python3
 """top_k against faiss.IndexFlatIP on the same matrix, threads and run; each in a process of its own, alternately.
 
-Prints seconds, processor seconds, peak memory, and their ratios; then whether the neighbours are the same wherever
-scores differ by more than rounding.
+Prints seconds, processor seconds, peak memory, and their ratios; whether the neighbours are the same wherever scores
+differ by more than rounding; and of top_k the number of principal directions, the exact scores for each row, and where
+its threads spent their processor time.
+
+FAISS's wheel brings an OpenBLAS that takes newer processors for very old ones, and is then several times slower than it
+could be. It is told the right kernels here (OPENBLAS_CORETYPE), unless the variable is set already.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -30,21 +35,61 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--d", type=int, default=4_096, help="values a row (default 4,096)")
     p.add_argument("--k", type=int, default=50)
     p.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    p.add_argument("--features", type=Path, help="a features.h5 in place of generated vectors (at most --n rows)")
+    p.add_argument(
+        "--features",
+        type=Path,
+        nargs="+",
+        help="features.h5 files, joined, in place of generated vectors (at most --n rows)",
+    )
     p.add_argument(
         "--kind",
-        choices=["normal", "relu"],
+        choices=["normal", "relu", "falling"],
         default="normal",
-        help="generated: normal, or rectified with clusters and exact duplicates, as fc7 is",
+        help="generated: normal; rectified in clusters with exact duplicates; with the falling spectrum of real fc7",
     )
     p.add_argument("--runs", type=int, default=1, help="repetitions; the median is printed")
     p.add_argument("--child", help=argparse.SUPPRESS)
     return p
 
 
+#: Share of fc7's variance in its first principal directions: 35,588 photos of Fashion Product Images, half-width net,
+#: multi-weight 1/3, 600 iterations (docs/RETRIEVAL.md).
+SPECTRUM = {1: 0.430, 2: 0.751, 4: 0.931, 8: 0.976, 16: 0.988, 32: 0.9935, 64: 0.9964, 128: 0.9980, 256: 0.9990,
+            512: 0.9996}  # fmt: skip
+#: Length of fc7's mean, in lengths of what differs from it.
+MEAN = 2.6
+
+
+class Falling:
+    """Normal rows of ``d`` values with that spectrum in random directions, and a common mean."""
+
+    def __init__(self, d: int, seed: int = 1):
+        self.generator = np.random.default_rng(seed)
+        known = {rank: share for rank, share in SPECTRUM.items() if rank < d}
+        self.scales, before, so_far = np.empty(d, np.float32), 0, 0.0
+        for rank, share in [*known.items(), (d, 1.0)]:
+            self.scales[before:rank] = np.sqrt((share - so_far) / (rank - before))
+            before, so_far = rank, share
+        self.turned = max(known, default=1)
+        basis = self.generator.standard_normal((d, self.turned))
+        self.directions = np.ascontiguousarray(np.linalg.qr(basis)[0].T, np.float32)
+        self.directions *= self.scales[: self.turned, None]
+        self.mean = np.float32(MEAN / np.sqrt(d))
+
+    def rows(self, n: int) -> np.ndarray:
+        """(n, d) float32."""
+        x = self.generator.standard_normal((n, self.turned), dtype=np.float32) @ self.directions
+        return x + self.scales[-1] * self.generator.standard_normal(x.shape, dtype=np.float32) + self.mean
+
+
 def generated(n: int, d: int, kind: str) -> np.ndarray:
-    generator = np.random.default_rng(1)
     x = np.empty((n, d), np.float32)
+    if kind == "falling":
+        falling = Falling(d)
+        for start in range(0, n, 1024):
+            x[start : start + 1024] = falling.rows(min(1024, n - start))
+        return x
+    generator = np.random.default_rng(1)
     centres = generator.normal(size=(max(1, n // 40), d)).astype(np.float32) if kind == "relu" else None
     for start in range(0, n, 1024):
         part = generator.standard_normal((min(1024, n - start), d), dtype=np.float32)
@@ -55,6 +100,57 @@ def generated(n: int, d: int, kind: str) -> np.ndarray:
     if kind == "relu":
         x[generator.integers(0, n, n // 50)] = x[generator.integers(0, n, n // 50)]
     return x
+
+
+class Shares:
+    """Counts and times the parts of a search, each in the thread that does it."""
+
+    def __init__(self) -> None:
+        from multiweight.retrieval import exact, principal, product_screen, projected, projected_screen, ranking, rows
+
+        self.spent: dict[str, float] = {}
+        self.directions, self.pairs = 0, 0
+        for name, owner, methods in (
+            ("reading and squares", rows.Rows, ["__init__"]),
+            ("directions", principal, ["directions"]),
+            ("points", projected.Space, ["centred"]),
+            ("first limits", projected_screen.ProjectedScreen, ["raise_limits"]),
+            ("first limits", projected_screen, ["places"]),
+            ("product", projected_screen.ProjectedScreen, ["_multiply"]),
+            ("selection", projected_screen.ProjectedScreen, ["_select"]),
+            ("whole rows", product_screen.ProductScreen, ["pairs"]),
+            ("exact scores", exact.ExactScores, ["pairs", "many_to_many"]),
+            ("ranking", ranking.Ranking, ["offer"]),
+        ):
+            for method in methods:
+                self._time(name, owner, method)
+        self._count(exact.ExactScores, principal)
+
+    def _time(self, name: str, owner: object, method: str) -> None:
+        way = getattr(owner, method)
+
+        def timed(*args: object, **options: object) -> object:
+            started = time.thread_time()
+            try:
+                return way(*args, **options)
+            finally:
+                self.spent[name] = self.spent.get(name, 0.0) + time.thread_time() - started
+
+        setattr(owner, method, timed)
+
+    def _count(self, exact: type, principal: object) -> None:
+        score, choose = exact.pairs, principal.choose  # type: ignore[attr-defined]
+
+        def pairs(one: object, a: object, rows: np.ndarray, *rest: object) -> object:
+            self.pairs += len(rows)
+            return score(one, a, rows, *rest)
+
+        def chosen(*args: object) -> object:
+            found = choose(*args)
+            self.directions = 0 if found is None else len(found.values)
+            return found
+
+        exact.pairs, principal.choose = pairs, chosen  # type: ignore[attr-defined]
 
 
 def child(args: argparse.Namespace) -> None:
@@ -72,16 +168,23 @@ def child(args: argparse.Namespace) -> None:
         used = [time.time(), time.process_time()]
         scores, indices = index.search(y, args.k + 1)
     else:
-        import torch  # noqa: F401  # as FAISS, loaded before the clock starts
-
         from multiweight.retrieval import nearest
 
+        shares = Shares()
         used = [time.time(), time.process_time()]
         indices, scores = nearest.top_k(x, args.k, threads=args.threads, device="cpu")
     seconds, processor = time.time() - used[0], time.process_time() - used[1]
     np.savez(Path(folder) / f"{which}.npz", indices=indices, scores=scores)
+    told = {"directions": shares.directions, "pairs": shares.pairs, **shares.spent} if which == "ours" else {}
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(json.dumps({"seconds": seconds, "processor": processor, "peak": peak}))
+    print(json.dumps({"seconds": seconds, "processor": processor, "peak": peak, "told": told}))
+
+
+def blas_kernels() -> str:
+    """OpenBLAS's name of the kernels for this processor, as far as its flags tell; empty leaves the choice to it."""
+    info = Path("/proc/cpuinfo")
+    flags = info.read_text().split() if info.exists() else []
+    return "SkylakeX" if "avx512dq" in flags else "Haswell" if "avx2" in flags else ""
 
 
 def compare(folder: Path, k: int) -> tuple[int, int]:
@@ -106,25 +209,27 @@ def main() -> int:
     if args.features:
         from multiweight.features import extraction
 
-        x = extraction.load(args.features).values[: args.n]
-        what = f"{args.features}"
+        x = np.concatenate([extraction.load(path).values for path in args.features])[: args.n]
+        what = " ".join(map(str, args.features))
     else:
         x, what = generated(args.n, args.d, args.kind), f"generated ({args.kind})"
     print(f"{what}: {x.shape[0]:,} rows of {x.shape[1]:,} values, top-{args.k}, {args.threads} thread(s)", flush=True)
     environment = {**os.environ, **{name: str(args.threads) for name in THREADS}}
     with tempfile.TemporaryDirectory() as folder:
         np.save(Path(folder) / "x.npy", x)
-        size = x.nbytes
+        rows, size = len(x), x.nbytes
         del x
-        found: dict[str, list[dict[str, float]]] = {"faiss": [], "ours": []}
+        found: dict[str, list[dict[str, Any]]] = {"faiss": [], "ours": []}
         command = [sys.executable, __file__, "--k", str(args.k), "--threads", str(args.threads), "--child"]
         for _ in range(args.runs):
             for which in found:
+                kernels = {"OPENBLAS_CORETYPE": blas_kernels(), **environment} if which == "faiss" else environment
                 done = subprocess.run(
-                    [*command, f"{which}:{folder}"], env=environment, stdout=subprocess.PIPE, text=True, check=True
+                    [*command, f"{which}:{folder}"], env=kernels, stdout=subprocess.PIPE, text=True, check=True
                 )
                 found[which].append(json.loads(done.stdout))
-        median = {w: {n: float(np.median([one[n] for one in f])) for n in f[0]} for w, f in found.items()}
+        numbers = ("seconds", "processor", "peak")
+        median = {w: {n: float(np.median([one[n] for one in f])) for n in numbers} for w, f in found.items()}
         for which, name in (("faiss", "faiss IndexFlatIP"), ("ours", "multiweight top_k")):
             m = median[which]
             print(
@@ -133,6 +238,12 @@ def main() -> int:
             )
         for name in ("seconds", "processor"):
             print(f"ratio by {name}: {median['faiss'][name] / median['ours'][name]:.2f}")
+        told = found["ours"][-1]["told"]
+        print(
+            f"top_k: {told.pop('directions') or 'no'} principal directions, "
+            f"{told.pop('pairs') / rows:.1f} exact scores a row; seconds of its threads: "
+            + ", ".join(f"{name} {seconds:.2f}" for name, seconds in told.items())
+        )
         equal, wrong = compare(Path(folder), args.k)
         print(f"lists of the same images: {equal}; that differ by more than rounding: {wrong}")
     return 1 if wrong else 0

@@ -12,7 +12,7 @@ from multiweight.retrieval.rows import STRIP, Rows, sample
 #: Values made ready at a time: the float64 arrays on the way there are a few times as large.
 _VALUES = 1 << 17
 #: Rows whose mean is the centre.
-CENTRE_ROWS = 1024
+_CENTRE_ROWS = 1024
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,12 @@ class Space:
         u = (sets[-1].d + 16) * 2.0**-52
         self.row_error, self.bias_error = (u, 2 * u) if cosine else (2.0**-51, 0.0)
         self.relative_bias_error = u
-        numbers = sample(sets[-1].n, CENTRE_ROWS)
-        self.centre = np.zeros(sets[-1].d)
-        self.centre = self._scaled(sets[-1], sets[-1].take(numbers), numbers).mean(axis=0)
+        numbers = sample(sets[-1].n, _CENTRE_ROWS)
+        total = np.zeros(sets[-1].d)
+        for start in range(0, len(numbers), 64):
+            part = numbers[start : start + 64]
+            total += self._scaled(sets[-1], sets[-1].take(part), part).sum(axis=0)
+        self.centre = total / max(1, len(numbers))
         self.centre_square = float(self.centre @ self.centre)
 
     def _scaled(self, rows: Rows, raw: np.ndarray, numbers: np.ndarray) -> np.ndarray:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from multiweight.retrieval.blocks import Space
-from multiweight.retrieval.rows import Rows, sample
+from multiweight.retrieval.rows import STRIP, Rows, sample
 
-_SAMPLE, _QUICK_SAMPLE = 4096, 1024
+_SAMPLE, _QUICK_SAMPLE, _LEAST_SAMPLE = 4096, 1024, 256
 #: Numbers of directions to choose from.
 WIDTHS = (32, 64, 128)
 #: Fewer rows than this are searched as quickly without.
@@ -64,9 +64,15 @@ def directions(space: Space, queries: Rows, candidates: Rows | None, k: int, mem
     if others.n < LEAST_ROWS or k > others.n // 16:
         return None
     widths = [m for m in WIDTHS if m <= queries.d // 4 and kept_bytes(m, queries, candidates) <= memory // 4]
-    numbers = sample(others.n, min(_SAMPLE, max(1024, others.n // 16)))
-    x, bias = space.centred(others, others.take(numbers), numbers)
-    return choose(x.astype(np.float32), bias, others.n, k, widths)
+    count = min(_SAMPLE, max(1024, others.n // 16), memory // (16 * queries.d))
+    if count < _LEAST_SAMPLE:
+        return None
+    numbers = sample(others.n, count)
+    x, bias = np.empty((len(numbers), queries.d), np.float32), np.empty(len(numbers), np.float32)
+    for start in range(0, len(numbers), STRIP):
+        part = numbers[start : start + STRIP]
+        x[start : start + STRIP], bias[start : start + STRIP] = space.centred(others, others.take(part), part)
+    return choose(x, bias, others.n, k, widths)
 
 
 def kept_bytes(m: int, queries: Rows, candidates: Rows | None) -> int:
@@ -100,7 +106,7 @@ def _cheapest(
 ) -> tuple[float, Directions | None]:
     """(nanoseconds a pair, directions or None) of the cheapest way, judged by rows that had no part in the fit."""
     held = np.arange(len(x)) % 4 == 0
-    a, b, b_bias = x[held], x[~held], bias[~held].astype(np.float32)
+    a, b, b_bias = x[held], x[~held], bias[~held]
     score = _SCORE_PAIR + _SCORE_VALUE * x.shape[1]
     similar = a @ b.T + b_bias
     rank = min(len(b), max(1, round(k * len(b) / others)))

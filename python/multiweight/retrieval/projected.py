@@ -19,7 +19,7 @@ from concurrent.futures import Executor
 
 import numpy as np
 
-from multiweight.retrieval.blocks import CENTRE_ROWS, Space
+from multiweight.retrieval.blocks import Space
 from multiweight.retrieval.principal import Directions
 from multiweight.retrieval.rows import STRIP, Rows, sample
 
@@ -84,7 +84,7 @@ def project(
     """(queries, candidates, shift), the first two one object for a set against itself. The shift, about a mean bias,
     is taken off each, so that float32 keeps what differs."""
     others = queries if candidates is None else candidates
-    numbers = sample(others.n, CENTRE_ROWS)
+    numbers = sample(others.n, STRIP)
     shift = float(space.centred(others, others.take(numbers), numbers)[1].mean())
     projected = Projected(space, queries, directions, shift, pool)
     if candidates is None:

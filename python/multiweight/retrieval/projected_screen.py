@@ -72,15 +72,10 @@ class ProjectedScreen:
                 other = slice(column, min(column + _COLUMNS, len(b)))
                 if triangle and other.stop <= one.start:
                     continue
-                values, keep, also = self._buffers(one.stop - one.start, other.stop - other.start)
-                np.matmul(left[one], right[other].T, out=values)
-                np.greater_equal(values, rows_low[one, None], out=keep)
-                if columns_low is not None:
-                    np.greater_equal(values, columns_low[other], out=also)
-                    keep |= also
+                values = self._multiply(left[one], right[other])
+                at = self._select(values, rows_low[one], None if columns_low is None else columns_low[other])
                 if triangle:
-                    keep &= np.arange(one.start, one.stop)[:, None] < np.arange(other.start, other.stop)
-                at = np.flatnonzero(keep)
+                    at = at[at // values.shape[1] + row < at % values.shape[1] + column]
                 count += len(at)
                 if count > most:
                     return None
@@ -101,9 +96,18 @@ class ProjectedScreen:
         low = high - 2.001 * (rest + self.queries.slack[rows] + self.candidates.slack[columns])
         return Pairs.between(rows, columns, low, high)
 
-    def _buffers(self, rows: int, columns: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _multiply(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        """The upper bounds of some rows and columns, in this thread's buffer."""
         if not hasattr(self._local, "values"):
             self._local.values = np.empty(_ROWS * _COLUMNS, np.float32)
             self._local.keep, self._local.also = np.empty((2, _ROWS * _COLUMNS), bool)
-        parts = self._local.values, self._local.keep, self._local.also
-        return tuple(part[: rows * columns].reshape(rows, columns) for part in parts)  # type: ignore[return-value]
+        shape = len(left), len(right)
+        return np.matmul(left, right.T, out=self._local.values[: shape[0] * shape[1]].reshape(shape))
+
+    def _select(self, values: np.ndarray, rows_low: np.ndarray, columns_low: np.ndarray | None) -> np.ndarray:
+        """Where, counted along the rows, values reach what their row or their column needs."""
+        keep = np.greater_equal(values, rows_low[:, None], out=self._local.keep[: values.size].reshape(values.shape))
+        if columns_low is not None:
+            also = self._local.also[: values.size].reshape(values.shape)
+            keep |= np.greater_equal(values, columns_low, out=also)
+        return np.flatnonzero(keep)

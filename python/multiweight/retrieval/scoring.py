@@ -8,7 +8,7 @@ import numpy as np
 
 from multiweight.retrieval.blocks import Space
 from multiweight.retrieval.exact import ExactScores
-from multiweight.retrieval.pairs import Pairs, raise_limits
+from multiweight.retrieval.pairs import Pairs
 from multiweight.retrieval.ranking import Ranking
 from multiweight.retrieval.rows import STRIP, Rows
 
@@ -74,12 +74,10 @@ class Scoring:
         self._offer(a, b, scores)
 
     def _offer(self, rows: np.ndarray, columns: np.ndarray, scores: np.ndarray) -> None:
-        low = self.space.lowest(scores)
-        directions = [(rows, columns), (columns, rows)] if self.itself else [(rows, columns)]
-        raise_limits(self.limits, np.concatenate([a for a, _ in directions]), np.tile(low, len(directions)), self.k)
-        for queries, found in directions:
-            keep = low >= self.space.below(self.limits[queries])
-            self.ranking.offer(queries[keep], found[keep], scores[keep])
+        if self.itself:
+            rows, columns = np.concatenate([rows, columns]), np.concatenate([columns, rows])
+            scores = np.concatenate([scores, scores])
+        self.ranking.offer(rows, columns, scores)
         self.learn()
 
     def learn(self) -> None:

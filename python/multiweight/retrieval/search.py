@@ -149,7 +149,7 @@ class Search:
             self._tighten()
             if self._held_pairs > self.sizes.pending // 2:
                 self._score()
-        elif self._held_pairs > 2 * self._after_tightening + _LEAST:
+        elif self.by_bounds is None and self._held_pairs > 2 * self._after_tightening + _LEAST:
             self._tighten()
 
     def _tighten(self) -> None:
@@ -167,11 +167,13 @@ class Search:
 
     def _score(self) -> None:
         """Score the pairs held exactly, and take them into the ranking."""
-        self._tighten()
-        pairs = self._held
+        if not self._held:
+            return
+        if self.by_bounds is None:
+            self._tighten()
+        pairs = Pairs.join(self._held)
         self._held, self._held_pairs, self._after_tightening = [], 0, 0
-        for one in pairs:
-            self.scoring.score(one)
+        self.scoring.score(pairs.keep(self.scoring.needed(pairs)))
 
 
 def default_threads() -> int:
