@@ -83,7 +83,8 @@ def top_k(
             whole = products.available(queries.d, device)
             directions = None
             if whole[0].name == "float32":  # a GPU multiplies whole rows sooner
-                directions = principal.directions(space, queries, others, wanted, memory)
+                with products.share_out(whole[0], 1, 1)[0]:
+                    directions = principal.directions(space, queries, others, wanted, memory)
             kept = joining.agree(0 if directions is None else len(directions.values))
             sizes = plan.plan(queries, others, wanted, memory, engine.processes(), block, kept)
             with search.Search(queries, others, wanted, space, sizes, whole, directions, threads) as one:

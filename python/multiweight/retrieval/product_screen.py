@@ -78,7 +78,7 @@ class ProductScreen:
                 output = product.output * np.maximum(np.abs(left - other.bias.max()), np.abs(left - other.bias.min()))
                 low = target - (error + output) * (1 + product.output)
             low = np.where(np.isneginf(target), -np.inf, low)
-            low[scoring.closed(one.numbers, other.numbers)] = np.inf
+            low[scoring.settled(one.numbers, other.numbers)] = np.inf
             lows[axis] = np.nextafter(low.astype(np.float32), np.float32(-np.inf)).astype(np.float64)
         rows, columns, found = product.select(values, bias, (lows[0], lows[1]), triangle)
         if len(rows) > most:

@@ -87,7 +87,7 @@ class ProjectedScreen:
     def _lows(self, numbers: np.ndarray, others: np.ndarray) -> np.ndarray:
         """(len(numbers),) float32, what a bound has to reach to matter to each row."""
         low = self.scoring.space.below(self.scoring.limits[numbers]) - 2 * self.shift
-        low[self.scoring.closed(numbers, others)] = np.inf
+        low[self.scoring.settled(numbers, others)] = np.inf
         return np.nextafter(low.astype(np.float32), np.float32(-np.inf))
 
     def _intervals(self, rows: np.ndarray, columns: np.ndarray, found: np.ndarray) -> Pairs:

@@ -41,7 +41,7 @@ class Scoring:
         """(raw rows, number of the first, whose they are) of the queries, or of the candidates."""
         return (*self._raw, self.queries) if left else (*self._other, self.candidates)
 
-    def closed(self, queries: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+    def settled(self, queries: np.ndarray, candidates: np.ndarray) -> np.ndarray:
         """Which of the queries (numbers) none of the candidates can change: k perfect scores, all of lower index."""
         worst, last = self.ranking.worst[queries], self.ranking.indices[queries, -1]
         return (worst >= (1.0 if self.space.cosine else 0.0)) & (last >= 0) & (last < candidates.min())
@@ -109,7 +109,7 @@ class Scoring:
         """Take the best of whole rows of scores into the ranking; ``others`` rise; -inf is no pair."""
         full = self.ranking.indices[queries, -1] >= 0
         hope = np.flatnonzero(~full | (scores.max(axis=1) >= self.ranking.worst[queries]))
-        hope = hope[~self.closed(queries, others)[hope]]
+        hope = hope[~self.settled(queries, others)[hope]]
         best = np.argsort(-scores[hope], axis=1, kind="stable")[:, : self.k]
         values = np.take_along_axis(scores[hope], best, axis=1).reshape(-1)
         who, found = np.repeat(queries[hope], best.shape[1]), others[best].reshape(-1)

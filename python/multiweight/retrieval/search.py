@@ -29,7 +29,7 @@ from multiweight.retrieval.scoring import Scoring
 #: Two parts of a block of the matrix: numbers of rows, numbers of columns, whether they are the same rows.
 _Step = tuple[np.ndarray, np.ndarray, bool]
 
-#: Fewer new pairs than this are not worth a pass over all held.
+#: Fewer new pairs than this are not worth a pass over all unscored ones.
 _LEAST = 1 << 16
 
 
@@ -65,8 +65,8 @@ class Search:
         if directions is not None:
             self.by_bounds = ProjectedScreen(self.scoring, *project(space, queries, candidates, directions, self._pool))
             self.by_bounds.raise_limits()
-        self._held: list[Pairs] = []
-        self._held_pairs = self._after_tightening = 0
+        self._unscored: list[Pairs] = []
+        self._unscored_count = self._after_tightening = 0
         self._left: tuple[range, np.ndarray] | None = None
 
     def __enter__(self) -> Search:
@@ -105,7 +105,7 @@ class Search:
                     self._score()
                     self.scoring.score_all(left, right)
                 else:
-                    self._hold(found)
+                    self._add(found)
                 if progress is not None:
                     progress(len(left) * len(right) / (len(rows) * len(columns)))
             self._score()
@@ -136,43 +136,43 @@ class Search:
             yield left, right, found.result()
 
     def _screen(self, a: np.ndarray, b: np.ndarray, triangle: bool) -> Pairs | None:
-        closed = self.scoring.closed
-        if closed(a, b).all() and (not self.itself or closed(b, a).all()):
+        settled = self.scoring.settled
+        if settled(a, b).all() and (not self.itself or settled(b, a).all()):
             return Pairs.none()
         found = None if self.by_bounds is None else self.by_bounds.pairs(a, b, triangle)
         return self.by_products.pairs(a, b, triangle) if found is None else found
 
-    def _hold(self, found: Pairs) -> None:
-        self._held.append(found)
-        self._held_pairs += len(found)
-        if self._held_pairs > self.sizes.pending:
+    def _add(self, found: Pairs) -> None:
+        self._unscored.append(found)
+        self._unscored_count += len(found)
+        if self._unscored_count > self.sizes.pending:
             self._tighten()
-            if self._held_pairs > self.sizes.pending // 2:
+            if self._unscored_count > self.sizes.pending // 2:
                 self._score()
-        elif self.by_bounds is None and self._held_pairs > 2 * self._after_tightening + _LEAST:
+        elif self.by_bounds is None and self._unscored_count > 2 * self._after_tightening + _LEAST:
             self._tighten()
 
     def _tighten(self) -> None:
-        """Raise the limits by the pairs held, and drop those that no longer reach them."""
-        if not self._held:
+        """Raise the limits by the unscored pairs, and drop those that no longer reach them."""
+        if not self._unscored:
             return
-        pairs = Pairs.join(self._held)
+        pairs = Pairs.join(self._unscored)
         owners, low = pairs.rows, pairs.low
         if self.itself:
             owners, low = np.concatenate([owners, pairs.columns]), np.concatenate([low, low])
         raise_limits(self.limits, owners, low, self.k)
         pairs = pairs.keep(self.scoring.needed(pairs))
-        self._held, self._held_pairs = [pairs], len(pairs)
+        self._unscored, self._unscored_count = [pairs], len(pairs)
         self._after_tightening = len(pairs)
 
     def _score(self) -> None:
-        """Score the pairs held exactly, and take them into the ranking."""
-        if not self._held:
+        """Score the unscored pairs exactly, and take them into the ranking."""
+        if not self._unscored:
             return
         if self.by_bounds is None:
             self._tighten()
-        pairs = Pairs.join(self._held)
-        self._held, self._held_pairs, self._after_tightening = [], 0, 0
+        pairs = Pairs.join(self._unscored)
+        self._unscored, self._unscored_count, self._after_tightening = [], 0, 0
         self.scoring.score(pairs.keep(self.scoring.needed(pairs)))
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
+import h5py
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -68,7 +71,7 @@ def small_steps():
         yield
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.data(), sets(), st.integers(1, 60), st.sampled_from(retrieval.METRICS), st.integers(1, 30), st.integers(1, 70)
 )
@@ -81,7 +84,7 @@ def test_a_set_against_itself_is_brute_force(data, x, k, metric, block, panel):
     np.testing.assert_array_equal(found[1], expected[1])
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.data(), sets(), st.integers(1, 60), st.sampled_from(retrieval.METRICS), st.integers(1, 30), st.integers(1, 70)
 )
@@ -100,7 +103,8 @@ def bounds(x, metric, directions):
     """(lower, true, upper) similarities of all pairs, true ones in extended precision."""
     rows = Rows(x)
     space = Space(metric == "cosine", [rows])
-    points, _, shift = projected.project(space, rows, None, directions)
+    with ThreadPoolExecutor(1) as pool:
+        points, _, shift = projected.project(space, rows, None, directions, pool)
     numbers = np.arange(len(x))
     upper, lower = (
         (points.side(numbers, sign, True) @ points.side(numbers, sign, False).T).astype(np.longdouble) + 2 * shift
@@ -116,7 +120,7 @@ def bounds(x, metric, directions):
     return lower, true, upper
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.data(), sets(), st.sampled_from(retrieval.METRICS))
 def test_the_bounds_hold(data, x, metric):
     lower, true, upper = bounds(x, metric, data.draw(directions_of(x)))
@@ -200,8 +204,6 @@ def test_a_falling_spectrum_is_searched_by_bounds_and_a_flat_one_is_not(metric, 
 
 
 def test_neither_memory_block_nor_threads_nor_bounds_change_the_answer(tmp_path, chosen, monkeypatch):
-    import h5py
-
     x = falling(4500, 256)
     x[3000:3200] = x[:200]
     expected = top_k(x, 10, device="cpu", threads=1)

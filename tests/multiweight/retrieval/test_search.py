@@ -49,7 +49,7 @@ def searched(x, k, metric, ladder, sizes, directions=None, gallery=None, change=
     return one.ranking
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     feature_sets(40),
     st.integers(1, 12),
