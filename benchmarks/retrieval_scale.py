@@ -1,10 +1,8 @@
 #!/usr/bin/env python3
-"""top_k at the paper's size, 392,537 rows of 4,096 values streamed from HDF5: peak memory, and the time projected.
+"""top_k at the paper's size, 392,537 rows of 4,096 values streamed from HDF5: seconds and peak memory of the whole run.
 
-The whole set has some hundred parts of equal work, by pairs of panels of rows. This measures two panels with themselves
-and one with the other, on generated features, and projects: panels with themselves times their number, plus pairs times
-theirs. The other panels' rows are left unwritten in the file and read as zeros, so that the file takes no 6.4 GB on the
-disk; the pass over all rows, and all arrays of the whole size, are as they would be.
+The rows are generated with the spectrum of real fc7 (``retrieval.py --kind falling``) into --file, 6.4 GB, which is
+used again where it has them already. Some rows are then checked against all others by brute force.
 """
 
 from __future__ import annotations
@@ -12,19 +10,19 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 import h5py
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
+sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "python"), str(Path(__file__).resolve().parent)]
 
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+from retrieval import THREADS, Falling, Shares  # noqa: E402
+
+CHECKED = 20
 
 
 def parser() -> argparse.ArgumentParser:
@@ -34,37 +32,69 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--k", type=int, default=50)
     p.add_argument("--memory", type=int, default=3_000, help="bound of the search, MB (default 3,000)")
     p.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    p.add_argument("--device", help="cpu, cuda, ... (default: a GPU where there is one)")
-    p.add_argument("--child", help=argparse.SUPPRESS)
+    p.add_argument("--file", type=Path, required=True, help="HDF5 file of the rows: made, or used again")
+    p.add_argument("--only-make", action="store_true", help="make the file, and stop")
+    p.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     return p
 
 
+def make(path: Path, n: int, d: int) -> None:
+    """Write the rows, unless the file has them: it appears when it is whole."""
+    if path.exists():
+        with h5py.File(str(path), "r") as file:
+            if file["fc7"].shape == (n, d):
+                return
+    part, falling = path.with_name(path.name + ".part"), Falling(d)
+    with h5py.File(str(part), "w") as file:
+        values = file.create_dataset("fc7", (n, d), np.float32, chunks=(64, d))
+        for start in range(0, n, 1024):
+            values[start : start + 1024] = falling.rows(min(1024, n - start))
+    os.replace(part, path)
+
+
+def peak_memory() -> int:
+    status = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in status if line.startswith("VmHWM")).split()[1]) << 10
+
+
 def child(args: argparse.Namespace) -> None:
-    from multiweight.retrieval import plan, search
-    from multiweight.retrieval.rows import Rows
+    from multiweight.retrieval import nearest
 
-    times: dict[str, list[float]] = {}
+    shares = Shares()
+    started = time.time()
 
-    def timed(name: str, work: object) -> object:
-        started = time.time(), time.process_time()
-        found = work()  # type: ignore[operator]
-        times[name] = [time.time() - started[0], time.process_time() - started[1]]
-        return found
+    done = 0
 
-    with h5py.File(args.child, "r") as file:
-        rows: Rows = timed("pass", lambda: Rows(file["fc7"]))  # type: ignore[assignment]
-        sizes = plan.plan(rows, None, args.k, args.memory << 20, 1, None)
-        with search.Search(rows, None, args.k, True, sizes, args.threads, args.device) as one:
-            tiles = one.tiles()
-            own = [t for t in tiles if t[0] == t[1]]
-            pair = next(t for t in tiles if t == (own[0][0], own[1][0]))
-            timed("first", lambda: one.do(*own[0]))
-            timed("second", lambda: one.do(*own[1]))
-            timed("pair", lambda: one.do(*pair))
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-            name = one.products[0].name
-    print(json.dumps({"times": times, "peak": peak, "own": len(own), "tiles": len(tiles), "panel": sizes.panel,
-                      "product": name}))  # fmt: skip
+    def progress(rows: int) -> None:
+        nonlocal done
+        if (done + rows) * 20 // args.n > done * 20 // args.n:
+            print(f"{(done + rows) / args.n:.0%} after {time.time() - started:.0f} s", file=sys.stderr, flush=True)
+        done += rows
+
+    with h5py.File(str(args.file), "r") as file:
+        used = time.time(), time.process_time()
+        indices, scores = nearest.top_k(
+            file["fc7"], args.k, memory=args.memory << 20, threads=args.threads, device="cpu", progress=progress
+        )
+        seconds, processor, peak = time.time() - used[0], time.process_time() - used[1], peak_memory()
+        wrong = check(file["fc7"], indices, scores)
+    print(json.dumps({"seconds": seconds, "processor": processor, "peak": peak, "wrong": wrong, "pairs": shares.pairs,
+                      "directions": shares.directions, "spent": shares.spent}))  # fmt: skip
+
+
+def check(values: h5py.Dataset, indices: np.ndarray, scores: np.ndarray) -> int:
+    """Of some rows, how many have scores that differ by more than rounding from those of brute force."""
+    some = np.linspace(0, len(values) - 1, CHECKED).astype(np.int64)
+    x = np.stack([values[row] for row in some]).astype(np.float64)
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    similar = np.empty((len(some), len(values)))
+    for start in range(0, len(values), 2048):
+        part = values[start : start + 2048].astype(np.float64)
+        similar[:, start : start + len(part)] = x @ (part / np.linalg.norm(part, axis=1, keepdims=True)).T
+    similar[np.arange(len(some)), some] = -np.inf
+    wanted = -np.sort(-similar, axis=1)[:, : scores.shape[1]]
+    named = np.take_along_axis(similar, indices[some], axis=1)
+    return int(((np.abs(wanted - scores[some]) > 1e-6) | (np.abs(named - scores[some]) > 1e-6)).any(axis=1).sum())
 
 
 def main() -> int:
@@ -72,38 +102,21 @@ def main() -> int:
     if args.child:
         child(args)
         return 0
-    from multiweight.retrieval import plan
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "features.h5"
-        generator = np.random.default_rng(1)
-        with h5py.File(str(path), "w") as file:
-            values = file.create_dataset("fc7", (args.n, args.d), np.float32, chunks=(64, args.d))
-
-            class Sizes:
-                n, d, resident = args.n, args.d, False
-
-            panel = plan.plan(Sizes(), None, args.k, args.memory << 20, 1, None).panel  # type: ignore[arg-type]
-            for start in range(0, min(2 * panel, args.n), 1024):
-                stop = min(start + 1024, 2 * panel, args.n)
-                values[start:stop] = generator.standard_normal((stop - start, args.d), dtype=np.float32)
-        environment = {**os.environ, **{name: str(args.threads) for name in THREADS}}
-        command = [sys.executable, __file__, "--k", str(args.k), "--memory", str(args.memory), "--threads"]
-        command += [str(args.threads), *(["--device", args.device] if args.device else []), "--child", str(path)]
-        found = json.loads(subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True).stdout)
-    times, own, tiles = found["times"], found["own"], found["tiles"]
-    print(f"{args.n:,} rows of {args.d:,} values, top-{args.k}, {args.threads} thread(s), {found['product']}; "
-          f"{own} panels of {found['panel']:,} rows, {tiles} parts")  # fmt: skip
-    for name, (seconds, processor) in times.items():
-        print(f"  {name:7} {seconds:8.1f} s {processor:8.1f} processor s")
-    for which, name in ((0, "s"), (1, "processor s")):
-        mean = (times["first"][which] + times["second"][which]) / 2
-        # The last panel is shorter: this is a little too much.
-        whole = times["pass"][which] + own * mean + (tiles - own) * times["pair"][which]
-        print(f"projected: {whole:,.0f} {name} = {whole / 3600:.2f} h")
-    peak = found["peak"] / 1e9
-    print(f"peak resident memory: {peak:.2f} GB (asked for {args.memory / 1000:.2f} GB beside the libraries)")
-    return 0
+    make(args.file, args.n, args.d)
+    if args.only_make:
+        return 0
+    environment = {**os.environ, **{name: str(args.threads) for name in THREADS}}
+    command = [sys.executable, __file__, *sys.argv[1:], "--child"]
+    found = json.loads(subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True).stdout)
+    print(
+        f"{args.n:,} rows of {args.d:,} values, top-{args.k}, {args.threads} thread(s), {args.memory:,} MB, "
+        f"{found['directions'] or 'no'} principal directions, {found['pairs'] / args.n:.1f} exact scores a row"
+    )
+    print(f"{found['seconds']:,.0f} s = {found['seconds'] / 60:.1f} min, {found['processor']:,.0f} processor s")
+    print("seconds of its threads: " + ", ".join(f"{name} {spent:.1f}" for name, spent in found["spent"].items()))
+    print(f"peak resident memory: {found['peak'] / 1e9:.2f} GB (memory={args.memory:,} MB beside the libraries)")
+    print(f"of {CHECKED} rows searched by brute force, {found['wrong']} differ")
+    return 1 if found["wrong"] else 0
 
 
 if __name__ == "__main__":

@@ -53,6 +53,7 @@ def plan(
     panel = n if n <= room and candidates is None else max(1, room // 2)
     if processes > 1:
         panel = min(panel, -(-n // math.ceil(math.sqrt(8 * processes))))
+    panel = -(-n // -(-n // max(1, panel)))  # panels of one size
     # A 16th of the memory for products that wait, of 4 bytes a value at most.
     ahead = max(1, min(_AHEAD, memory // (16 * 4 * block * block)))
-    return Plan(block, max(1, panel), max(1 << 14, memory // 200), ahead)
+    return Plan(block, panel, max(1 << 14, memory // 200), ahead)

@@ -64,7 +64,7 @@ def directions(space: Space, queries: Rows, candidates: Rows | None, k: int, mem
     if others.n < LEAST_ROWS or k > others.n // 16:
         return None
     widths = [m for m in WIDTHS if m <= queries.d // 4 and kept_bytes(m, queries, candidates) <= memory // 4]
-    count = min(_SAMPLE, max(1024, others.n // 16), memory // (16 * queries.d))
+    count = min(_SAMPLE, max(512, others.n // 16), memory // (16 * queries.d))
     if count < _LEAST_SAMPLE:
         return None
     numbers = sample(others.n, count)

@@ -37,6 +37,10 @@ class Scoring:
         self._group = np.empty(len(rows), np.int64)
         self._group[rows - self._raw[1]] = np.arange(len(rows)) // _GROUP
 
+    def forget(self) -> None:
+        """The tile is finished: let go of its rows."""
+        del self._raw, self._other
+
     def side(self, left: bool) -> tuple[np.ndarray, int, Rows]:
         """(raw rows, number of the first, whose they are) of the queries, or of the candidates."""
         return (*self._raw, self.queries) if left else (*self._other, self.candidates)

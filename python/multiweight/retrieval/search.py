@@ -110,6 +110,7 @@ class Search:
                     progress(len(left) * len(right) / (len(rows) * len(columns)))
             self._score()
         self.by_products.forget()
+        self.scoring.forget()
 
     def _rows(self, rows: range) -> np.ndarray:
         """The raw rows of the queries, kept while the next tile has the same."""
