@@ -20,7 +20,7 @@ import numpy as np
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "python"), str(Path(__file__).resolve().parent)]
 
-from retrieval import THREADS, Falling, Shares  # noqa: E402
+from retrieval_parts import THREADS, Falling, Shares  # noqa: E402
 
 CHECKED = 20
 

@@ -14,7 +14,7 @@ from multiweight.retrieval.rows import STRIP, Rows, sample
 
 _SAMPLE, _QUICK_SAMPLE, _LEAST_SAMPLE = 4096, 1024, 256
 #: Numbers of directions to choose from.
-WIDTHS = (32, 64, 128)
+WIDTHS = (32, 64, 128, 256)
 #: Fewer rows than this are searched as quickly without.
 LEAST_ROWS = 4096
 
@@ -92,7 +92,7 @@ def choose(x: np.ndarray, bias: np.ndarray, others: int, k: int, widths: list[in
     first, quick = (x[::every], bias[::every]), min(64, max(widths))
     if _cheapest(*first, principal_directions(_fitted(first[0]), quick, 2), others, k, [quick])[1] is None:
         return None
-    found = principal_directions(_fitted(x), max(widths), 3)
+    found = principal_directions(_fitted(x), max(widths), 2)
     return _cheapest(x, bias, found, others, k, widths)[1]
 
 

@@ -93,12 +93,8 @@ class Search:
         other = raw if same else self.candidates.read(columns.start, columns.stop)
         a, b = self._order(rows, True), self._order(columns, same)
         self.scoring.use(raw, other, a, b)
-        steps, parts = _by_diagonals(a, b, self.sizes.block, same), []
-        if self.by_bounds is not None and same:
-            # Near rows stand together, so these blocks hold most neighbours: their exact scores raise the limits.
-            parts.append([step for step in steps if step[2]])
-            steps = [step for step in steps if not step[2]]
-        for part in [*parts, steps]:
+        steps = _by_diagonals(a, b, self.sizes.block, same)
+        for part in _doubling(steps) if self.by_bounds is not None and same else [steps]:
             for left, right, found in self._screened(part):
                 if found is None:
                     # Thousands of scores are equal: most pairs are needed, and only their order by index decides.
@@ -202,6 +198,17 @@ def _by_diagonals(rows: np.ndarray, columns: np.ndarray, block: int, same: bool)
             order = 0 if off == 0 else 1 if i == 0 else 1 + (min(off, count - off) if same else off)
             steps.append((order, i, (a, b, same and i == j)))
     return [step for _, _, step in sorted(steps, key=lambda one: one[:2])]
+
+
+def _doubling(steps: list[_Step]) -> Iterator[list[_Step]]:
+    """The blocks of a tile in parts, the main diagonal first, each then as long as all before.
+
+    Near rows stand together, so the first parts hold most neighbours: their exact scores raise the limits for the rest.
+    """
+    start, stop = 0, sum(step[2] for step in steps)
+    while start < len(steps):
+        yield steps[start:stop]
+        start, stop = stop, 2 * stop
 
 
 def _cut(whole: range, size: int) -> list[range]:
