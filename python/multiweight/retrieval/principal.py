@@ -23,6 +23,7 @@ _COMPARE = 0.75
 _MULTIPLY_NARROW = 0.0135
 _MULTIPLY_WIDE = 0.0105
 _SCORE_PAIR, _SCORE_VALUE = 300.0, 0.7
+_LENIENT = 4
 
 
 @dataclass(frozen=True)
@@ -90,10 +91,14 @@ def choose(x: np.ndarray, bias: np.ndarray, others: int, k: int, widths: list[in
         return None
     every = max(1, len(x) // _QUICK_SAMPLE)
     first, quick = (x[::every], bias[::every]), min(64, max(widths))
-    if _cheapest(*first, principal_directions(_fitted(first[0]), quick, 2), others, k, [quick])[1] is None:
+    cost = _costs(*first, principal_directions(_fitted(first[0]), quick, 2), others, k, [quick])
+    # Few rows fit few directions badly.
+    if cost[quick] > _LENIENT * cost[0]:
         return None
     found = principal_directions(_fitted(x), max(widths), 2)
-    return _cheapest(x, bias, found, others, k, widths)[1]
+    cost = _costs(x, bias, found, others, k, widths)
+    best = min(cost, key=lambda m: cost[m])
+    return found.first(best) if best else None
 
 
 def _fitted(x: np.ndarray) -> np.ndarray:
@@ -101,17 +106,18 @@ def _fitted(x: np.ndarray) -> np.ndarray:
     return x[np.arange(len(x)) % 4 != 0]
 
 
-def _cheapest(
+def _costs(
     x: np.ndarray, bias: np.ndarray, directions: Directions, others: int, k: int, widths: list[int]
-) -> tuple[float, Directions | None]:
-    """(nanoseconds a pair, directions or None) of the cheapest way, judged by rows that had no part in the fit."""
+) -> dict[int, float]:
+    """Nanoseconds a pair by the number of directions, 0 for whole rows, judged by rows that had no part in the fit."""
     held = np.arange(len(x)) % 4 == 0
     a, b, b_bias = x[held], x[~held], bias[~held]
     score = _SCORE_PAIR + _SCORE_VALUE * x.shape[1]
     similar = a @ b.T + b_bias
     rank = min(len(b), max(1, round(k * len(b) / others)))
     limits = np.partition(similar, len(b) - rank, axis=1)[:, len(b) - rank]
-    best = (_COMPARE + _MULTIPLY_WIDE * x.shape[1] + 1.5 * k / others * score, None)
+    # A pair survives for its row or for its column: half as often again as for its row.
+    cost = {0: _COMPARE + _MULTIPLY_WIDE * x.shape[1] + 1.5 * k / others * score}
     p, q = a @ directions.values.T.astype(np.float32), b @ directions.values.T.astype(np.float32)
     a_squares, b_squares = np.einsum("ij,ij->i", a, a), np.einsum("ij,ij->i", b, b)
     for m in widths:
@@ -119,7 +125,5 @@ def _cheapest(
         u_rest = np.sqrt(np.maximum(a_squares - np.einsum("ij,ij->i", u, u), 0))
         v_rest = np.sqrt(np.maximum(b_squares - np.einsum("ij,ij->i", v, v), 0))
         survivors = float((u @ v.T + u_rest[:, None] * v_rest + b_bias >= limits[:, None]).mean())
-        cost = _COMPARE + _MULTIPLY_NARROW * (m + 3) + 1.5 * survivors * score
-        if cost < best[0]:
-            best = (cost, directions.first(m))  # type: ignore[assignment]
-    return best
+        cost[m] = _COMPARE + _MULTIPLY_NARROW * (m + 3) + 1.5 * survivors * score
+    return cost
