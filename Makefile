@@ -17,6 +17,7 @@
 ## study study-report  the trainings of STUDY; its report alone
 ## test lint coverage test-whole  lint and all tests; lint alone; tests of the rooms, with coverage; the other tests
 ## fuzz stops bench bench-retrieval  damaged files for every reader; trainings stopped; speed and memory
+## gpu-check  what a GPU does with this, in minutes
 ## test-parity parity-table export-table fork-nets  against the original; two tables of docs/; forks' nets in full size
 ## docs release proto committed-prototxt clean  the reference; wheel and sdist; files that are committed; remove VENV, build
 ## docker-cpu docker-cuda docker-gpu docker-check  images of the original; a check of the first without Docker
@@ -41,6 +42,7 @@
 ## NAME LARGE SMALL RATIO KIND  of subset: its name, its groups, images of the large one to one; independent, dependent
 ## STUDY JOBS ONLY  folder of the study; trials at a time; some of its experiments
 ## BENCH MINUTES INPUTS STOPS  --quick looks for some minutes; length of fuzz, or inputs a reader; how many stops
+## PARTS WHEELS  of gpu-check: some of its parts; a folder of wheels for packages that PYTHON lacks
 ## CMD IMAGE DOCKER MIRROR  a command for the original; its image; the program that runs images; Debian's mirror
 ## ARCHITECTURES PTX  compute capabilities that docker-cuda compiles for
 
@@ -222,6 +224,10 @@ export-table: $(VENV)/.ready
 BENCHMARKS := step memory feeding gpu
 bench: $(VENV)/.ready
 	@for b in $(BENCHMARKS); do echo; echo "=== benchmarks/$$b.py $(BENCH)"; $(VENV)/bin/python benchmarks/$$b.py $(BENCH) || exit; done
+
+# What a GPU does with all this (docs/GPU.md); without one, at toy size on an emulated accelerator. It needs no environment.
+gpu-check:
+	@$(if $(wildcard $(PY)),$(PY),$(PYTHON)) benchmarks/gpu_check --parts "$(PARTS)" $(if $(WHEELS),--wheels "$(WHEELS)")
 
 # Ratios against what a user would run instead, and the paper's size: 20 minutes on 2 free cores.
 bench-retrieval: $(READY)

@@ -12,7 +12,10 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import common
 
@@ -24,8 +27,10 @@ from torch import nn  # noqa: E402
 import caffe_torch as caffe  # noqa: E402
 
 _BATCH = 2
+#: Units of fc6 and fc7 in place of the paper's 4,096, which change no count.
+_UNITS = 64
 #: What each row is: a committed net, and whether its Python layer runs its NumPy form.
-_ROWS = {
+ROWS = {
     "multi_label": ("multi_label", False),
     "multi_task": ("multi_task", False),
     "multi_weight": ("multi_weight", False),
@@ -33,19 +38,33 @@ _ROWS = {
 }
 
 
-def plain_step(device: torch.device) -> Callable[[], None]:
-    """A step of worker_torch's loop on small images: one loss, SGD, which PyTorch updates all at once."""
+@dataclass(frozen=True)
+class Size:
+    """Images a step, and units of fc6 and fc7."""
+
+    batch: int = _BATCH
+    units: int = _UNITS
+
+
+SMALL = Size()
+
+
+def plain_step(
+    device: torch.device, size: Size = SMALL, precision: Callable[[], AbstractContextManager[object]] = nullcontext
+) -> Callable[[], None]:
+    """A step of worker_torch's loop: one loss, SGD, which PyTorch updates all at once; forward in ``precision()``."""
     from worker_torch import alexnet
 
-    model = alexnet().to(device)
+    model = alexnet(units=size.units).to(device)
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-5, momentum=0.9, weight_decay=5e-4, foreach=True)
-    images, labels = torch.ones(_BATCH, 3, 224, 224, device=device), torch.ones(_BATCH, 830, device=device)
+    images, labels = torch.ones(size.batch, 3, 224, 224, device=device), torch.ones(size.batch, 830, device=device)
     criterion = nn.BCEWithLogitsLoss(reduction="sum")
 
     def step() -> None:
         emulated.counts.phase = "forward"
         optimizer.zero_grad()
-        loss = criterion(model(images), labels) / _BATCH
+        with precision():
+            loss = criterion(model(images), labels) / size.batch
         emulated.counts.phase = "backward"
         loss.backward()
         emulated.counts.phase = "update"
@@ -54,9 +73,18 @@ def plain_step(device: torch.device) -> Callable[[], None]:
     return step
 
 
-def caffe_step(folder: Path, method: str, in_numpy: bool) -> Callable[[], None]:
+def read_net(method: str, size: Size) -> Any:
+    """The committed net of ``method`` without its Data layers, with so many units."""
+    net = common.read_net(method)
+    for layer in net.layer:
+        if layer.name in ("fc6", "fc7"):
+            layer.inner_product_param.num_output = size.units
+    return net
+
+
+def caffe_step(folder: Path, method: str, in_numpy: bool, size: Size = SMALL) -> Callable[[], None]:
     """A step of the committed net of ``method``, its images and labels uploaded as by its Data layers."""
-    net = common.with_data(common.read_net(method), common.inputs(_BATCH))
+    net = common.with_data(read_net(method, size), common.inputs(size.batch))
     for layer in net.layer:
         if in_numpy and layer.type == "Python":
             layer.python_param.module, layer.python_param.layer = "numpy_loss", "NumpyLoss"
@@ -96,17 +124,17 @@ def counted(step: Callable[[], None]) -> dict[str, int]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--net", choices=_ROWS, action="append", help="only this one (repeat for more)")
+    parser.add_argument("--net", choices=ROWS, action="append", help="only this one (repeat for more)")
     parser.add_argument("--operations", action="store_true", help="also each operation's count")
     args = parser.parse_args()
     emulated.install()
     with tempfile.TemporaryDirectory() as folder, emulated.present() as device:
         caffe.set_mode_gpu()
         rows: dict[str, Callable[[], Callable[[], None]]] = {"plain PyTorch": lambda: plain_step(device)}
-        for row in args.net or _ROWS:
+        for row in args.net or ROWS:
             place = Path(folder) / row
             place.mkdir()
-            rows[row] = lambda place=place, row=row: caffe_step(place, *_ROWS[row])
+            rows[row] = lambda place=place, row=row: caffe_step(place, *ROWS[row])
         base = 0
         for name, make in rows.items():
             found = counted(make())

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from worker_caffe import serve
 
 
-def alexnet(outputs: int = 830) -> nn.Sequential:
+def alexnet(outputs: int = 830, units: int = 4096) -> nn.Sequential:
     """The layers of prototxt/: convolution, ReLU, LRN, pooling in the paper's order, two groups, dropout."""
     return nn.Sequential(
         nn.Conv2d(3, 96, 11, stride=4), nn.ReLU(inplace=True),
@@ -22,8 +22,8 @@ def alexnet(outputs: int = 830) -> nn.Sequential:
         nn.Conv2d(256, 384, 3, padding=1), nn.ReLU(inplace=True),
         nn.Conv2d(384, 384, 3, padding=1, groups=2), nn.ReLU(inplace=True),
         nn.Conv2d(384, 256, 3, padding=1, groups=2), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, ceil_mode=True),
-        nn.Flatten(), nn.Linear(256 * 6 * 6, 4096), nn.ReLU(inplace=True), nn.Dropout(0.5),
-        nn.Linear(4096, 4096), nn.ReLU(inplace=True), nn.Dropout(0.5), nn.Linear(4096, outputs),
+        nn.Flatten(), nn.Linear(256 * 6 * 6, units), nn.ReLU(inplace=True), nn.Dropout(0.5),
+        nn.Linear(units, units), nn.ReLU(inplace=True), nn.Dropout(0.5), nn.Linear(units, outputs),
     )  # fmt: skip
 
 

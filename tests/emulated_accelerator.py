@@ -65,6 +65,10 @@ counts = Counts()
 #: Copies to the host that have not arrived: (host tensor, its values).
 _pending: list[tuple[Tensor, Tensor]] = []
 _float64 = True
+#: The largest tensor that the device has memory for, in bytes.
+_most = float("inf")
+#: Operations that the device has no kernel for.
+_missing: set[str] = set()
 
 
 class DeviceTensor(Tensor):
@@ -76,6 +80,9 @@ class DeviceTensor(Tensor):
     def __new__(cls, memory: Tensor) -> DeviceTensor:
         if memory.dtype == torch.float64 and not _float64:
             raise TypeError(f"Cannot convert a tensor to float64: the device {NAME!r} has no float64")
+        size = memory.numel() * memory.element_size()
+        if size > _most:
+            raise torch.OutOfMemoryError(f"{NAME} out of memory. Tried to allocate {size} bytes")
         made = Tensor._make_wrapper_subclass(  # type: ignore[attr-defined]
             cls, memory.size(), strides=memory.stride(), storage_offset=memory.storage_offset(),
             dtype=memory.dtype, device=torch.device(NAME, 0),
@@ -107,6 +114,8 @@ class DeviceTensor(Tensor):
             return _copied(func, args, kwargs)
         if _is_composite(func):
             return func._op_dk(torch._C.DispatchKey.CompositeExplicitAutograd, *args, **kwargs)
+        if func.name() in _missing:
+            raise NotImplementedError(f"Could not run '{func.name()}' with arguments from the '{NAME}' backend.")
         leaves = pytree.tree_leaves((args, kwargs))
         hosts = [x for x in leaves if isinstance(x, Tensor) and not isinstance(x, DeviceTensor)]
         if any(x.dim() for x in hosts):
@@ -302,6 +311,27 @@ def without_float64() -> Iterator[None]:
         yield
     finally:
         _float64 = True
+
+
+@contextmanager
+def with_memory_for(most: int) -> Iterator[None]:
+    """Within it a tensor of more than ``most`` bytes does not fit."""
+    global _most
+    _most = most
+    try:
+        yield
+    finally:
+        _most = float("inf")
+
+
+@contextmanager
+def without_kernel(name: str) -> Iterator[None]:
+    """Within it PyTorch has no kernel of the operation ``name`` for the device."""
+    _missing.add(name)
+    try:
+        yield
+    finally:
+        _missing.remove(name)
 
 
 def _empty(

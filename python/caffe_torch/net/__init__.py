@@ -10,6 +10,7 @@
 - ``params.py``: parameters, shared by name
 - ``weights.py``: weights copied from files and saved
 - ``description.py``: the net told in the log
+- ``device_limits.py``: memory, kernels and float64 that a device lacks
 - ``refusals.py``: what goes wrong inside a layer, with the layer's name
 - ``debug.py``: debug_info
 - ``nonfinite.py``: where a value stopped being finite

@@ -5,29 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from caffe_torch.blob.blob import Blob
-from caffe_torch.errors import CaffeError, CaffeMemoryError
+from caffe_torch.errors import CaffeError
 from caffe_torch.layers.base import Layer
 from caffe_torch.layers.fillers import FillerError
 from caffe_torch.layers.python import PythonLayer
-
-#: What PyTorch says, on a CPU and on a GPU, and of sizes that no machine has.
-_SHORT = ("allocate memory", "out of memory", "not enough memory", "Storage size calculation", "Invalid size")
+from caffe_torch.net import device_limits
 
 #: What ``refuse`` may be asked about: the exceptions by which PyTorch, NumPy and Python say such things.
-ASKED = (MemoryError, RuntimeError, ValueError, IndexError, ArithmeticError)
+ASKED = (MemoryError, RuntimeError, ValueError, IndexError, ArithmeticError, TypeError)
 
 
 def refuse(layer: Layer, error: Exception, bottoms: Sequence[Blob], tops: Sequence[Blob]) -> None:
     """CaffeError where ``error`` has a reason that lies outside the layer, else nothing: the caller raises it again.
 
-    Memory that is not there; a filler that cannot fill; blobs without values, of which many operations have no result.
+    Memory or kernels that are not there; a filler that cannot fill; blobs without values, of which many operations have no result.
     """
     text = str(error)
     if isinstance(error, FillerError):
         raise layer.fail(text) from None
-    if isinstance(error, MemoryError) or any(words in text for words in _SHORT):
-        first = text.splitlines()[0] if text else "there is not enough memory"
-        raise CaffeMemoryError(f"layer {layer.name!r} ({layer.type}): {first}") from None
+    device_limits.tell(f"layer {layer.name!r} ({layer.type})", error, [*bottoms, *tops])
     if isinstance(error, CaffeError) or isinstance(layer, PythonLayer):
         return
     for what, blobs in (("bottom", bottoms), ("parameter", layer.blobs), ("top", tops)):

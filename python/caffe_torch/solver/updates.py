@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from caffe_torch.errors import CaffeError
+from caffe_torch.net import device_limits
 from caffe_torch.net.params import Parameter
 from caffe_torch.runtime import accelerator, device, log
 from caffe_torch.runtime.threads import share_out
@@ -28,7 +29,11 @@ class Updates:
         scale = self._clip_scale()
         where = device.current()
         if where.type != "cpu":
-            self._apply_on_device(where, iteration, rate, scale)
+            try:
+                self._apply_on_device(where, iteration, rate, scale)
+            except (MemoryError, RuntimeError, TypeError) as error:
+                device_limits.tell(f"the update by {self._kind}", error)
+                raise
             return
         with torch.no_grad():
             for i, parameter in enumerate(self._parameters):

@@ -1,0 +1,96 @@
+"""make gpu-check without a GPU: every part at toy size on the emulated accelerator; failures of one; wheels."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PLACE = REPOSITORY / "benchmarks" / "gpu_check"
+PARTS = ["machine", "layers", "nets", "counts", "training", "speed", "retrieval", "memory"]
+
+pytestmark = pytest.mark.skipif(torch.accelerator.is_available(), reason="there is a GPU: make gpu-check runs on it")
+
+
+def check(*arguments: str, out: Path) -> tuple[subprocess.CompletedProcess, dict]:
+    done = subprocess.run(
+        [sys.executable, str(PLACE), "--out", str(out), *arguments],
+        capture_output=True, text=True, check=False, timeout=900,
+    )  # fmt: skip
+    return done, json.loads(out.read_text()) if out.exists() else {}
+
+
+def test_every_part_runs_and_says_that_no_gpu_was_measured(tmp_path):
+    done, found = check(out=tmp_path / "found.json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert list(found) == PARTS
+    assert all("no GPU was measured" in part["on"] for part in found.values())
+    assert found["machine"]["GPUs"] == 0 and found["machine"]["GPU"] is None
+    assert found["layers"]["cases"] > 20 and len(found["nets"]) == 2 + 2
+    assert found["counts"]["multi_weight_numpy"].endswith("2 up, 1 down")
+    assert found["speed"]["fp32, multi_weight from LMDB"] == "ran"  # no seconds of an emulation
+    assert "100.00% right" in found["retrieval"]["exact search"]
+    for name in PARTS:
+        assert f"\n{name} (" in done.stdout
+
+
+def test_a_part_that_fails_is_one_line_and_the_rest_goes_on(tmp_path):
+    """Here for want of a package, as on a bare machine."""
+    (tmp_path / "cv2.py").write_text("raise ImportError('no module of that name here')")
+    done = subprocess.run(
+        [sys.executable, str(PLACE), "--parts", "layers machine", "--out", str(tmp_path / "found.json")],
+        capture_output=True, text=True, check=False, env={"PYTHONPATH": str(tmp_path)}, timeout=300,
+    )  # fmt: skip
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert done.returncode == 1
+    assert found["layers"]["error"].startswith("ImportError") and "\n" not in found["layers"]["error"]
+    assert "PyTorch" in found["machine"] and "Traceback" not in done.stdout + done.stderr
+
+
+def test_an_unknown_part_is_named(tmp_path):
+    done, _ = check("--parts", "machine speeed", out=tmp_path / "found.json")
+    assert done.returncode == 2 and "PARTS=speeed: expected some of machine layers" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def packages():
+    spec = importlib.util.spec_from_file_location("gpu_check_packages", PLACE / "packages.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(
+    "name, fits",
+    [
+        ("a-1-py3-none-any.whl", True),
+        ("a-1-py2.py3-none-any.whl", True),
+        ("a-1-cp3{minor}-cp3{minor}-manylinux_2_17_{machine}.manylinux2014_{machine}.whl", True),
+        ("a-1-cp37-abi3-manylinux_2_28_{machine}.whl", True),
+        ("a-1-cp3{minor}-cp3{minor}-manylinux_2_17_otherarch.whl", False),
+        ("a-1-cp38-cp38-manylinux_2_17_{machine}.whl", False),
+        ("a-1-py2-none-any.whl", False),
+        ("a-1-cp399-abi3-manylinux_2_28_{machine}.whl", False),
+        ("README.whl", False),
+    ],
+)
+def test_which_wheels_fit(packages, monkeypatch, name, fits):
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    assert packages.fits(name.format(minor=sys.version_info[1], machine="x86_64")) == fits
+
+
+def test_wheels_are_unpacked(packages, tmp_path):
+    with zipfile.ZipFile(tmp_path / "small-1-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("small/__init__.py", "VALUE = 3\n")
+    (path,) = packages.unpack(tmp_path, tmp_path / "there")
+    assert (path / "small" / "__init__.py").read_text() == "VALUE = 3\n"
+    with pytest.raises(SystemExit, match="no such folder"):
+        packages.unpack(tmp_path / "nowhere", tmp_path / "there")

@@ -1,0 +1,137 @@
+"""What a device cannot do is one clear error: a number that is not there, memory, a kernel, float64."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import emulated_accelerator as emulated
+import numpy as np
+import pytest
+from devices import on_the_device
+
+import caffe_torch as caffe
+from caffe_torch.errors import CaffeError, CaffeMemoryError
+
+PYTHON = Path(__file__).resolve().parents[2] / "python"
+NET = """
+force_backward: true
+layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 64 dim: 10 } } }
+layer { name: "fc" type: "InnerProduct" bottom: "x" top: "fc" inner_product_param { num_output: 50
+  weight_filler { type: "xavier" } } }
+layer { name: "act" type: "ELU" bottom: "fc" top: "act" }
+layer { name: "own" type: "Python" bottom: "act" top: "own"
+  python_param { module: "doubling" layer: "Doubling" } }
+"""
+LAYER = """import caffe
+
+
+class Doubling(caffe.Layer):
+    tensor_form = "doubling:InTensors"
+
+    def reshape(self, bottom, top):
+        top[0].reshape(*bottom[0].data.shape)
+
+    def forward(self, bottom, top):
+        top[0].data[...] = 2 * bottom[0].data
+
+
+class InTensors:
+    def __init__(self, layer):
+        pass
+
+    def forward(self, bottom, top):
+        top[0].assign((2 * bottom[0].tensor().double()).float())
+
+    def backward(self, top, propagate_down, bottom):
+        bottom[0].assign_diff(2 * top[0].diff_tensor())
+"""
+
+
+@pytest.fixture
+def net_file(tmp_path, monkeypatch) -> str:
+    (tmp_path / "doubling.py").write_text(LAYER)
+    (tmp_path / "net.prototxt").write_text(NET)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "doubling", raising=False)
+    return str(tmp_path / "net.prototxt")
+
+
+def test_memory_that_does_not_suffice_names_the_layer_and_a_smaller_batch(net_file):
+    with on_the_device(), emulated.with_memory_for(64 * 50 * 4 - 1):
+        net = caffe.Net(net_file, caffe.TRAIN)
+        with pytest.raises(
+            CaffeMemoryError, match=r"layer 'fc' \(InnerProduct\): .*out of memory.*a batch of 64 try batch_size: 32"
+        ):
+            net.forward()
+    with on_the_device(), emulated.with_memory_for(64 * 50 * 4 - 1):
+        net = caffe.Net(net_file, caffe.TRAIN)
+        net.blobs["x"].reshape(32, 10)
+        net.forward(end="act")
+
+
+def test_memory_that_does_not_suffice_for_a_gradient(net_file):
+    with on_the_device():
+        net = caffe.Net(net_file, caffe.TRAIN)
+        net.forward()
+        with emulated.with_memory_for(64 * 10 * 4 - 1):
+            with pytest.raises(CaffeMemoryError, match=r"layer 'fc' \(InnerProduct\): .*batch_size: 32"):
+                net.backward(start="fc")
+
+
+def test_memory_that_does_not_suffice_for_the_update(tmp_path):
+    """The first one makes the history, as large as the weights."""
+    (tmp_path / "net.prototxt").write_text(
+        NET.rsplit("layer {", 1)[0].replace('top: "act"', 'top: "act" loss_weight: 1')
+    )
+    (tmp_path / "solver.prototxt").write_text(
+        f'net: "{tmp_path}/net.prototxt" base_lr: 0.1 lr_policy: "fixed" momentum: 0.9 display: 0 max_iter: 9'
+    )
+    with on_the_device():
+        solver = caffe.SGDSolver(str(tmp_path / "solver.prototxt"))
+        solver.net.forward()
+        solver.net.backward()
+        with emulated.with_memory_for(50 * 10 * 4 - 1):
+            with pytest.raises(CaffeMemoryError, match="the update by SGD: .*out of memory"):
+                solver.apply_update()
+
+
+def test_a_kernel_that_pytorch_lacks(net_file, monkeypatch):
+    with on_the_device(), emulated.without_kernel("aten::elu"):
+        net = caffe.Net(net_file, caffe.TRAIN)
+        with pytest.raises(
+            CaffeError, match=r"layer 'act' \(ELU\): PyTorch has no kernel of aten::elu for emulated.*FORCE_CPU=1"
+        ):
+            net.forward()
+    monkeypatch.setenv("CAFFE_TORCH_FORCE_CPU", "1")
+    with on_the_device() as counts, emulated.without_kernel("aten::elu"):
+        assert np.isfinite(caffe.Net(net_file, caffe.TRAIN).forward()["own"]).all()
+        assert counts.kernels_of() == 0
+
+
+def test_a_users_layer_that_asks_for_float64(net_file):
+    with on_the_device():
+        caffe.Net(net_file, caffe.TRAIN).forward()
+        with emulated.without_float64():
+            net = caffe.Net(net_file, caffe.TRAIN)
+            with pytest.raises(CaffeError, match=r"layer 'own' \(Python\): .*emulated has no float64: use float32"):
+                net.forward()
+
+
+def test_other_errors_of_a_layer_stay_what_they_are(net_file):
+    """No words of a device are put into a user's own mistake."""
+    Path(net_file).with_name("doubling.py").write_text(LAYER.replace("(2 *", "(None *"))
+    with on_the_device():
+        with pytest.raises(TypeError, match="unsupported operand"):
+            caffe.Net(net_file, caffe.TRAIN).forward()
+
+
+@pytest.mark.parametrize("flag, said", [("5", "there is no GPU 5; PyTorch finds 0"), ("all", "finds no GPU here")])
+def test_the_command_names_a_gpu_that_is_not_there(tmp_path, flag, said):
+    (tmp_path / "net.prototxt").write_text(NET)
+    done = subprocess.run(
+        [sys.executable, "-m", "caffe_torch", "time", f"--model={tmp_path}/net.prototxt", f"--gpu={flag}"],
+        capture_output=True, text=True, env={"PYTHONPATH": str(PYTHON), "CUDA_VISIBLE_DEVICES": ""}, check=False,
+    )  # fmt: skip
+    assert done.returncode and said in done.stderr and "Traceback" not in done.stderr
