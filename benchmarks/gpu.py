@@ -17,8 +17,8 @@ from pathlib import Path
 
 import common
 import feeding
-import torch
 
+from caffe_torch.runtime import accelerator
 from caffe_torch.runtime.precision import NAMES
 
 
@@ -35,11 +35,11 @@ def main() -> int:
     parser.add_argument("--strict", action="store_true", help="status 1 where there is no GPU")
     args = parser.parse_args()
     print(common.machine())
-    if not torch.cuda.is_available():
+    if not accelerator.count():
         print("not measured: PyTorch finds no GPU here")
         return int(args.strict)
     batch, rounds, steps = (64, 3, 5) if args.quick else (args.batch, args.rounds, args.steps)
-    print(f"{torch.cuda.get_device_name()}; AlexNet of prototxt/multi_weight, Python loss layer, batch {batch}")
+    print(f"{accelerator.name(0)}; AlexNet of prototxt/multi_weight, Python loss layer, batch {batch}")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gpu-")))
         feeding.write_databases(folder, args.records)
@@ -50,7 +50,7 @@ def main() -> int:
             environment = {"CAFFE_TORCH_PRECISION": precision, "PYTHONPATH": str(common.REPOSITORY / "python")}
             script = common.REPOSITORY / "benchmarks"
             caffe = [sys.executable, str(script / "worker_caffe.py"), "caffe_torch", solver, "gpu"]
-            loop = [sys.executable, str(script / "worker_torch.py"), str(batch), "cuda", precision]
+            loop = [sys.executable, str(script / "worker_torch.py"), str(batch), accelerator.kind(), precision]
             workers = [common.Worker("caffe_torch", caffe, args.threads, environment)]
             workers.append(common.Worker("plain PyTorch", loop, args.threads))
             seconds = common.interleave(workers, "step", rounds, steps)

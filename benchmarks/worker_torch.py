@@ -52,7 +52,7 @@ def main(batch: str, device: str = "cpu", precision: str = "fp32") -> None:
         with torch.no_grad():
             loss().item()
 
-    serve({"step": step, "forward": forward}, torch.cuda.synchronize if where.type == "cuda" else lambda: None)
+    serve({"step": step, "forward": forward}, torch.accelerator.synchronize if where.type != "cpu" else lambda: None)
 
 
 if __name__ == "__main__":

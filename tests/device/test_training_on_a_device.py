@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import small_training
 from devices import assert_same, on_the_device, parameters
 from four_nets import NETS, trained
 
@@ -123,3 +124,17 @@ def test_test_nets_see_the_weights_of_now(tmp_path):
         found = scores()
     assert expected[1] > expected[3] > expected[5], "each test has a smaller loss"
     np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_data_layers_upload_a_batch_a_top_and_nothing_else(tmp_path, monkeypatch):
+    """Images and labels from an LMDB, read ahead by other threads; no step waits for the device."""
+    small_training.write(tmp_path, 'base_lr: 0.01 lr_policy: "fixed" momentum: 0.9 display: 0 max_iter: 99')
+    monkeypatch.chdir(tmp_path)
+    with on_the_device() as counts:
+        solver = caffe.get_solver("solver.prototxt")
+        solver.step(3)
+        counts.clear()
+        solver.step(20)
+        ahead = 2 * 5  # batches that are ready, at most, before and after
+        assert 40 - ahead <= counts.uploads.total() <= 40 + ahead
+        assert counts.downloads.total() == counts.waits.total() == 0
