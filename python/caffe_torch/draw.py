@@ -95,7 +95,7 @@ def _drawn(layer: Any, phase: int | None) -> bool:
 def get_pydot_graph(
     caffe_net: Any, rankdir: str, label_edges: bool = True, phase: int | None = None, display_lrm: bool = False
 ) -> Any:
-    """The pydot graph of a NetParameter, one node per layer and per blob: of all layers, or of ``phase`` (TRAIN, TEST)."""
+    """The pydot graph of a NetParameter, one node per layer and per blob: of all, or of ``phase`` (TRAIN, TEST)."""
     pydot = _pydot()
     graph = pydot.Dot(caffe_net.name or "Net", graph_type="digraph", rankdir=rankdir)
     nodes: dict[str, Any] = {}

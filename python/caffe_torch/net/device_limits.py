@@ -32,7 +32,7 @@ def tell(place: str, error: Exception, blobs: Sequence[Blob] = ()) -> None:
     lacking = next((found for words in _NO_KERNEL if (found := re.search(words, text))), None)
     if lacking:
         raise CaffeError(
-            f"{place}: PyTorch has no kernel of {lacking[1]} for {kind}: {device.FORCE_CPU}=1 runs the program on the CPU"
+            f"{place}: PyTorch has no kernel of {lacking[1]} for {kind}: {device.FORCE_CPU}=1 runs all on the CPU"
         ) from error
     if isinstance(error, TypeError) and "float64" in text:
         raise CaffeError(

@@ -18,7 +18,8 @@ ASKED = (MemoryError, RuntimeError, ValueError, IndexError, ArithmeticError, Typ
 def refuse(layer: Layer, error: Exception, bottoms: Sequence[Blob], tops: Sequence[Blob]) -> None:
     """CaffeError where ``error`` has a reason that lies outside the layer, else nothing: the caller raises it again.
 
-    Memory or kernels that are not there; a filler that cannot fill; blobs without values, of which many operations have no result.
+    Memory or kernels that are not there; a filler that cannot fill; blobs without values, of which many operations
+    have no result.
     """
     text = str(error)
     if isinstance(error, FillerError):
