@@ -8,12 +8,12 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-from google.protobuf import text_format
 
 from multiweight.base import engine
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Run
 from multiweight.features import trained_weights
+from multiweight.nets import run_paths
 from multiweight.paper.methods import BASELINE, UNTRAINED
 from multiweight.records.catalog import Catalog
 
@@ -50,11 +50,7 @@ def open_net(caffe: ModuleType, deploy: Path, weights: str | Path | None, blobs:
 
 def output_blobs(caffe: ModuleType, deploy: Path, catalog: Catalog) -> list[str]:
     """The blobs with the sigmoid outputs, in catalog order: one ``prob``, or a ``prob_<group>`` a group."""
-    proto = engine.schema(caffe).NetParameter()
-    try:
-        text_format.Parse(read_bytes(deploy, "the net's deploy prototxt").decode("utf-8"), proto)
-    except (text_format.ParseError, UnicodeDecodeError) as error:
-        raise UserError(f"{deploy}: not a net ({error})") from None
+    proto = run_paths.read(deploy, engine.schema(caffe).NetParameter())
     tops = {top for layer in proto.layer for top in layer.top}
     wanted = ["prob"] if "prob" in tops else [f"prob_{group.slug}" for group in catalog.groups]
     missing = [name for name in wanted if name not in tops]

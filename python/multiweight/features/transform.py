@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
@@ -60,5 +61,9 @@ def read_mean(caffe: ModuleType, path: str | Path) -> np.ndarray:
         raise UserError(f"{path}: the mean file cannot be read ({error.strerror})") from None
     except Exception as error:
         raise UserError(f"{path}: not a mean file ({error})") from None
-    side = blob_shape(proto)[-3:]
+    side = tuple(blob_shape(proto))[-3:]
+    if len(side) != 3 or min(side) < 1 or math.prod(side) != len(proto.data):
+        raise UserError(
+            f"{path}: not a mean file ({len(proto.data)} numbers for a shape of {side}): pack the data again"
+        )
     return np.array(proto.data, dtype=np.float32).reshape(side)

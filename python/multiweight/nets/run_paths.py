@@ -36,6 +36,8 @@ def written(path: Path, folder: Path) -> str:
 def net(caffe: ModuleType, file: Path) -> Any:
     """The NetParameter of ``file`` with absolute paths; UserError for bad text, or for a source that is not there."""
     param = read(file, engine.schema(caffe).NetParameter())
+    if not param.layer:
+        raise UserError(f"{file}: a net without a layer: write it again (make prototxt OVERWRITE=1)")
     for layer in param.layer:
         for holder, name in _paths(layer):
             path = _absolute(getattr(holder, name), file)
@@ -55,8 +57,10 @@ def read(file: Path, message: Any) -> Any:
         return text_format.Parse(file.read_text(encoding="utf-8"), message)
     except text_format.ParseError as error:
         place = f"line {error.GetLine()}: " if error.GetLine() else ""
-        what = str(error).partition(" : ")[2] or str(error)
+        what = (str(error).partition(" : ")[2] or str(error))[-200:]
         raise UserError(f"{file}: {place}{what}: mend it, or write it again (make prototxt OVERWRITE=1)") from None
+    except RecursionError:
+        raise UserError(f"{file}: nested too deep: write it again (make prototxt OVERWRITE=1)") from None
     except (OSError, UnicodeDecodeError) as error:
         told = error.strerror if isinstance(error, OSError) else "it is no UTF-8"
         raise UserError(f"{file}: cannot be read ({told}): write the nets first (make prototxt)") from None

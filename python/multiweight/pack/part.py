@@ -9,7 +9,8 @@ from typing import Any, Callable, NamedTuple
 
 import numpy as np
 
-from multiweight.base import whole_file
+from multiweight.base import npz_file, whole_file
+from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset
 from multiweight.pack.chunks import Chunk, ChunkMaker, key
 from multiweight.pack.writer import LmdbWriter, items
@@ -92,7 +93,7 @@ def _earlier(writer: LmdbWriter, spans: list[tuple[int, int]], maker: ChunkMaker
         found.bad.append(reason)
     chunks, total = _kept(kept)
     begin = first
-    if 0 < chunks <= len(spans):
+    if 0 < chunks <= len(spans) and total.shape == found.total.shape:
         found.total[...] = total
         begin = spans[chunks - 1][1]
     for name, value in items(writer.partial, key(begin)):
@@ -109,17 +110,23 @@ def _keep(path: Path, chunks: int, total: np.ndarray) -> None:
 
 
 def _kept(path: Path) -> tuple[int, np.ndarray]:
-    with suppress(OSError, ValueError, KeyError):
-        with np.load(path, allow_pickle=False) as found:
-            return int(found["chunks"]), found["total"]
+    """The number of chunks whose pixels are summed, and the sum; 0 where nothing whole says so."""
+    with suppress(ValueError, TypeError):
+        chunks, total = npz_file.read(path, "chunks", "total")
+        if chunks.dtype.kind in "iu" and chunks.ndim == 0 and total.dtype == np.int64 and total.ndim == 3:
+            return int(chunks), total
     return 0, np.zeros(0, np.int64)
 
 
 def earlier(dataset: Dataset, part: str, shard: str, size: int, bad: list[BadImage]) -> Part:
     """A finished part as it lies on the disk; ``size`` is the number of positions."""
-    found = Part(np.zeros(size, bool), bad, _kept(dataset.pixel_sums(part, shard))[1])
+    sums = dataset.pixel_sums(part, shard)
+    chunks, total = _kept(sums)
+    found = Part(np.zeros(size, bool), bad, total)
     for name in items(dataset.images(part, shard), values=False):
         found.present[int(name)] = True
+    if found.present.any() and not chunks:
+        raise UserError(f"{sums}: damaged: use --overwrite (of make: OVERWRITE=1) to pack anew")
     return found
 
 

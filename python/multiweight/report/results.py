@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from multiweight.base import done
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset, Run
 from multiweight.paper.methods import COMPARED, RANDOM, REFERENCES, in_order, title
+from multiweight.train import log_rows
 
 
 @dataclass(frozen=True)
@@ -144,28 +144,21 @@ def percent(value: float | None) -> str:
 def read_log(run: Run, evaluation: Mapping[str, Any]) -> Log:
     """log.csv of a run; an empty Log where there is none. UserError names the file and line of a broken row."""
     log = Log()
-    if not run.log.exists():
-        return log
     gamma = (evaluation.get("gamma") or {}).values()
-    with open(run.log, encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
-        parts = [name for name in reader.fieldnames or () if name.startswith("loss_")]
-        complete = len(parts) == len(evaluation["groups"])
-        for row in reader:
-            try:
-                iteration, loss = int(row["iteration"]), float(row["loss"] or "nan")
-                sums = math.fsum(float(row[name] or "nan") for name in parts) if complete else None
-            except (KeyError, TypeError, ValueError) as error:
-                raise UserError(f"{run.log}:{reader.line_num}: not a row of a training log ({error!r})") from None
-            # With every gamma 1 the objective is the unweighted sum, and multi_label logs nothing else.
-            total = sums if sums is not None else loss if all(value == 1 for value in gamma) else None
-            if row.get("phase") == "test":
-                if total is not None and math.isfinite(total):
-                    log.test.append((iteration, total))
-            else:
-                log.iterations.append(iteration)
-                log.objective.append(loss)
-                log.total.append(math.nan if total is None else total)
+    for row in log_rows.read(run.log):
+        parts = [name for name in row.cells if name.startswith("loss_")]
+        loss, sums = float(row.cells["loss"] or "nan"), None
+        if len(parts) == len(evaluation["groups"]):
+            sums = math.fsum(float(row.cells[name] or "nan") for name in parts)
+        # With every gamma 1 the objective is the unweighted sum, and multi_label logs nothing else.
+        total = sums if sums is not None else loss if all(value == 1 for value in gamma) else None
+        if row.phase == "test":
+            if total is not None and math.isfinite(total):
+                log.test.append((row.iteration, total))
+        else:
+            log.iterations.append(row.iteration)
+            log.objective.append(loss)
+            log.total.append(math.nan if total is None else total)
     if all(math.isnan(value) for value in log.total):
         log.total.clear()
     return log

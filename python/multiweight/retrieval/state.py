@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from multiweight.base import whole_file
+from multiweight.base import npz_file, whole_file
 from multiweight.base.errors import UserError
 from multiweight.retrieval.ranking import Ranking
 
@@ -36,10 +35,16 @@ class State:
 
     def _load(self) -> None:
         try:
-            with np.load(str(self.path), allow_pickle=False) as file:
-                found = str(file["identity"])
-                indices, scores, done = file["indices"], file["scores"], file["done"]
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            identity, indices, scores, done = npz_file.read(self.path, "identity", "indices", "scores", "done")
+            found = str(identity)
+            kept = (self.ranking.indices, self.ranking.scores)
+            if found == self.identity and (
+                [one.shape for one in (indices, scores)] != [one.shape for one in kept]
+                or [one.dtype for one in (indices, scores)] != [one.dtype for one in kept]
+                or done.dtype.kind not in "iu"
+            ):
+                raise ValueError("arrays of other shapes")
+        except ValueError as error:
             raise OtherSearch(self.path, f"not a search's state ({error}): delete it and search again") from None
         if found != self.identity:
             raise OtherSearch(

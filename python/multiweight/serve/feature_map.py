@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import threading
-import zipfile
 
 import numpy as np
 
-from multiweight.base import whole_file
+from multiweight.base import npz_file, whole_file
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset, Run
 from multiweight.features import extraction, features_file
@@ -45,12 +44,11 @@ def _identity(run: Run) -> str:
 def _kept(run: Run, identity: str) -> tuple[np.ndarray, np.ndarray] | None:
     """The map of these features as an earlier call left it, or None."""
     try:
-        with np.load(run.root / "map.npz", allow_pickle=False) as file:
-            if str(file["identity"]) == identity:
-                return file["rows"], file["places"]
-    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
-        pass
-    return None
+        found, rows, places = npz_file.read(run.root / "map.npz", "identity", "rows", "places")
+    except ValueError:
+        return None
+    fits = places.shape == (*rows.shape, 2) and rows.dtype.kind == "i" and places.dtype.kind == "f"
+    return (rows, places) if fits and str(found) == identity else None
 
 
 def _computed(values: np.ndarray, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:

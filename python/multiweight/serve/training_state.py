@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import time
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from multiweight.base import done
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset, Run
 from multiweight.paper.methods import REFERENCES, in_order, title
+from multiweight.train import log_rows
 
 #: Points of one curve that a browser draws.
 MOST_POINTS = 600
@@ -30,7 +30,7 @@ def state(run: Run) -> dict[str, Any]:
     try:
         settings = done.read(run.settings) if run.settings.exists() else {}
         training = done.read(run.training) if run.training.exists() else {}
-        rows = _rows(run)
+        rows = [row.cells for row in log_rows.read(run.log)]
     except UserError as error:
         return {**entry, "stage": "unknown", "problem": str(error), "curves": {}, "settings": {}}
     solver, net = settings.get("solver") or {}, settings.get("net") or {}
@@ -92,22 +92,6 @@ def _number(text: str | None) -> float:
         return float(text) if text else math.nan
     except ValueError:
         return math.nan
-
-
-def _rows(run: Run) -> list[dict[str, str]]:
-    """The rows of log.csv that are whole: the last may be being written."""
-    if not run.log.exists():
-        return []
-    try:
-        with open(run.log, encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{run.log}: cannot be read ({error})") from None
-    whole = [row for row in rows if None not in row and None not in row.values() and row.get("phase")]
-    for row in whole:
-        if not row["iteration"].isdigit():
-            raise UserError(f"{run.log}: iteration {row['iteration']!r} is no number: not a training log")
-    return whole
 
 
 def _stage(run: Run, rows: Sequence[dict[str, str]], training: dict[str, Any], last: int, total: int | None) -> str:

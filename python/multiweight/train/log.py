@@ -12,6 +12,7 @@ from typing import Any
 
 from multiweight.base import whole_file
 from multiweight.base.errors import UserError
+from multiweight.train import log_rows
 from multiweight.train.events import Events
 from multiweight.train.losses import losses, reporting
 
@@ -43,7 +44,7 @@ class Log:
     ):
         self._columns = ["iteration", "phase", "loss", "lr", "seconds", *reporting(net), "map"]
         kept = _rows_until(path, resumed) if path and resumed else []
-        self._before = float(state.get("seconds", kept[-1]["seconds"] if kept else 0.0))
+        self._before = float(state.get("seconds", (kept[-1].get("seconds") or 0.0) if kept else 0.0))
         self._sums: dict[str, float] = dict(state.get("sums", {}))
         self._count = int(state.get("count", 0))
         if path:
@@ -133,22 +134,8 @@ def _write(path: Path, columns: list[str], rows: list[dict[str, str]]) -> None:
 
 def _rows_until(path: Path, iteration: int) -> list[dict[str, str]]:
     """The rows that an uninterrupted run has before it goes on from the snapshot of ``iteration``."""
-    if not path.exists():
-        return []
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    kept = []
-    for number, row in enumerate(rows, 2):
-        try:
-            at, _ = int(row["iteration"]), float(row["seconds"])
-            phase = row["phase"]
-        except (KeyError, TypeError, ValueError):
-            if number == len(rows) + 1:  # cut where the process was killed
-                break
-            raise UserError(
-                f"{path}: line {number} is no row of a training's log: remove the file, and training goes on without "
-                "the rows before"
-            ) from None
-        if at < iteration or (phase == "train" and at == iteration):
-            kept.append(row)
-    return kept
+    return [
+        row.cells
+        for row in log_rows.read(path)
+        if row.iteration < iteration or (row.phase == "train" and row.iteration == iteration)
+    ]
