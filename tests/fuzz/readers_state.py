@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -122,6 +123,10 @@ _FINE = {
 }
 
 
+def _list(text: str, folder: Path) -> Sequence[bytes]:
+    return [text.encode()]
+
+
 def _fine(name: str, path: Path) -> None:
     """A list of the finer annotations, among the others."""
     folder = path.parent / f"fine-{Path(name).stem}"
@@ -170,5 +175,5 @@ register(Reader("arrays", ".npz", _arrays, _read_arrays, (UserError,)))
 register(Reader("partial-rows", ".json", lambda folder: _example({"identity": "a b", "done": 3, "columns": 5}),
                 _read_note, (UserError,), _TEXT))  # fmt: skip
 for _name, _text in _FINE.items():
-    register(Reader(f"fine-{Path(_name).stem}", ".txt", lambda folder, text=_text: [text.encode()],
-                    lambda path, name=_name: _fine(name, path), (UserError,), _TEXT))  # fmt: skip
+    _read = functools.partial(_fine, _name)
+    register(Reader(f"fine-{Path(_name).stem}", ".txt", functools.partial(_list, _text), _read, (UserError,), _TEXT))

@@ -90,6 +90,7 @@ def make(
     )
     known = {(group.name, label) for group in made.groups for label in (*group.labels, records.ALL)}
     origin = done.read(dataset.import_mark)
+    origin["settings"]["folder"]  # told here where it is missing, not by the packing of the subset
     target.data.mkdir(parents=True, exist_ok=True)
     (target.subset_mark).unlink(missing_ok=True)
     made.save(target.catalog)
