@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 _DAMAGE = (OSError, ValueError, LookupError, EOFError, TypeError, AttributeError, RuntimeError, MemoryError,
-           OverflowError, SyntaxError, zipfile.BadZipFile, zlib.error)  # fmt: skip
+           OverflowError, SyntaxError, tokenize.TokenError, zipfile.BadZipFile, zlib.error)  # fmt: skip
 
 
 def read(path: str | Path, *names: str) -> list[np.ndarray]:

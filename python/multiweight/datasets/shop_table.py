@@ -152,6 +152,10 @@ def _table(path: Path) -> Iterator[tuple[int, Row]]:
 def _csv(path: Path) -> Iterator[tuple[int, Row]]:
     lines = csv_file.rows(path)
     number, header = next(lines, (1, []))
+    other = next((mark for mark in (";", "\t") if len(header) == 1 and mark in header[0]), None)
+    if other:
+        name = "tabs" if other == "\t" else repr(other)
+        raise UserError(f"{path}:{number}: the columns are separated by {name}: save it as CSV with commas")
     header = [cells.tidy(name) for name in header]
     if len(set(header)) != len(header) or not all(header):
         raise UserError(f"{path}:{number}: columns {', '.join(header)}: each needs a name of its own")

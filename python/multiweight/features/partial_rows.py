@@ -33,7 +33,7 @@ class PartialRows:
             whole = count >= 0 and columns > 0 and self.rows.stat().st_size >= 4 * count * columns
             if found["identity"] == identity and whole:
                 self.done, self.columns = count, columns
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, OverflowError):
             pass
         self._file = open(self.rows, "r+b" if self.done else "wb")
         self._file.truncate(4 * self.done * self.columns)

@@ -162,7 +162,12 @@ def _walk(prefix: str, old: Any, new: Any) -> Iterator[str]:
         for key in dict.fromkeys([*old, *new]):
             yield from _walk(f"{prefix}.{key}" if prefix else key, old.get(key), new.get(key))
     elif old != new:
-        yield f"{prefix} was {old}, now {new}"
+        yield f"{prefix} was {_short(old)}, now {_short(new)}"
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def committed(caffe: ModuleType) -> dict[str, str]:

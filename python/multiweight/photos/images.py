@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from pathlib import Path
 
@@ -97,6 +98,12 @@ class ImageFolder:
 def _absent(path: str) -> str:
     """``no such file``, and the file that may be meant: in another Unicode form, or in other case."""
     folder, name = os.path.split(path)
+    if re.search("(^|/)https?:/", path):
+        return "no such file: an address in the web: fetch the photo, and name its file"
+    if "\\" in name:
+        if os.path.exists(os.path.join(folder, name.replace("\\", "/"))):
+            return "no such file: folders are separated by /, not \\"
+        return "no such file"
     try:
         if name.isascii():
             there = next((one for one in os.listdir(folder) if one.lower() == name.lower()), None)

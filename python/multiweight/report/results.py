@@ -149,7 +149,8 @@ def read_log(run: Run, evaluation: Mapping[str, Any]) -> Log:
         parts = [name for name in row.cells if name.startswith("loss_")]
         loss, sums = float(row.cells["loss"] or "nan"), None
         if len(parts) == len(evaluation["groups"]):
-            sums = math.fsum(float(row.cells[name] or "nan") for name in parts)
+            values = [float(row.cells[name] or "nan") for name in parts]
+            sums = math.fsum(values) if all(map(math.isfinite, values)) else math.nan
         # With every gamma 1 the objective is the unweighted sum, and multi_label logs nothing else.
         total = sums if sums is not None else loss if all(value == 1 for value in gamma) else None
         if row.phase == "test":

@@ -113,7 +113,9 @@ def _result(row: dict[str, Any], where: str) -> dict[str, Any]:
     points = []
     for cell in (row["points"] or "").split():
         iteration, _, value = cell.partition(":")
-        points.append({"iteration": int(_numbers([iteration], where)[0]), "mean_map": _numbers([value], where)[0]})
+        if not (iteration.isascii() and iteration.isdigit() and len(iteration) < 11):
+            raise UserError(f"{where}: points: {cell!r}: expected a whole number, a colon and a mAP")
+        points.append({"iteration": int(iteration), "mean_map": _numbers([value], where)[0]})
     if row["status"] == "done" and not points:
         raise UserError(f"{where}: points: empty: remove that row, and the study runs it again")
     return {

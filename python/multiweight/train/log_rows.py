@@ -29,6 +29,8 @@ def read(path: Path) -> list[Row]:
     found: list[Row] = []
     problem: UserError | None = None
     columns: list[str] = []
+    with open(path, "rb") as file:
+        last = file.read()[-1:]
     for line, cells in csv_file.rows(path):
         if problem is not None:
             raise problem
@@ -41,11 +43,12 @@ def read(path: Path) -> list[Row]:
             continue
         told = _problem(columns, cells)
         if told:
-            # The last row may be half of one.
             problem = UserError(f"{path}:{line}: not a row of a training log ({told}): {_ADVICE}")
-            continue
+            continue  # the last row may be half of one
         row = dict(zip(columns, cells))
         found.append(Row(int(row["iteration"]), row["phase"], row))
+    if problem is not None and last in (b"\n", b"\r"):
+        raise problem
     return found
 
 

@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from multiweight.base import done, engine, whole_file
+from multiweight.base.errors import UserError
 from multiweight.base.paths import Run
 
 #: Seconds between snapshots that are taken by time; of these only the newest is kept.
@@ -26,6 +27,7 @@ class Snapshots:
         self._interval, self._every = interval, every
         self._last = time.monotonic()
         self._restorable = caffe.__name__ == "caffe_torch"
+        self._refused = getattr(caffe, "CaffeError", UserError)  # the original ends the process
 
     def restore(self, iteration: int) -> dict[str, Any]:
         """Go on from the snapshot of ``iteration``; what was kept with it, {} where nothing was.
@@ -36,7 +38,13 @@ class Snapshots:
         state = self._run.snapshot(iteration, "solverstate")
         if not self._restorable:
             self._name_weights(state, str(self._run.snapshot(iteration).resolve()))
-        self._solver.restore(str(state))
+        try:
+            self._solver.restore(str(state))
+        except self._refused as error:
+            files = self._run.snapshot(iteration, "*")
+            raise UserError(
+                f"{error}: remove {files}, and the same command goes on from the snapshot before, or begins anew"
+            ) from None
         if not self._restorable:
             self._name_weights(state, self._weights(iteration))
         kept = self._run.snapshot(iteration, "training.json")

@@ -143,3 +143,10 @@ def test_texts_that_give_no_labels_are_told(tmp_path):
     for name, keywords, said in (("a", "", "no "), ("b", mined, "move candidates into groups")):
         loaded = shop_table.load(shop(tmp_path / name, keywords=keywords), 2)
         assert any(said in note and note.endswith("the texts give no labels") for note in loaded.notes), loaded.notes
+
+
+@pytest.mark.parametrize("mark, name", [(";", "';'"), ("\t", "tabs")])
+def test_columns_that_are_not_separated_by_commas_are_told(tmp_path, mark, name):
+    (tmp_path / "shop.csv").write_text(f"image{mark}product{mark}Colour\na.jpg{mark}1{mark}red\n")
+    with pytest.raises(UserError, match=rf"shop\.csv:1: the columns are separated by {name}: save it as CSV"):
+        shop_table.load(tmp_path)

@@ -235,3 +235,14 @@ def test_resize_warps():
     square = np.ascontiguousarray(PICTURE[:, :60])
     assert resize(square, 60) is square
     assert decoding.MAX_PIXELS < 30000 * 30000
+
+
+@pytest.mark.parametrize(
+    "name, said",
+    [("img\\a.jpg", "separated by /"), ("img\\b.jpg", "no such file$"), ("https://x.y/a.jpg", "address in the web")],
+)
+def test_names_from_windows_and_the_web_are_told(tmp_path, name, said):
+    (tmp_path / "img").mkdir()
+    (tmp_path / "img" / "a.jpg").write_bytes(b"")
+    with ImageFolder(tmp_path) as folder, pytest.raises(UnreadableImage, match=said):
+        folder.size(name)
