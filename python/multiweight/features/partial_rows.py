@@ -30,7 +30,7 @@ class PartialRows:
         try:
             found = json.loads(self.note.read_text())
             count, columns = int(found["done"]), int(found["columns"])
-            whole = count >= 0 and columns > 0 and self.rows.stat().st_size >= 4 * count * columns
+            whole = count > 0 and columns > 0 and self.rows.stat().st_size >= 4 * count * columns
             if found["identity"] == identity and whole:
                 self.done, self.columns = count, columns
         except (OSError, ValueError, KeyError, TypeError, OverflowError):
