@@ -13,7 +13,7 @@ from multiweight.datasets.sample_shop import shop as sample_shop
 from multiweight.paper.methods import title
 from multiweight.report import table_formats
 from multiweight.report.tables import DASH, Table, duration
-from multiweight.study import drawings, findings, gate, grid, order, tables, thirds, trial
+from multiweight.study import drawings, findings, gate, grid, order, parts, tables, thirds, trial
 from multiweight.study.design import Experiment, Study
 from multiweight.study.findings import Findings, Line
 from multiweight.study.grid import Grid
@@ -44,8 +44,8 @@ def render(study: Study) -> str:
     """The text of report.md."""
     results = trial.results(study)
     found = [(e, findings.read(study, e, results)) for e in study.experiments]
-    if not any(one for _, one in found):
-        raise UserError(f"{trial.folder(study)}: no method has been trained yet: run the study (make study)")
+    if not results:
+        raise UserError(f"{trial.folder(study)}: no trial has run yet: run the study (make study)")
     lines = [f"# Study: {study.folder.name}", "", *_verdicts(study, found), "", *_head(study, results), ""]
     lines += _rates(study, results)
     for family in _families(study):
@@ -54,7 +54,7 @@ def render(study: Study) -> str:
         if experiment.family:
             continue
         lines += ["", f"## {experiment.name}", "", experiment.question, ""]
-        lines += _experiment(study, experiment, one, results) if one else ["Not run yet."]
+        lines += _experiment(study, experiment, one, results) if one else _begun(study, experiment, results)
     return "\n".join(lines).replace("\n\n\n", "\n\n").rstrip() + "\n"
 
 
@@ -171,6 +171,19 @@ def _search_cell(trials: Sequence[Mapping[str, Any]] | None, best: bool) -> str:
             return f"diverged at {one['iteration']:,}"
     value = f"{100 * order.mean_score(list(trials)):.2f}" + (f" ({len(trials)} seeds)" if len(trials) > 1 else "")
     return f"**{value}**" if best else value
+
+
+def _begun(study: Study, experiment: Experiment, results: order.Results) -> Iterator[str]:
+    """What is known before the end of the first training: the nets before it."""
+    left = order.missing(study, experiment, results)
+    yield f"No method has been trained to the end yet: {left:,} iterations are left.\n"
+    rows = [
+        [one.trunk or one.purpose, str(one.seed or DASH), f"{100 * order.score(results[one.name]):.2f}"]
+        for one in order.references(study, parts.name(experiment))
+        if one.name in results
+    ]
+    if rows:
+        yield table_formats.markdown(Table(["untrained net of the trunk, or random", "seed", "mean mAP@50"], rows))
 
 
 def _experiment(study: Study, experiment: Experiment, found: Findings, results: order.Results) -> Iterator[str]:

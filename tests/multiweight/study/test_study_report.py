@@ -12,9 +12,18 @@ def study(tmp_path):
     return reading.load(made_up.folder(tmp_path))
 
 
-def test_it_needs_a_trained_method(study):
-    with pytest.raises(UserError, match="no method has been trained yet"):
+def test_it_needs_a_trial(study):
+    with pytest.raises(UserError, match="no trial has run yet"):
         report.write(study)
+
+
+def test_a_study_that_has_just_begun_shows_the_nets_before_training(study):
+    for one in made_up.order.references(study, "whole"):
+        made_up.write(study, one)
+    text = report.write(study).read_text(encoding="utf-8")
+    assert text.splitlines()[2] == "**core: not run yet.**"
+    assert "No method has been trained to the end yet: 48 iterations are left." in text
+    assert "| alexnet | 2 | 20.00 |" in text and "| random | – | 2.00 |" in text
 
 
 def test_tables_and_figures(study):
