@@ -19,6 +19,7 @@ from multiweight.records import bad_images, records
 from multiweight.records.catalog import Catalog
 from multiweight.records.record_table import RecordTable
 from multiweight.study import reading
+from multiweight.study import table as study_table
 from multiweight.text import mining
 from multiweight.text.keywords import Keywords
 
@@ -64,6 +65,14 @@ _STYLES = """id,gender,masterCategory,subCategory,articleType,baseColour,season,
 2.0,Women,Apparel,Topwear,Tops,Blue,Summer,,NA,"Top, striped"
 """
 _MAP = 'labelId,taskId,labelName,taskName\n1,6,Argyle,pattern\n2,9,Asymmetric,style\n3,1,"Pants, long",category\n'
+_TRIALS = (
+    ",".join(study_table.TRIAL_COLUMNS)
+    + """
+shop_final_x_0.1_8_1,final,shop,x,0.1,1,8,done,,0.3,0.2,4:0.15 8:0.3,8,3,1.5,1,e,cpu,p,1,python 3,"{""net"": {}}"
+"""
+)
+_GROUPS = ",".join(study_table.GROUP_COLUMNS) + '\nshop_final_x_0.1_8_1,"a, b",1,0.5,3,0.35,\n'
+_RESAMPLES = ",".join(study_table.RESAMPLE_COLUMNS) + "\nshop_final_x_0.1_8_1,mean,30.00 31.25\n"
 _TRAIN = {
     "images": [{"url": "x", "imageId": "1"}, {"imageId": 2}],
     "annotations": [{"labelId": ["1", 3], "imageId": "1"}],
@@ -124,6 +133,11 @@ _TEXTS: dict[str, tuple[str, Callable[[Path], Sequence[bytes]], Callable[[Path],
     "catalog": (".yaml", _one(_CATALOG), Catalog.load),
     "seeds": (".yaml", _one("stop words: [on, off]\nA: [b, c]\n"), mining._read_seeds),
     "study": (".yaml", _one(_STUDY), partial(_placed, "study.yaml", reading.load, {})),
+    "study_trials": (".csv", _one(_TRIALS), partial(
+        _placed, "trials.csv", study_table.read, {"groups.csv": _GROUPS, "resamples.csv": _RESAMPLES})),
+    "study_groups": (".csv", _one(_GROUPS), partial(_placed, "groups.csv", study_table.read, {"trials.csv": _TRIALS})),
+    "study_resamples": (".csv", _one(_RESAMPLES), partial(
+        _placed, "resamples.csv", study_table.read, {"trials.csv": _TRIALS, "groups.csv": _GROUPS})),
     "records": (".csv", _one(_RECORDS), _table),
     "packed_records": (".csv", _one(_PACKED), records.read_packed),
     "bad_images": (".csv", _one(_BAD), bad_images.read),

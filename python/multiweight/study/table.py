@@ -24,26 +24,26 @@ from multiweight.base.errors import UserError
 TRIALS, GROUPS, RESAMPLES = "trials.csv", "groups.csv", "resamples.csv"
 
 #: Columns of trials.csv, and how a cell's text is read; ``points`` is ``iteration:mAP`` for each measured iteration.
-_TRIAL = {
+TRIAL_COLUMNS = {
     "trial": str, "purpose": str, "data": str, "method": str, "rate": float, "seed": int, "iterations": int,
     "status": str, "diverged_at": int, "mean_map": float, "mean_recognition": float, "points": str,
     "train_images": int, "test_images": int, "seconds": float, "training_seconds": float,
     "engine": str, "device": str, "processor": str, "threads": str, "versions": str, "settings": json.loads,
 }  # fmt: skip
-_GROUP = {"trial": str, "group": str, "proportion": float, "gamma": float, "queries": int, "map": float,
+GROUP_COLUMNS = {"trial": str, "group": str, "proportion": float, "gamma": float, "queries": int, "map": float,
           "recognition": float}  # fmt: skip
-_RESAMPLE = {"trial": str, "part": str, "mean_map": str}
+RESAMPLE_COLUMNS = {"trial": str, "part": str, "mean_map": str}
 _OWN = ("purpose", "data", "method", "rate", "seed", "iterations")
 
 
 def read(folder: Path) -> dict[str, dict[str, Any]]:
     """The results by name of trial, each as ``trial.run`` makes it; UserError names the file, line and column."""
     found: dict[str, dict[str, Any]] = {}
-    for line, row in _rows(folder / TRIALS, _TRIAL):
+    for line, row in _rows(folder / TRIALS, TRIAL_COLUMNS):
         if row["trial"] in found:
             raise UserError(f"{folder / TRIALS}:{line}: trial {row['trial']!r} stands twice: remove one of its rows")
         found[row["trial"]] = _result(row, f"{folder / TRIALS}:{line}")
-    for _, row in _rows(folder / GROUPS, _GROUP):
+    for _, row in _rows(folder / GROUPS, GROUP_COLUMNS):
         one = found.get(row["trial"])
         if one is None:
             continue  # left by a call that was ended before its trial was whole
@@ -51,7 +51,7 @@ def read(folder: Path) -> dict[str, dict[str, Any]]:
         for key, column in (("proportions", "proportion"), ("gamma", "gamma"), ("queries", "queries"),
                             ("groups", "map"), ("recognition", "recognition")):  # fmt: skip
             one.setdefault(key, {})[name] = row[column]
-    for line, row in _rows(folder / RESAMPLES, _RESAMPLE):
+    for line, row in _rows(folder / RESAMPLES, RESAMPLE_COLUMNS):
         if row["trial"] in found:
             where = f"{folder / RESAMPLES}:{line}: mean_map"
             values = [value / 100 for value in _numbers((row["mean_map"] or "").split(), where)]
@@ -68,23 +68,23 @@ def add(folder: Path, name: str, result: Mapping[str, Any]) -> None:
     """Put a finished trial into the files, in place of an older row of that name; several processes may do so."""
     with _alone(folder):
         groups = result.get("groups") or {}
-        _write(folder / GROUPS, _GROUP, name, [
+        _write(folder / GROUPS, GROUP_COLUMNS, name, [
             {"trial": name, "group": group, "proportion": result["proportions"].get(group),
              "gamma": (result.get("gamma") or {}).get(group), "queries": result["queries"].get(group), "map": value,
              "recognition": (result.get("recognition") or {}).get(group)}
             for group, value in groups.items()
         ])  # fmt: skip
-        _write(folder / RESAMPLES, _RESAMPLE, name, [
+        _write(folder / RESAMPLES, RESAMPLE_COLUMNS, name, [
             {"trial": name, "part": part, "mean_map": " ".join(f"{100 * value:.2f}" for value in values)}
             for part, values in (result.get("resamples") or {}).items()
         ])  # fmt: skip
-        _write(folder / TRIALS, _TRIAL, name, [_row(name, result)])
+        _write(folder / TRIALS, TRIAL_COLUMNS, name, [_row(name, result)])
 
 
 def remove(folder: Path, name: str) -> None:
     """Take a trial out of the files."""
     with _alone(folder):
-        for file, columns in ((TRIALS, _TRIAL), (GROUPS, _GROUP), (RESAMPLES, _RESAMPLE)):
+        for file, columns in ((TRIALS, TRIAL_COLUMNS), (GROUPS, GROUP_COLUMNS), (RESAMPLES, RESAMPLE_COLUMNS)):
             _write(folder / file, columns, name, [])
 
 
@@ -171,7 +171,10 @@ def _cell(value: Any) -> Any:
 
 def _numbers(cells: list[str], where: str) -> list[float]:
     try:
-        return [float(cell) for cell in cells]
+        found = [float(cell) for cell in cells]
+        if not np.isfinite(found).all():
+            raise ValueError
+        return found
     except ValueError:
         raise UserError(f"{where}: {' '.join(cells)[:40]!r}: expected numbers") from None
 
