@@ -13,6 +13,7 @@ import argparse
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +27,7 @@ from multiweight.retrieval import nearest  # noqa: E402
 BATCH = 32
 
 
-def encoder():
+def encoder() -> Any:
     """The net, in evaluation mode."""
     import torch
 
@@ -41,11 +42,12 @@ def encoder():
     return net.eval()
 
 
-def features(net, images: LmdbImages, side: int) -> np.ndarray:
+def features(net: Any, images: LmdbImages, side: int) -> np.ndarray:
     """(n, 1280) float32: the mean over the last blob's pixels, of photos enlarged to ``side``."""
     import torch
 
-    found, waiting = [], []
+    found: list[np.ndarray] = []
+    waiting: list[np.ndarray] = []
 
     def flush() -> None:
         pixels = torch.tensor(np.stack(waiting), dtype=torch.float32)
