@@ -1,4 +1,8 @@
-"""The log, on standard error in Caffe's own line format, so that existing log parsers read it."""
+"""The log, on standard error in Caffe's own line format, so that existing log parsers read it.
+
+Not by the logging module: a program that configures that for itself, as many pycaffe programs do, would change these
+lines or print them twice.
+"""
 
 from __future__ import annotations
 

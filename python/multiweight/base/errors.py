@@ -60,7 +60,7 @@ def run_tool(main: Callable[[], int | None]) -> None:
 
 #: Packages that a plain installation lacks, and the extra that brings them.
 _EXTRAS = {
-    **dict.fromkeys(("matplotlib", "pandas", "jinja2", "scipy"), "report"),
+    **dict.fromkeys(("matplotlib", "jinja2", "scipy"), "report"),
     **dict.fromkeys(("faiss", "threadpoolctl"), "search"),
     "torch": "torch",
 }
