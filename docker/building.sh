@@ -17,9 +17,12 @@ build_in() {
     work=$(mkdir -p "$1" && cd "$1" && pwd -P)
 }
 
-# A line on the terminal and in figures.txt.
+# A line "NAME: FIGURE" on the terminal and in figures.txt, where it replaces the one that an earlier run left.
 note() {
-    echo "$*" | tee -a "$work/figures.txt"
+    touch "$work/figures.txt"
+    grep -v "^${*%%: *}: " "$work/figures.txt" >"$work/figures.new" || true
+    echo "$*" | tee -a "$work/figures.new"
+    mv "$work/figures.new" "$work/figures.txt"
 }
 
 # Storage of its own: nothing of the machine's images is read or left behind.
