@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterable, Sequence
 from typing import Callable
 
@@ -209,10 +210,14 @@ class Blob:
 def _checked(shape: Sequence[int], present: int = 0) -> tuple[int, ...]:
     """The shape of a blob that has ``present`` values so far.
 
-    CaffeError where an axis is negative; CaffeMemoryError for more values than Caffe's blobs hold, or than there is
-    memory for.
+    TypeError where an axis is no whole number, as in pycaffe; CaffeError where one is negative; CaffeMemoryError for
+    more values than Caffe's blobs hold, or than there is memory for.
     """
-    whole = tuple(int(n) for n in shape)
+    try:
+        whole = tuple(operator.index(n) for n in shape)
+    except TypeError:
+        found = ", ".join(map(repr, shape))
+        raise TypeError(f"a blob's shape is whole numbers, as in reshape(1, 3, 227, 227), found ({found})") from None
     if any(n < 0 for n in whole):
         raise CaffeError(f"blob shape {whole}: every axis must be 0 or more")
     values = math.prod(whole)

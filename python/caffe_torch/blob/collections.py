@@ -25,6 +25,10 @@ class BlobVec(list[Blob]):
     def extend(self, blobs: Iterable[Blob]) -> None:
         super().extend(_blob(blob) for blob in blobs)
 
+    def __iadd__(self, blobs: Iterable[Blob]) -> BlobVec:  # type: ignore[override,misc]
+        self.extend(blobs)
+        return self
+
     def __setitem__(self, index: Any, value: Any) -> None:
         if isinstance(index, slice):
             super().__setitem__(index, [_blob(blob, "[0]") for blob in value])

@@ -44,7 +44,7 @@ class Preprocessing:
         if self.mean is None:
             return None
         if isinstance(self.mean, (str, Path)):
-            mean = wire.read_blob(memoryview(wire.read_bytes(self.mean)), str(self.mean))
+            mean = wire.read_blob(memoryview(wire.read_binary(self.mean, "a .binaryproto")), str(self.mean))
             mean = mean.reshape(mean.shape[-3:])
         else:
             mean = np.asarray(self.mean, np.float32)

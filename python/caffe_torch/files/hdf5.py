@@ -81,6 +81,11 @@ def open_net(path: str | Path) -> Iterator[list[tuple[str, dict[str, h5py.Datase
         hdf5_links.refuse_any(store, path)
         if not isinstance(store.get("data"), h5py.Group):
             raise CaffeError(f"{path}: has no group `data`: is it a .caffemodel.h5?")
+        for name, item in store["data"].items():
+            if isinstance(item, h5py.Dataset):
+                raise CaffeError(
+                    f"{path}: {item.name} holds numbers, a group with the arrays {name}/0, ... is expected"
+                )
         yield [
             (name, {key: item for key, item in group.items() if isinstance(item, h5py.Dataset)})
             for name, group in _layer_groups(store["data"])

@@ -202,7 +202,7 @@ def read_layers(path: str | Path) -> list[tuple[str, list[np.ndarray]]]:
     old = (v1.NAME_FIELD_NUMBER, v1.BLOBS_FIELD_NUMBER)
     oldest = (v0.NAME_FIELD_NUMBER, v0.BLOBS_FIELD_NUMBER)
     found: list[tuple[str, list[np.ndarray]]] = []
-    for field, kind, value in fields(memoryview(_binary(path, "a .caffemodel")), str(path)):
+    for field, kind, value in fields(memoryview(read_binary(path, "a .caffemodel")), str(path)):
         if kind != _BYTES:
             continue
         if field == caffe_pb2.NetParameter.LAYER_FIELD_NUMBER:
@@ -254,7 +254,7 @@ def read_state(path: str | Path) -> State:
     history: list[np.ndarray] = []
     numbers: dict[int, int] = {caffe_pb2.SolverState.CURRENT_STEP_FIELD_NUMBER: 0}
     learned_net = None
-    for field, kind, value in fields(memoryview(_binary(path, "a .solverstate")), str(path)):
+    for field, kind, value in fields(memoryview(read_binary(path, "a .solverstate")), str(path)):
         if field == caffe_pb2.SolverState.HISTORY_FIELD_NUMBER and kind == _BYTES:
             history.append(read_blob(value, f"{path}: history {len(history)}"))
         elif field == caffe_pb2.SolverState.LEARNED_NET_FIELD_NUMBER and kind == _BYTES:
@@ -267,16 +267,20 @@ def read_state(path: str | Path) -> State:
     return State(iteration, learned_net, numbers[caffe_pb2.SolverState.CURRENT_STEP_FIELD_NUMBER], history)
 
 
-#: How files begin that people give in the place of weights, and what they are.
+#: How files begin that people give in the place of weights or means, and what they are.
 _BEGINNINGS = (
     (b"version https://git-lfs", "a Git LFS pointer, not the file itself: fetch it with git lfs pull"),
-    (b"\x89HDF", "an HDF5 file of another kind"),
+    (b"\x89HDF", "an HDF5 file"),
     (b"PK\x03\x04", "a zip archive (PyTorch's weights are such): unpack or convert it"),
     (b"\x1f\x8b", "compressed by gzip: unpack it"),
+    (b"\x93NUMPY", "an array of NumPy's (.npy)"),
+    (b"\x80\x02", "a pickle (old weights of PyTorch's are such): convert it"),
+    (b"\x89PNG", "an image"),
+    (b"\xff\xd8\xff", "an image"),
 )
 
 
-def _binary(path: str | Path, wanted: str) -> bytes:
+def read_binary(path: str | Path, wanted: str) -> bytes:
     """The content of a binary message; CaffeError says what the file is where it is text, or another known kind."""
     data = read_bytes(path)
     for beginning, kind in _BEGINNINGS:

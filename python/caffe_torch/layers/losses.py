@@ -147,7 +147,9 @@ class InfogainLoss(_SoftmaxLoss):
             if not self.param.infogain_loss_param.source:
                 raise self.fail("needs the infogain matrix: infogain_loss_param.source or a third bottom")
             source = self.param.infogain_loss_param.source
-            self._matrix = torch.from_numpy(wire.read_blob(memoryview(wire.read_bytes(source)), source))
+            self._matrix = torch.from_numpy(
+                wire.read_blob(memoryview(wire.read_binary(source, "a .binaryproto")), source)
+            )
 
     def loss_axis(self, bottom: Blob) -> int:
         return canonical_axis(self, bottom, self.param.infogain_loss_param.axis)

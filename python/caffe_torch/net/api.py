@@ -100,7 +100,12 @@ class NetApi(NetWeights):
             raise CaffeError(f"{what}: {name} is given an array of shape {array.shape}, its blob has {target.shape}")
         if target.ndim and array.shape[0] != target.shape[0]:
             raise CaffeError(f"{what}: {name} is given {array.shape[0]} items, its blob has {target.shape[0]}")
-        target[...] = array
+        try:
+            target[...] = array
+        except ValueError:  # NumPy's names no blob
+            raise CaffeValueError(
+                f"{what}: {name} is given an array of shape {array.shape}, its blob has {target.shape}"
+            ) from None
 
     def forward_all(self, blobs: Iterable[str] | None = None, **kwargs: np.ndarray) -> Arrays:
         """``forward`` over inputs of any length, batch after batch; the last one is filled up with zeros, then cut.

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from caffe_torch.blob.blob import Blob
-from caffe_torch.errors import wrong_count, wrong_shape
+from caffe_torch.errors import CaffeError, wrong_count, wrong_shape
 from caffe_torch.files import hdf5, native, wire
 from caffe_torch.layers import inline_weights
 from caffe_torch.net.graph import Graph
@@ -131,6 +131,8 @@ class NetWeights:
                         blob.data[...] = hdf5.values(path, dataset)
                         taken.append((name, blob.data))
                     elif id(blob) in owned:  # a shared one comes with its owner
+                        if len(stored) == len(blobs):
+                            raise CaffeError(f"{path}: layer {name!r} has no array named {i}, but {', '.join(stored)}")
                         raise wrong_count(path, name, len(stored), len(blobs), self.graph.count(name))
             _warn_of_nonfinite(path, taken)
 

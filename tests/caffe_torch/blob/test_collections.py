@@ -39,7 +39,11 @@ def extend(net, array):
     net.params["fc"].extend([array])
 
 
-@pytest.mark.parametrize("change", [assign, assign_all, assign_layer, assign_blob, append, extend])
+def add(net, array):
+    net.params["fc"] += [array]
+
+
+@pytest.mark.parametrize("change", [assign, assign_all, assign_layer, assign_blob, append, extend, add])
 def test_an_array_is_no_blob(net, change):
     with pytest.raises(TypeError, match=r"\.data\[\.\.\.\] = array"):
         change(net, np.ones((2, 2), np.float32))
@@ -57,3 +61,18 @@ def test_what_is_asked_for_is_looked_at_before_anything_runs(net):
     with pytest.raises(ValueError, match="the net has no blob z; it has x, y"):
         net.backward(diffs=["z"])
     np.testing.assert_array_equal(net.blobs["y"].data, before)
+
+
+def test_an_input_of_another_shape_is_named(net):
+    with pytest.raises(ValueError, match=r"forward: x is given an array of shape \(1, 5\), its blob has \(1, 2\)"):
+        net.forward(x=np.ones((1, 5)))
+    with pytest.raises(ValueError, match=r"forward: x is given an array of shape \(1, 5\), its blob has \(1, 2\)"):
+        net.forward_all(x=np.ones((1, 5)))
+
+
+@pytest.mark.parametrize("shape", [(2.0, 2), ("2", 2), ((2, 2),), (None,)])
+def test_an_axis_is_a_whole_number(net, shape):
+    with pytest.raises(TypeError, match="a blob's shape is whole numbers"):
+        net.blobs["x"].reshape(*shape)
+    net.blobs["x"].reshape(np.int64(3), 2)
+    assert net.blobs["x"].shape == (3, 2)

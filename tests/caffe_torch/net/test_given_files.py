@@ -3,12 +3,14 @@
 import gzip
 import json
 
+import h5py
 import numpy as np
 import pytest
 
 import caffe_torch as caffe
 from caffe_torch import CaffeError
 from caffe_torch.files import wire
+from caffe_torch.input import transform
 
 NET = """name: "n"
 layer { name: "x" type: "DummyData" top: "x" dummy_data_param { shape { dim: 2 dim: 3 } } }
@@ -31,6 +33,9 @@ def net(folder, text=NET):
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 240\n", "a Git LFS pointer"),
         (gzip.compress(b"weights"), "compressed by gzip"),
         (b"PK\x03\x04rest", "a zip archive"),
+        (b"\x93NUMPY\x01\0v\0", "an array of NumPy's"),
+        (b"\x80\x02}q\0.", "a pickle"),
+        (b"\x89PNG\r\n\x1a\n", "an image"),
     ],
 )
 def test_the_error_says_what_the_file_is(tmp_path, content, words):
@@ -39,6 +44,25 @@ def test_the_error_says_what_the_file_is(tmp_path, content, words):
         net(tmp_path).copy_from(str(tmp_path / "w.caffemodel"))
     with pytest.raises(CaffeError, match="w.caffemodel: a .solverstate is expected"):
         wire.read_state(tmp_path / "w.caffemodel")
+    with pytest.raises(CaffeError, match="w.caffemodel: a .binaryproto is expected, this is"):
+        transform.read_mean(str(tmp_path / "w.caffemodel"))
+
+
+@pytest.mark.parametrize(
+    "places, words",
+    [
+        (["fc"], "/data/fc holds numbers, a group with the arrays fc/0, ... is expected"),
+        (["fc/0", "fc/5"], "layer 'fc' has no array named 1, but 0, 5"),
+        (["fc/0"], "layer 'fc' has 1 parameter blob"),
+        ([], "has no group `data`"),
+    ],
+)
+def test_an_hdf5_file_with_its_arrays_in_other_places(tmp_path, places, words):
+    with h5py.File(tmp_path / "w.caffemodel.h5", "w") as store:
+        for place in places:
+            store[f"data/{place}"] = np.ones((4, 3) if place.endswith("0") else 4)
+    with pytest.raises(CaffeError, match=f"w.caffemodel.h5: {words}"):
+        net(tmp_path).copy_from(str(tmp_path / "w.caffemodel.h5"))
 
 
 @pytest.mark.parametrize("save, name", [("save", "w.caffemodel"), ("save_hdf5", "w.caffemodel.h5")])
