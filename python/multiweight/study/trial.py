@@ -41,6 +41,9 @@ def folder(study: Study) -> Path:
 
 def results(study: Study) -> dict[str, dict[str, Any]]:
     """All finished trials by name; UserError where one is damaged, or was made with other settings than the study's."""
+    older = next(folder(study).glob("*.json"), None)
+    if older is not None:
+        raise UserError(f"{older}: a result of an older design, one file a trial: remove such files, and run again")
     found = table.read(folder(study))
     for experiment in study.experiments:
         for one in order.trials(study, experiment, found):

@@ -52,6 +52,12 @@ def test_a_result_of_other_settings_is_refused(study, old, new, words):
             ask(now)
 
 
+def test_results_in_a_file_each_are_of_an_older_design(study):
+    (trial.folder(study) / "whole_final_x.json").write_text("{}")
+    with pytest.raises(UserError, match="whole_final_x.json: a result of an older design"):
+        report.render(study)
+
+
 def test_the_weights_in_a_csv_decide_a_trial(tmp_path):
     csv = tmp_path / "mine.csv"
     csv.write_text("group,gamma\nColour,1\nCoat,2\n")
