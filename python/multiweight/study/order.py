@@ -97,14 +97,15 @@ def trials(study: Study, experiment: Experiment, results: Results) -> Iterator[T
     data = parts.name(experiment)
     yield from references(study, data)
     if experiment.rate is None:
-        waiting = []
+        waiting: list[tuple[int, Trial]] = []
         for method in experiment.methods:
+            done = 0
             for rate, found in searched(study, data, method, results).items():
                 yield from (_searching(study, data, method, rate, bool(n)) for n in range(len(found)))
-            waiting.append(list(_search(study, data, method, results)))
-        # Rate by rate over all methods, so that a study that is stopped has compared all of them.
-        for number in range(max(map(len, waiting), default=0)):
-            yield from (open_ones[number] for open_ones in waiting if number < len(open_ones))
+                done += len(found)
+            waiting += enumerate(_search(study, data, method, results), done)
+        # In turn over all methods, the one with the fewest trials first: a study that is stopped has compared them all.
+        yield from (one for _, one in sorted(waiting, key=lambda pair: pair[0]))
     for seed in study.seeds:
         for method in experiment.methods:
             chosen = experiment.rate or best_rate(study, data, method, results)

@@ -35,6 +35,10 @@ def test_the_listed_rates_come_first(study):
     assert [(t.method.name, t.rate, t.iterations) for t in first[3:]] == [
         ("multi_label", 0.001, 4), ("multi_weight", 0.001, 4), ("multi_label", 0.002, 4), ("multi_weight", 0.002, 4),
     ], "rate by rate over all methods"  # fmt: skip
+    # Nor does the first method run ahead once one of its rates is there.
+    results = {one.name: made_up.result(study, one) for one in first[:4]}
+    left = [t for t in order.trials(study, core, results) if t.name not in results]
+    assert (left[0].method.name, left[0].rate) == ("multi_weight", 0.001)
     # A reference, two methods of two rates of 4, and two methods of two seeds of 8.
     assert order.missing(study, core, {}) == 2 * 2 * 4 + 2 * 2 * 8
 
