@@ -67,7 +67,7 @@ class ProductScreen:
             limits = scoring.limits[one.numbers]
             worst = tuple(part.max(initial=0.0) for part in (other.lengths, other.errors, np.abs(other.bias)))
             error = self.space.error(product, (one.lengths, one.errors, np.abs(one.bias)), worst)  # type: ignore
-            if np.isneginf(limits).any() and len(other) - triangle >= scoring.k:
+            if (triangle or np.isneginf(limits).any()) and len(other) - triangle >= scoring.k:
                 kth = product.kth(values, bias, scoring.k, triangle, 1 - axis)
                 largest = 1.001 * product.output * (one.lengths + one.errors) * (worst[0] + worst[1])
                 np.maximum(limits, kth - error - largest, out=limits)

@@ -14,8 +14,9 @@ from multiweight.retrieval.scoring import Scoring
 #: Values a product: what is made at once fits a core's cache.
 _ROWS, _COLUMNS = 256, 1024
 _WINDOW = 2048
-#: A block in which this share of pairs survives, beside those that every row needs, is multiplied whole.
-MOST_SHARE = 1 / 64
+#: Where more than this share of a block's pairs survive, a product of whole rows costs less than their exact scores. On
+#: the diagonal, beside the k neighbours of each row, a smaller share: there a product raises the limits besides.
+MOST_SHARE, DIAGONAL_SHARE = 1 / 24, 1 / 80
 
 
 class ProjectedScreen:
@@ -62,7 +63,8 @@ class ProjectedScreen:
     def pairs(self, a: np.ndarray, b: np.ndarray, triangle: bool) -> Pairs | None:
         """The pairs of the rows ``a`` and ``b`` (numbers) that can matter; None where whole products are cheaper."""
         scoring, found = self.scoring, []
-        most, count = int(scoring.k * (len(a) + len(b)) + MOST_SHARE * len(a) * len(b)), 0
+        most = len(a) * (DIAGONAL_SHARE * len(b) + scoring.k) if triangle else MOST_SHARE * len(a) * len(b)
+        count = 0
         rows_low = self._lows(a, b)
         columns_low = self._lows(b, a) if scoring.itself else None
         left, right = self.queries.side(a, 1, True), self.candidates.side(b, 1, False)

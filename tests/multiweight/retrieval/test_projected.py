@@ -73,6 +73,7 @@ def small_steps():
         patch.setattr(projected_screen, "_COLUMNS", 7)
         patch.setattr(projected_screen, "_WINDOW", 9)
         patch.setattr(projected_screen, "MOST_SHARE", 10**6)
+        patch.setattr(projected_screen, "DIAGONAL_SHARE", 10**6)
         yield
 
 
