@@ -15,7 +15,7 @@ from multiweight.retrieval.rows import STRIP, Rows, sample
 _SAMPLE, _QUICK_SAMPLE, _LEAST_SAMPLE = 4096, 1024, 256
 #: Numbers of directions to choose from.
 WIDTHS = (32, 64, 128, 256)
-#: Fewer rows than this are searched as quickly without.
+#: Fewer rows, or fewer queries, are searched as quickly without.
 LEAST_ROWS = 4096
 
 # Nanoseconds of one core with AVX-512, measured with NumPy's BLAS; only their ratios matter.
@@ -62,7 +62,7 @@ def directions(space: Space, queries: Rows, candidates: Rows | None, k: int, mem
     The points in them may take a quarter of ``memory`` bytes (:func:`kept_bytes`).
     """
     others = queries if candidates is None else candidates
-    if others.n < LEAST_ROWS or k > others.n // 16:
+    if min(queries.n, others.n) < LEAST_ROWS or k > others.n // 16:
         return None
     widths = [m for m in WIDTHS if m <= queries.d // 4 and kept_bytes(m, queries, candidates) <= memory // 4]
     count = min(_SAMPLE, max(512, others.n // 16), memory // (16 * queries.d))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import h5py
 import numpy as np
 import pytest
+from checkout import REPOSITORY
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +22,18 @@ from multiweight.retrieval.nearest import top_k
 from multiweight.retrieval.principal import Directions, principal_directions
 from multiweight.retrieval.projected import Projected
 from multiweight.retrieval.rows import Rows
+
+SHARED = """
+import os, sys
+import h5py
+import numpy as np
+from multiweight.retrieval import principal, top_k
+choose, seen = principal.choose, []
+principal.choose = lambda *args: seen.append(choose(*args)) or seen[-1]
+with h5py.File(sys.argv[1], "r") as file:
+    indices, scores = top_k(file["x"], 10, threads=1, device="cpu")
+np.savez(sys.argv[2] + os.environ["RANK"], indices=indices, scores=scores, directions=len(seen[0].values))
+"""
 
 
 @st.composite
@@ -227,3 +243,52 @@ def test_neither_memory_block_nor_threads_nor_bounds_change_the_answer(tmp_path,
     found = top_k(x, 10, device="cpu", threads=2)
     np.testing.assert_array_equal(found[0], expected[0])
     np.testing.assert_array_equal(found[1], expected[1])
+
+
+def test_a_stopped_search_by_bounds_goes_on(tmp_path, chosen, monkeypatch):
+    x = falling(4500, 256)
+    with h5py.File(str(tmp_path / "x.h5"), "w") as file:
+        file.create_dataset("x", data=x)
+    options = dict(memory=9 << 20, device="cpu", threads=1, state=tmp_path / "state.npz")
+    done, do = [], search.Search.do
+
+    def stopping(self, rows, columns, progress=None):
+        if len(done) == 2:
+            raise KeyboardInterrupt
+        done.append((rows, columns))
+        do(self, rows, columns, progress)
+
+    with h5py.File(str(tmp_path / "x.h5"), "r") as file:
+        monkeypatch.setattr(search.Search, "do", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            top_k(file["x"], 10, **options)
+        before = list(done)
+        done[:] = [None] * 3
+        found = top_k(file["x"], 10, **options)
+    assert None not in chosen and len(done) > 3 and not set(before) & set(done)
+    expected = top_k(x, 10, device="cpu")
+    np.testing.assert_array_equal(found[0], expected[0])
+    np.testing.assert_array_equal(found[1], expected[1])
+
+
+def test_processes_that_share_a_search_by_bounds_give_the_same(tmp_path):
+    pytest.importorskip("torch")
+    x = falling(4500, 256)
+    with h5py.File(str(tmp_path / "x.h5"), "w") as file:
+        file.create_dataset("x", data=x)
+    script = tmp_path / "script.py"
+    script.write_text(SHARED)
+    done = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+        + [str(script), str(tmp_path / "x.h5"), str(tmp_path / "found")],
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY / "python"), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    expected = top_k(x, 10, device="cpu")
+    for rank in range(2):
+        found = np.load(tmp_path / f"found{rank}.npz")
+        assert found["directions"] > 0
+        np.testing.assert_array_equal(found["indices"], expected[0])
+        np.testing.assert_array_equal(found["scores"], expected[1])
