@@ -47,7 +47,7 @@ class Shares:
         self.directions, self.pairs = 0, 0
         for name, owner, methods in (
             ("reading and squares", rows.Rows, ["__init__"]),
-            ("directions", principal, ["directions"]),
+            ("finding directions", principal, ["directions"]),
             ("points", projected.Space, ["centred"]),
             ("first limits", projected_screen.ProjectedScreen, ["raise_limits"]),
             ("first limits", projected_screen, ["places"]),

@@ -16,12 +16,13 @@ _AHEAD = 8
 @dataclass(frozen=True)
 class Plan:
     """Sizes: ``block`` rows a product, ``panel`` rows a tile of work, ``pending`` pairs held unscored, ``ahead``
-    products that wait to be looked at."""
+    products that wait to be looked at, ``keep`` whether rows made ready for products are kept for blocks to come."""
 
     block: int
     panel: int
     pending: int
     ahead: int = 1
+    keep: bool = True
 
 
 def plan(
@@ -54,6 +55,10 @@ def plan(
     if processes > 1:
         panel = min(panel, -(-n // math.ceil(math.sqrt(8 * processes))))
     panel = -(-n // -(-n // max(1, panel)))  # panels of one size
+    # With directions few blocks are multiplied whole, so rows are kept ready only where they fit easily.
+    keep = not directions or (
+        held == 0 and 4 * d * sum(rows.n for rows in {queries, candidates or queries}) < memory // 3
+    )
     # A 16th of the memory for products that wait, of 4 bytes a value at most.
     ahead = max(1, min(_AHEAD, memory // (16 * 4 * block * block)))
-    return Plan(block, panel, max(1 << 14, memory // 200), ahead)
+    return Plan(block, panel, max(1 << 14, memory // 200), ahead, keep)

@@ -16,7 +16,7 @@ _ROWS, _COLUMNS = 256, 1024
 _WINDOW = 2048
 #: Where more than this share of a block's pairs survive, a product of whole rows costs less than their exact scores. On
 #: the diagonal, beside the k neighbours of each row, a smaller share: there a product raises the limits besides.
-MOST_SHARE, DIAGONAL_SHARE = 1 / 24, 1 / 80
+MOST_SHARE, DIAGONAL_SHARE = 1 / 40, 1 / 80
 
 
 class ProjectedScreen:

@@ -60,7 +60,7 @@ class Search:
         self._pool, self._workers = ThreadPoolExecutor(threads), ThreadPoolExecutor(self._at_a_time)
         self.scoring = Scoring(queries, candidates, k, space, self._pool)
         self.ranking, self.limits, self.learn = self.scoring.ranking, self.scoring.limits, self.scoring.learn
-        self.by_products = ProductScreen(self.scoring, whole, keep=directions is None)
+        self.by_products = ProductScreen(self.scoring, whole, sizes.keep)
         self.by_bounds: ProjectedScreen | None = None
         if directions is not None:
             self.by_bounds = ProjectedScreen(self.scoring, *project(space, queries, candidates, directions, self._pool))
