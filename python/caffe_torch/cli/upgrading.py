@@ -9,7 +9,7 @@ from typing import Any
 from google.protobuf.message import DecodeError
 
 from caffe_torch.errors import CaffeError
-from caffe_torch.files import prototxt, wire
+from caffe_torch.files import binary_file, prototxt, wire
 from caffe_torch.files.upgrade import upgrade_net, upgrade_solver_type
 from caffe_torch.proto import caffe_pb2
 from caffe_torch.runtime import log
@@ -47,6 +47,6 @@ def _read(path: str, message: Any, binary: bool) -> None:
         prototxt.read_message(path, message)
         return
     try:
-        message.ParseFromString(wire.read_bytes(path))
+        message.ParseFromString(binary_file.read_bytes(path))
     except DecodeError:
         raise CaffeError(f"{path}: is no binary {type(message).__name__}, or is cut short or damaged") from None

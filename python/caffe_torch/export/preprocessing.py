@@ -11,7 +11,7 @@ import numpy as np
 from caffe_torch.errors import CaffeError
 from caffe_torch.export.graph import Graph
 from caffe_torch.export.source import Shape
-from caffe_torch.files import wire
+from caffe_torch.files import binary_file, wire
 
 ORDERS = ("bgr", "rgb")
 
@@ -44,7 +44,7 @@ class Preprocessing:
         if self.mean is None:
             return None
         if isinstance(self.mean, (str, Path)):
-            mean = wire.read_blob(memoryview(wire.read_binary(self.mean, "a .binaryproto")), str(self.mean))
+            mean = wire.read_blob(memoryview(binary_file.read(self.mean, "a .binaryproto")), str(self.mean))
             mean = mean.reshape(mean.shape[-3:])
         else:
             mean = np.asarray(self.mean, np.float32)

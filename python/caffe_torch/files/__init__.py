@@ -4,6 +4,7 @@
 - ``prototxt_words.py``: what C++'s parser reads and Python's does not
 - ``native.py``: paths that are no UTF-8
 - ``lists.py``: lists of files
+- ``binary_file.py``: a binary file, read whole, or told as what it is
 - ``wire.py``: binary protobuf: .caffemodel, .solverstate, mean.binaryproto
 - ``hdf5.py``: HDF5 weights and states
 - ``hdf5_links.py``: what in an HDF5 file lies outside of it

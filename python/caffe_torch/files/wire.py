@@ -17,11 +17,8 @@ import numpy as np
 from google.protobuf.message import DecodeError
 
 from caffe_torch.errors import CaffeError
-from caffe_torch.files import native
+from caffe_torch.files import binary_file
 from caffe_torch.proto import caffe_pb2
-
-#: The bytes of plain text.
-_TEXT = bytes([9, 10, 13, *range(32, 127)])
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
@@ -202,7 +199,7 @@ def read_layers(path: str | Path) -> list[tuple[str, list[np.ndarray]]]:
     old = (v1.NAME_FIELD_NUMBER, v1.BLOBS_FIELD_NUMBER)
     oldest = (v0.NAME_FIELD_NUMBER, v0.BLOBS_FIELD_NUMBER)
     found: list[tuple[str, list[np.ndarray]]] = []
-    for field, kind, value in fields(memoryview(read_binary(path, "a .caffemodel")), str(path)):
+    for field, kind, value in fields(memoryview(binary_file.read(path, "a .caffemodel")), str(path)):
         if kind != _BYTES:
             continue
         if field == caffe_pb2.NetParameter.LAYER_FIELD_NUMBER:
@@ -254,7 +251,7 @@ def read_state(path: str | Path) -> State:
     history: list[np.ndarray] = []
     numbers: dict[int, int] = {caffe_pb2.SolverState.CURRENT_STEP_FIELD_NUMBER: 0}
     learned_net = None
-    for field, kind, value in fields(memoryview(read_binary(path, "a .solverstate")), str(path)):
+    for field, kind, value in fields(memoryview(binary_file.read(path, "a .solverstate")), str(path)):
         if field == caffe_pb2.SolverState.HISTORY_FIELD_NUMBER and kind == _BYTES:
             history.append(read_blob(value, f"{path}: history {len(history)}"))
         elif field == caffe_pb2.SolverState.LEARNED_NET_FIELD_NUMBER and kind == _BYTES:
@@ -265,39 +262,3 @@ def read_state(path: str | Path) -> State:
     if iteration is None or learned_net is None:
         raise CaffeError(f"{path}: is no .solverstate (it names no iteration or no .caffemodel)")
     return State(iteration, learned_net, numbers[caffe_pb2.SolverState.CURRENT_STEP_FIELD_NUMBER], history)
-
-
-#: How files begin that people give in the place of weights or means, and what they are.
-_BEGINNINGS = (
-    (b"version https://git-lfs", "a Git LFS pointer, not the file itself: fetch it with git lfs pull"),
-    (b"\x89HDF", "an HDF5 file"),
-    (b"PK\x03\x04", "a zip archive (PyTorch's weights are such): unpack or convert it"),
-    (b"\x1f\x8b", "compressed by gzip: unpack it"),
-    (b"\x93NUMPY", "an array of NumPy's (.npy)"),
-    (b"\x80\x02", "a pickle (old weights of PyTorch's are such): convert it"),
-    (b"\x89PNG", "an image"),
-    (b"\xff\xd8\xff", "an image"),
-)
-
-
-def read_binary(path: str | Path, wanted: str) -> bytes:
-    """The content of a binary message; CaffeError says what the file is where it is text, or another known kind."""
-    data = read_bytes(path)
-    for beginning, kind in _BEGINNINGS:
-        if data.startswith(beginning):
-            raise CaffeError(f"{path}: {wanted} is expected, this is {kind}")
-    begin = data[:2000].removeprefix(b"\xef\xbb\xbf")
-    if begin and not begin.translate(None, _TEXT):
-        kind = "a web page" if b"<html" in begin.lower() or b"<!doctype" in begin.lower() else "text"
-        if kind == "text" and b"{" in begin and b":" in begin:
-            kind = "a .prototxt: a net's text goes where the net is asked for"
-        raise CaffeError(f"{path}: {wanted} is expected, this is {kind}")
-    return data
-
-
-def read_bytes(path: str | Path) -> bytes:
-    """The file's content; CaffeError where it cannot be read."""
-    try:
-        return Path(native.path(path)).read_bytes()
-    except OSError as error:
-        raise CaffeError(f"{path}: cannot be read ({error.strerror})") from None

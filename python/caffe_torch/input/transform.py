@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from caffe_torch.errors import CaffeError
-from caffe_torch.files import wire
+from caffe_torch.files import binary_file, wire
 from caffe_torch.input import images
 from caffe_torch.runtime.lazy import Lazy
 
@@ -49,7 +49,7 @@ def datum_array(datum: Any, where: str, param: Any) -> np.ndarray:
 
 def read_mean(path: str) -> np.ndarray:
     """The mean image of a .binaryproto, (channels, height, width) float32; CaffeError where it holds something else."""
-    mean = wire.read_blob(memoryview(wire.read_binary(path, "a .binaryproto")), path)
+    mean = wire.read_blob(memoryview(binary_file.read(path, "a .binaryproto")), path)
     if mean.ndim < 3 or mean.size != math.prod(mean.shape[-3:]) or not mean.size:
         raise CaffeError(f"{path}: its mean has shape {mean.shape}, one image (channels, height, width) is expected")
     return mean.reshape(mean.shape[-3:])

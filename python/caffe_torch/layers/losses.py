@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from caffe_torch.blob.blob import Blob
-from caffe_torch.files import wire
+from caffe_torch.files import binary_file, wire
 from caffe_torch.layers.base import register
 from caffe_torch.layers.loss_base import LossLayer
 from caffe_torch.layers.shapes import canonical_axis, count
@@ -148,7 +148,7 @@ class InfogainLoss(_SoftmaxLoss):
                 raise self.fail("needs the infogain matrix: infogain_loss_param.source or a third bottom")
             source = self.param.infogain_loss_param.source
             self._matrix = torch.from_numpy(
-                wire.read_blob(memoryview(wire.read_binary(source, "a .binaryproto")), source)
+                wire.read_blob(memoryview(binary_file.read(source, "a .binaryproto")), source)
             )
 
     def loss_axis(self, bottom: Blob) -> int:
