@@ -8,6 +8,7 @@ name it in ``importing.SOURCES``.
 - ``loaded.py``: what a source gives
 - ``records_folder.py``: any shop's records.csv and catalog.yaml; what the sample shop writes
 - ``shop_table.py``: any shop's table of images, products, texts and labels, CSV or JSONL
+- ``shop_rows.py``: the rows of that table
 - ``fashion_product_images.py``: Kaggle's Fashion Product Images, small or full
 - ``label_columns.py``: which of its columns look like no labels
 - ``deepfashion.py``, ``deepfashion_fine.py``: DeepFashion, Category and Attribute Prediction

@@ -14,9 +14,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from multiweight.base import csv_file, json_file
 from multiweight.base.errors import UserError
-from multiweight.datasets import label_columns
+from multiweight.datasets import label_columns, shop_rows
 from multiweight.datasets.loaded import Loaded
 from multiweight.records import cells
 from multiweight.records.bad_images import BadImage
@@ -29,8 +28,6 @@ LAYOUT = "shop.csv or shop.jsonl with the columns image, product, text and/or la
 TABLES = ("shop.csv", "shop.jsonl")
 INPUTS = (*TABLES, "keywords.yaml", "catalog.yaml")
 KINDS = {"!": "no", "?": "unknown"}
-
-Row = dict[str, str]
 
 
 class Said(NamedTuple):
@@ -79,7 +76,7 @@ def load(folder: Path, min_products: int = 2) -> Loaded:
     bad: list[BadImage] = []
     counts = Counts({}, {}, [])
     texts = False
-    for line, row in _table(path):
+    for line, row in shop_rows.rows(path):
         image, product = row.get("image", "").strip(" \t\r\n"), cells.tidy(row.get("product", ""))
         problem = f"image {image!r} {image_problem(image)}" if image_problem(image) else _product_problem(product)
         if problem:
@@ -88,7 +85,9 @@ def load(folder: Path, min_products: int = 2) -> Loaded:
         if cells.identity(product) != product:
             counts.mended.append(product)
             product = cells.identity(product)
-        text = " \n ".join(value for name, value in row.items() if is_text(name) and not cells.is_missing(value))
+        text = " \n ".join(
+            value for name, value in row.items() if shop_rows.is_text(name) and not cells.is_missing(value)
+        )
         texts = texts or bool(text)
         statements = _statements(row, f"{path}:{line}", own, counts)
         stated = {(group, label) for _, group, label in statements}
@@ -119,98 +118,19 @@ def load(folder: Path, min_products: int = 2) -> Loaded:
     return Loaded(catalog, records, bad, notes)
 
 
-def is_text(column: str) -> bool:
-    """Whether a column holds texts."""
-    return column == "text" or column.startswith("text_")
-
-
 def texts(path: Path, columns: Sequence[str] = ()) -> Iterator[str]:
     """The texts of any CSV or JSONL table, one per row, for mining keywords.
 
     ``columns`` are joined (default: ``text`` and ``text_...``); UserError where a column is missing.
     """
-    for line, row in _csv(path) if path.suffix != ".jsonl" else _jsonl(path):
+    for line, row in shop_rows.of_any_table(path):
         missing = [name for name in columns if name not in row] if path.suffix != ".jsonl" else []
         if missing:
             raise UserError(f"{path}:{line}: no column {missing[0]!r}: found {', '.join(row)}")
-        chosen = (value for name, value in row.items() if (name in columns if columns else is_text(name)))
+        chosen = (value for name, value in row.items() if (name in columns if columns else shop_rows.is_text(name)))
         text = " \n ".join(value for value in chosen if not cells.is_missing(value))
         if text.strip():
             yield text
-
-
-def _table(path: Path) -> Iterator[tuple[int, Row]]:
-    rows = _csv(path) if path.suffix != ".jsonl" else _jsonl(path)
-    for line, row in rows:
-        for name in ("image", "product"):
-            if name not in row:
-                at = f"{path}:{line if path.suffix == '.jsonl' else 1}"
-                raise UserError(f"{at}: no column {name!r}: found {', '.join(row) or 'nothing'}")
-        yield line, row
-
-
-def _csv(path: Path) -> Iterator[tuple[int, Row]]:
-    lines = csv_file.rows(path)
-    number, header = next(lines, (1, []))
-    other = next((mark for mark in (";", "\t") if len(header) == 1 and mark in header[0]), None)
-    if other:
-        name = "tabs" if other == "\t" else repr(other)
-        raise UserError(f"{path}:{number}: the columns are separated by {name}: save it as CSV with commas")
-    header = [cells.tidy(name) for name in header]
-    if len(set(header)) != len(header) or not all(header):
-        raise UserError(f"{path}:{number}: columns {', '.join(header)}: each needs a name of its own")
-    for name in header:
-        _check_column(name, f"{path}:{number}")
-    for number, fields in lines:
-        if len(fields) != len(header):
-            raise UserError(
-                f"{path}:{number}: {len(fields)} fields, expected {len(header)}: quote a field that holds a comma"
-            )
-        yield number, dict(zip(header, fields))
-
-
-def _check_column(name: str, at: str) -> None:
-    problem = "" if is_text(name) else cells.name_problem(name)
-    if problem or name.endswith(("!", "?")):
-        raise UserError(f"{at}: column {name!r} {problem or 'ends in a mark of the records, ! or ?'}: rename it")
-
-
-def _jsonl(path: Path) -> Iterator[tuple[int, Row]]:
-    known: dict[str, str] = {}
-    try:
-        with path.open("rb") as file:
-            for number, raw in enumerate(file, 1):
-                if not raw.strip():
-                    continue
-                try:
-                    text = raw.decode("utf-8-sig")
-                except UnicodeDecodeError as error:
-                    raise UserError(f"{path}:{number}: not UTF-8 ({error.reason}): save it as UTF-8") from None
-                found = json_file.parse(text, str(path), line=number)
-                if not isinstance(found, dict):
-                    raise UserError(f"{path}:{number}: expected a JSON object, one per line")
-                for name in found:
-                    if name not in known:
-                        known[name] = cells.tidy(name)
-                        _check_column(known[name], f"{path}:{number}")
-                row = {known[name]: _cell(value, f"{path}:{number}", name) for name, value in found.items()}
-                if len(row) != len(found):
-                    raise UserError(f"{path}:{number}: two names that differ by spaces alone: {', '.join(found)}")
-                yield number, row
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
-
-
-def _cell(value: object, at: str, name: str) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return "|".join(value)
-    if isinstance(value, (str, int, float)) and not isinstance(value, bool):
-        return str(value)
-    text = repr(value)
-    shown = text if len(text) <= 60 else text[:57] + "..."
-    raise UserError(f"{at}: {name}: {shown}: expected a text, a number or a list of texts")
 
 
 def _product_problem(product: str) -> str:
@@ -221,10 +141,10 @@ def _product_problem(product: str) -> str:
     return f"product {product[:40]!r} {cells.control(product)}" if cells.control(product) else ""
 
 
-def _statements(row: Row, at: str, own: Catalog | None, counts: Counts) -> tuple[tuple[str, str, str], ...]:
+def _statements(row: shop_rows.Row, at: str, own: Catalog | None, counts: Counts) -> tuple[tuple[str, str, str], ...]:
     found: dict[Label, str] = {}
     for group, cell in row.items():
-        if group in ("image", "product") or is_text(group):
+        if group in ("image", "product") or shop_rows.is_text(group):
             continue
         labels = own.group(group).labels if own and group in own.names else ()
         for item in filter(None, map(cells.tidy, cell.split("|"))):
