@@ -173,7 +173,8 @@ study-report: $(READY)
 
 # --- tests, tables, measurements ---
 test: lint
-	$(VENV)/bin/python -m pytest
+	$(ROOMS)
+	$(VENV)/bin/python -m pytest $(WHOLE)
 
 lint: $(VENV)/.ready
 	$(VENV)/bin/ruff check .
@@ -183,9 +184,11 @@ lint: $(VENV)/.ready
 
 # The two halves of the tests. Coverage doubles the seconds of Python code, so it is of the first half alone; the second half
 # runs programs in processes of their own, or computes what the original does.
+# The first half runs a process for each core, a file of tests at a time; the second half's tests use all cores themselves.
 WHOLE := tests/parity tests/packaging tests/docker tests/end_to_end
+ROOMS = $(VENV)/bin/python -m pytest -n auto --maxprocesses 8 --dist loadfile --durations=20 tests $(WHOLE:%=--ignore=%)
 coverage: $(VENV)/.ready
-	$(VENV)/bin/python -m pytest --durations=20 --cov --cov-report= tests $(WHOLE:%=--ignore=%)
+	$(ROOMS) --cov --cov-report=
 	@echo "files with the least coverage, percent, and all:"
 	@$(VENV)/bin/coverage report --sort=cover --skip-covered | sed -n '1,32p;$$p'
 

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import environments
 import pytest
+
+#: What make sets for the programs that it starts. A make that a test starts would take it for its caller's, and print
+#: which folder it enters, for one: the tests see the same under `make test` as under `pytest`.
+OF_MAKE = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES", "MAKE_TERMOUT", "MAKE_TERMERR")
+
+# Of several processes of pytest-xdist each has a core: more threads than cores slow each other down. NumPy, OpenCV and
+# PyTorch read it once, when they are imported.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_configure() -> None:
+    for name in OF_MAKE:
+        os.environ.pop(name, None)
 
 
 @pytest.fixture(scope="session")

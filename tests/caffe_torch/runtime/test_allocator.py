@@ -141,7 +141,7 @@ def freed(count):
     allocator.give_back()
     return full - allocator._resident()
 
-print(freed(200) >> 20, freed(200) >> 20, freed(10) >> 20)
+print(*(round(freed(count) / (1 << 20)) for count in (200, 200, 10)))
 """
 
 
@@ -149,7 +149,9 @@ def test_holes_in_the_heap_are_given_back_where_they_are_large():
     done = subprocess.run([sys.executable, "-c", HOLES], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     first, again, small = map(int, done.stdout.split())
-    assert first >= 120 and again >= 120 and small == 0
+    assert first >= 120 and again >= 120
+    # Of 10 MiB in holes nothing is given back; a page that the measuring itself takes may stand here.
+    assert abs(small) <= 1
 
 
 def test_a_net_gives_back_where_its_shapes_have_changed(tmp_path, monkeypatch):
