@@ -39,6 +39,7 @@ _WEIGHTS = {
 FILES: dict[str, dict[str, Any]] = {
     "import.json": {
         "images": int, "products": int, "groups": int, "labels": int, "bad": int, "notes": list, "photos_sha256": str,
+        "photos_state_sha256": str,
         "settings": {"source": str, "folder": str, "min_products": int, "inputs": Each(str)},
     },
     "clean.json": {"settings": dict},

@@ -1,20 +1,8 @@
-"""Sources of records: one module each, registered by its name; and the import that every source shares.
-
-A source module has NAME, LAYOUT (one line: which files make up its folder), INPUTS (the files that decide the records,
-photos aside), ``detect(folder) -> bool`` and ``load(folder, min_products) -> Loaded``. To add one, write the module and
-name it in ``SOURCES``.
-
-- ``records_folder.py``: any shop's records.csv and catalog.yaml; what the sample shop writes
-- ``shop_table.py``: any shop's table of images, products, texts and labels, CSV or JSONL
-- ``fashion_product_images.py``: Kaggle's Fashion Product Images, small or full
-- ``deepfashion.py``: DeepFashion, Category and Attribute Prediction
-- ``imaterialist.py``: iMaterialist-Fashion 2018
-- ``sample_shop.py``: the drawn shop, what it sells in ``sample_catalog.py``, drawn by ``sample_garments.py`` with
-  ``sample_shapes.py``, photographed by ``sample_photos.py``
-"""
+"""Sources of records: one module each, registered by its name; and the import that every source shares."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -37,6 +25,8 @@ from multiweight.records.record_table import RecordTable
 SOURCES: dict[str, ModuleType] = {
     module.NAME: module for module in (records_folder, shop_table, fashion_product_images, deepfashion, imaterialist)
 }
+#: What is told of a photo that is not there.
+_ABSENT = "-1"
 
 
 @dataclass(frozen=True)
@@ -98,14 +88,16 @@ def import_dataset(
     loaded = module.load(folder, min_products)
     bad: list[BadImage] = list(loaded.bad)
     kept = []
-    sizes = {item.image: -1 for item in bad}
+    states = {item.image: _ABSENT for item in bad}
+    contents = dict(states)
     with ImageFolder(folder) as images:
         for record in progress(loaded.records, desc="looking for the images", unit=" images"):
+            name = record.image
             try:
-                sizes[record.image] = images.size(record.image)
+                states[name], contents[name] = images.state(name), images.contents(name)
                 kept.append(record)
             except UnreadableImage as error:
-                sizes[record.image] = -1
+                states[name] = contents[name] = _ABSENT
                 bad.append(BadImage(record.image, record.product, "import", str(error)))
     dataset.data.mkdir(parents=True, exist_ok=True)
     for old in (dataset.import_mark, dataset.clean_mark, dataset.cleaned_records, dataset.cleaned):
@@ -125,7 +117,8 @@ def import_dataset(
         "labels": loaded.catalog.size,
         "bad": len(bad),
         "notes": loaded.notes,
-        "photos_sha256": _digest(sizes),
+        "photos_sha256": _digest(contents),
+        "photos_state_sha256": _digest(states),
     }
     done.write(dataset.import_mark, settings, result)
     return done.read(dataset.import_mark), True
@@ -148,30 +141,47 @@ def photos_of(dataset: Dataset) -> dict[str, str]:
 
 
 def _check_photos(dataset: Dataset, folder: Path, found: Mapping[str, Any]) -> None:
-    """UserError where photos have come, gone or changed their size since the import."""
+    """UserError where photos have come, gone or changed since the import.
+
+    They are read only where their state has changed, as in a copy of the folder; one that is equal is noted. An import
+    made before states were kept knows the photos' sizes alone.
+    """
     if "photos_sha256" not in found:
         return
-    absent = [item for item in bad_images.read(dataset.bad_images) if item.step == "import"]
-    names = [record.image for record in RecordTable(dataset.records)] + [item.image for item in absent]
-    sizes = {}
+    absent = [item.image for item in bad_images.read(dataset.bad_images) if item.step == "import"]
+    names = [record.image for record in RecordTable(dataset.records)] + absent
     with ImageFolder(folder) as images:
-        for name in names:
-            try:
-                sizes[name] = images.size(name)
-            except UnreadableImage:
-                sizes[name] = -1
-    if _digest(sizes) != found["photos_sha256"]:
-        come = sum(sizes[item.image] >= 0 for item in absent)
+        if "photos_state_sha256" not in found:
+            now = {name: _or_absent(lambda one: str(images.size(one)), name) for name in names}
+        else:
+            states = {name: _or_absent(images.state, name) for name in names}
+            if _digest(states) == found["photos_state_sha256"]:
+                return
+            now = {name: _or_absent(images.contents, name) for name in names}
+    if _digest(now) != found["photos_sha256"]:
+        come = sum(now[name] != _ABSENT for name in absent)
         what = f"{come} photos that were missing are there now" if come else "photos have gone or changed"
         raise UserError(
             f"{dataset.import_mark}: {what}, since the import: use --overwrite (of make: OVERWRITE=1) to take them in"
         )
+    if "photos_state_sha256" in found:
+        result = {name: value for name, value in found.items() if name != "settings"}
+        with contextlib.suppress(OSError):  # where nothing can be written, the next call reads the photos again
+            done.write(dataset.import_mark, found["settings"], {**result, "photos_state_sha256": _digest(states)})
 
 
-def _digest(sizes: Mapping[str, int]) -> str:
+def _or_absent(tell: Callable[[str], str], name: str) -> str:
+    try:
+        return tell(name)
+    except UnreadableImage:
+        return _ABSENT
+
+
+def _digest(values: Mapping[str, str]) -> str:
+    """SHA-256 of what is told of each photo, by its name."""
     digest = hashlib.sha256()
-    for name in sorted(sizes):
-        digest.update(f"{name}\0{sizes[name]}\0".encode("utf-8", "surrogatepass"))
+    for name in sorted(values):
+        digest.update(f"{name}\0{values[name]}\0".encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
 
 

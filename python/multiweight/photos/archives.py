@@ -31,9 +31,10 @@ class Archives:
                 archive.close()
         self._open.clear()
 
-    def size(self, path: str, member: str) -> int:
-        """The bytes of a member, as the archive's list says; UnreadableImage with the reason."""
-        return self._member(self._archive(path), path, member).file_size
+    def size_and_crc(self, path: str, member: str) -> tuple[int, int]:
+        """The bytes of a member and their CRC-32, as the archive's list says; UnreadableImage with the reason."""
+        info = self._member(self._archive(path), path, member)
+        return info.file_size, info.CRC
 
     def read(self, path: str, member: str) -> bytes:
         """A member's bytes; UnreadableImage with the reason."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -53,13 +54,39 @@ class ImageFolder:
         """The bytes of the encoded image, without reading it; raises UnreadableImage with the reason."""
         name, member = self._resolve(reference)
         if member is not None:
-            return self._archives.size(name, member)
+            return self._archives.size_and_crc(name, member)[0]
         try:
             if not os.path.isfile(name):
                 raise UnreadableImage(_absent(name))
             return os.stat(name).st_size
         except (OSError, ValueError) as error:
             raise UnreadableImage(f"cannot be read ({error})") from None
+
+    def state(self, reference: str) -> str:
+        """What changes when the image does, without reading it; raises UnreadableImage with the reason.
+
+        Of a file its size, times and inode, which differ in a copy too; of an archive's member its :meth:`contents`.
+        """
+        name, member = self._resolve(reference)
+        if member is not None:
+            return self.contents(reference)
+        size = self.size(reference)
+        try:
+            found = os.stat(name)
+        except OSError as error:
+            raise UnreadableImage(f"cannot be read ({error})") from None
+        return f"{size} {found.st_mtime_ns} {found.st_ctime_ns} {found.st_ino}"
+
+    def contents(self, reference: str) -> str:
+        """Size and CRC-32 of the encoded image; raises UnreadableImage with the reason.
+
+        A file is read for it; an archive's list has both.
+        """
+        name, member = self._resolve(reference)
+        if member is not None:
+            return "{} {:08x}".format(*self._archives.size_and_crc(name, member))
+        data = self.bytes(reference)
+        return f"{len(data)} {zlib.crc32(data):08x}"
 
     def bytes(self, reference: str) -> bytes:
         """The encoded image; raises UnreadableImage with the reason."""

@@ -1,6 +1,11 @@
 """Tables of real shops: what spreadsheets, pandas and other machines leave in them."""
 
+import hashlib
+import io
 import json
+import os
+import shutil
+import zipfile
 
 import cv2
 import numpy as np
@@ -11,6 +16,7 @@ from multiweight.base.paths import Dataset
 from multiweight.base.progress import quiet
 from multiweight.datasets import importing, label_columns, shop_table
 from multiweight.pack import packing
+from multiweight.photos import images
 from multiweight.prepare import cleaning, split
 from multiweight.records import bad_images
 
@@ -95,6 +101,75 @@ def test_photos_that_come_or_go_are_noticed_and_one_command_takes_them_in(tmp_pa
         packing.pack(importing_engine(), dataset, packing.Settings(size=16), progress=quiet)
 
 
+OTHER = cv2.imencode(".jpg", np.random.RandomState(1).randint(0, 256, (40, 30, 3)).astype(np.uint8))[1].tobytes()
+SAME_SIZE = [one.ljust(max(len(JPEG), len(OTHER)), b"\0") for one in (JPEG, OTHER)]
+
+
+@pytest.fixture(params=["files", "zip"])
+def photos(request, tmp_path):
+    """A shop, and what puts other bytes in the place of a photo."""
+    name = "{}.jpg" if request.param == "files" else "a.zip::{}.jpg"
+    rows = "".join(f"{name.format(n)},p{n},{'x' if n % 2 else 'y'}\n" for n in range(8))
+    folder = shop(tmp_path / "s", "image,product,A\n" + rows)
+    there = dict.fromkeys(range(8), SAME_SIZE[0])
+
+    def put(number, photo):
+        there[number] = photo
+        if request.param == "files":
+            (folder / f"{number}.jpg").write_bytes(photo)
+            return
+        with zipfile.ZipFile(folder / "a.zip", "w") as archive:
+            for n, one in there.items():
+                archive.writestr(f"{n}.jpg", one)
+
+    for number in there:
+        put(number, SAME_SIZE[0])
+    return folder, put
+
+
+def test_a_photo_of_as_many_bytes_is_noticed(photos, tmp_path):
+    (folder, put), dataset = photos, Dataset("s", tmp_path / "runs")
+    assert importing.import_dataset(dataset, folder, progress=quiet)[1]
+    put(3, SAME_SIZE[1])
+    with pytest.raises(UserError, match="photos have gone or changed"):
+        importing.import_dataset(dataset, folder, progress=quiet)
+    assert importing.import_dataset(dataset, folder, overwrite=True, progress=quiet)[1]
+    put(3, SAME_SIZE[0])
+    with pytest.raises(UserError, match="photos have gone or changed"):
+        importing.import_dataset(dataset, folder, progress=quiet)
+
+
+def test_photos_copied_or_touched_are_read_once_and_not_imported_again(photos, tmp_path, monkeypatch):
+    folder, dataset = photos[0], Dataset("s", tmp_path / "runs")
+    before, _ = importing.import_dataset(dataset, folder, progress=quiet)
+    copy = shutil.copytree(folder, tmp_path / "copy", copy_function=shutil.copyfile)
+    read = []
+    whole = images.ImageFolder.bytes
+    monkeypatch.setattr(images.ImageFolder, "bytes", lambda self, name: read.append(name) or whole(self, name))
+    found, done = importing.import_dataset(dataset, copy, progress=quiet)
+    files = (folder / "0.jpg").exists()
+    assert not done and len(read) == (8 if files else 0)
+    assert found["photos_sha256"] == before["photos_sha256"]
+    assert not importing.import_dataset(dataset, copy, progress=quiet)[1] and len(read) == (8 if files else 0)
+    if files:
+        os.utime(copy / "2.jpg", (1, 1))
+        assert not importing.import_dataset(dataset, copy, progress=quiet)[1] and len(read) == 16
+
+
+def test_an_import_of_before_knows_the_sizes_alone(photos, tmp_path):
+    (folder, put), dataset = photos, Dataset("s", tmp_path / "runs")
+    mark, _ = importing.import_dataset(dataset, folder, progress=quiet)
+    records = sorted(line.split(",")[0] for line in (folder / "shop.csv").read_text().splitlines()[1:])
+    told = "".join(f"{name}\0{len(SAME_SIZE[0])}\0" for name in records)
+    mark = {**mark, "photos_sha256": hashlib.sha256(told.encode()).hexdigest()}
+    del mark["photos_state_sha256"]
+    dataset.import_mark.write_text(json.dumps(mark))
+    assert not importing.import_dataset(dataset, folder, progress=quiet)[1]
+    put(3, SAME_SIZE[0] + b"\0")
+    with pytest.raises(UserError, match="photos have gone or changed"):
+        importing.import_dataset(dataset, folder, progress=quiet)
+
+
 def importing_engine():
     from multiweight.base import engine
 
@@ -102,9 +177,6 @@ def importing_engine():
 
 
 def test_a_damaged_member_of_a_zip_goes_the_whole_way(tmp_path):
-    import io
-    import zipfile
-
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         for n in range(8):
