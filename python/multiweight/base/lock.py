@@ -12,8 +12,8 @@ import json
 import os
 import socket
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -76,6 +76,19 @@ def hold(folder: Path, step: str, *, shared: bool = False, name: str = IN_USE) -
     _held.add(path)
     _tell(file, step, shared)
     stack.callback(_give_up, path, file, shared)
+
+
+@contextmanager
+def turn(folder: Path, name: str) -> Iterator[None]:
+    """Alone in ``folder`` for a moment, by its file ``name``: each process waits for the one before."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = os.open(folder / name, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(file)
 
 
 def _opened(path: Path) -> int | None:

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from multiweight.base import engine, flags, processes
+from multiweight.base import engine, flags, lock, processes
 from multiweight.base.errors import UserError
 from multiweight.study import design, order, parts, reading, scheduler, trial
 from multiweight.study.design import Study
@@ -27,6 +27,7 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
+@lock.scope
 def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     study = reading.load(args.study)
@@ -46,6 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         device = engine.use_device(caffe, args.gpu)
         trial.run(study, one, args.runs, caffe, device, show=True)
         return 0
+    lock.hold(trial.folder(study), "run-study")  # whatever RUNS is; its trials are processes with locks of their own
     for line in parts.make(study, experiments, args.runs, args.data):
         print(line, flush=True)
 

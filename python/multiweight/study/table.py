@@ -8,17 +8,14 @@ intervals without the precision of every query being kept.
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from multiweight.base import csv_file, markup
+from multiweight.base import csv_file, lock, markup
 from multiweight.base.errors import UserError
 
 TRIALS, GROUPS, RESAMPLES = "trials.csv", "groups.csv", "resamples.csv"
@@ -33,6 +30,8 @@ TRIAL_COLUMNS = {
 GROUP_COLUMNS = {"trial": str, "group": str, "proportion": float, "gamma": float, "queries": int, "map": float,
           "recognition": float}  # fmt: skip
 RESAMPLE_COLUMNS = {"trial": str, "part": str, "mean_map": str}
+#: The file by which processes write one after another.
+_TURN = f"{lock.IN_USE}_tables"
 _OWN = ("purpose", "data", "method", "rate", "seed", "iterations")
 
 
@@ -66,7 +65,7 @@ def read(folder: Path) -> dict[str, dict[str, Any]]:
 
 def add(folder: Path, name: str, result: Mapping[str, Any]) -> None:
     """Put a finished trial into the files, in place of an older row of that name; several processes may do so."""
-    with _alone(folder):
+    with lock.turn(folder, _TURN):
         groups = result.get("groups") or {}
         _write(folder / GROUPS, GROUP_COLUMNS, name, [
             {"trial": name, "group": group, "proportion": result["proportions"].get(group),
@@ -83,7 +82,7 @@ def add(folder: Path, name: str, result: Mapping[str, Any]) -> None:
 
 def remove(folder: Path, name: str) -> None:
     """Take a trial out of the files."""
-    with _alone(folder):
+    with lock.turn(folder, _TURN):
         for file, columns in ((TRIALS, TRIAL_COLUMNS), (GROUPS, GROUP_COLUMNS), (RESAMPLES, RESAMPLE_COLUMNS)):
             _write(folder / file, columns, name, [])
 
@@ -182,15 +181,3 @@ def _numbers(cells: list[str], where: str) -> list[float]:
 def _mean(values: Mapping[str, float | None] | None) -> float | None:
     known = [value for value in (values or {}).values() if value is not None]
     return float(np.mean(known)) if known else None
-
-
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """One process at a time: each waits for the one before."""
-    folder.mkdir(parents=True, exist_ok=True)
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(opened, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(opened)

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from multiweight.base import done, engine, hdf5_file
+from multiweight.base import done, engine, hdf5_file, lock
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset, Run
 from multiweight.evaluate import evaluation, intervals, packed_labels
@@ -105,11 +105,14 @@ def _changed(name: str, before: Any, now: Any, size: int) -> Iterator[tuple[str,
             yield f"{name} {key}", old, new
 
 
+@lock.scope
 def run(study: Study, trial: Trial, runs: str | Path, caffe: ModuleType, device: str, show: bool = False) -> None:
     """Run ``trial`` and add it to the tables; a training that diverges is a result too, with its iteration.
 
-    A training that was stopped goes on from its last snapshot.
+    A training that was stopped goes on from its last snapshot. Other trials of the study may run meanwhile, under any
+    ``runs``; the same one may not.
     """
+    lock.hold(folder(study), f"run-study --trial {trial.name}", name=f"{lock.IN_USE}_{trial.name}")
     begun = time.time()
     dataset = parts.dataset(study, runs, trial.data, trial.purpose == SEARCH)
     info = done.read(dataset.info)
