@@ -9,16 +9,21 @@ import sys
 from collections.abc import Callable, Sequence
 
 from caffe_torch import __version__
-from caffe_torch.cli.flags import set_log, without_glogs
+from caffe_torch.cli.flags import set_log, with_underscores, without_glogs
 from caffe_torch.cli.names import COMMANDS, TOOLS
 from caffe_torch.errors import CaffeError
 from caffe_torch.runtime import user_modules
 
 _EFFECTS = ("stop", "snapshot", "none")
+#: Flags that the original has not, so that no script gives them to another subcommand on purpose.
+_EXPORTS = ("output", "until", "batch", "any_size", "mean", "scale", "channels", "inputs")
 
 
 def parser() -> argparse.ArgumentParser:
-    """Every flag in one dash or two, its value after a space or ``=``, in any order, as gflags takes them."""
+    """The parser of all subcommands: flags in one dash or two, a value after a space or ``=``, in any order.
+
+    As in the original, a flag of another subcommand is taken and does nothing; ``main`` refuses those of export alone.
+    """
     p = argparse.ArgumentParser(prog="caffe-torch", description=__doc__, allow_abbrev=False)
     version = f"caffe version {__version__} (caffe-torch: its interfaces on PyTorch)"
     p.add_argument("-version", "--version", action="version", version=version, help="say the version and exit")
@@ -54,7 +59,8 @@ def parser() -> argparse.ArgumentParser:
     flag("inputs", "export: an .npz of inputs by blob to check the model with, besides random ones")
     flag("layers", "modules that register layers (caffe.register_layer), separated by commas")
     p.add_argument(
-        "--forbid-python",
+        "-forbid_python",
+        "--forbid_python",
         action="store_true",
         help="refuse Python layers: a .prototxt names modules to import, so a stranger's is a stranger's code",
     )
@@ -72,12 +78,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         words = [os.path.basename(sys.argv[0]), *words]
     if words and words[0] in TOOLS:
         return _ended(lambda: _run_tool(words[0], words[1:]))
-    args = parser().parse_args(without_glogs(words))
+    args = _parse(with_underscores(without_glogs(words)))
     if args.forbid_python:
         os.environ["CAFFE_TORCH_FORBID_PYTHON"] = "1"
     if args.layers:
         os.environ[user_modules.LAYERS] = args.layers
     return _ended(lambda: _run_command(args, words))
+
+
+def _parse(words: Sequence[str]) -> argparse.Namespace:
+    p = parser()
+    args = p.parse_args(words)
+    strangers = [f"--{name}" for name in _EXPORTS if getattr(args, name) != p.get_default(name)]
+    if strangers and args.command != "export":
+        p.error(f"{args.command} has no {' and no '.join(strangers)}: a flag of export")
+    return args
 
 
 def _run_command(args: argparse.Namespace, words: Sequence[str]) -> int:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,14 +19,24 @@ from caffe_torch.proto.caffe_pb2 import TEST
 from caffe_torch.runtime import log
 
 _MISSING = "export: needs {}: pip install 'multiweight[torch,export]'"
+#: The packages of the extra ``export``.
+_PACKAGES = ("onnx", "onnxruntime", "safetensors")
+#: What NumPy and zipfile raise on damaged files, besides OSError.
+_DAMAGE = (
+    ValueError, LookupError, EOFError, TypeError, AttributeError, RuntimeError, MemoryError, OverflowError, SyntaxError,
+    tokenize.TokenError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+#: Flags that say how an ONNX model is made, and what each is without them.
+_OF_ONNX = {"batch": None, "any_size": False, "mean": "", "scale": 1.0, "channels": "bgr", "inputs": ""}
 
 
 def run(args: argparse.Namespace, argv: Sequence[str]) -> int:
     if not args.model:
         raise CaffeError("export: needs --model, the net's deploy .prototxt")
     if not args.output:
-        raise CaffeError("export: needs --output, the .onnx file to write")
-    _check_place(Path(args.output))
+        raise CaffeError("export: needs --output, the .onnx or .safetensors file to write")
+    _check_output(args)
+    inputs = _read_npz(args.inputs) if args.inputs else None
     net = Net(args.model, TEST, level=args.level, stages=stages(args.stage), weights=args.weights or None)
     if net.params and not args.weights:
         raise CaffeError("export: needs --weights, the .caffemodel whose parameters to write")
@@ -41,19 +53,28 @@ def run(args: argparse.Namespace, argv: Sequence[str]) -> int:
             batch=args.batch,
             any_size=args.any_size,
             preprocessing=_preprocessing(args),
-            inputs=_arrays(args.inputs) if args.inputs else None,
+            inputs=inputs,
         )
     except ModuleNotFoundError as error:
-        raise CaffeError(_MISSING.format(error.name)) from None
+        package = (error.name or "").partition(".")[0]
+        if package not in _PACKAGES:
+            raise
+        raise CaffeError(_MISSING.format(package)) from None
     log.info(f"Worst deviation from the net: {deviation}")
     log.info(f"Wrote {args.output}")
     return 0
 
 
-def _check_place(output: Path) -> None:
-    """CaffeError where the file cannot be written, before minutes of work."""
+def _check_output(args: argparse.Namespace) -> None:
+    """CaffeError where the file cannot be written, or not as the flags say, before minutes of work."""
+    output = Path(args.output)
     if output.is_dir():
-        raise CaffeError(f"{output}: a folder: expected the .onnx file to write")
+        raise CaffeError(f"{output}: a folder: expected the .onnx or .safetensors file to write")
+    if output.suffix not in (".onnx", ".safetensors"):
+        raise CaffeError(f"{output}: export writes .onnx and .safetensors files: end its name so")
+    given = [f"--{name}" for name, default in _OF_ONNX.items() if getattr(args, name) != default]
+    if given and output.suffix == ".safetensors":
+        raise CaffeError(f"{output}: a .safetensors file holds the weights alone: leave out {', '.join(given)}")
     if not output.absolute().parent.is_dir():
         raise CaffeError(f"{output}: cannot be written: there is no folder {output.absolute().parent}")
 
@@ -70,13 +91,16 @@ def _preprocessing(args: argparse.Namespace) -> export.Preprocessing | None:
     return export.Preprocessing(mean, args.scale, args.channels)
 
 
-def _arrays(path: str) -> dict[str, np.ndarray]:
+def _read_npz(path: str) -> dict[str, np.ndarray]:
+    """The arrays of an .npz file by name; CaffeError where it is another file, or damaged."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise CaffeError(f"{path}: one array: expected an .npz with an array for each input blob")
-            return {name: file[name] for name in file.files}
+        with open(path, "rb") as stream:
+            if zipfile.is_zipfile(stream):
+                stream.seek(0)
+                with np.load(stream, allow_pickle=False) as arrays:
+                    return {name: np.asarray(arrays[name], np.float32) for name in arrays.files}
     except OSError as error:
         raise CaffeError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise CaffeError(f"{path}: no .npz of arrays ({error})") from None
+    except _DAMAGE as error:
+        raise CaffeError(f"{path}: cannot be read as an .npz of numbers ({error})") from None
+    raise CaffeError(f"{path}: no .npz file: write one with np.savez, an array for each input blob")

@@ -25,9 +25,18 @@ Value = bool | int | str
 
 
 def _split(word: str) -> tuple[str, str | None]:
-    """(name, what follows its ``=``) of a flag; no name for any other word."""
-    flag = re.fullmatch(r"--?([A-Za-z]\w*)(?:=(.*))?", word, re.DOTALL)
-    return (flag.group(1), flag.group(2)) if flag else ("", None)
+    """(name, what follows its ``=``) of a flag, its name with _ for each -; no name for any other word."""
+    flag = re.fullmatch(r"--?([A-Za-z][\w-]*)(?:=(.*))?", word, re.DOTALL)
+    return (flag.group(1).replace("-", "_"), flag.group(2)) if flag else ("", None)
+
+
+def with_underscores(words: Sequence[str]) -> list[str]:
+    """The words with each flag's name written with _, as gflags 2.2 takes ``--log-dir`` for ``--log_dir``."""
+    written = []
+    for word in words:
+        name, value = _split(word)
+        written.append(word if not name else f"--{name}" if value is None else f"--{name}={value}")
+    return written
 
 
 def without_glogs(words: Sequence[str]) -> list[str]:
@@ -55,9 +64,9 @@ def set_log(least: int | None, folder: str) -> None:
 def parse(words: Sequence[str], defaults: Mapping[str, Value]) -> tuple[dict[str, Any], list[str]]:
     """The flags of ``defaults``, anywhere among ``words``, and the other words.
 
-    A flag is of its default's type. One of a bool is ``--gray``, ``--nogray`` or ``--gray=true``; others take the next
-    word where no ``=`` follows. Words after ``--`` are no flags. --minloglevel and --log_dir are always taken, and
-    done. CaffeError for other flags and for values of another type.
+    A flag is of its default's type; its name may have - for _. One of a bool is ``--gray``, ``--nogray`` or
+    ``--gray=true``; others take the next word where no ``=`` follows. Words after ``--`` are no flags. --minloglevel
+    and --log_dir are always taken, and done. CaffeError for other flags and for values of another type.
     """
     defaults = {**defaults, "minloglevel": -1, "log_dir": ""}
     values: dict[str, Any] = dict(defaults)

@@ -39,10 +39,12 @@ class ExactScores:
         b_squares: np.ndarray,
     ) -> np.ndarray:
         """float32 scores (m,) of the rows ``rows`` of ``a`` with the rows ``columns`` of ``b``, both float32;
-        ``a_squares`` and ``b_squares`` are all rows' squared lengths. Pairs stand by rising columns.
+        ``a_squares`` and ``b_squares`` are all rows' squared lengths. ``columns`` must be sorted, smallest first.
 
         Where few rows share most of their columns, one product of all of them is cheaper than one sum a pair.
         """
+        if not len(rows):
+            return np.empty(0, np.float32)
         mine, at_row = np.unique(rows, return_inverse=True)
         begins = np.r_[True, columns[1:] != columns[:-1]]
         others, at_column = columns[begins], np.cumsum(begins) - 1

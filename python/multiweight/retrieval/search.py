@@ -7,7 +7,6 @@ whatever the screen, the size of the blocks, and the order and the split of the 
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,6 +14,7 @@ from typing import Any, Callable
 
 import numpy as np
 
+from multiweight.base import cpu
 from multiweight.retrieval import products
 from multiweight.retrieval.blocks import Space
 from multiweight.retrieval.pairs import Pairs, raise_limits
@@ -54,7 +54,7 @@ class Search:
         self.queries, self.itself = queries, candidates is None
         self.candidates = queries if candidates is None else candidates
         self.k, self.sizes, self.space = k, sizes, space
-        threads = threads or default_threads()
+        threads = threads or cpu.threads()
         blocks = -(-min(queries.n, sizes.panel) // sizes.block)
         self._blas, self._at_a_time = products.share_out(whole[0], threads, min(sizes.ahead, blocks))
         self._pool, self._workers = ThreadPoolExecutor(threads), ThreadPoolExecutor(self._at_a_time)
@@ -87,13 +87,15 @@ class Search:
         return [(mine[i], mine[j]) for i, j in sorted(pairs, key=lambda pair: (pair[0] != pair[1], pair))]
 
     def do(self, rows: range, columns: range, progress: Callable[[float], object] | None = None) -> None:
-        """Take all pairs of a tile into the ranking."""
+        """Take all pairs of a tile into the ranking; ``progress`` gets fractions of the tile, 1 in all."""
         same = self.itself and rows == columns
         raw = self._rows(rows)
         other = raw if same else self.candidates.read(columns.start, columns.stop)
         a, b = self._order(rows, True), self._order(columns, same)
         self.scoring.use(raw, other, a, b)
         steps = _by_diagonals(a, b, self.sizes.block, same)
+        # Of a tile of the diagonal, the blocks below it are left out.
+        size = sum(len(left) * len(right) for left, right, _ in steps)
         for part in _doubling(steps) if self.by_bounds is not None and same else [steps]:
             for left, right, found in self._screened(part):
                 if found is None:
@@ -103,7 +105,7 @@ class Search:
                 else:
                     self._add(found)
                 if progress is not None:
-                    progress(len(left) * len(right) / (len(rows) * len(columns)))
+                    progress(len(left) * len(right) / size)
             self._score()
         self.by_products.forget()
         self.scoring.forget()
@@ -171,14 +173,6 @@ class Search:
         pairs = Pairs.join(self._unscored)
         self._unscored, self._unscored_count, self._after_tightening = [], 0, 0
         self.scoring.score(pairs.keep(self.scoring.needed(pairs)))
-
-
-def default_threads() -> int:
-    """``OMP_NUM_THREADS``, else the cores that this process may use."""
-    told = os.environ.get("OMP_NUM_THREADS", "")
-    if told.isdigit() and int(told):
-        return int(told)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _by_diagonals(rows: np.ndarray, columns: np.ndarray, block: int, same: bool) -> list[_Step]:

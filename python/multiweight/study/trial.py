@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from multiweight.base import done, engine, hdf5_file, lock
+from multiweight.base.cpu import cores
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset, Run
 from multiweight.evaluate import evaluation, intervals, packed_labels
@@ -248,4 +249,4 @@ def _processor() -> str:
         name = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         pass
-    return f"{name}, {len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()} cores"
+    return f"{name}, {cores()} cores"

@@ -191,10 +191,41 @@ def test_glogs_flags_are_passed_over(capsys):
     assert "no.prototxt: cannot be read" in capsys.readouterr().err
 
 
-def test_python_layers_can_be_forbidden(tmp_path):
+@pytest.mark.parametrize("flag", ["--forbid_python", "-forbid_python", "--forbid-python", "-forbid-python"])
+def test_python_layers_can_be_forbidden(tmp_path, monkeypatch, capsys, flag):
+    monkeypatch.setenv("CAFFE_TORCH_FORBID_PYTHON", "0")  # so that it is put back
     folder = write(tmp_path / "t", "max_iter: 1")
-    said = Command(folder, *TRAIN, "--forbid-python").end(1)
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(folder)
+    assert cli.main([*TRAIN, flag]) == 1
+    said = capsys.readouterr().err
     assert "error: layer 'fromnumpy' (Python): Python layers are forbidden here" in said and "drawing_layer" in said
+    assert "drawing_layer" not in sys.modules
+
+
+def test_every_flag_of_the_original_may_have_hyphens(capsys):
+    assert cli.main(["train", "--solver=no.prototxt", "-sigint-effect=none", "--log-dir", "/no/folder"]) == 1
+    assert "/no/folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["train", "test", "time", "device_query"])
+def test_a_flag_of_export_is_refused_elsewhere(command, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        cli.main([command, "--batch=64", "--any_size"])
+    assert f"{command} has no --batch and no --any_size: a flag of export" in capsys.readouterr().err
+    assert cli.main(["time", "--iterations=0", "--snapshot=x"]) == 1  # the original's own are taken, as there
+    assert "time: needs --model" in capsys.readouterr().err
+
+
+def test_ctrl_c_ends_in_status_130(monkeypatch, capsys):
+    from caffe_torch.cli import timing
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(timing, "Net", interrupted)
+    assert cli.main(["time", "--model=m"]) == 130
+    assert capsys.readouterr().err.splitlines()[-1] == "interrupted"
 
 
 def test_a_copy_of_the_log(tmp_path):

@@ -3,9 +3,9 @@
 import pytest
 
 from caffe_torch import CaffeError
-from caffe_torch.cli.flags import parse, without_glogs
+from caffe_torch.cli.flags import parse, with_underscores, without_glogs
 
-DEFAULTS = {"gray": False, "backend": "lmdb", "height": 0}
+DEFAULTS = {"gray": False, "backend": "lmdb", "height": 0, "max_side": 0}
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,8 @@ DEFAULTS = {"gray": False, "backend": "lmdb", "height": 0}
         ("--gray --nogray a", {"gray": False}, "a"),
         ("--backend= a", {"backend": ""}, "a"),
         ("--height -2 a", {"height": -2}, "a"),
+        ("--max-side=4 -max-side 5 a", {"max_side": 5}, "a"),
+        ("--backend --a-b a", {"backend": "--a-b"}, "a"),
         ("-- --gray -", {}, "--gray -"),
         ("a -5 -", {}, "a -5 -"),
     ],
@@ -29,10 +31,11 @@ def test_flags_and_other_words(words, values, left):
 @pytest.mark.parametrize(
     "words, said",
     [
-        ("--grey a", "unknown flag --grey; known are --gray, --backend, --height"),
+        ("--grey a", "unknown flag --grey; known are --gray, --backend, --height, --max_side, --minloglevel"),
         ("--height=tall", "--height=tall: expected a whole number"),
         ("--gray=maybe", "--gray=maybe: expected true or false"),
         ("a --height", "--height needs a value"),
+        ("--no-gray", "unknown flag --no_gray"),
         ("--nobackend", "unknown flag --nobackend"),
     ],
 )
@@ -44,3 +47,10 @@ def test_mistakes(words, said):
 def test_glogs_flags_are_passed_over():
     words = "-logtostderr --v 2 --nolog_prefix --stderrthreshold=0 --gray a --colorlogtostderr=false".split()
     assert without_glogs(words) == ["--gray", "a"]
+
+
+def test_a_flags_name_may_have_hyphens():
+    """gflags 2.2's: caffe device_query -log-dir=a-b sets log_dir."""
+    words = "train -log-dir=a-b --sigint-effect none -5 - a-b --x".split()
+    assert with_underscores(words) == "train --log_dir=a-b --sigint_effect none -5 - a-b --x".split()
+    assert without_glogs(["--log-prefix", "--nolog-prefix", "--log-link", "x", "a"]) == ["a"]

@@ -125,24 +125,6 @@ def test_a_product_with_a_wrong_bound_would_be_noticed():
     assert (ranking.indices != nearest(x, x, 5, "cosine", itself=True)[0]).any()
 
 
-def test_scores_are_those_of_correctly_rounded_sums():
-    generator = np.random.default_rng(4)
-    a, b = (generator.normal(size=(30, 200)).astype(np.float32) for _ in range(2))
-    squares = [np.einsum("ij,ij->i", x.astype(float), x.astype(float)) for x in (a, b)]
-    for cosine in (True, False):
-        exact = ExactScores(cosine, 200, nonnegative=False)
-        defined = np.array([[exact._defined(x, y) for y in b] for x in a])
-        np.testing.assert_array_equal(exact.many_to_many(a, squares[0], b, squares[1]), defined)
-        columns, rows = (part.reshape(-1) for part in np.indices((30, 30)))
-        pairs = exact.pairs(a, rows, squares[0], b, columns, squares[1])
-        np.testing.assert_array_equal(pairs.reshape(30, 30).T, defined)
-        # A value that the interval's ends round differently is computed by its definition.
-        exact.error = 1e-3
-        np.testing.assert_array_equal(exact.many_to_many(a, squares[0], b, squares[1]), defined)
-        pairs = exact.pairs(a, rows, squares[0], b, columns, squares[1])
-        np.testing.assert_array_equal(pairs.reshape(30, 30).T, defined)
-
-
 def written(path, x, dtype=np.float32):
     with h5py.File(str(path), "w") as file:
         file.create_dataset("fc7", data=x.astype(dtype))
