@@ -53,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
-    net, solver = run_file.chosen(args, "net"), run_file.chosen(args, "solver")
+    net = run_file.chosen(args, "net")
     if args.name:
         objective = net.get("objective", NetSettings.objective)
         print(recipes.choose(args.variant, args.scheme, args.c, args.rescale, objective)[0])
@@ -67,6 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise UserError("--paper writes the paper's methods: leave out --variant and --scheme")
     dataset = Dataset(args.dataset, args.runs)
     for variant in METHODS if args.paper else [args.variant]:
+        solver = run_file.chosen(args, "solver", variant)
         recipe = recipes.for_dataset(
             dataset, variant, scheme=args.scheme, c=args.c, rescale=args.rescale, net=net, solver=solver
         )

@@ -1,6 +1,8 @@
 """The YAML file of a run's settings: a section for each step, whose keys are the fields of the step's dataclass.
 
-A value that the file does not give has the field's default; a flag that is given wins over both.
+A value that the file does not give has the field's default; a flag that is given wins over both. The section ``methods``
+has a section for each of the paper's methods that it names, with keys of ``solver`` that this method has otherwise: its
+own learning rate, for one.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from multiweight.datasets.sample_shop.shop import ShopSettings
 from multiweight.nets.settings import NetSettings
 from multiweight.nets.solvers import SolverSettings
 from multiweight.pack import chunks
+from multiweight.paper.methods import METHODS
 from multiweight.prepare import cleaning, split
 
 #: The sections, in the order of the steps.
@@ -33,6 +36,8 @@ SECTIONS: dict[str, type] = {
     "net": NetSettings,
     "solver": SolverSettings,
 }
+#: The section whose sections are methods, and the section whose keys those have.
+OF_METHODS, THEIR_KEYS = "methods", "solver"
 HERE = Path(__file__).parent
 #: The files that the package has, by name.
 SHIPPED = {path.stem: path for path in sorted(HERE.glob("*.yaml"))}
@@ -45,10 +50,11 @@ def flags(p: argparse.ArgumentParser, *sections: str) -> None:
         field_flags.from_fields(p, SECTIONS[section])
 
 
-def chosen(args: argparse.Namespace, section: str) -> dict[str, Any]:
-    """The values of a section that the file or a flag gives."""
-    read = load(args.settings)[section] if args.settings else {}
-    return {**read, **field_flags.given(args, SECTIONS[section])}
+def chosen(args: argparse.Namespace, section: str, method: str | None = None) -> dict[str, Any]:
+    """The values of a section that the file or a flag gives; those of ``method``, where the file has some for it."""
+    file = load(args.settings) if args.settings else {}
+    own = file.get(OF_METHODS, {}).get(method, {}) if section == THEIR_KEYS else {}
+    return {**file.get(section, {}), **own, **field_flags.given(args, SECTIONS[section])}
 
 
 def settings(args: argparse.Namespace, section: str) -> Any:
@@ -67,14 +73,28 @@ def load(name: str | Path) -> dict[str, dict[str, Any]]:
     root = yaml_file.read(path, "the settings")
     found: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
     for section, (line, node) in _mapping(root, path, "the file").items():
-        if section not in SECTIONS:
-            _unknown(path, line, f"section {section!r}", section, SECTIONS)
-        known = {field.name: field for field in field_flags.fields(SECTIONS[section])}
-        for key, (line, value) in _mapping(node, path, section).items():
-            if key not in known:
-                _unknown(path, line, f"{section}: key {key!r}", key, known)
-            found[section][key] = _value(value, known[key], f"{path}:{line}: {section}: {key}")
+        if section == OF_METHODS:
+            found[section] = {}
+            for method, (line, own) in _mapping(node, path, section).items():
+                if method not in METHODS:
+                    _unknown(path, line, f"{section}: method {method!r}", method, METHODS)
+                found[section][method] = _section(own, path, f"{section}: {method}", SECTIONS[THEIR_KEYS])
+        elif section in SECTIONS:
+            found[section] = _section(node, path, section, SECTIONS[section])
+        else:
+            _unknown(path, line, f"section {section!r}", section, [*SECTIONS, OF_METHODS])
     return found
+
+
+def _section(node: Node, path: Path, name: str, kind: type) -> dict[str, Any]:
+    """The values of one section, whose keys are fields of the dataclass ``kind``."""
+    known = {field.name: field for field in field_flags.fields(kind)}
+    values = {}
+    for key, (line, value) in _mapping(node, path, name).items():
+        if key not in known:
+            _unknown(path, line, f"{name}: key {key!r}", key, known)
+        values[key] = _value(value, known[key], f"{path}:{line}: {name}: {key}")
+    return values
 
 
 def _mapping(node: Node | None, path: Path, what: str) -> dict[str, tuple[int, Node]]:

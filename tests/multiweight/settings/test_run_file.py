@@ -44,6 +44,18 @@ def test_flags_win_over_the_file_and_the_file_over_defaults(tmp_path):
     assert run_file.chosen(parsed("--settings", str(path), "--mirror"), "net")["mirror"] is True
 
 
+def test_a_method_of_the_paper_has_solver_settings_of_its_own(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("solver: {iterations: 50, base_lr: 0.01}\nmethods:\n  multi_weight: {base_lr: 0.04}\n")
+    args = parsed("--settings", str(path))
+    assert run_file.chosen(args, "solver", "multi_weight") == {"iterations": 50, "base_lr": 0.04}
+    assert run_file.chosen(args, "solver", "multi_task") == {"iterations": 50, "base_lr": 0.01}
+    assert run_file.chosen(args, "solver") == {"iterations": 50, "base_lr": 0.01}
+    assert "base_lr" not in run_file.chosen(args, "net", "multi_weight")
+    given = parsed("--settings", str(path), "--base-lr", "0.5")
+    assert run_file.chosen(given, "solver", "multi_weight")["base_lr"] == 0.5
+
+
 def test_the_help_tells_each_default_once():
     text = " ".join(make_prototxt.parser().format_help().split())
     assert "images per training iteration (default: 256)" in text
@@ -54,6 +66,8 @@ def test_the_help_tells_each_default_once():
 @pytest.mark.parametrize(
     "text, message",
     [
+        ("methods: {multiweight: {base_lr: 1}}\n", r"mine.yaml:1: methods: method 'multiweight' is unknown: did you mean"),
+        ("methods:\n  multi_weight: {width: 1}\n", "mine.yaml:2: methods: multi_weight: key 'width' is unknown"),
         ("nets: {width: 1}\n", r"mine.yaml:1: section 'nets' is unknown: did you mean net\?"),
         ("net:\n  widht: 1\n", r"mine.yaml:2: net: key 'widht' is unknown: did you mean width\?"),
         ("net:\n  head: multi_task\n", "mine.yaml:2: net: key 'head' is unknown"),
