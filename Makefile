@@ -14,7 +14,7 @@
 ## features evaluate report  fc7 of the test photos; mAP@50; tables, figures and pages
 ## annotate search export  labels of PHOTO; products like it; the run VARIANT as ONNX
 ## serve  the page in a browser
-## study study-report  the trainings of STUDY; its report alone
+## study study-report studies  the trainings of STUDY; its report alone; all committed reports and figures drawn anew
 ## test lint coverage test-whole  lint and all tests; lint alone; tests of the rooms, with coverage; the other tests
 ## fuzz stops bench bench-retrieval  damaged files for every reader; trainings stopped; speed and memory
 ## gpu-check  what a GPU does with this, in minutes
@@ -170,6 +170,11 @@ study: $(READY)
 
 study-report: $(READY)
 	$(STEP) report-study
+
+# What is committed under docs/study, drawn again from its tables; it fails where a report or a figure is another then.
+studies: $(READY)
+	@for file in docs/study/*/study.yaml; do $(PY) tools/report_study.py "$${file%/study.yaml}" || exit; done
+	git diff --stat --exit-code -- docs/study
 
 # --- tests, tables, measurements ---
 test: lint

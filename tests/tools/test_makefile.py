@@ -80,7 +80,7 @@ def test_help_lists_every_target_and_no_other():
 
 
 def test_every_variable_of_the_makefile_and_of_the_steps_is_listed():
-    own = set("PY READY WHOLE STEP VARIABLES UNKNOWN_OF BENCHMARKS DOCKER_BUILD MAKE SUDO_UID SUDO_GID".split())
+    own = set("PY READY WHOLE ROOMS STEP VARIABLES UNKNOWN_OF BENCHMARKS DOCKER_BUILD MAKE SUDO_UID SUDO_GID".split())
     used = set(re.findall(r"\$\(([A-Z_]+)\)", MAKEFILE))
     used.update(re.findall(r"^([A-Z_]+) *[?:]?=", MAKEFILE, re.MULTILINE))
     text = STEP.read_text(encoding="utf-8")

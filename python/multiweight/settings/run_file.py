@@ -1,8 +1,8 @@
 """The YAML file of a run's settings: a section for each step, whose keys are the fields of the step's dataclass.
 
-A value that the file does not give has the field's default; a flag that is given wins over both. The section ``methods``
-has a section for each of the paper's methods that it names, with keys of ``solver`` that this method has otherwise: its
-own learning rate, for one.
+A value that the file does not give has the field's default; a flag that is given wins over both. The section
+``methods`` has a section for each of the paper's methods that it names, with keys of ``solver`` that this method has
+otherwise: its own learning rate, for one.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def flags(p: argparse.ArgumentParser, *sections: str) -> None:
 def chosen(args: argparse.Namespace, section: str, method: str | None = None) -> dict[str, Any]:
     """The values of a section that the file or a flag gives; those of ``method``, where the file has some for it."""
     file = load(args.settings) if args.settings else {}
-    own = file.get(OF_METHODS, {}).get(method, {}) if section == THEIR_KEYS else {}
+    own = file.get(OF_METHODS, {}).get(method or "", {}) if section == THEIR_KEYS else {}
     return {**file.get(section, {}), **own, **field_flags.given(args, SECTIONS[section])}
 
 
