@@ -29,7 +29,7 @@ def test_a_run_is_written_then_skipped(runs, tmp_path):
     arguments = ("--dataset", "shop", "--runs", "runs", "--scheme", "smoothed", "--c", "2", "--width", "0.5")
     first, second = run(*arguments, cwd=tmp_path), run(*arguments, cwd=tmp_path)
     assert first.returncode == 0, first.stderr
-    assert "smoothed-c2: wrote" in first.stdout and "smoothed-c2: skipped" in second.stdout
+    assert "smoothed-c2: written" in first.stdout and "smoothed-c2: skipped, already written:" in second.stdout
     assert (runs / "shop" / "smoothed-c2" / "solver.prototxt").exists()
 
 

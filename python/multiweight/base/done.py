@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
+from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 from multiweight.base import kinds, whole_file
 from multiweight.base.errors import UserError
@@ -48,27 +50,94 @@ def absent(path: Path) -> str:
     return f"{path}: no such file: run {step} first" if step else f"{path}: no such file: run the step that writes it"
 
 
-def finished(mark: Path, settings: Mapping[str, Any], overwrite: bool = False) -> dict[str, Any] | None:
-    """The contents of ``mark`` if the step was finished with the same ``settings``, else None: do it.
+class Otherwise(Enum):
+    """What becomes of a step that was finished with other settings or inputs than it is asked for now."""
 
-    Raises UserError naming the first setting that differs from the finished step's, unless ``overwrite``.
+    #: Later steps are built on what it left: an error, unless ``overwrite``.
+    REFUSED = "use --overwrite (of make: OVERWRITE=1) to make it again, or another name or folder (RUNS=) to keep both"
+    #: It comes last, and nothing is lost: it says so and is made again.
+    MADE_AGAIN = "made again"
+    #: A training: it says so and goes on from its last snapshot.
+    GOES_ON = "training goes on from the last snapshot"
+
+
+def finished(
+    mark: Path,
+    asked: Mapping[str, Any],
+    overwrite: bool = False,
+    *,
+    otherwise: Otherwise = Otherwise.REFUSED,
+    made_with: Callable[[Path], dict[str, Any]] | None = None,
+    files: Iterable[Path] = (),
+    kept: Iterable[Path] = (),
+    show: bool = True,
+) -> dict[str, Any] | None:
+    """Whether a step is done already, the policy of all steps: what its ``mark`` holds, or None: do it.
+
+    ``asked`` are the settings and inputs of now (files by their SHA-256, under a name that ends in ``_sha256``). Where
+    the finished step had the same and all its ``files`` are there, it is done; where they are not, it is done again.
+    Where it had others, ``otherwise`` decides, and the step says so (``show``). What is ``kept``, as snapshots that
+    were trained with the settings, stands against others even with ``overwrite``. ``made_with`` reads a mark that is
+    not a JSON file with the key ``settings``: it gives what the step was asked then.
+
+    UserError names what differs.
     """
-    if overwrite or not mark.exists():
+    if not mark.exists():
         return None
-    found = read(mark)
-    for name, value in settings.items():
-        if found.get("settings", {}).get(name) != value:
+    kept = [path for path in kept if path.exists()]
+    if overwrite and not kept:
+        return None
+    try:
+        found = read(mark) if made_with is None else made_with(mark)
+    except UserError:
+        if otherwise is not Otherwise.MADE_AGAIN:
+            raise
+        if show:
+            print(f"{mark}: damaged: {otherwise.value}")
+        return None
+    differing = _differing(found.get("settings", {}) if made_with is None else found, asked)
+    if differing:
+        told = f"{mark}: made with {'; '.join(differing[:4])}"
+        if kept:
             raise UserError(
-                f"{mark}: made with {name} {_changed(found.get('settings', {}).get(name), value)}: "
-                "use --overwrite (of make: OVERWRITE=1) to make it again, or another folder (RUNS=) to keep both"
+                f"{told}; {kept[0]} was made from it: move or delete {kept[0].parent} first, or choose another name or "
+                "folder (RUNS=)"
             )
-    return found
+        if otherwise is Otherwise.REFUSED:
+            raise UserError(f"{told}: {otherwise.value}")
+        if show:
+            print(f"{told}: {otherwise.value}")
+        return None
+    return found if not overwrite and all(path.exists() for path in files) else None
 
 
-def _changed(before: Any, now: Any) -> str:
-    if isinstance(before, dict) and isinstance(now, dict):
-        return f"that have changed since ({', '.join(k for k in {**before, **now} if before.get(k) != now.get(k))})"
-    return f"{_short(before)}, asked for {_short(now)}"
+def outcome(verb: str, worked: bool) -> str:
+    """How each step begins to say what it did: ``packed``, or ``skipped, already packed:``."""
+    return verb if worked else f"skipped, already {verb}:"
+
+
+def _differing(before: Any, asked: Mapping[str, Any], of: str = "") -> list[str]:
+    """What a step was made with otherwise, a phrase each; what an earlier one noted besides does not count."""
+    phrases = []
+    for name, now in asked.items():
+        old = before.get(name) if isinstance(before, Mapping) else None
+        if old == now:
+            continue
+        if isinstance(old, Mapping) and isinstance(now, Mapping):
+            changed = [key for key in {**old, **now} if old.get(key) != now.get(key)]
+            if _is_hash(old.get(changed[0], now.get(changed[0]))):
+                phrases.append(f"{of}{name} that have changed since ({', '.join(changed)})")
+            else:
+                phrases += _differing(old, {key: now.get(key) for key in changed}, f"{of}{name}.")
+        elif _is_hash(now) and old is not None:
+            phrases.append(f"{of}{name.removesuffix('_sha256')} that have changed since")
+        else:
+            phrases.append(f"{of}{name} {_short(old)}, asked for {_short(now)}")
+    return phrases
+
+
+def _is_hash(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch("(?:[0-9a-f]{64})+", value) is not None
 
 
 def read(mark: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import argparse
 from collections.abc import Sequence
 
 from multiweight.base import engine, flags
+from multiweight.base.done import outcome
 from multiweight.base.paths import Dataset
 from multiweight.pack import packing
 from multiweight.settings import run_file
@@ -54,14 +55,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         info, done = packing.pack(schema, dataset, settings, args.data, args.overwrite, shard=args.shard)
     if args.shard:
         parts = ", ".join(f"{part} {found['images']} images" for part, found in info["parts"].items())
-        print(
-            f"{'packed' if done else 'skipped, already packed:'} {parts}; join the shards with --merge {args.shard[1]}"
-        )
+        print(f"{outcome('packed', done)} {parts}; join the shards with --merge {args.shard[1]}")
         return 0
     counts = info["counts"]
     speed = f" in {info['seconds']:.1f} s" if done else ""
     print(
-        f"{'packed' if done else 'skipped, already packed:'} train {counts['train']}, test {counts['test']} images, "
+        f"{outcome('packed', done)} train {counts['train']}, test {counts['test']} images, "
         f"{info['labels']} labels{speed}; left out {info['bad']} ({dataset.bad_images})"
     )
     return 0

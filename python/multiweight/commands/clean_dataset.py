@@ -9,6 +9,7 @@ import argparse
 from collections.abc import Sequence
 
 from multiweight.base import flags
+from multiweight.base.done import outcome
 from multiweight.base.paths import Dataset
 from multiweight.prepare import cleaning
 from multiweight.settings import run_file
@@ -28,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     dataset = Dataset(args.dataset, args.runs)
     print(f"clean {dataset.records}")
     found, done = cleaning.clean_dataset(dataset, run_file.settings(args, "clean"), args.overwrite)
-    print(f"{'cleaned' if done else 'skipped, already cleaned:'} {found['kept']} of {found['records']} records kept")
+    print(f"{outcome('cleaned', done)} {found['kept']} of {found['records']} records kept")
     for reason, count in found["left_out"].items():
         print(f"  left out, {reason}: {count}")
     for group, count in found["labels_taken"].items():

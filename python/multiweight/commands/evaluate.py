@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from multiweight.base import done, engine, flags
+from multiweight.base.done import outcome
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset, Run
 from multiweight.evaluate import evaluation, measures
@@ -61,9 +62,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         run = dataset.run(variant)
         options = dict(metric=args.metric, denominator=args.denominator, k=args.k, candidates=args.candidates)
         options.update(seed=args.seed, memory=args.memory << 20, half=args.float16, show=first)
-        if not evaluation.evaluate(run, **options) and first:
-            print(f"{variant}: skipped, {run.evaluation} is of these features and options already")
+        worked = evaluation.evaluate(run, **options)
         if first:
+            print(f"{variant}: {outcome('evaluated', worked)} {run.evaluation}")
             show(run)
     return 0
 

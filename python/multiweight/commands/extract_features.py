@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 from multiweight.base import engine, flags
+from multiweight.base.done import outcome
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset
 from multiweight.features import extraction, transform
@@ -103,10 +104,11 @@ def images_of(caffe: ModuleType, args: argparse.Namespace) -> Path | image_sourc
 
 def say(name: object, path: Path, done: bool) -> None:
     if not done:
-        print(f"{name}: skipped, {path} holds the features of these weights already")
+        print(f"{name}: {outcome('extracted', done)} {path}")
         return
     found = extraction.load(path)
-    print(f"{name}: wrote {path}, {found.values.shape[0]} images x {found.values.shape[1]} values")
+    images, values = found.values.shape
+    print(f"{name}: {outcome('extracted', done)} {path}, {images} images x {values} values")
     zero = extraction.zero_keys(found)
     if zero:
         named = ", ".join(zero[:5])

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from multiweight.base import flags
+from multiweight.base.done import outcome
 from multiweight.base.paths import Dataset
 from multiweight.datasets import importing
 from multiweight.settings import run_file
@@ -34,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for note in found["notes"] if done else ():
         print(f"  {note}")
     print(
-        f"{'imported' if done else 'skipped, already imported:'} {found['images']} images "
+        f"{outcome('imported', done)} {found['images']} images "
         f"of {found['products']} products, {found['labels']} labels in {found['groups']} groups; "
         f"left out {found['bad']} ({dataset.bad_images})"
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 from multiweight.base import engine, flags, whole_file
+from multiweight.base.done import outcome
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset
 from multiweight.gamma import schemes
@@ -86,10 +87,9 @@ def write(caffe: ModuleType, recipe: Recipe, dataset: Dataset, overwrite: bool, 
         f"base_lr {recipe.solver.base_lr:g}, {recipe.solver.iterations} iterations"
     )
     command = f"tools/make_prototxt.py --dataset {dataset.name} --variant {recipe.variant}; see settings.json"
-    if recipe_files.write_run(caffe, recipe, dataset, command, overwrite):
-        print(f"{recipe.variant}: wrote train_val, deploy and solver prototxt, gamma.csv, settings.json in {run.root}")
-    else:
-        print(f"{recipe.variant}: skipped, {run.root} holds the same settings already")
+    worked = recipe_files.write_run(caffe, recipe, dataset, command, overwrite)
+    what = "train_val, deploy and solver prototxt, gamma.csv, settings.json"
+    print(f"{recipe.variant}: {outcome('written', worked)} {what} in {run.root}")
 
 
 def write_committed(caffe: ModuleType, checkout: Path) -> int:

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from multiweight.base import flags
+from multiweight.base.done import outcome
 from multiweight.datasets.sample_shop import shop
 from multiweight.settings import run_file
 
@@ -27,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     found, done = shop.make(args.folder, settings, args.overwrite)
     print(
-        f"{'drawn' if done else 'skipped, already drawn:'} {found['photos']} photos of {found['products']} products, "
+        f"{outcome('drawn', done)} {found['photos']} photos of {found['products']} products, "
         f"{found['labels']} labels in {len(found['proportions'])} groups"
     )
     return 0

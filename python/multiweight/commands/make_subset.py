@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from multiweight.base import flags
+from multiweight.base.done import outcome
 from multiweight.base.paths import Dataset
 from multiweight.prepare import subsets
 
@@ -35,6 +36,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f"choose from {source.used_records}: {args.large} to {args.small} at {args.ratio:g} to 1, {args.kind}")
     found, done = subsets.make(source, target, args.large, args.small, args.ratio, args.kind, args.seed, args.overwrite)
     counts = ", ".join(f"{group} {count}" for group, count in found["group_images"].items())
-    what = "wrote" if done else "skipped, already made:"
-    print(f"{what} {target.data}: {found['images']} images of {found['products']} products; images with {counts}")
+    size = f"{found['images']} images of {found['products']} products; images with {counts}"
+    print(f"{outcome('made', done)} {target.data}: {size}")
     return 0

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from multiweight.base import flags, progress
+from multiweight.base.done import outcome
 from multiweight.base.paths import Dataset
 from multiweight.prepare import split
 from multiweight.settings import run_file
@@ -31,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     images, products = found["images"], found["products"]
     print(
-        f"{'split' if done else 'skipped, already split:'} train {images['train']} images "
+        f"{outcome('split', done)} train {images['train']} images "
         f"of {products['train']} products, "
         f"test {images['test']} of {products['test']} ({found['test_fraction']:.2%} of the images)"
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 from multiweight.base import engine, flags
+from multiweight.base.done import outcome
 from multiweight.base.errors import UserError, run_tool
 from multiweight.base.paths import Dataset
 from multiweight.evaluate import while_training
@@ -44,10 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     for variant in variants:
         run = dataset.run(variant)
         options = dict(weights=args.weights, score=while_training.scorer(dataset), events=args.tensorboard)
-        if training.train(caffe, run, device=device, show=True, **options):
-            print(f"{variant}: trained; snapshots in {run.snapshots}, the log is {run.log}")
-        else:
-            print(f"{variant}: skipped, trained to its last iteration already")
+        worked = training.train(caffe, run, device=device, show=True, **options)
+        print(f"{variant}: {outcome('trained', worked)} snapshots in {run.snapshots}, the log is {run.log}")
     return 0
 
 

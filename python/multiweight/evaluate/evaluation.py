@@ -79,10 +79,10 @@ def evaluate(
                 _check_float16(run.features, rows)
         outputs = done.sha256(run.probabilities) if run.probabilities.exists() else None
         asked = {"features": source, "test": test, **measure, "settings": settings, "probabilities_sha256": outputs}
-        if run.retrieval.exists() and run.evaluation.exists():
-            before = done.read(run.evaluation)
-            if all(before.get(name) == value for name, value in asked.items()) and (not half or "float16" in before):
-                return False
+        how: dict[str, Any] = dict(otherwise=done.Otherwise.MADE_AGAIN, made_with=done.read, show=show)
+        before = done.finished(run.evaluation, asked, files=[run.retrieval], **how)
+        if before is not None and (not half or "float16" in before):
+            return False
 
         def search(only: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
             if rows is None:

@@ -79,7 +79,9 @@ def extract(
     source = images if isinstance(images, image_source.ListedImages) else image_source.LmdbImages(caffe, Path(images))
     try:
         inputs_sha256 = _inputs(net_text, mean, source, [*blobs, views, "float16" if half else "float32"])
-        if _done(output, weights_sha256, inputs_sha256):
+        asked = {"weights_sha256": weights_sha256, "inputs_sha256": inputs_sha256}
+        again = done.Otherwise.MADE_AGAIN
+        if done.finished(output, asked, otherwise=again, made_with=features_file.attributes, show=show) is not None:
             return False
         if not source.count:
             advice = "pack the data again" if isinstance(source, image_source.LmdbImages) else "give a path a line"
@@ -236,16 +238,6 @@ def _inputs(net_text: bytes, mean: str | Path | None, source: Any, options: Sequ
     digest.update(json.dumps(list(options)).encode())
     digest.update(source.identity())
     return digest.hexdigest()
-
-
-def _done(output: Path, weights_sha256: str, inputs_sha256: str) -> bool:
-    if not output.exists():
-        return False
-    try:
-        found = features_file.attributes(output)
-    except UserError:
-        return False
-    return (found.get("weights_sha256"), found.get("inputs_sha256")) == (weights_sha256, inputs_sha256)
 
 
 def _named(keys: Sequence[str]) -> str:

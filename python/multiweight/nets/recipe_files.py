@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from types import ModuleType
-from typing import Any
 
 from multiweight.base import done, engine, lock, whole_file
-from multiweight.base.errors import UserError
-from multiweight.base.paths import Dataset, Run
+from multiweight.base.paths import Dataset
 from multiweight.gamma import weights
 from multiweight.gamma.schemes import WEIGHTINGS
 from multiweight.nets import nets, prototxt_text, recipes, solvers
@@ -122,24 +119,9 @@ def write_run(caffe: ModuleType, recipe: Recipe, dataset: Dataset, command: str,
     """
     run = dataset.run(recipe.variant)
     settings = json.loads(json.dumps(recipes.settings_of(recipe, dataset)))
-    if run.settings.exists():
-        differing = _differences(run, settings)
-        if (
-            not differing
-            and not overwrite
-            and all(path.exists() for path in (run.train_val, run.deploy, run.solver, run.gamma))
-        ):
-            return False
-        if differing and any(run.snapshots.glob("*.solverstate")):
-            raise UserError(
-                f"{run.settings}: the run has other settings ({'; '.join(differing[:4])}), and snapshots trained with "
-                f"them: move or delete {run.snapshots} first, or choose another --variant or --runs (of make: RUNS=)"
-            )
-        if differing and not overwrite:
-            raise UserError(
-                f"{run.settings}: the run has other settings ({'; '.join(differing[:4])}): "
-                "choose another --variant or --runs, or --overwrite (of make: OVERWRITE=1)"
-            )
+    files, kept = (run.train_val, run.deploy, run.solver, run.gamma), run.snapshots.glob("*.solverstate")
+    if done.finished(run.settings, settings, overwrite, made_with=done.read, files=files, kept=kept) is not None:
+        return False
     lock.hold(run.root, "make-prototxt")
     run.root.mkdir(parents=True, exist_ok=True)
     run.snapshots.mkdir(exist_ok=True)
@@ -150,24 +132,6 @@ def write_run(caffe: ModuleType, recipe: Recipe, dataset: Dataset, command: str,
     # Last, because the next call takes its presence for a finished run folder.
     whole_file.write(run.settings, json.dumps(settings, indent=2, ensure_ascii=False) + "\n")
     return True
-
-
-def _differences(run: Run, settings: dict[str, Any]) -> list[str]:
-    old = done.read(run.settings)
-    return list(_walk("", old, settings))
-
-
-def _walk(prefix: str, old: Any, new: Any) -> Iterator[str]:
-    if isinstance(old, dict) and isinstance(new, dict):
-        for key in dict.fromkeys([*old, *new]):
-            yield from _walk(f"{prefix}.{key}" if prefix else key, old.get(key), new.get(key))
-    elif old != new:
-        yield f"{prefix} was {_short(old)}, now {_short(new)}"
-
-
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def committed(caffe: ModuleType) -> dict[str, str]:

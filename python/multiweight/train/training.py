@@ -49,10 +49,12 @@ def train(
     param = run_paths.read(run.solver, engine.schema(caffe).SolverParameter())
     identity = steps.sha256(run.solver) + steps.sha256(run.train_val)
     last = run.last_snapshot()
-    if run.training.exists() and last is not None:
-        done = steps.read(run.training)
-        if done["settings"]["prototxt_sha256"] == identity and done["iterations"] == last == param.max_iter:
-            return False
+    leader = engine.process() == 0
+    ends = [run.snapshot(param.max_iter, suffix) for suffix in ("caffemodel", "solverstate")]
+    made_by = {"prototxt_sha256": identity}
+    goes_on = steps.Otherwise.GOES_ON
+    if steps.finished(run.training, made_by, otherwise=goes_on, files=ends, show=show and leader) is not None:
+        return False
     lock.hold(run.root, "train")
     lock.hold(run.dataset.data, "train", shared=True)
     run.snapshots.mkdir(parents=True, exist_ok=True)
@@ -71,7 +73,6 @@ def train(
     elif weights is not None:
         print(f"{run.variant}: starts from {weights}: {initial_weights.fill(caffe, solver.net, weights).describe()}")
         state = {"weights": weights.name}
-    leader = engine.process() == 0
     batch = int(solver.net.blobs["data"].data.shape[0]) * engine.processes()
     board = Events(run.root / "tensorboard", last or 0) if events and leader else None
     with Log(run.log if leader else None, solver.net, last or 0, state, batch, board) as log, StopSignals() as signals:

@@ -97,7 +97,7 @@ def test_photos_that_come_or_go_are_noticed_and_one_command_takes_them_in(tmp_pa
     with pytest.raises(UserError, match="photos have gone or changed"):
         bring()
     bring(overwrite=True)
-    with pytest.raises(UserError, match="photos_sha256|train_sha256"):
+    with pytest.raises(UserError, match="made with (photos|train) that have changed"):
         packing.pack(importing_engine(), dataset, packing.Settings(size=16), progress=quiet)
 
 

@@ -77,11 +77,11 @@ def test_done_steps_are_skipped_and_hand_edits_kept(dataset):
 
 def test_other_settings_never_replace_a_run_unasked(dataset):
     make(dataset, "multi_weight")
-    with pytest.raises(UserError, match=r"net.batch_size was 4, now 8.*--overwrite"):
+    with pytest.raises(UserError, match=r"made with net.batch_size 4, asked for 8: use --overwrite"):
         make(dataset, "multi_weight", net=dict(SMALL, batch_size=8))
     run = dataset.run("multi_weight")
     (run.snapshots / "multi_weight_iter_5.solverstate").write_bytes(b"")
-    with pytest.raises(UserError, match=r"batch_size was 4, now 8\), and snapshots trained with them: move or delete"):
+    with pytest.raises(UserError, match=r"batch_size 4, asked for 8; .*_iter_5.* was made from it: move or delete"):
         make(dataset, "multi_weight", overwrite=True, net=dict(SMALL, batch_size=8))
     (run.snapshots / "multi_weight_iter_5.solverstate").unlink()
     assert make(dataset, "multi_weight", overwrite=True, net=dict(SMALL, batch_size=8))[1]
