@@ -91,5 +91,5 @@ def test_dataset_is_split_once(tmp_path):
         split.split_dataset(dataset, 0.2)
     assert split.split_dataset(dataset, 0.2, overwrite=True)[1]
     dataset.records.write_text(dataset.records.read_text().replace("p01", "px01"))
-    with pytest.raises(UserError, match="records_sha256"):
+    with pytest.raises(UserError, match="made with records that have changed since"):
         split.split_dataset(dataset, 0.2)
