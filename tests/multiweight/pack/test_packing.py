@@ -93,7 +93,7 @@ def test_a_finished_pack_is_left_and_other_settings_are_an_error(dataset):
         packing.pack(caffe(), dataset, packing.Settings(size=48))
     assert packing.pack(caffe(), dataset, packing.Settings(size=48), overwrite=True)[0]["size"] == 48
     dataset.catalog.write_text(dataset.catalog.read_text() + "# edited\n")
-    with pytest.raises(UserError, match="catalog_sha256"):
+    with pytest.raises(UserError, match="made with catalog that have changed since"):
         packing.pack(caffe(), dataset, packing.Settings(size=48))
 
 
