@@ -19,7 +19,7 @@ STOP = 2 * generated.EPOCH
 CASES: dict[str, dict[str, Any]] = {
     "uncertainty": dict(weighting="uncertainty"),
     "uncertainty focal": dict(weighting="uncertainty", objective="focal"),
-    "dwa": dict(weighting="dwa", window=5),
+    "dwa": dict(weighting="dwa", constants="window=5"),
     "ones asymmetric": dict(objective="asymmetric"),
     "ones hill": dict(objective="hill"),
     "ones splc": dict(objective="splc"),

@@ -128,14 +128,7 @@ def constant(scheme: str, given: float | None) -> float | None:
             return None
         having = ", ".join(f"{one.name} ({one.constant.name})" for one in SCHEMES.values() if one.constant)
         raise UserError(f"c = {given!r}: scheme {scheme} has no constant: leave it out; these have one: {having}")
-    value = entry.constant.default if given is None else given
-    if not (math.isfinite(value) and 0 < value < entry.constant.below):
-        most = f" and below {entry.constant.below:g}" if math.isfinite(entry.constant.below) else ""
-        raise UserError(
-            f"{entry.constant.name} = {value!r}: scheme {entry.name} needs a number above 0{most} "
-            f"(default {entry.constant.default:g})"
-        )
-    return value
+    return entry.constant.checked(entry.constant.default if given is None else given, entry.name)
 
 
 def _constant_name(scheme: str) -> str:

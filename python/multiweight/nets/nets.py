@@ -10,7 +10,7 @@ from typing import Any
 
 from multiweight.base import engine
 from multiweight.base.errors import UserError
-from multiweight.gamma.schemes import WEIGHTINGS
+from multiweight.gamma import schemes
 from multiweight.nets.settings import BRANCHES, DataPaths, NetSettings
 from multiweight.nets.trunks import TRUNKS, batch_norm, std
 from multiweight.records.catalog import Catalog, Group
@@ -155,7 +155,7 @@ class _Builder:
                 weight = float(self.gamma[next(group.name for group in groups if group.slug == slug)])
                 n[f"loss_{slug}"] = layers.SigmoidCrossEntropyLoss(scores[slug], label, loss_weight=weight, **ignore)
         else:
-            how = WEIGHTINGS[self.settings.weighting]
+            how = schemes.layer_of(self.settings.weighting)
             tops = layers.Python(
                 *scores.values(),
                 n.label,
@@ -164,7 +164,7 @@ class _Builder:
                 **({"param": [dict(lr_mult=lr, decay_mult=0) for lr in how.lr_mults]} if how.lr_mults else {}),
                 python_param=dict(
                     module=f"multiweight.layers.{how.module}",
-                    layer=how.layer,
+                    layer=how.name,
                     param_str=self.param_str(),
                 ),
             )
@@ -180,7 +180,7 @@ class _Builder:
         }
         if s.objective != "sigmoid" or self.present:
             values["objective"] = {**s.objective_values, **({"present": self.present} if self.present else {})}
-        values.update((name, getattr(s, name)) for name in WEIGHTINGS[s.weighting].settings)
+        values.update(schemes.layer_constants(s.weighting, s.constants))
         return json.dumps(values, ensure_ascii=False)
 
     def parts(self, prefix: str, task: str, whole: Any, members: list[Group]) -> dict[str, Any]:

@@ -7,8 +7,7 @@ from types import ModuleType
 
 from multiweight.base import done, engine, lock, whole_file
 from multiweight.base.paths import Dataset
-from multiweight.gamma import weights
-from multiweight.gamma.schemes import WEIGHTINGS
+from multiweight.gamma import schemes, weights
 from multiweight.nets import nets, prototxt_text, recipes, solvers
 from multiweight.nets.recipes import Recipe
 from multiweight.nets.trunks import TRUNKS
@@ -74,7 +73,7 @@ def _loss_comment(recipe: Recipe) -> str:
         return "Summed over labels, averaged over images: Eq. (1) with a single task."
     if recipe.net.loss == "builtin":
         return "Eq. (3): loss_weight is gamma_t; each J_t is summed over labels and averaged over images."
-    how = WEIGHTINGS[recipe.net.weighting].formula
+    how = schemes.layer_of(recipe.net.weighting).formula
     objective = recipe.net.objective_values
     settings = ", ".join(f"{key} {value:g}" for key, value in objective.items() if key != "name")
     cost = "" if recipe.net.objective == "sigmoid" else f" of the {objective['name']} loss ({settings or 'defaults'})"
@@ -120,7 +119,10 @@ def write_run(caffe: ModuleType, recipe: Recipe, dataset: Dataset, command: str,
     run = dataset.run(recipe.variant)
     settings = json.loads(json.dumps(recipes.settings_of(recipe, dataset)))
     files, kept = (run.train_val, run.deploy, run.solver, run.gamma), run.snapshots.glob("*.solverstate")
-    if done.finished(run.settings, settings, overwrite, made_with=done.read, files=files, kept=kept) is not None:
+    if (
+        done.finished(run.settings, settings, overwrite, made_with=recipes.settings_in, files=files, kept=kept)
+        is not None
+    ):
         return False
     lock.hold(run.root, "make-prototxt")
     run.root.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Callable
 
@@ -12,8 +13,8 @@ import numpy as np
 from multiweight.base import done
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset
-from multiweight.gamma import label_weights, weights
-from multiweight.gamma.schemes import SCHEMES
+from multiweight.gamma import label_weights, schemes, weights
+from multiweight.gamma.schemes import SCHEMES, Scheme
 from multiweight.gamma.weights import Gamma
 from multiweight.nets import run_paths, solvers
 from multiweight.nets.settings import DataPaths, NetSettings
@@ -120,12 +121,9 @@ def for_dataset(
     gamma = weights.compute(used, weights.proportions(counts), c=chosen_c, rescale=rescale, counts=counts)
     size = int(info["size"])
     packed: dict[str, Any] = {"size": size, "crop": size * 7 // 8, "unknown": info.get("unknown", "no")}
-    if used in SCHEMES and SCHEMES[used].weighting != "fixed":
-        packed.update(weighting=SCHEMES[used].weighting)
-        constant = SCHEMES[used].constant
-        if constant is not None:
-            # A net setting of the constant's name; the layer's own ones are listed in the scheme's Weighting.
-            packed[constant.name] = chosen_c
+    if used in SCHEMES and SCHEMES[used].layer:
+        packed["weighting"] = SCHEMES[used].weighting
+        chosen["constants"] = _constants(SCHEMES[used], chosen_c, chosen.get("constants", ""))
     settings = NetSettings(**{**packed, **chosen}).for_head(head)
     if settings.size != size:
         raise UserError(
@@ -153,6 +151,20 @@ def for_dataset(
         "this folder",
         _present(dataset, catalog) if settings.label_weights == "sqrt_ratio" else (),
     )
+
+
+def _constants(scheme: Scheme, c: float | None, further: str) -> str:
+    """All constants of a scheme with a layer: ``c`` is the first, ``further`` may give the others."""
+    first = scheme.constant
+    if first is None:
+        return _as_text(schemes.layer_constants(scheme.weighting, further))
+    if re.search(rf"(^|,)\s*{first.name}\s*=", further):
+        raise UserError(f"constants {further!r}: {first.name} is what --c sets (of make: C): leave it out there")
+    return _as_text(schemes.layer_constants(scheme.weighting, f"{first.name}={c!r},{further}"))
+
+
+def _as_text(constants: Mapping[str, float]) -> str:
+    return ",".join(f"{name}={weights.digits(value)}" for name, value in constants.items())
 
 
 def _present(dataset: Dataset, catalog: Catalog) -> tuple[float, ...]:
@@ -197,6 +209,18 @@ def settings_of(recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
         "catalog_sha256": done.sha256(dataset.catalog),
         "retrieval_blob": recipe.net.retrieval_blob,
     }
+
+
+def settings_in(path: Path) -> dict[str, Any]:
+    """A run's ``settings.json``; in an older one every constant of every layer was a setting of the net."""
+    found = done.read(path)
+    net = found.get("net")
+    if not isinstance(net, dict) or "constants" in net or net.get("weighting") not in schemes.weightings():
+        return found
+    known = {field.name for field in fields(NetSettings)}
+    constants = {name: net.get(name, usual) for name, usual in schemes.layer_constants(net["weighting"], "").items()}
+    kept = {name: value for name, value in net.items() if name in known}
+    return {**found, "net": {**kept, "constants": _as_text(constants)}}
 
 
 def of_paper() -> list[Recipe]:

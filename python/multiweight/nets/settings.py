@@ -7,8 +7,8 @@ from typing import Any
 
 from multiweight.base.errors import UserError
 from multiweight.base.flags import fields, setting
+from multiweight.gamma import schemes
 from multiweight.gamma.label_weights import KINDS
-from multiweight.gamma.schemes import WEIGHTINGS
 from multiweight.layers import objectives
 from multiweight.nets.trunks import TRUNKS
 from multiweight.records.records import UNKNOWN_AS
@@ -34,8 +34,8 @@ class NetSettings:
     ``ignore`` makes the builtin losses leave out labels of -1, as the Python layer always does. ``objective`` is what a
     label costs (``layers/objectives.py``), with its ``focus``, ``focus_positive`` and ``margin`` (None: its own);
     ``label_weights`` ``sqrt_ratio`` multiplies what a label costs that is present (``gamma/label_weights.py``).
-    ``weighting`` says whether gamma stays ``fixed`` or a layer of that name changes it: ``dwa`` with ``temperature``
-    and a ``window`` of iterations.
+    ``weighting`` says whether gamma stays ``fixed`` or the layer of the scheme of that name changes it, with the
+    scheme's ``constants``, as ``schemes.layer_constants`` takes them.
     """
 
     head: str = "multi_weight"
@@ -67,12 +67,11 @@ class NetSettings:
         "have above 0 to count as present (1)",
     )
     label_weights: str = setting("equal", "a label that is present costs alike, or the more the rarer it is", KINDS)
-    weighting: str = "fixed"
-    temperature: float = 2.0
-    window: int = setting(100, "iterations that dwa averages a loss over")
+    weighting: str = schemes.FIXED
+    constants: str = setting("", "further constants of a scheme whose layer changes the weights, as window=50")
 
     def __post_init__(self) -> None:
-        known = {"head": HEADS, "weighting": tuple(WEIGHTINGS), "unknown": UNKNOWN_AS}
+        known = {"head": HEADS, "weighting": schemes.weightings(), "unknown": UNKNOWN_AS}
         known.update((field.name, field.metadata["choices"]) for field in fields(NetSettings))
         for name, words in known.items():
             if words and getattr(self, name) not in words:
@@ -98,14 +97,13 @@ class NetSettings:
             objectives.parse(self.objective_values)
         except ValueError as error:
             raise UserError(f"net settings: {error}") from None
-        if self.window < 1 or not self.temperature > 0:
-            raise UserError("net settings window is 1 or more, temperature above 0")
+        schemes.layer_constants(self.weighting, self.constants)
         if self.loss == "builtin" and self.label_weights != "equal":
             raise UserError(
                 f"label_weights {self.label_weights} needs the Python loss: Caffe's own layer has no weight of a "
                 "label; leave out --loss builtin, and --variant multi_label"
             )
-        if self.loss == "builtin" and (self.objective, self.weighting) != ("sigmoid", "fixed"):
+        if self.loss == "builtin" and (self.objective, self.weighting) != ("sigmoid", schemes.FIXED):
             raise UserError(
                 f"objective {self.objective} with {self.weighting} weights needs the Python loss: Caffe's own layer is "
                 "the sigmoid cross-entropy with fixed weights; leave out --loss builtin, and --variant multi_label"

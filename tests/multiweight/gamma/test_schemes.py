@@ -1,7 +1,5 @@
 """The schemes: hand-worked, and each of them all the way into a prototxt that trains."""
 
-import math
-
 import pytest
 from checkout import REPOSITORY
 
@@ -63,9 +61,7 @@ def test_the_table_in_prototxt_lists_each_with_its_constant():
     text = (REPOSITORY / "prototxt" / "README.md").read_text(encoding="utf-8")
     rows = [line.split("|")[1:4] for line in text.splitlines() if line.startswith("| `")]
     listed = {row[0].strip(" `"): row[2].strip() for row in rows if row[0].strip(" `") in SCHEMES}
-    constants = {
-        name: f"{s.constant.name}, {s.constant.default:g}" if s.constant else "" for name, s in SCHEMES.items()
-    }
+    constants = {name: "; ".join(f"{c.name}, {c.default:g}" for c in s.constants) for name, s in SCHEMES.items()}
     assert listed == constants
 
 
@@ -98,16 +94,18 @@ def loss_layer(**settings):
 def test_every_scheme_has_a_layer(name):
     layer = loss_layer(weighting=SCHEMES[name].weighting)
     module, cls = layer.python_param.module, layer.python_param.layer
-    assert hasattr(__import__(module, fromlist=[cls]), cls)
+    found = getattr(__import__(module, fromlist=[cls]), cls)
+    taken = {constant.name: constant.default for constant in SCHEMES[name].constants if SCHEMES[name].layer}
+    assert found.settings == taken, "what the layer takes where a prototxt does not say it"
 
 
 def test_learned_weights_never_decay_and_states_never_move():
     assert [(p.lr_mult, p.decay_mult) for p in loss_layer(weighting="uncertainty").param] == [(1, 0)]
-    dwa = loss_layer(weighting="dwa", temperature=3.0, window=7)
+    dwa = loss_layer(weighting="dwa", constants="temperature=3, window=7")
     assert [(p.lr_mult, p.decay_mult) for p in dwa.param] == [(0, 0)] * 2
     assert '"temperature": 3.0, "window": 7' in dwa.python_param.param_str
     assert [p.lr_mult for p in loss_layer(weighting="random_weights").param] == [0]
-    uw_so = loss_layer(weighting="uw_so", temperature=5.0).python_param.param_str
+    uw_so = loss_layer(weighting="uw_so", constants="temperature=5").python_param.param_str
     assert '"temperature": 5.0' in uw_so and "window" not in uw_so
     focal = loss_layer(objective="focal", focus=1.5)
     assert '"objective": {"name": "focal", "focus": 1.5}' in focal.python_param.param_str
@@ -122,8 +120,12 @@ def test_learned_weights_never_decay_and_states_never_move():
         (dict(objective="hinge"), "objective = 'hinge'"),
         (dict(weighting="magic"), "weighting = 'magic'"),
         (dict(objective="focal", margin=0.1), "no setting 'margin'"),
-        (dict(weighting="dwa", window=0), "window is 1 or more"),
-        (dict(weighting="dwa", temperature=math.nan), "temperature above 0"),
+        (dict(weighting="dwa", constants="window=0"), "window = 0.0: scheme dwa needs a whole number above 0"),
+        (dict(weighting="dwa", constants="window=2.5"), "window = 2.5: scheme dwa needs a whole number"),
+        (dict(weighting="dwa", constants="temperature=nan"), "temperature = nan: scheme dwa needs a number above 0"),
+        (dict(weighting="dwa", constants="windw=3"), "'windw' is unknown: those of dwa are temperature, window"),
+        (dict(weighting="dwa", constants="window"), "'window': expected name=number"),
+        (dict(constants="window=3"), "'window' is unknown: fixed weights have none"),
     ],
 )
 def test_mistakes(settings, words):

@@ -99,6 +99,35 @@ def test_other_schemes_get_a_name_of_their_own(dataset, tmp_path):
     assert "read from my gamma.csv" in dataset.run("my-gamma").train_val.read_text()
 
 
+def test_a_schemes_constants_go_to_its_layer(dataset):
+    how = dict(scheme="dwa", c=3.0, net=dict(SMALL, constants="window=7"))
+    recipe, _ = make(dataset, **how)
+    run = dataset.run(recipe.variant)
+    assert json.loads(run.settings.read_text())["net"]["constants"] == "temperature=3,window=7"
+    assert '"temperature": 3.0, "window": 7}' in run.train_val.read_text()
+    assert not make(dataset, **how)[1]
+    with pytest.raises(UserError, match="temperature is what --c sets"):
+        make(dataset, scheme="dwa", net=dict(SMALL, constants="window=7, temperature=3"))
+    with pytest.raises(UserError, match="'window' is unknown: fixed weights have none"):
+        make(dataset, scheme="smoothed", net=dict(SMALL, constants="window=7"))
+
+
+@pytest.mark.parametrize("scheme, c, constants", [("dwa", 3.0, "window=7"), ("uw_so", 5.0, ""), ("ones", None, "")])
+def test_settings_of_before_schemes_had_their_constants_are_read(dataset, scheme, c, constants):
+    how = dict(scheme=scheme, c=c, net=dict(SMALL, constants=constants))
+    run = dataset.run(make(dataset, **how)[0].variant)
+    found = json.loads(run.settings.read_text())
+    del found["net"]["constants"]
+    # As they were written: both constants in every net.
+    found["net"].update(temperature=c or 2.0, window=7 if constants else 100)
+    run.settings.write_text(json.dumps(found))
+    assert not make(dataset, **how)[1], "the same settings: the step is skipped"
+    found["net"]["batch_size"] = 8
+    run.settings.write_text(json.dumps(found))
+    with pytest.raises(UserError, match="made with net.batch_size 8, asked for 4: use"):
+        make(dataset, **how)
+
+
 def test_what_cannot_be_made(dataset):
     with pytest.raises(UserError, match="the paper's, with scheme proportion"):
         make(dataset, "multi_weight", scheme="ones")
