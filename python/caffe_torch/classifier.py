@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from caffe_torch import io
+from caffe_torch.errors import CaffeError
 from caffe_torch.net.net import Net
 from caffe_torch.proto.caffe_pb2 import TEST
 
@@ -15,8 +16,8 @@ from caffe_torch.proto.caffe_pb2 import TEST
 class Classifier(Net):
     """The net of a deploy.prototxt with its weights, and how images are prepared for its first input.
 
-    ``image_dims`` (height, width) is what images are resized to before cropping, by default the input's own size;
-    ``mean``, ``input_scale``, ``raw_scale`` and ``channel_swap`` are as in ``caffe.io.Transformer``.
+    ``image_dims`` (height, width) is what images are resized to before cropping, by default (None or empty) the input's
+    own size; ``mean``, ``input_scale``, ``raw_scale`` and ``channel_swap`` are as in ``caffe.io.Transformer``.
     """
 
     def __init__(
@@ -37,14 +38,27 @@ class Classifier(Net):
         self.image_dims = self.crop_dims if image_dims is None or len(image_dims) == 0 else image_dims
 
     def predict(self, inputs: Sequence[np.ndarray], oversample: bool = True) -> np.ndarray:
-        """The net's first output for each image, (images, outputs...), averaged over ten crops by ``oversample``.
+        """The net's first output for each image: the mean over ten crops with ``oversample``, else the centre crop's.
 
-        ``inputs`` are (height, width, channels) arrays as ``caffe.io.load_image`` gives them, of any sizes.
+        ``inputs`` are (height, width, channels) arrays as ``caffe.io.load_image`` gives them, of any sizes. As in
+        pycaffe, the means are (images, values), whatever the output's shape, the centre crops' scores (images, the
+        output's other axes); float32. CaffeError: no image, ``image_dims`` smaller than the net's input.
         """
-        images = np.array([io.resize_image(image, self.image_dims) for image in inputs], np.float32)
+        if not len(inputs):
+            raise CaffeError("predict: no image: give 1 or more")
+        (tall, wide), (height, width) = (map(int, dims) for dims in (self.image_dims, self.crop_dims))
+        if tall < height or wide < width:
+            raise CaffeError(
+                f"predict: image_dims {tall} x {wide} (height x width) are smaller than the net's input, "
+                f"{height} x {width}: give larger image_dims, or none"
+            )
+        images = np.empty((len(inputs), tall, wide, np.shape(inputs[0])[2]), np.float32)
+        for i, image in enumerate(inputs):
+            images[i] = io.resize_image(image, self.image_dims)
         if oversample:
             crops = io.oversample(images, self.crop_dims)
         else:
+            # Rounded as pycaffe does.
             middle = np.array(self.image_dims) / 2.0
             top, left = (middle - self.crop_dims / 2.0).astype(int)
             bottom, right = (middle + self.crop_dims / 2.0).astype(int)

@@ -30,6 +30,8 @@ def test_detector_warps_windows_and_fills_context_beyond_the_edge_with_the_mean(
         *mean_net, channel_swap=(2, 1, 0), mean=mean[:, None, None] * np.ones((3, 8, 8)), context_pad=2
     )
     np.testing.assert_allclose(ordered.crop_mean[0, 0], [9, 8, 7])  # in the image's own order
+    with pytest.raises(CaffeError, match=r"\(40, 40, 50, 50\) has no pixel of its image, 20 x 20"):
+        plain.detect_windows([(path, np.array([[40, 40, 50, 50]]))])
     with pytest.raises(CaffeError, match=r"\(40, 40, 50, 50\) lies outside of its image, 20 x 20"):
         padded.crop(np.zeros((20, 20, 3), np.float32), np.array([40, 40, 50, 50]))
 

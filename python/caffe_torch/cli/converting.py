@@ -156,9 +156,12 @@ def _encoded(file: str, image: np.ndarray, kind: str, settings: _Settings) -> by
         with open(file, "rb") as source:
             return source.read()
     try:
-        _, data = cv2.imencode(f".{kind}", image)
+        whole, data = cv2.imencode(f".{kind}", image)
     except cv2.error:
+        whole = False
+    if not whole:
+        size = f"{image.shape[1]} x {image.shape[0]}"
         raise CaffeError(
-            f"{file}: OpenCV cannot write images of the kind {kind!r}: give another --encode_type, such as png"
-        ) from None
+            f"{file}: OpenCV cannot write {size} pixels as {kind!r}: give another --encode_type, such as png"
+        )
     return data.tobytes()

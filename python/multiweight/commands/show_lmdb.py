@@ -20,7 +20,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--key", action="append", default=[], help="an image by its key, as 00000003 (may be repeated)")
     p.add_argument("--count", type=int, default=24, help="how many images at random, where no --key is given")
     p.add_argument("--columns", type=int, default=6, help="images per row")
-    p.add_argument("--seed", type=int, default=1, help="seed of the random choice")
+    p.add_argument("--seed", type=int, default=1, help="seed of the random choice, where no --key is given")
     p.add_argument("--out", type=Path, help="the PNG (default: <part>_sheet.png beside the LMDBs)")
     flags.engine(p, "which Caffe's schema")
     return p
@@ -31,9 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     dataset = Dataset(args.dataset, args.runs)
     out = args.out or dataset.data / f"{args.part}_sheet.png"
     schema = engine.messages(args.engine)
-    image = contact_sheet.sheet(
-        schema, dataset, args.part, args.key, max(args.count, 1), max(args.columns, 1), args.seed
-    )
+    image, keys = contact_sheet.sheet(schema, dataset, args.part, args.key, args.count, args.columns, args.seed)
     contact_sheet.write(out, image)
-    print(f"wrote {out}: {len(args.key) or args.count} images of {dataset.images(args.part)}")
+    print(f"wrote {out}: {len(keys)} images of {dataset.images(args.part)}")
     return 0

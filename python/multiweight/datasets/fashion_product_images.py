@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 from multiweight.base import csv_file
@@ -40,11 +41,12 @@ def load(folder: Path, min_products: int = 2) -> Loaded:
     """Catalog and records of the set.
 
     Groups: the columns gender, season, usage and baseColour, one group of kind ``type`` for each subCategory that
-    holds at least two article types, and the keyword groups of the titles, so that the proportions differ widely. An
-    empty or NA value is no label; a label of fewer than ``min_products`` products is left out, and named in the notes:
-    with one product it could stand on one side of the split alone. Groups and labels are in a fixed order: columns as
-    above, subCategories by name, keywords as in their file. Rows with a wrong number of fields, without an id or with a
-    second use of one are listed as bad, with their line.
+    holds at least two article types of ``min_products`` products, and the keyword groups of the titles, so that the
+    proportions differ widely. An empty or NA value is no label; a label of fewer than ``min_products`` products is left
+    out, and named in the notes: with one product it could stand on one side of the split alone. Groups and labels are
+    in a fixed order: columns as above, subCategories by name, keywords as in their file. Rows with a wrong number of
+    fields, without an id or with a second use of one are listed as bad, with their line. UserError: no usable row, no
+    photos, two groups of one name.
     """
     path = folder / "styles.csv"
     rows, bad = _rows(path)
@@ -63,21 +65,26 @@ def load(folder: Path, min_products: int = 2) -> Loaded:
             types.setdefault(row["subCategory"], Counter())[row["articleType"]] += 1
 
     keywords = Keywords.load(KEYWORDS)
+    _refuse_equal_names(path, types, keywords)
     said = [keywords.labels(row.get(TITLE, "")) for row in rows]
     mined = Counter(pair for pairs in said for pair in pairs)
     groups: dict[str, dict[str, object]] = {}
+    single = []
     for name, counter in [*counts.items(), *sorted(types.items())]:
         labels = sorted(label for label, count in counter.items() if count >= min_products)
         rare = sorted(set(counter) - set(labels))
         if name in types and len(labels) < 2:
+            single.append(f"{name} ({', '.join(f'{label} {counter[label]}' for label in sorted(counter))})")
             continue
         if rare:
             notes.append(f"{name}: left out {', '.join(rare)}: on fewer than {min_products} products")
         if labels:
             groups[name] = {"kind": "type" if name in types else "attribute", "labels": labels}
-    single = sorted(set(types) - set(groups))
     if single:
-        notes.append(f"no group for subCategory {', '.join(single)}: fewer than two article types")
+        products = f"{min_products} products or more"
+        notes.append(f"no group for subCategory {', '.join(single)}: fewer than two article types with {products}")
+    if TITLE not in rows[0]:
+        notes.append(f"no group of keywords: {path.name} has no column {TITLE!r}")
     _add_mined(groups, notes, keywords, mined, min_products)
     if not groups:
         raise UserError(f"{path}: no label is on {min_products} products or more: lower --min-products")
@@ -92,6 +99,19 @@ def load(folder: Path, min_products: int = 2) -> Loaded:
         reference = images.get(row["id"], f"images/{row['id']}.jpg")
         records.append(Record(reference, row["id"], tuple(pair for pair in pairs if pair in known)))
     return Loaded(catalog, records, bad, notes)
+
+
+def _refuse_equal_names(path: Path, types: Iterable[str], keywords: Keywords) -> None:
+    """UserError where a subCategory or a group of keywords has another group's name, whose labels it would replace."""
+    column = next((name for name in types if name in COLUMNS), None)
+    if column is not None:
+        raise UserError(
+            f"{path}: subCategory {column!r} has the name of a column that is a group: rename it in the table"
+        )
+    for name in keywords.groups:
+        if name in COLUMNS or name in types:
+            where = "a column that is a group" if name in COLUMNS else f"a subCategory of {path}"
+            raise UserError(f"{KEYWORDS}: group {name!r} has the name of {where}: rename it there or here")
 
 
 def _add_mined(
@@ -126,8 +146,11 @@ def _rows(path: Path) -> tuple[list[dict[str, str]], list[BadImage]]:
         unfit = next((name for name in names if cells.name_problem(name)), None)
         reason = ""
         if len(fields) != len(header):
-            reason = f"{len(fields)} fields, expected {len(header)}: an unquoted comma?"
-        elif is_missing(key) or not all(c.isalnum() or c in "-_" for c in key):
+            guess = ": an unquoted comma?" if len(fields) > len(header) else ""
+            reason = f"{len(fields)} fields, expected {len(header)}{guess}"
+        elif is_missing(key):
+            reason = f"no id: found {key!r}"
+        elif not all(c.isalnum() or c in "-_" for c in key):
             reason = f"id {key!r}: expected letters, digits, - and _"
         elif unfit is not None:
             reason = f"{unfit!r} {cells.name_problem(unfit)}"
@@ -142,7 +165,7 @@ def _rows(path: Path) -> tuple[list[dict[str, str]], list[BadImage]]:
 
 
 def _images(folder: Path, notes: list[str]) -> dict[str, str]:
-    """id -> image reference, of what is there: the directory ``images`` before ``images.zip``."""
+    """id -> image reference, of what is there: ``images`` before ``images.zip``, of one id .jpg before .png."""
     directory, archive = folder / "images", folder / "images.zip"
     if directory.is_dir():
         if archive.is_file():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -27,22 +27,29 @@ def sheet(
     count: int = 24,
     columns: int = 6,
     seed: int = 1,
-) -> np.ndarray:
-    """The sheet as uint8 (height, width, 3) BGR: the images under ``keys``, else ``count`` taken at random by ``seed``.
+) -> tuple[np.ndarray, list[str]]:
+    """The sheet as uint8 (height, width, 3) BGR, and the keys of the images on it.
 
-    Below each picture its key, then the labels it carries, ``group: label``; a group that is unknown to it shows as
-    ``group: ?``. UserError names a key that the LMDB lacks.
+    They are those of ``keys``, in that order, else ``count`` of the ``part`` (train or test) taken at random by
+    ``seed``, smallest key first; all of them where there are fewer. Below each picture its key, then the labels it
+    carries, ``group: label``; a group without one is left out, and shows as ``group: ?`` where all its labels are
+    unknown (-1). UserError: an LMDB without images, a key that it lacks, a count or columns below 1.
     """
+    for name, value in (("count", count), ("columns", columns)):
+        if value < 1:
+            raise UserError(f"{name} = {value}: expected 1 or more")
     catalog = Catalog.load(dataset.catalog)
     with LmdbPair(caffe, dataset.images(part), dataset.labels(part)) as pair:
         known = pair.keys()
-        missing = next((key for key in keys if key not in set(known)), None)
+        if not known:
+            raise UserError(f"{dataset.images(part)}: holds no image: pack the data again")
+        missing = next(iter(set(keys) - set(known)), None) if keys else None
         if missing is not None:
             raise UserError(f"{dataset.images(part)}: no key {missing}: its keys are {known[0]} to {known[-1]}")
         if not keys:
             rng = np.random.RandomState(seed)
             keys = sorted(known[n] for n in rng.permutation(len(known))[:count])
-        found = {key: (image, labels) for key, image, labels in _chosen(pair, set(keys))}
+        found = {key: pair.get(key) for key in keys}
     side = max(160, max(found[key][0].shape[1] for key in keys))
     cells = [_cell(key, *found[key], catalog, side) for key in keys]
     height = max(cell.shape[0] for cell in cells)
@@ -51,22 +58,24 @@ def sheet(
         row = [_grown(cell, height, side) for cell in cells[start : start + columns]]
         row += [_grown(row[0][:0], height, side)] * (min(columns, len(cells)) - len(row))
         rows.append(np.concatenate(row, axis=1))
-    return np.concatenate(rows)
+    return np.concatenate(rows), list(keys)
 
 
 def write(path: Path, image: np.ndarray) -> None:
     """Write the sheet as PNG; UserError where that cannot be done."""
-    done, data = cv2.imencode(".png", image)
+    try:
+        whole, data = cv2.imencode(".png", image)
+    except cv2.error:
+        whole = False
+    if not whole:
+        size = f"{image.shape[1]} x {image.shape[0]}"
+        raise UserError(f"{path}: OpenCV cannot write a PNG of {size} pixels: show fewer images, or other columns")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole_file.opened(path, "wb") as file:
-            file.write(data.tobytes() if done else b"")
+            file.write(data.tobytes())
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror})") from None
-
-
-def _chosen(pair: LmdbPair, keys: set[str]) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    return ((key, image, labels) for key, image, labels in pair if key in keys)
 
 
 def _cell(key: str, image: np.ndarray, labels: np.ndarray, catalog: Catalog, side: int) -> np.ndarray:

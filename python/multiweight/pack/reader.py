@@ -63,6 +63,17 @@ class LmdbPair:
         for key, image, labels in self.datums():
             yield key, decode(image, self.at(0, key)), vector(labels, self.at(1, key))
 
+    def get(self, key: str) -> tuple[np.ndarray, np.ndarray]:
+        """The image and the labels under one key, as iterating gives them; UserError where an LMDB lacks the key."""
+        values = []
+        for which, env in enumerate(self._envs):
+            with env.begin() as transaction:
+                value = transaction.get(key.encode("utf-8", "replace"))
+            if value is None:
+                raise UserError(f"{self.at(which, key)}: not there: pack the data again")
+            values.append(self._parse(which, key, value))
+        return decode(values[0], self.at(0, key)), vector(values[1], self.at(1, key))
+
     def at(self, which: int, key: str) -> str:
         """Where a value stands, for messages: 0 the image, 1 the label vector."""
         return f"{self.paths[which]}: key {key}"

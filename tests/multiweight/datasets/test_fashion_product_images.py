@@ -60,7 +60,10 @@ def test_groups_and_labels(tmp_path):
     }
     assert [group.kind for group in catalog.groups] == ["attribute"] * 4 + ["type"]
     assert "left out Silver" in loaded.notes[0]
-    assert "Bottomwear, Watches" in " ".join(loaded.notes)
+    single = "Bottomwear (Jeans 1, Shorts 1), Watches (Watches 2)"
+    assert loaded.notes[1] == (
+        f"no group for subCategory {single}: fewer than two article types with 2 products or more"
+    )
     first, second = loaded.records[0], loaded.records[1]
     assert first.image == "images/1.jpg" and first.product == "1"
     assert dict(first.labels) == {
@@ -108,7 +111,7 @@ def test_nothing_is_left_out_silently(tmp_path):
     assert (found["images"], found["bad"]) == (7, 5)
     assert [(bad.image, bad.reason) for bad in bad_images.read(dataset.bad_images)] == [
         ("styles.csv:10", "11 fields, expected 10: an unquoted comma?"),
-        ("styles.csv:11", "3 fields, expected 10: an unquoted comma?"),
+        ("styles.csv:11", "3 fields, expected 10"),
         ("styles.csv:12", "id 1 stands twice, first on line 2"),
         ("styles.csv:13", "id '../x': expected letters, digits, - and _"),
         ("images/3.jpg", "no such file"),
@@ -201,5 +204,51 @@ def test_ids_of_a_spreadsheet_and_names_unfit_for_records(tmp_path):
     with zipfile.ZipFile(tmp_path / "images.zip", "w") as archive:
         archive.writestr("a.jpg", JPEG)
     assert "images.zip is not read: images/ is taken" in fashion.load(tmp_path).notes
-    with pytest.raises(UserError, match=r"no usable row .*1 cannot be used, the first \(styles.csv:2\): id ''"):
+    with pytest.raises(
+        UserError, match=r"no usable row .*1 cannot be used, the first \(styles.csv:2\): no id: found ''"
+    ):
         fashion.load(kaggle(tmp_path / "b", [",".join([""] * 10)]))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            ("Topwear", "season"),
+            r"styles.csv: subCategory 'season' has the name of a column that is a group: rename it",
+        ),
+        (("Topwear", "Pattern"), r"keywords.yaml: group 'Pattern' has the name of a subCategory of .*styles.csv"),
+    ],
+)
+def test_a_group_that_would_replace_another_is_refused(tmp_path, change, message):
+    with pytest.raises(UserError, match=message):
+        fashion.load(kaggle(tmp_path, [row.replace(*change) for row in ROWS]))
+
+
+def test_a_table_without_titles_has_no_keyword_groups_and_says_so(tmp_path):
+    folder = kaggle(tmp_path, ["1,Topwear,Shirts,Men,Fall,Casual,Blue", "2,Topwear,Tops,Men,Fall,Casual,Blue"])
+    text = (
+        (folder / "styles.csv")
+        .read_text()
+        .replace(HEADER, "id,subCategory,articleType,gender,season,usage,baseColour\n")
+    )
+    (folder / "styles.csv").write_text(text)
+    loaded = fashion.load(folder, min_products=1)
+    assert loaded.catalog.names == ("gender", "season", "usage", "baseColour", "Topwear")
+    assert loaded.notes == ["no group of keywords: styles.csv has no column 'productDisplayName'"]
+
+
+def test_an_id_that_is_missing_is_told_as_such(tmp_path):
+    rows = [*ROWS, "NA" + ROWS[0][1:], "a b" + ROWS[0][1:]]
+    assert [bad.reason for bad in fashion.load(kaggle(tmp_path, rows)).bad] == [
+        "no id: found 'NA'",
+        "id 'a b': expected letters, digits, - and _",
+    ]
+
+
+def test_of_two_photos_of_one_id_the_jpg_is_taken(tmp_path):
+    folder = kaggle(tmp_path)
+    (folder / "images" / "1.png").write_bytes(JPEG)
+    (folder / "images" / "2.JPG").write_bytes(JPEG)
+    images = [record.image for record in fashion.load(folder).records]
+    assert images[:2] == ["images/1.jpg", "images/2.JPG"]
