@@ -44,8 +44,9 @@ def test_the_examples_pass_their_tests(tmp_path):
     ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
     for name in ("python", "tools"):
         shutil.copytree(REPOSITORY / name, tmp_path / name, ignore=ignored)
-    for name in ("pyproject.toml", "Makefile"):
-        shutil.copy(REPOSITORY / name, tmp_path)
+    (tmp_path / "data").mkdir()
+    for name in ("pyproject.toml", "Makefile", "data/README.md"):
+        shutil.copy(REPOSITORY / name, tmp_path / name)
     tests = put(tmp_path)
     assert len(tests) == 4, "a scheme, a layer, a dataset, a step"
     (tmp_path / "tests" / "test_rooms.py").write_text((REPOSITORY / "tests" / "test_rooms.py").read_text())
@@ -59,3 +60,9 @@ def test_the_examples_pass_their_tests(tmp_path):
     step = [sys.executable, "tools/make/step.py", "--print", "count-records"]
     done = subprocess.run(step, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
     assert done.stdout.startswith("tools/count_records.py --dataset"), done.stderr
+    make = ["make", "--dry-run", "--assume-old", ".venv/.ready", "count-records"]
+    done = subprocess.run(make, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+    assert "tools/make/step.py import-dataset\n" in done.stdout, done.stderr
+    assert "tools/make/step.py count-records\n" in done.stdout, done.stderr
+    helped = subprocess.run(["make", "help"], cwd=tmp_path, capture_output=True, text=True, timeout=60).stdout
+    assert "count-records: how many records" in helped

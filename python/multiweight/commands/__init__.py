@@ -1,4 +1,4 @@
-"""The steps, one module each: its flags, and one call into a room above. ``multiweight STEP`` runs it.
+"""The steps, one module each: its flags, and one call into a lower layer. ``multiweight STEP`` runs it.
 
 A step is ``parser()`` and ``main(argv)``, which returns an exit status; the first line of its docstring is its help.
 
