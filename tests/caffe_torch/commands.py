@@ -65,11 +65,11 @@ class Drawing(caffe.Layer):
     def backward(self, top, propagate_down, bottom):
         pass
 
-    def memory(self):
+    def state_dict(self):
         return {"mean": self.mean, "count": self.count}
 
-    def recall(self, memory):
-        self.mean, self.count = memory["mean"], memory["count"]
+    def load_state_dict(self, state):
+        self.mean, self.count = state["mean"], state["count"]
 """
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from caffe_torch.runtime import accelerator, device, room
+from caffe_torch.runtime import accelerator, device, free_memory
 
 
 def empty_like(like: Tensor, where: torch.device, dtype: torch.dtype | None = None) -> Tensor:
@@ -39,7 +39,7 @@ class Array:
         """The writable NumPy view; what is written there is what the layers read next."""
         host = self._to_host()
         if not host.is_contiguous():
-            self._need_room()
+            self._require_memory()
             host = self._host = host.clone(memory_format=torch.contiguous_format)
         self._exposed = True
         # The caller may write: from here on the host's copy is the one that counts.
@@ -89,7 +89,7 @@ class Array:
         else:
             self._forget()
 
-    def room(self, like: Tensor, where: torch.device | None = None) -> Tensor:
+    def buffer(self, like: Tensor, where: torch.device | None = None) -> Tensor:
         """Memory laid out like ``like``, on its device or ``where``, for content that ``set`` gets next.
 
         It is this array's own where that fits, so what was in the array is lost.
@@ -99,9 +99,9 @@ class Array:
         fits = own is not None and own.device == where and own.shape == like.shape and own.stride() == like.stride()
         return own.data if own is not None and fits else empty_like(like, where)
 
-    def plain_room(self, where: torch.device) -> Tensor:
-        """``room`` in C order."""
-        return self.room(torch.empty(self.shape, device="meta"), where)
+    def contiguous_buffer(self, where: torch.device) -> Tensor:
+        """``buffer`` in C order."""
+        return self.buffer(torch.empty(self.shape, device="meta"), where)
 
     def release(self) -> None:
         """Give the memory back before new content is computed; not where a NumPy view of it has been given out."""
@@ -169,13 +169,13 @@ class Array:
                 self._host = self._device.cpu()
             self._newest_on_host = True
         if self._host is None:
-            self._need_room()
+            self._require_memory()
             self._host = torch.zeros(self.shape)
         return self._host
 
-    def _need_room(self) -> None:
+    def _require_memory(self) -> None:
         """CaffeMemoryError where the host has no memory for another copy: a blob gets its own when it is asked for."""
-        room.need(4 * count(self.shape), f"a blob of shape {self.shape}")
+        free_memory.require(4 * count(self.shape), f"a blob of shape {self.shape}")
 
 
 def count(shape: tuple[int, ...]) -> int:

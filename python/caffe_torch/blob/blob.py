@@ -13,10 +13,10 @@ from torch import Tensor
 
 from caffe_torch.blob import transfers
 from caffe_torch.blob.array import count
-from caffe_torch.blob.lazy import LazyArray, Recipe
+from caffe_torch.blob.lazy import ComputeImages, LazyArray
 from caffe_torch.blob.reshaped import Reshaped
 from caffe_torch.errors import CaffeError, CaffeMemoryError
-from caffe_torch.runtime import accelerator, device, room
+from caffe_torch.runtime import accelerator, device, free_memory
 
 #: The original counts a blob's values in 32 bits.
 _MOST = 2**31 - 1
@@ -141,7 +141,7 @@ class Blob:
         if left.dtype != torch.float32:
             self.accumulate_diff(torch.mm(left, right).float())
         elif self._diff.is_zero:
-            product = self._diff.plain_room(left.device).view(left.shape[0], right.shape[1])
+            product = self._diff.contiguous_buffer(left.device).view(left.shape[0], right.shape[1])
             self._diff.set(torch.mm(left, right, out=product))
         else:
             self._diff.change(lambda diff: diff.view(left.shape[0], right.shape[1]).addmm_(left, right))
@@ -154,37 +154,37 @@ class Blob:
         """Change the data in place: ``operation`` gets the tensor on the current device."""
         self._data.change(operation)
 
-    def room(self, like: Tensor, where: torch.device | None = None) -> Tensor:
+    def buffer(self, like: Tensor, where: torch.device | None = None) -> Tensor:
         """Memory for data that ``assign`` gets next, laid out like ``like``; the data until now are lost."""
-        return self._data.room(like, where)
+        return self._data.buffer(like, where)
 
     def release(self) -> None:
         """Say that new data will be assigned and those until now are no longer needed."""
         self._data.release()
 
-    def diff_room(self, like: Tensor) -> Tensor:
+    def diff_buffer(self, like: Tensor) -> Tensor:
         """Memory for a gradient that ``assign_diff`` gets next, laid out like ``like``; the one until now is lost."""
-        return self._diff.room(like)
+        return self._diff.buffer(like)
 
-    def promise(self, recipe: Recipe, like: Tensor, source: Blob) -> None:
-        """Take as data what ``recipe`` makes of the data of ``source``, when somebody asks for it."""
-        self._data.promise(recipe, like, source._data)
+    def defer(self, compute: ComputeImages, like: Tensor, source: Blob) -> None:
+        """Take as data what ``compute`` makes of the data of ``source``, when they are read."""
+        self._data.defer(compute, like, source._data)
 
-    def promised(self) -> Recipe | None:
-        """The recipe of data that are still to be computed."""
-        return self._data.promised()
+    def deferred(self) -> ComputeImages | None:
+        """The function that computes deferred data; None where they are there."""
+        return self._data.deferred()
 
-    def lend_diff(self) -> Tensor:
-        """The gradient for use in a recipe that ``promise_diff`` of another blob gets."""
-        return self._diff.lend()
+    def read_only_diff(self) -> Tensor:
+        """The gradient, to be read by a function that ``defer_diff`` of another blob gets."""
+        return self._diff.read_only()
 
-    def promise_diff(self, recipe: Recipe, like: Tensor) -> None:
-        """Take as gradient what ``recipe`` computes, when somebody asks for it."""
-        self._diff.promise(recipe, like)
+    def defer_diff(self, compute: ComputeImages, like: Tensor) -> None:
+        """Take as gradient what ``compute`` writes, when it is read."""
+        self._diff.defer(compute, like)
 
-    def promised_diff(self) -> Recipe | None:
-        """The recipe of a gradient that is still to be computed."""
-        return self._diff.promised()
+    def deferred_diff(self) -> ComputeImages | None:
+        """The function that computes a deferred gradient; None where it is there."""
+        return self._diff.deferred()
 
     def release_diff(self) -> None:
         """Say that a new gradient will be assigned and the one until now is no longer needed."""
@@ -224,5 +224,5 @@ def _checked(shape: Sequence[int], present: int = 0) -> tuple[int, ...]:
     if values > _MOST:
         raise CaffeMemoryError(f"a blob of shape {whole} would have {values} values, Caffe's hold {_MOST} at most")
     if device.current().type == "cpu":
-        room.need(4 * (values - present), f"a blob of shape {whole}")
+        free_memory.require(4 * (values - present), f"a blob of shape {whole}")
     return whole

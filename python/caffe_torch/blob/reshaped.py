@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from caffe_torch.blob.array import count, empty_like
-from caffe_torch.blob.lazy import LazyArray, Recipe
+from caffe_torch.blob.lazy import ComputeImages, LazyArray
 from caffe_torch.errors import CaffeError
 from caffe_torch.runtime import device
 
@@ -31,22 +31,22 @@ class Reshaped(LazyArray):
     def set(self, value: Tensor) -> None:
         self._owner.set(value.reshape(self._owner.shape))
 
-    def room(self, like: Tensor, where: torch.device | None = None) -> Tensor:
+    def buffer(self, like: Tensor, where: torch.device | None = None) -> Tensor:
         return empty_like(like, where or device.current())
 
     def release(self) -> None:
         self._owner.release()
 
-    def lend(self) -> Tensor:
+    def read_only(self) -> Tensor:
         return self.get().clone()
 
-    def promise(self, recipe: Recipe, like: Tensor, source: LazyArray | None = None) -> None:
+    def defer(self, compute: ComputeImages, like: Tensor, source: LazyArray | None = None) -> None:
         value = empty_like(like, device.current())
-        recipe(slice(0, len(value)), value)
+        compute(slice(0, len(value)), value)
         self.set(value)
 
-    def keep_promise(self) -> None:
-        self._owner.keep_promise()
+    def evaluate(self) -> None:
+        self._owner.evaluate()
 
     @property
     def is_zero(self) -> bool:

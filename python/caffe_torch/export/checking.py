@@ -13,7 +13,7 @@ from onnx import helper
 
 from caffe_torch.errors import CaffeError
 from caffe_torch.export.preprocessing import Preprocessing
-from caffe_torch.export.registry import FORMS, Draw
+from caffe_torch.export.registry import FORMS, MakeTestValues
 from caffe_torch.export.source import Source, Step
 
 #: max|a-b| / max|b| of an output, above which a model is not kept.
@@ -113,11 +113,11 @@ def _for_net(arrays: Arrays, found: Source, preprocessing: Preprocessing | None)
 
 def _inputs(found: Source, preprocessing: Preprocessing | None, given: Arrays | None) -> Iterator[Arrays]:
     random = np.random.default_rng(0)
-    draws = _draws(found)
+    test_values = _test_values_of(found)
     images = preprocessing.input(found.inputs) if preprocessing is not None else None
     shapes = [{name: getattr(shape, sizes) for name, shape in found.inputs.items()} for sizes in ("sizes", "others")]
     for wanted in shapes if shapes[0] != shapes[1] else shapes[:1]:
-        yield {name: _drawn(random, size, draws.get(name), name == images) for name, size in wanted.items()}
+        yield {name: _drawn(random, size, test_values.get(name), name == images) for name, size in wanted.items()}
     if given is not None:
         if set(found.inputs) - set(given) or set(given) - set(found.net.inputs):
             raise CaffeError(f"export: inputs are given for {sorted(given)}, the model's are {list(found.inputs)}")
@@ -125,7 +125,7 @@ def _inputs(found: Source, preprocessing: Preprocessing | None, given: Arrays | 
 
 
 def _drawn(
-    random: np.random.Generator, shape: tuple[int, ...], draw: tuple[Step, Draw] | None, pixels: bool
+    random: np.random.Generator, shape: tuple[int, ...], draw: tuple[Step, MakeTestValues] | None, pixels: bool
 ) -> np.ndarray:
     if draw is not None:
         return draw[1](draw[0], random, shape)
@@ -134,19 +134,19 @@ def _drawn(
     return np.asarray(random.standard_normal(shape, np.float32) * np.float32(_PIXELS if len(shape) == 4 else 1))
 
 
-def _draws(found: Source) -> dict[str, tuple[Step, Draw]]:
-    """How values for a blob are drawn, where a layer takes not any number."""
-    draws: dict[str, tuple[Step, Draw]] = {}
+def _test_values_of(found: Source) -> dict[str, tuple[Step, MakeTestValues]]:
+    """How test values for a blob are made, where a layer does not take every number."""
+    test_values: dict[str, tuple[Step, MakeTestValues]] = {}
     for step in reversed(found.steps):
         if step.type in FORMS:
-            for k, draw in FORMS[step.type].draws.items():
+            for k, draw in FORMS[step.type].test_values.items():
                 if -len(step.bottoms) <= k < len(step.bottoms):
-                    draws[step.bottoms[k]] = step, draw
+                    test_values[step.bottoms[k]] = step, draw
         if step.type in _PASSING:
-            chosen = next((draws[top] for top in step.tops if top in draws), None)
+            chosen = next((test_values[top] for top in step.tops if top in test_values), None)
             if chosen is not None:
-                draws.setdefault(step.bottoms[0], chosen)
-    return draws
+                test_values.setdefault(step.bottoms[0], chosen)
+    return test_values
 
 
 def _culprit(model: onnx.ModelProto, found: Source, arrays: Arrays, preprocessing: Preprocessing | None) -> str:

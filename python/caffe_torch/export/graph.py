@@ -79,7 +79,7 @@ class Graph:
             self.nodes.append(helper.make_node("Identity", [renamed.get(value, value)], [blob], name=blob))
 
 
-class Group:
+class LayerGraph:
     """The nodes of one layer while its form writes them."""
 
     def __init__(self, graph: Graph, step: Step, inputs: Sequence[str]):
@@ -116,7 +116,7 @@ class Group:
         array = array if shape is None else array.reshape(tuple(shape))
         return self.graph.parameter(f"{self.step.name}/{index}", array)
 
-    def fixed(self, shape: Shape, *axes: int) -> None:
+    def require_fixed(self, shape: Shape, *axes: int) -> None:
         """CaffeError where one of these axes follows the size of the inputs."""
         for axis in axes:
             if shape.varies(axis):
@@ -150,11 +150,11 @@ class Group:
         limits = [self.indices(value) for value in (start, end, axis, stride)]
         return self.node("Slice", x, *limits)
 
-    def whole(self, x: str) -> str:
-        """Numbers of a blob, which are float32, as the indices that they stand for."""
+    def as_int(self, x: str) -> str:
+        """``x``, float32 as every blob, as int64: labels and indices."""
         return self.node("Cast", x, to=TensorProto.INT64)
 
-    def real(self, x: str) -> str:
+    def as_float(self, x: str) -> str:
         return self.node("Cast", x, to=TensorProto.FLOAT)
 
     def close(self, tops: Sequence[str]) -> None:

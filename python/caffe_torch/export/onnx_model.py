@@ -14,7 +14,7 @@ from onnx import TensorProto, helper
 import caffe_torch.export.forms  # noqa: F401  (fills the registry)
 from caffe_torch.errors import CaffeError
 from caffe_torch.export import checking, source
-from caffe_torch.export.graph import Graph, Group
+from caffe_torch.export.graph import Graph, LayerGraph
 from caffe_torch.export.preprocessing import Preprocessing
 from caffe_torch.export.registry import AFTER, FORMS, IMPOSSIBLE, Write
 from caffe_torch.export.source import Shape, Sizes, Source, Step
@@ -83,7 +83,7 @@ def build(found: Source, preprocessing: Preprocessing | None = None) -> onnx.Mod
         preprocessing.write(graph, blob, found.inputs[blob])
     for step in found.steps:
         if step.type != "Input":
-            group = Group(graph, step, [graph.values[name] for name in step.bottoms])
+            group = LayerGraph(graph, step, [graph.values[name] for name in step.bottoms])
             group.close(_form(step, found)(group))
     graph.name_values([blob for blob in blobs if blob in graph.values], found.outputs)
     batch = next(iter(found.inputs.values()))

@@ -11,21 +11,23 @@ import numpy as np
 from caffe_torch.export.source import Step
 
 if TYPE_CHECKING:
-    from caffe_torch.export.graph import Group
+    from caffe_torch.export.graph import LayerGraph
 
 #: Writes the nodes of one layer and returns the names of its tops' values.
-Write = Callable[["Group"], Sequence[str]]
+Write = Callable[["LayerGraph"], Sequence[str]]
 #: Makes random values of a bottom, valid for the layer, with which the exported model is checked.
-Draw = Callable[[Step, np.random.Generator, tuple[int, ...]], np.ndarray]
+MakeTestValues = Callable[[Step, np.random.Generator, tuple[int, ...]], np.ndarray]
 
 
 @dataclass(frozen=True)
 class Form:
-    """``write`` makes the nodes of a layer. ``draws``: for bottoms that do not take any number, such as labels, how the
-    values are made with which the exported model is checked; by the number of the bottom."""
+    """``write`` makes the nodes of a layer. ``test_values`` makes the values with which the exported model is checked.
+
+    It has an entry for the index of each bottom that does not take every number, such as labels.
+    """
 
     write: Write
-    draws: Mapping[int, Draw] = field(default_factory=dict)
+    test_values: Mapping[int, MakeTestValues] = field(default_factory=dict)
 
 
 FORMS: dict[str, Form] = {}
@@ -38,17 +40,17 @@ IMPOSSIBLE: dict[str, str] = {
 AFTER: dict[str, str] = {}
 
 
-def form(*types: str, draws: Mapping[int, Draw] | None = None) -> Callable[[Write], Write]:
-    """Decorator: the function writes layers of these types; its argument is the Group of nodes that it adds to."""
+def form(*types: str, test_values: Mapping[int, MakeTestValues] | None = None) -> Callable[[Write], Write]:
+    """Decorator: the function writes layers of these types; its argument is the LayerGraph that it adds nodes to."""
 
     def add(write: Write) -> Write:
         for name in types:
-            FORMS[name] = Form(write, dict(draws or {}))
+            FORMS[name] = Form(write, dict(test_values or {}))
         return write
 
     return add
 
 
-def integers_below(limit: Callable[[Step], int]) -> Draw:
+def integers_below(limit: Callable[[Step], int]) -> MakeTestValues:
     """Test values: whole numbers of 0 or more, below what ``limit`` says of the layer."""
     return lambda step, random, shape: random.integers(0, limit(step), shape).astype(np.float32)

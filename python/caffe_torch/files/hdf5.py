@@ -17,7 +17,7 @@ import numpy as np
 
 from caffe_torch.errors import CaffeError
 from caffe_torch.files import hdf5_links, native, wire
-from caffe_torch.runtime import room
+from caffe_torch.runtime import free_memory
 from caffe_torch.runtime.lazy import Lazy
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ def values(path: str | Path, dataset: h5py.Dataset) -> np.ndarray:
     if dataset.dtype.kind not in "fiu":
         raise CaffeError(f"{path}: {dataset.name} holds {dataset.dtype}, numbers are expected")
     size = math.prod(dataset.shape) * max(dataset.dtype.itemsize, 4)
-    room.need(size, f"{path}: {dataset.name} of shape {dataset.shape}")
+    free_memory.require(size, f"{path}: {dataset.name} of shape {dataset.shape}")
     return np.asarray(dataset[()], np.float32)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from caffe_torch.errors import CaffeError
 from caffe_torch.files import native
-from caffe_torch.runtime import room
+from caffe_torch.runtime import free_memory
 from caffe_torch.runtime.lazy import Lazy
 
 if TYPE_CHECKING:
@@ -53,7 +53,9 @@ def resize(image: np.ndarray, size: tuple[int, int], where: str) -> np.ndarray:
     height, width = size
     if min(size) < 1 or min(image.shape[:2]) < 1:
         raise CaffeError(f"{where}: {image.shape[0]} x {image.shape[1]} pixels cannot become {height} x {width}")
-    room.need(height * width * image[:1, :1].size * image.itemsize, f"{where}: at {height} x {width} pixels it")
+    free_memory.require(
+        height * width * image[:1, :1].size * image.itemsize, f"{where}: at {height} x {width} pixels it"
+    )
     with _told(where, f"cannot become {height} x {width} pixels large"):
         return cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
 

@@ -88,7 +88,7 @@ class Transformer:
             self.mean = read_mean(param.mean_file)
 
     @property
-    def draws(self) -> bool:
+    def is_random(self) -> bool:
         """Whether an image's window or side is drawn."""
         return bool(self.param.mirror or (self.crop[0] and self.phase == TRAIN))
 

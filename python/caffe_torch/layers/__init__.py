@@ -27,7 +27,8 @@ How they are made:
 
 - ``base.py``: what a layer is to a net; the registry
 - ``elementwise.py``, ``loss_base.py``: bases of layers in place, and of losses
-- ``window.py``, ``pooling_window.py``: kernel, stride and pad, read from their fields
+- ``convolution_geometry.py``: kernel, pad, stride and dilation of a convolution
+- ``pooling_window.py``: kernel, pad, stride and rounding of a pooling
 - ``fillers.py``: first values of parameters
 - ``inline_weights.py``: values of parameters in the net's own text
 - ``shapes.py``: axes and counts

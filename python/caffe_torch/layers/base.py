@@ -133,15 +133,15 @@ class Layer:
         """Why the last forward gave no finite numbers, where the layer can tell, or ``""``."""
         return ""
 
-    def memory(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, Any]:
         """What the layer carries from one forward to the next beside its blobs: numbers and NumPy arrays by name.
 
         A snapshot keeps it, so that a resumed training goes on where it was: positions in the data, hidden states.
         """
         return {}
 
-    def recall(self, memory: dict[str, Any]) -> None:
-        """Take over what ``memory`` gave."""
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over what ``state_dict`` gave."""
 
     def new_blob(self, *shape: int) -> Blob:
         """Append a parameter blob of zeros."""

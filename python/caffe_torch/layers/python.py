@@ -22,8 +22,8 @@ _FORBID = "CAFFE_TORCH_FORBID_PYTHON"
 class PythonLayer(Layer):
     """Imports ``python_param.module`` and runs its class ``python_param.layer``.
 
-    Where that class has ``memory`` and ``recall``, its state goes through a resume like a built-in layer's. Where it
-    names a ``tensor_form``, that runs in its place on an accelerator (docs/PYCAFFE.md).
+    Where that class has ``state_dict`` and ``load_state_dict``, a snapshot keeps its state as a built-in layer's.
+    Where it names a ``tensor_form``, that runs in its place on an accelerator (docs/PYCAFFE.md).
     """
 
     bottoms = (0, None)
@@ -108,13 +108,13 @@ class PythonLayer(Layer):
             )
         return found
 
-    def memory(self) -> dict[str, Any]:
-        # Written for pycaffe, a layer may call anything else of its own `memory`: both must be methods.
-        own: list[Any] = [getattr(self.user, name, None) for name in ("memory", "recall")]
+    def state_dict(self) -> dict[str, Any]:
+        # Written for pycaffe, a layer may call anything else of its own `state_dict`: both must be methods.
+        own: list[Any] = [getattr(self.user, name, None) for name in ("state_dict", "load_state_dict")]
         found = own[0]() if all(callable(method) for method in own) else {}
         if not isinstance(found, dict):
-            raise self.fail(f"its memory() must return a dict of JSON values and NumPy arrays, found {found!r}")
+            raise self.fail(f"its state_dict() must return a dict of JSON values and NumPy arrays, found {found!r}")
         return found
 
-    def recall(self, memory: dict[str, Any]) -> None:
-        self.user.recall(memory)  # type: ignore[attr-defined]
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.user.load_state_dict(state)  # type: ignore[attr-defined]

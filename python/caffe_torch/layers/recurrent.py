@@ -55,14 +55,14 @@ class _Recurrent(FunctionLayer):
     bottoms = (2, None)
     tops = (1, None)
     no_gradient: tuple[int, ...] = (1,)
-    states = 1
+    state_count = 1
 
     def setup(self, bottom: list[Blob], top: list[Blob]) -> None:
         param = self.param.recurrent_param
         self.size, self.exposed = param.num_output, param.expose_hidden
         if self.size < 1:
             raise self.fail("num_output must be 1 or more")
-        hidden = self.states if self.exposed else 0
+        hidden = self.state_count if self.exposed else 0
         if len(bottom) - hidden not in (2, 3) or len(top) != 1 + hidden:
             raise self.fail(
                 f"needs {2 + hidden} or {3 + hidden} bottoms and {1 + hidden} tops, found {len(bottom)} and {len(top)}"
@@ -73,7 +73,7 @@ class _Recurrent(FunctionLayer):
         self.no_gradient = (1, *self.drops_gradient)
         if len(bottom[0].shape) < 2 or bottom[1].shape != bottom[0].shape[:2]:
             raise self.fail(f"needs x (t, n, ...) and cont (t, n), found {bottom[0].shape} and {bottom[1].shape}")
-        self._kept: list[Tensor] = []
+        self._states: list[Tensor] = []
         if not self.blobs:
             self.make_blobs(count(bottom[0].shape[2:]), count(bottom[2].shape[1:]) if self.static else 0)
 
@@ -92,13 +92,13 @@ class _Recurrent(FunctionLayer):
         for blob in top[1:]:
             blob.adopt_shape((1, streams, self.size))
 
-    def memory(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, Any]:
         """The states after the last forward, for a snapshot."""
-        return {f"state{i}": h.cpu().numpy() for i, h in enumerate(self._kept)}
+        return {f"state{i}": h.cpu().numpy() for i, h in enumerate(self._states)}
 
-    def recall(self, memory: dict[str, Any]) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take the states from a snapshot."""
-        self._kept = [torch.from_numpy(memory[f"state{i}"]).to(device.current()) for i in range(len(memory))]
+        self._states = [torch.from_numpy(state[f"state{i}"]).to(device.current()) for i in range(len(state))]
 
     def compute(self, inputs: list[Tensor], params: list[Tensor]) -> Sequence[Tensor]:
         x, cont = inputs[0], inputs[1].detach()
@@ -107,8 +107,8 @@ class _Recurrent(FunctionLayer):
         if self.exposed:
             states = [h.reshape(1, streams, self.size) for h in inputs[first:]]
         else:
-            kept = [h for h in self._kept if h.shape[1] == streams and h.device == x.device]
-            states = kept or [torch.zeros(1, streams, self.size, device=x.device) for _ in range(self.states)]
+            kept = [h for h in self._states if h.shape[1] == streams and h.device == x.device]
+            states = kept or [torch.zeros(1, streams, self.size, device=x.device) for _ in range(self.state_count)]
         # The products of the inputs with their weights, of all time steps at once; the other weights are the states'.
         state_params = list(params)
         from_inputs = F.linear(x.flatten(2), state_params.pop(0), state_params.pop(0))
@@ -118,7 +118,7 @@ class _Recurrent(FunctionLayer):
         for t in range(time):
             output, states = self.step(from_inputs[t : t + 1], cont[t].reshape(1, streams, 1), states, state_params)
             outputs.append(output)
-        self._kept = [h.detach() for h in states]
+        self._states = [h.detach() for h in states]
         return [torch.cat(outputs), *(states if self.exposed else [])]
 
     def step(
@@ -158,7 +158,7 @@ class RNN(_Recurrent):
 class LSTM(_Recurrent):
     """Long short-term memory, no peepholes. Blobs: W_xc, b_c, (W_xc_static), W_hc; gates in the order i, f, o, g."""
 
-    states = 2
+    state_count = 2
 
     def make_blobs(self, inputs: int, static: int) -> None:
         size = self.size

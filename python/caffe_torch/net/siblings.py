@@ -80,11 +80,11 @@ class Siblings:
         below.assign_diff(precision.linear(dy, weights.t()))
         like, rows = torch.empty(below.shape, device="meta"), math.prod(below.shape[1 : layers[0].axis])
         for node, slopes, weight in zip(members, dy.split(sizes, dim=1), weights.split(sizes)):
-            node.bottoms[0].promise_diff(_Share(slopes, weight, rows), like)
+            node.bottoms[0].defer_diff(_Share(slopes, weight, rows), like)
 
 
 class _Share:
-    """The recipe of what one member adds to the gradient of the blob that all read, ``rows`` of it an image."""
+    """Computes what one member adds to the gradient of the blob that all read; an image has ``rows`` rows."""
 
     def __init__(self, slopes: Tensor, weight: Tensor, rows: int):
         self._slopes, self._weight, self._rows = slopes, weight, rows

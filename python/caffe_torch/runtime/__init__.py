@@ -5,7 +5,7 @@
 - ``precision.py``: fp32, TF32 or bfloat16
 - ``forks.py``: children that a program forks
 - ``threads.py``: work shared out over the CPU's cores
-- ``room.py``: how much memory is free
+- ``free_memory.py``: how much memory is free
 - ``allocator.py``: how memory is got, and given back
 - ``rng.py``: random streams
 - ``ranks.py``: which of several processes this one is

@@ -1,4 +1,4 @@
-"""The file beside a .solverstate that a resume without loss needs: random streams and each layer's memory.
+"""The file beside a .solverstate that a resume without loss needs: random streams and each layer's state.
 
 JSON; arrays in it are {"dtype", "shape", "base64"}. Every process has its own, ``<snapshot>.resume.<rank>.json``.
 """
@@ -33,12 +33,12 @@ def write(file: BinaryIO, solver: SolverState) -> None:
         "processes": ranks.world_size(),
         "weights_crc32": _checksum(solver),
         "random": _plain(rng.state()),
-        "nets": [[[node.name, _plain(node.layer.memory())] for node in net.graph.nodes] for net in _nets(solver)],
+        "nets": [[[node.name, _plain(node.layer.state_dict())] for node in net.graph.nodes] for net in _nets(solver)],
     }
     try:
         file.write(json.dumps(content).encode())
     except (TypeError, ValueError) as error:
-        raise CaffeError(f"the memory of a Python layer must be JSON values and NumPy arrays ({error})") from None
+        raise CaffeError(f"the state of a Python layer must be JSON values and NumPy arrays ({error})") from None
 
 
 def read(file: Path, solver: SolverState) -> None:
@@ -48,15 +48,15 @@ def read(file: Path, solver: SolverState) -> None:
         return
     try:
         content = json.loads(file.read_bytes())
-        nets = [[(name, _arrays(memory)) for name, memory in net] for net in content["nets"]]
+        nets = [[(name, _arrays(state)) for name, state in net] for net in content["nets"]]
         reason = _unfit(content, nets, solver)
         if reason:
             log.warning(f"{file}: {reason}: the data begins at its first record, random streams anew, as in Caffe")
             return
-        for net, memories in zip(_nets(solver), nets):
-            for node, (_, memory) in zip(net.graph.nodes, memories):
-                if memory:
-                    node.layer.recall(memory)
+        for net, states in zip(_nets(solver), nets):
+            for node, (_, state) in zip(net.graph.nodes, states):
+                if state:
+                    node.layer.load_state_dict(state)
         rng.set_state(_arrays(content["random"]))
     except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise CaffeError(f"{file}: is damaged ({error!r}); without it, training resumes as in Caffe") from None

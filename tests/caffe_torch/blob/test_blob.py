@@ -1,4 +1,4 @@
-"""Blobs: promises of content, zeros that are not written yet, and NumPy views that stay live through all of it."""
+"""Blobs: deferred content, zeros that are not written yet, and NumPy views that stay live through all of it."""
 
 import gc
 
@@ -9,7 +9,7 @@ import torch
 import caffe_torch as caffe
 from caffe_torch.blob.blob import Blob
 from caffe_torch.errors import CaffeMemoryError
-from caffe_torch.runtime import room
+from caffe_torch.runtime import free_memory
 
 NET = """force_backward: true
 layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 4 dim: 6 dim: 9 dim: 9 } } }
@@ -96,7 +96,7 @@ def test_changing_a_bottom_by_hand_does_not_change_a_top_that_was_computed_from_
 def test_lrn_and_pooling_keep_no_blob_between_them(net):
     run(net, 1)
     blob = net.blobs["norm"]
-    assert blob.promised() is not None and blob.promised_diff() is not None
+    assert blob.deferred() is not None and blob.deferred_diff() is not None
     tensors = [t for t in gc.get_objects() if issubclass(type(t), torch.Tensor)]
     shapes = [tuple(t.shape) for t in tensors if t.device.type == "cpu"]
     assert shapes.count((4, 8, 7, 7)) <= 2  # conv's data and diff
@@ -114,10 +114,10 @@ def test_an_input_of_another_shape_goes_through(net):
         np.testing.assert_array_equal(fresh.blobs["norm"].diff, expected.blobs["norm"].diff)
 
 
-def test_a_promise_on_a_blob_with_a_view_is_kept_at_once():
+def test_deferred_content_of_a_blob_with_a_view_is_computed_at_once():
     blob, source = Blob(2, 3), Blob(2, 3)
     view = blob.data
-    blob.promise(lambda part, out: out.fill_(4), torch.empty(2, 3, device="meta"), source)
+    blob.defer(lambda part, out: out.fill_(4), torch.empty(2, 3, device="meta"), source)
     np.testing.assert_array_equal(view, np.full((2, 3), 4))
 
 
@@ -136,12 +136,12 @@ def test_cleared_gradients_are_zeros_whenever_they_are_read_and_live_views_see_i
     np.testing.assert_array_equal(view, np.full((2, 2), 2))
 
 
-def test_lent_memory_is_not_changed_by_who_reads_it_as_numpy():
+def test_memory_read_by_deferred_content_is_not_changed_through_numpy():
     blob = Blob(2)
     blob.assign_diff(torch.ones(2))
-    lent = blob.lend_diff()
+    read = blob.read_only_diff()
     blob.diff[...] = 9
-    assert lent.tolist() == [1, 1]
+    assert read.tolist() == [1, 1]
 
 
 def test_memory_outlives_a_smaller_shape():
@@ -164,6 +164,6 @@ def test_memory_outlives_a_smaller_shape():
 def test_a_gradient_there_is_no_memory_for_is_named(monkeypatch):
     blob = Blob(20 << 20)  # 84 MB of data, and none yet of a gradient
     assert blob.data.size == 20 << 20
-    monkeypatch.setattr(room, "available", lambda: 50_000_000)
+    monkeypatch.setattr(free_memory, "available", lambda: 50_000_000)
     with pytest.raises(CaffeMemoryError, match=r"shape \(20971520,\) needs 83.9 MB of memory, 50 MB are free"):
         blob.diff  # noqa: B018 (asking for it is what makes it)

@@ -23,7 +23,7 @@ class Lazy(RuleBasedStateMachine):
         self.array = LazyArray(SHAPE)
         self.content = np.zeros(SHAPE, np.float32)
         self.views: list[np.ndarray] = []
-        self.lent: list[tuple[torch.Tensor, torch.Tensor]] = []
+        self.read: list[tuple[torch.Tensor, torch.Tensor]] = []
 
     @rule()
     def anew(self):
@@ -37,24 +37,24 @@ class Lazy(RuleBasedStateMachine):
         self.content = counted(first).numpy()
 
     @rule(first=VALUES, layout=FORMATS)
-    def set_into_room(self, first, layout):
-        room = self.array.room(torch.empty(SHAPE, device="meta", memory_format=layout))
-        self.array.set(room.copy_(counted(first)))
+    def set_into_buffer(self, first, layout):
+        buffer = self.array.buffer(torch.empty(SHAPE, device="meta", memory_format=layout))
+        self.array.set(buffer.copy_(counted(first)))
         self.content = counted(first).numpy()
 
     @rule(first=VALUES, layout=FORMATS)
-    def promise(self, first, layout):
+    def defer(self, first, layout):
         like = torch.empty(SHAPE, device="meta", memory_format=layout)
-        self.array.promise(lambda images, out: out.copy_(counted(first)[images]), like)
+        self.array.defer(lambda images, out: out.copy_(counted(first)[images]), like)
         self.content = counted(first).numpy()
 
     @rule()
     def take_in_parts(self):
-        recipe = self.array.promised()
-        if recipe is not None:
+        compute = self.array.deferred()
+        if compute is not None:
             for i in range(2):
                 part = torch.empty(1, *SHAPE[1:])
-                recipe(slice(i, i + 1), part)
+                compute(slice(i, i + 1), part)
                 np.testing.assert_array_equal(part, self.content[i : i + 1])
 
     @rule(value=VALUES)
@@ -73,16 +73,16 @@ class Lazy(RuleBasedStateMachine):
         self.array.release()
         self.set(first, torch.contiguous_format)
 
-    @rule(then=st.sampled_from(["change", "write", "room", "nothing"]), value=st.integers(1, 9))
-    def lend(self, then, value):
-        tensor = self.array.lend()
-        self.lent.append((tensor, tensor.clone()))
+    @rule(then=st.sampled_from(["change", "write", "buffer", "nothing"]), value=st.integers(1, 9))
+    def read_only(self, then, value):
+        tensor = self.array.read_only()
+        self.read.append((tensor, tensor.clone()))
         if then == "change":
             self.change(value)
         elif then == "write":
             self.write(0, value)
-        elif then == "room":
-            self.set_into_room(value, torch.contiguous_format)
+        elif then == "buffer":
+            self.set_into_buffer(value, torch.contiguous_format)
 
     @rule(index=st.integers(0, 23), value=VALUES)
     def write(self, index, value):
@@ -97,10 +97,10 @@ class Lazy(RuleBasedStateMachine):
         np.testing.assert_array_equal(self.array.get().numpy(), self.content)
 
     @invariant()
-    def views_are_live_and_loans_stay(self):
+    def views_are_live_and_tensors_read_stay(self):
         for view in self.views:
             np.testing.assert_array_equal(view, self.content)
-        for tensor, then in self.lent:
+        for tensor, then in self.read:
             assert torch.equal(tensor, then)
         if self.content.any():
             assert not self.array.is_zero

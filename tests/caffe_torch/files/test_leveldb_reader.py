@@ -69,9 +69,9 @@ def test_a_layer_goes_round_and_is_recalled(tmp_path):
         seen += n.blobs["l"].data.astype(int).tolist()
     assert seen == [*range(23), *range(7)]
     np.testing.assert_array_equal(n.blobs["d"].data, IMAGES[[20, 21, 22, *range(7)]])
-    memory = n.layers[0].memory()
+    state = n.layers[0].state_dict()
     again = net(tmp_path / "db", batch=10)
-    again.layers[0].recall(memory)
+    again.layers[0].load_state_dict(state)
     again.forward()
     assert again.blobs["l"].data.astype(int).tolist() == [*range(7, 17)]
 

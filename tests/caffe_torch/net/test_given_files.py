@@ -155,7 +155,7 @@ def test_a_layer_that_is_too_large_is_named_before_memory_is_taken(tmp_path, lay
 
 
 def test_memory_that_is_not_there_is_asked_for_first(tmp_path, monkeypatch):
-    monkeypatch.setattr("caffe_torch.runtime.room.available", lambda: 300 << 20)
+    monkeypatch.setattr("caffe_torch.runtime.free_memory.available", lambda: 300 << 20)
     text = NET + BIG % ("InnerProduct", 'bottom: "x"', "inner_product_param { num_output: 100000000 }")
     with pytest.raises(
         CaffeError, match=r"layer 'big' \(InnerProduct\): a blob of shape \(100000000, 3\) needs 1.2 GB"

@@ -108,14 +108,14 @@ def test_a_file_without_pythons_stream_still_resumes(here, capsys):
 
 
 @pytest.mark.parametrize(
-    "memory, message",
+    "state, message",
     [
-        ("[1]", r"layer 'fromnumpy' \(Python\): its memory\(\) must return a dict"),
-        ("{'layer': self}", "the memory of a Python layer must be JSON values"),
+        ("[1]", r"layer 'fromnumpy' \(Python\): its state_dict\(\) must return a dict"),
+        ("{'layer': self}", "the state of a Python layer must be JSON values"),
     ],
 )
-def test_a_python_layers_memory_that_no_file_can_hold_is_refused(here, memory, message):
-    text = (here / "drawing_layer.py").read_text().replace("return {", f"return {memory} or {{")
+def test_a_python_layers_state_that_no_file_can_hold_is_refused(here, state, message):
+    text = (here / "drawing_layer.py").read_text().replace("return {", f"return {state} or {{")
     sys.modules.pop("strange_layer", None)
     (here / "strange_layer.py").write_text(text)
     net = (here / "net.prototxt").read_text().replace("drawing_layer", "strange_layer")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from caffe_torch.export.graph import Group
+from caffe_torch.export.graph import LayerGraph
 from caffe_torch.export.registry import form
 from caffe_torch.export.source import Shape
 
@@ -18,49 +18,54 @@ def _images(shape: Shape, axis: int) -> Shape:
     return Shape(flat(shape.sizes), flat(shape.others))
 
 
-def _window(g: Group) -> dict[str, list[int]]:
-    window = g.layer.window
-    pad = list(window.pad or (0,))
+def _window(graph: LayerGraph) -> dict[str, list[int]]:
+    geometry = graph.layer.geometry
+    pad = list(geometry.pad or (0,))
     return {
-        "kernel_shape": list(window.kernel or (1,)), "strides": list(window.stride or (1,)),
-        "dilations": list(window.dilation or (1,)), "pads": pad + pad,
+        "kernel_shape": list(geometry.kernel or (1,)), "strides": list(geometry.stride or (1,)),
+        "dilations": list(geometry.dilation or (1,)), "pads": pad + pad,
     }  # fmt: skip
 
 
-def _convolve(g: Group, op: str) -> list[str]:
-    window, tops = g.layer.window, []
-    kernel = window.kernel or (1,)
-    first, second = g.step.blobs[0].shape[:2]
-    weights = [g.blob(0, (first, second, *kernel)), *([g.blob(1)] if len(g.step.blobs) > 1 else [])]
-    for x, bottom, top in zip(g.inputs, g.bottoms, g.tops):
-        plain, made = _images(bottom, window.channel_axis), _images(top, window.channel_axis)
-        x, settings = g.reshape(x, bottom, plain), _window(g)
+def _convolve(graph: LayerGraph, op: str) -> list[str]:
+    geometry, tops = graph.layer.geometry, []
+    kernel = geometry.kernel or (1,)
+    first, second = graph.step.blobs[0].shape[:2]
+    weights = [graph.blob(0, (first, second, *kernel)), *([graph.blob(1)] if len(graph.step.blobs) > 1 else [])]
+    for x, bottom, top in zip(graph.inputs, graph.bottoms, graph.tops):
+        plain, made = _images(bottom, geometry.channel_axis), _images(top, geometry.channel_axis)
+        x, settings = graph.reshape(x, bottom, plain), _window(graph)
         if op == "Conv" and max(kernel) == 1 and any(settings["pads"]):
             # OpenCV 5 gives anything where a kernel of one pixel is padded by itself.
-            pads = g.indices(0, 0, *window.pad, 0, 0, *window.pad)
-            x, settings["pads"] = g.node("Pad", x, pads, g.constant(0.0), mode="constant"), [0] * len(settings["pads"])
-        y = g.node(op, x, *weights, group=g.layer.group, **settings)
-        tops.append(g.reshape(y, made, top))
+            pads = graph.indices(0, 0, *geometry.pad, 0, 0, *geometry.pad)
+            x, settings["pads"] = (
+                graph.node("Pad", x, pads, graph.constant(0.0), mode="constant"),
+                [0] * len(settings["pads"]),
+            )
+        y = graph.node(op, x, *weights, group=graph.layer.group, **settings)
+        tops.append(graph.reshape(y, made, top))
     return tops
 
 
 @form("Convolution")
-def convolution(g: Group) -> list[str]:
-    return _convolve(g, "Conv")
+def convolution(graph: LayerGraph) -> list[str]:
+    return _convolve(graph, "Conv")
 
 
 @form("Deconvolution")
-def deconvolution(g: Group) -> list[str]:
-    return _convolve(g, "ConvTranspose")
+def deconvolution(graph: LayerGraph) -> list[str]:
+    return _convolve(graph, "ConvTranspose")
 
 
 @form("Im2col")
-def im2col(g: Group) -> list[str]:
+def im2col(graph: LayerGraph) -> list[str]:
     """A convolution a channel, by kernels that are 1 at one place each."""
-    window, bottom, top = g.layer.window, g.bottoms[0], g.tops[0]
-    channels, size = bottom[window.channel_axis], int(np.prod(window.kernel))
-    one = np.eye(size, dtype=np.float32).reshape(size, 1, *window.kernel)
-    kernels = np.tile(one, (channels, 1, *(1,) * window.axes))
-    plain, made = _images(bottom, window.channel_axis), _images(top, window.channel_axis)
-    y = g.node("Conv", g.reshape(g.inputs[0], bottom, plain), g.constant(kernels), group=channels, **_window(g))
-    return [g.reshape(y, made, top)]
+    geometry, bottom, top = graph.layer.geometry, graph.bottoms[0], graph.tops[0]
+    channels, size = bottom[geometry.channel_axis], int(np.prod(geometry.kernel))
+    one = np.eye(size, dtype=np.float32).reshape(size, 1, *geometry.kernel)
+    kernels = np.tile(one, (channels, 1, *(1,) * geometry.axes))
+    plain, made = _images(bottom, geometry.channel_axis), _images(top, geometry.channel_axis)
+    y = graph.node(
+        "Conv", graph.reshape(graph.inputs[0], bottom, plain), graph.constant(kernels), group=channels, **_window(graph)
+    )
+    return [graph.reshape(y, made, top)]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from caffe_torch.export.graph import Group
+from caffe_torch.export.graph import LayerGraph
 from caffe_torch.export.registry import form
 from caffe_torch.export.source import Shape
 from caffe_torch.layers.pooling import PoolingWindow
@@ -25,7 +25,7 @@ def _shape(window: PoolingWindow, shape: Shape) -> Shape:
     return Shape(after(shape.sizes), after(shape.others))
 
 
-def _far(g: Group, window: PoolingWindow, shape: Shape) -> list[int]:
+def _far(graph: LayerGraph, window: PoolingWindow, shape: Shape) -> list[int]:
     """Padding below and on the right that makes a window that rounds down end where Caffe's last one does."""
     far = []
     for i, (k, s, p) in enumerate(zip(window.kernel, window.stride, window.pad)):
@@ -35,52 +35,52 @@ def _far(g: Group, window: PoolingWindow, shape: Shape) -> list[int]:
             # One stride less a pixel rounds up for every size, but where a last window is dropped.
             needed = p if window.floor else p + s - 1
             if not window.floor and any(window.pad) and p + s > k:
-                raise g.fail("drops a last window at some sizes: export with fixed height and width")
+                raise graph.fail("drops a last window at some sizes: export with fixed height and width")
         far.append(max(needed, 0))
     return far
 
 
-def _padded(g: Group, x: str, before: Sequence[int], far: Sequence[int], value: float) -> str:
-    pads = g.indices(0, 0, *before, 0, 0, *far)
-    return g.node("Pad", x, pads, g.constant(value), mode="constant")
+def _padded(graph: LayerGraph, x: str, before: Sequence[int], far: Sequence[int], value: float) -> str:
+    pads = graph.indices(0, 0, *before, 0, 0, *far)
+    return graph.node("Pad", x, pads, graph.constant(value), mode="constant")
 
 
-def pool_max(g: Group, x: str, window: PoolingWindow, shape: Shape, mask: bool = False) -> list[str]:
+def pool_max(graph: LayerGraph, x: str, window: PoolingWindow, shape: Shape, mask: bool = False) -> list[str]:
     """The maxima and, if wanted, their positions in the plane."""
-    far, pad = _far(g, window, shape), list(window.pad)
+    far, pad = _far(graph, window, shape), list(window.pad)
     if any(f >= k for f, k in zip(far, window.kernel)):
         # A window beyond the image, which ONNX does not allow as padding of the pooling.
         if mask:
-            raise g.fail("has windows without a pixel, whose mask ONNX cannot say")
-        x, pad, far = _padded(g, x, pad, far, _LOWEST), [0, 0], [0, 0]
+            raise graph.fail("has windows without a pixel, whose mask ONNX cannot say")
+        x, pad, far = _padded(graph, x, pad, far, _LOWEST), [0, 0], [0, 0]
     attributes = dict(kernel_shape=list(window.kernel), strides=list(window.stride), pads=[*pad, *far])
     if not mask:
-        return [g.node("MaxPool", x, **attributes)]
-    g.fixed(shape, 2, 3)
-    y, index = g.nodes("MaxPool", x, outputs=2, **attributes)
+        return [graph.node("MaxPool", x, **attributes)]
+    graph.require_fixed(shape, 2, 3)
+    y, index = graph.nodes("MaxPool", x, outputs=2, **attributes)
     # ONNX counts through all planes, Caffe within one.
-    return [y, g.real(g.node("Mod", index, g.constant(shape[2] * shape[3], np.int64)))]
+    return [y, graph.as_float(graph.node("Mod", index, graph.constant(shape[2] * shape[3], np.int64)))]
 
 
-def pool_average(g: Group, x: str, window: PoolingWindow, shape: Shape) -> str:
+def pool_average(graph: LayerGraph, x: str, window: PoolingWindow, shape: Shape) -> str:
     """The means; the padding counts as zeros, but not what lies beyond it."""
-    far = _far(g, window, shape)
+    far = _far(graph, window, shape)
     sizes = dict(kernel_shape=list(window.kernel), strides=list(window.stride), count_include_pad=1)
     y, pad = x, list(window.pad)
     if any(f >= k for f, k in zip(far, window.kernel)):
-        y, pad, far = _padded(g, x, pad, far, 0.0), [0, 0], [0, 0]
-    y = g.node("AveragePool", y, pads=[*pad, *far], **sizes)
+        y, pad, far = _padded(graph, x, pad, far, 0.0), [0, 0], [0, 0]
+    y = graph.node("AveragePool", y, pads=[*pad, *far], **sizes)
     if not any(shape.varies(axis) for axis in (2, 3)):
         share = _share(window, (shape[2], shape[3]))
-        return y if (share == 1).all() else g.node("Div", y, g.constant(share[None, None]))
+        return y if (share == 1).all() else graph.node("Div", y, graph.constant(share[None, None]))
     beyond = [0 if window.floor else s - 1 for s in window.stride]
     if not any(beyond):
         return y
     # The share of each window that lies within the padding: the mean of ones there, of zeros beyond.
-    plane = g.slice(g.slice(x, 0, 0, 1), 1, 0, 1)
-    zeros = g.node("Sub", plane, plane)
-    ones = _padded(g, g.node("Exp", zeros), window.pad, window.pad, 1.0)
-    return g.node("Div", y, g.node("AveragePool", ones, pads=[0, 0, *beyond], **sizes))
+    plane = graph.slice(graph.slice(x, 0, 0, 1), 1, 0, 1)
+    zeros = graph.node("Sub", plane, plane)
+    ones = _padded(graph, graph.node("Exp", zeros), window.pad, window.pad, 1.0)
+    return graph.node("Div", y, graph.node("AveragePool", ones, pads=[0, 0, *beyond], **sizes))
 
 
 def _share(window: PoolingWindow, spatial: tuple[int, int]) -> np.ndarray:
@@ -92,35 +92,37 @@ def _share(window: PoolingWindow, spatial: tuple[int, int]) -> np.ndarray:
     return (sides[0][:, None] * sides[1][None, :]).astype(np.float32)
 
 
-def pool(g: Group, x: str, window: PoolingWindow, shape: Shape, settings: Any, mask: bool = False) -> list[str]:
+def pool(
+    graph: LayerGraph, x: str, window: PoolingWindow, shape: Shape, settings: Any, mask: bool = False
+) -> list[str]:
     """Pooling by the method of a PoolingParameter or SPPParameter."""
     method = settings.pool
     if method == settings.MAX:
-        return pool_max(g, x, window, shape, mask)
+        return pool_max(graph, x, window, shape, mask)
     if method == settings.AVE:
-        return [pool_average(g, x, window, shape)]
+        return [pool_average(graph, x, window, shape)]
     # STOCHASTIC when testing: the mean of a window's values, weighted by themselves.
-    squares, values = (pool_average(g, v, window, shape) for v in (g.node("Mul", x, x), x))
-    above = g.node("Greater", values, g.constant(0.0))
-    quotient = g.node("Div", squares, g.node("Where", above, values, g.constant(1.0)))
+    squares, values = (pool_average(graph, v, window, shape) for v in (graph.node("Mul", x, x), x))
+    above = graph.node("Greater", values, graph.constant(0.0))
+    quotient = graph.node("Div", squares, graph.node("Where", above, values, graph.constant(1.0)))
     return [quotient]
 
 
 @form("Pooling")
-def pooling(g: Group) -> list[str]:
-    param, shape = g.param.pooling_param, g.bottoms[0]
-    if param.global_pooling and param.pool != param.STOCHASTIC and len(g.tops) == 1:
-        return [g.node("GlobalMaxPool" if param.pool == param.MAX else "GlobalAveragePool", g.inputs[0])]
+def pooling(graph: LayerGraph) -> list[str]:
+    param, shape = graph.param.pooling_param, graph.bottoms[0]
+    if param.global_pooling and param.pool != param.STOCHASTIC and len(graph.tops) == 1:
+        return [graph.node("GlobalMaxPool" if param.pool == param.MAX else "GlobalAveragePool", graph.inputs[0])]
     if param.global_pooling:
-        g.fixed(shape, 2, 3)
-    return pool(g, g.inputs[0], g.layer.window, shape, param, mask=len(g.tops) > 1)
+        graph.require_fixed(shape, 2, 3)
+    return pool(graph, graph.inputs[0], graph.layer.window, shape, param, mask=len(graph.tops) > 1)
 
 
 @form("SPP")
-def spp(g: Group) -> list[str]:
-    param, shape, x = g.param.spp_param, g.bottoms[0], g.inputs[0]
-    g.fixed(shape, 2, 3)  # the bins divide the size that there is
-    levels = [pool(g, x, window, shape, param)[0] for window in g.layer.windows]
+def spp(graph: LayerGraph) -> list[str]:
+    param, shape, x = graph.param.spp_param, graph.bottoms[0], graph.inputs[0]
+    graph.require_fixed(shape, 2, 3)  # the bins divide the size that there is
+    levels = [pool(graph, x, window, shape, param)[0] for window in graph.layer.windows]
     if len(levels) == 1:
         return levels
-    return [g.node("Concat", *(g.node("Flatten", level, axis=1) for level in levels), axis=1)]
+    return [graph.node("Concat", *(graph.node("Flatten", level, axis=1) for level in levels), axis=1)]

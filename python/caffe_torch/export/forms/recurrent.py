@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from caffe_torch.export.graph import Group
+from caffe_torch.export.graph import LayerGraph
 from caffe_torch.export.registry import form
 from caffe_torch.export.source import Step
 
@@ -16,59 +16,66 @@ def _markers(step: Step, random: np.random.Generator, shape: tuple[int, ...]) ->
     return drawn
 
 
-def _lstm_unit(g: Group, cell: str, gates: str, cont: str) -> list[str]:
+def _lstm_unit(graph: LayerGraph, cell: str, gates: str, cont: str) -> list[str]:
     """The next cell and hidden state; ``cont`` is (1, streams, 1)."""
-    i, f, o, c = g.nodes("Split", gates, outputs=4, axis=2)
-    kept = g.node("Mul", g.node("Mul", cont, g.node("Sigmoid", f)), cell)
-    new = g.node("Mul", g.node("Sigmoid", i), g.node("Tanh", c))
-    cell = g.node("Add", kept, new)
-    return [cell, g.node("Mul", g.node("Sigmoid", o), g.node("Tanh", cell))]
+    i, f, o, c = graph.nodes("Split", gates, outputs=4, axis=2)
+    kept = graph.node("Mul", graph.node("Mul", cont, graph.node("Sigmoid", f)), cell)
+    new = graph.node("Mul", graph.node("Sigmoid", i), graph.node("Tanh", c))
+    cell = graph.node("Add", kept, new)
+    return [cell, graph.node("Mul", graph.node("Sigmoid", o), graph.node("Tanh", cell))]
 
 
-@form("LSTMUnit", draws={2: lambda step, random, shape: random.integers(0, 2, shape).astype(np.float32)})
-def lstm_unit(g: Group) -> list[str]:
-    return _lstm_unit(g, g.inputs[0], g.inputs[1], g.node("Unsqueeze", g.inputs[2], g.indices(2)))
+@form("LSTMUnit", test_values={2: lambda step, random, shape: random.integers(0, 2, shape).astype(np.float32)})
+def lstm_unit(graph: LayerGraph) -> list[str]:
+    return _lstm_unit(
+        graph, graph.inputs[0], graph.inputs[1], graph.node("Unsqueeze", graph.inputs[2], graph.indices(2))
+    )
 
 
-def _recurrent(g: Group, lstm: bool) -> list[str]:
-    layer = g.layer
-    g.fixed(g.bottoms[0], 0, 1)
-    time, streams = g.bottoms[0].sizes[:2]
-    inputs = int(np.prod(g.bottoms[0].sizes[2:]))
+def _recurrent(graph: LayerGraph, lstm: bool) -> list[str]:
+    layer = graph.layer
+    graph.require_fixed(graph.bottoms[0], 0, 1)
+    time, streams = graph.bottoms[0].sizes[:2]
+    inputs = int(np.prod(graph.bottoms[0].sizes[2:]))
     weights = [
-        g.node("Transpose", g.blob(k), perm=[1, 0]) if array.ndim == 2 else g.blob(k)
-        for k, array in enumerate(g.step.blobs)
+        graph.node("Transpose", graph.blob(k), perm=[1, 0]) if array.ndim == 2 else graph.blob(k)
+        for k, array in enumerate(graph.step.blobs)
     ]
     first = 3 if layer.static else 2
     if layer.exposed:
-        states = [g.node("Reshape", x, g.indices(1, streams, layer.size)) for x in g.inputs[first:]]
+        states = [graph.node("Reshape", x, graph.indices(1, streams, layer.size)) for x in graph.inputs[first:]]
     else:
-        states = [g.constant(np.zeros((1, streams, layer.size)))] * layer.states
-    x = g.node("Reshape", g.inputs[0], g.indices(time, streams, inputs))
-    drive = g.node("Add", g.node("MatMul", x, weights.pop(0)), weights.pop(0))
+        states = [graph.constant(np.zeros((1, streams, layer.size)))] * layer.state_count
+    x = graph.node("Reshape", graph.inputs[0], graph.indices(time, streams, inputs))
+    from_inputs = graph.node("Add", graph.node("MatMul", x, weights.pop(0)), weights.pop(0))
     if layer.static:
-        still = g.node("Reshape", g.inputs[2], g.indices(1, streams, -1))
-        drive = g.node("Add", drive, g.node("MatMul", still, weights.pop(0)))
+        static = graph.node("Reshape", graph.inputs[2], graph.indices(1, streams, -1))
+        from_inputs = graph.node("Add", from_inputs, graph.node("MatMul", static, weights.pop(0)))
     outputs = []
     for t in range(time):
-        now, cont = g.slice(drive, 0, t, t + 1), g.node("Unsqueeze", g.slice(g.inputs[1], 0, t, t + 1), g.indices(2))
-        past = g.node("MatMul", g.node("Mul", cont, states[0]), weights[0])
-        gates = g.node("Add", past, now)
+        now, cont = (
+            graph.slice(from_inputs, 0, t, t + 1),
+            graph.node("Unsqueeze", graph.slice(graph.inputs[1], 0, t, t + 1), graph.indices(2)),
+        )
+        past = graph.node("MatMul", graph.node("Mul", cont, states[0]), weights[0])
+        gates = graph.node("Add", past, now)
         if lstm:
-            cell, hidden = _lstm_unit(g, states[1], gates, cont)
+            cell, hidden = _lstm_unit(graph, states[1], gates, cont)
             states = [hidden, cell]
             outputs.append(hidden)
         else:
-            states = [g.node("Tanh", gates)]
-            outputs.append(g.node("Tanh", g.node("Add", g.node("MatMul", states[0], weights[1]), weights[2])))
-    return [g.node("Concat", *outputs, axis=0), *(states if layer.exposed else [])]
+            states = [graph.node("Tanh", gates)]
+            outputs.append(
+                graph.node("Tanh", graph.node("Add", graph.node("MatMul", states[0], weights[1]), weights[2]))
+            )
+    return [graph.node("Concat", *outputs, axis=0), *(states if layer.exposed else [])]
 
 
-@form("LSTM", draws={1: _markers})
-def lstm(g: Group) -> list[str]:
-    return _recurrent(g, lstm=True)
+@form("LSTM", test_values={1: _markers})
+def lstm(graph: LayerGraph) -> list[str]:
+    return _recurrent(graph, lstm=True)
 
 
-@form("RNN", draws={1: _markers})
-def rnn(g: Group) -> list[str]:
-    return _recurrent(g, lstm=False)
+@form("RNN", test_values={1: _markers})
+def rnn(graph: LayerGraph) -> list[str]:
+    return _recurrent(graph, lstm=False)

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 
-from caffe_torch.export.graph import Group
+from caffe_torch.export.graph import LayerGraph
 from caffe_torch.export.registry import form
 
 
 @form("Input")
-def input_(g: Group) -> list[str]:
+def input_(graph: LayerGraph) -> list[str]:
     """The model's own inputs."""
-    return g.step.tops
+    return graph.step.tops
 
 
 @form("DummyData")
-def dummy_data(g: Group) -> list[str]:
-    if any(filler.type != "constant" for filler in g.layer.fillers):
-        raise g.fail("draws its values at random")
-    return [g.constant(np.full(top.sizes, filler.value)) for top, filler in zip(g.tops, g.layer.fillers)]
+def dummy_data(graph: LayerGraph) -> list[str]:
+    if any(filler.type != "constant" for filler in graph.layer.fillers):
+        raise graph.fail("draws its values at random")
+    return [graph.constant(np.full(top.sizes, filler.value)) for top, filler in zip(graph.tops, graph.layer.fillers)]
 
 
 @form("Parameter")
-def parameter(g: Group) -> list[str]:
-    return [g.blob(0)]
+def parameter(graph: LayerGraph) -> list[str]:
+    return [graph.blob(0)]

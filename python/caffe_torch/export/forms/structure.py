@@ -4,65 +4,65 @@ from __future__ import annotations
 
 import numpy as np
 
-from caffe_torch.export.graph import END, Group
+from caffe_torch.export.graph import END, LayerGraph
 from caffe_torch.export.registry import form, integers_below
 
 
 @form("Split")
-def split(g: Group) -> list[str]:
-    return g.inputs * len(g.tops)
+def split(graph: LayerGraph) -> list[str]:
+    return graph.inputs * len(graph.tops)
 
 
 @form("Silence")
-def silence(g: Group) -> list[str]:
+def silence(graph: LayerGraph) -> list[str]:
     return []
 
 
 @form("Slice")
-def slice_(g: Group) -> list[str]:
-    layer, x = g.layer, g.inputs[0]
-    if len(g.tops) == 1:
+def slice_(graph: LayerGraph) -> list[str]:
+    layer, x = graph.layer, graph.inputs[0]
+    if len(graph.tops) == 1:
         return [x]
-    if not g.bottoms[0].varies(layer.axis):
-        return g.nodes("Split", x, g.indices(*layer.sizes), outputs=len(g.tops), axis=layer.axis)
-    points = [0, *g.param.slice_param.slice_point]
+    if not graph.bottoms[0].varies(layer.axis):
+        return graph.nodes("Split", x, graph.indices(*layer.sizes), outputs=len(graph.tops), axis=layer.axis)
+    points = [0, *graph.param.slice_param.slice_point]
     if len(points) == 1:
-        return g.nodes("Split", x, outputs=len(g.tops), axis=layer.axis)
-    return [g.slice(x, layer.axis, start, end) for start, end in zip(points, [*points[1:], END])]
+        return graph.nodes("Split", x, outputs=len(graph.tops), axis=layer.axis)
+    return [graph.slice(x, layer.axis, start, end) for start, end in zip(points, [*points[1:], END])]
 
 
 @form("Concat")
-def concat(g: Group) -> list[str]:
-    return [g.node("Concat", *g.inputs, axis=g.layer.axis)]
+def concat(graph: LayerGraph) -> list[str]:
+    return [graph.node("Concat", *graph.inputs, axis=graph.layer.axis)]
 
 
 @form("Flatten", "Reshape")
-def reshape(g: Group) -> list[str]:
-    return [g.reshape(g.inputs[0], g.bottoms[0], g.tops[0])]
+def reshape(graph: LayerGraph) -> list[str]:
+    return [graph.reshape(graph.inputs[0], graph.bottoms[0], graph.tops[0])]
 
 
 @form("Crop")
-def crop(g: Group) -> list[str]:
-    like, where = g.bottoms[1], g.layer._where
+def crop(graph: LayerGraph) -> list[str]:
+    like, where = graph.bottoms[1], graph.layer._where
     axes, starts = [axis for axis, _, _ in where], [start for _, start, _ in where]
     if any(like.varies(axis) for axis in axes):
-        sizes = g.slice(g.node("Shape", g.inputs[1]), 0, axes[0])
-        ends = g.node("Add", sizes, g.indices(*starts))
+        sizes = graph.slice(graph.node("Shape", graph.inputs[1]), 0, axes[0])
+        ends = graph.node("Add", sizes, graph.indices(*starts))
     else:
-        ends = g.indices(*(start + size for _, start, size in where))
-    return [g.node("Slice", g.inputs[0], g.indices(*starts), ends, g.indices(*axes))]
+        ends = graph.indices(*(start + size for _, start, size in where))
+    return [graph.node("Slice", graph.inputs[0], graph.indices(*starts), ends, graph.indices(*axes))]
 
 
 @form("Tile")
-def tile(g: Group) -> list[str]:
-    repeats = [1] * len(g.bottoms[0])
-    repeats[g.layer.axis] = g.param.tile_param.tiles
-    return [g.node("Tile", g.inputs[0], g.indices(*repeats))]
+def tile(graph: LayerGraph) -> list[str]:
+    repeats = [1] * len(graph.bottoms[0])
+    repeats[graph.layer.axis] = graph.param.tile_param.tiles
+    return [graph.node("Tile", graph.inputs[0], graph.indices(*repeats))]
 
 
-@form("BatchReindex", draws={1: integers_below(lambda step: step.bottom_shapes[0][0])})
-def batch_reindex(g: Group) -> list[str]:
-    return [g.node("Gather", g.inputs[0], g.whole(g.inputs[1]), axis=0)]
+@form("BatchReindex", test_values={1: integers_below(lambda step: step.bottom_shapes[0][0])})
+def batch_reindex(graph: LayerGraph) -> list[str]:
+    return [graph.node("Gather", graph.inputs[0], graph.as_int(graph.inputs[1]), axis=0)]
 
 
 def _selectors(step: object, random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
@@ -72,8 +72,8 @@ def _selectors(step: object, random: np.random.Generator, shape: tuple[int, ...]
     return drawn
 
 
-@form("Filter", draws={k: _selectors for k in range(-1, 0)})
-def filter_(g: Group) -> list[str]:
-    flat = g.node("Reshape", g.inputs[-1], g.indices(-1))
-    chosen = g.node("Not", g.node("Equal", flat, g.constant(0.0)))
-    return [g.node("Compress", x, chosen, axis=0) for x in g.inputs[:-1]]
+@form("Filter", test_values={k: _selectors for k in range(-1, 0)})
+def filter_(graph: LayerGraph) -> list[str]:
+    flat = graph.node("Reshape", graph.inputs[-1], graph.indices(-1))
+    chosen = graph.node("Not", graph.node("Equal", flat, graph.constant(0.0)))
+    return [graph.node("Compress", x, chosen, axis=0) for x in graph.inputs[:-1]]

@@ -7,9 +7,9 @@ from torch import Tensor
 
 from caffe_torch.blob.blob import Blob
 from caffe_torch.layers.base import faster
-from caffe_torch.layers.convolution import Convolution, Deconvolution, WindowProduct
+from caffe_torch.layers.convolution import BaseConvolution, Convolution, Deconvolution
 from caffe_torch.layers.fast import fourier
-from caffe_torch.layers.fast.images import parts, without_memory
+from caffe_torch.layers.fast.images import batch_slices, without_memory
 from caffe_torch.layers.fork.depthwise import DepthwiseConvolution
 from caffe_torch.runtime import precision
 
@@ -26,7 +26,7 @@ def _fast(x: Tensor) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last) if fast else x
 
 
-class _FastProduct(WindowProduct):
+class _FastConvolution(BaseConvolution):
     """Over two spatial axes behind images and channels; all else through the plain layer."""
 
     #: The way through the Fourier transform for the shape of an input, where it is faster than the direct sum.
@@ -34,7 +34,7 @@ class _FastProduct(WindowProduct):
 
     @property
     def _on_images(self) -> bool:
-        return self.window.channel_axis == 1 and self.window.axes == 2
+        return self.geometry.channel_axis == 1 and self.geometry.axes == 2
 
     def forward(self, bottom: list[Blob], top: list[Blob]) -> None:
         if not self._on_images:
@@ -48,7 +48,7 @@ class _FastProduct(WindowProduct):
                 t.release()
                 t.assign(self.convolve(_fast(x), weight, bias))
                 continue
-            y = t.room(without_memory(t.shape, channels_last=True), x.device)
+            y = t.buffer(without_memory(t.shape, channels_last=True), x.device)
             if way:
                 way.forward(_fast(x), weight, bias, y)
             else:
@@ -71,7 +71,7 @@ class _FastProduct(WindowProduct):
             x = b.tensor().data
             way = self._fourier(x)
             if way:
-                dx = b.diff_room(_fast(x)) if wanted else None
+                dx = b.diff_buffer(_fast(x)) if wanted else None
                 dw = torch.empty_like(weight) if flags[0] else None
                 way.backward(_fast(x), weight, dy, dx, dw)
                 if dw is not None:
@@ -85,7 +85,7 @@ class _FastProduct(WindowProduct):
 
     def _parts(self, x: Tensor) -> list[slice]:
         """A batch whose memory format has to change is computed in parts, so that no second whole one is needed."""
-        return parts(x.shape, x.device, _PART) if _fast(x[:1]).stride() != x[:1].stride() else [slice(None)]
+        return batch_slices(x.shape, x.device, _PART) if _fast(x[:1]).stride() != x[:1].stride() else [slice(None)]
 
     def _fourier(self, x: Tensor) -> fourier.FourierConvolution | None:
         """The way through the Fourier transform, where it is faster."""
@@ -121,15 +121,15 @@ class _FastProduct(WindowProduct):
 
 
 @faster(Convolution)
-class FastConvolution(_FastProduct, Convolution):
+class FastConvolution(_FastConvolution, Convolution):
     pass
 
 
 @faster(Deconvolution)
-class FastDeconvolution(_FastProduct, Deconvolution):
+class FastDeconvolution(_FastConvolution, Deconvolution):
     pass
 
 
 @faster(DepthwiseConvolution)
-class FastDepthwiseConvolution(_FastProduct, DepthwiseConvolution):
+class FastDepthwiseConvolution(_FastConvolution, DepthwiseConvolution):
     pass

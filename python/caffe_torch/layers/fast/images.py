@@ -1,7 +1,7 @@
 """The images of a blob, a few at a time: a large blob between two layers is then never held in memory as a whole.
 
-The layer that makes the blob leaves a recipe, a function that computes some of its images (blob/lazy.py); the next
-layer calls it for one part of the batch after the other.
+The layer that makes the blob leaves a function that computes some of its images (blob/lazy.py); the next layer calls it
+for one slice of the batch after the other.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Callable
 import torch
 from torch import Tensor
 
-from caffe_torch.blob.lazy import Recipe
+from caffe_torch.blob.lazy import ComputeImages
 from caffe_torch.layers.shapes import count
 from caffe_torch.runtime import device
 
@@ -21,7 +21,7 @@ from caffe_torch.runtime import device
 _PART = 1 << 19
 
 
-def parts(shape: Sequence[int], where: torch.device, elements: int = _PART) -> list[slice]:
+def batch_slices(shape: Sequence[int], where: torch.device, elements: int = _PART) -> list[slice]:
     """The batch cut into slices of about ``elements`` elements, one image at least; one slice on a GPU."""
     images = shape[0]
     step = max(1, elements // max(count(shape[1:]), 1)) if where.type == "cpu" else max(images, 1)
@@ -40,13 +40,13 @@ def without_memory(shape: Sequence[int], channels_last: bool) -> Tensor:
 
 
 class Images:
-    """The images of one blob: of its tensor or, on a CPU, as its recipe makes them, channels last."""
+    """The images of one blob: from its tensor or, on a CPU, from the function that computes them, channels last."""
 
-    def __init__(self, recipe: Recipe | None, shape: tuple[int, ...], tensor: Callable[[], Tensor]):
-        self._recipe, self._shape = recipe, shape
+    def __init__(self, compute: ComputeImages | None, shape: tuple[int, ...], tensor: Callable[[], Tensor]):
+        self._compute, self._shape = compute, shape
         self._where = device.current()
         # On a GPU the memory of one part is that of all.
-        self._whole = tensor().data if recipe is None or self._where.type != "cpu" else None
+        self._whole = tensor().data if compute is None or self._where.type != "cpu" else None
 
     def like(self) -> Tensor:
         """A tensor with the memory format of the images."""
@@ -54,15 +54,15 @@ class Images:
             return self._whole
         return without_memory(self._shape, channels_last=True)
 
-    def parts(self) -> list[slice]:
-        return parts(self._shape, self._where)
+    def batch_slices(self) -> list[slice]:
+        return batch_slices(self._shape, self._where)
 
     def part(self, images: slice) -> Tensor:
         """Some of the images; not to be changed."""
         if self._whole is not None:
             return self._whole[images]
-        assert self._recipe is not None
+        assert self._compute is not None
         shape = (images.stop - images.start, *self._shape[1:])
         made = torch.empty(shape, device=self._where, memory_format=torch.channels_last)
-        self._recipe(images, made)
+        self._compute(images, made)
         return made

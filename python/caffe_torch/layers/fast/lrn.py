@@ -9,7 +9,7 @@ from torch import Tensor
 
 from caffe_torch.blob.blob import Blob
 from caffe_torch.layers.base import faster
-from caffe_torch.layers.fast.images import Images, is_channels_last, parts, without_memory
+from caffe_torch.layers.fast.images import Images, batch_slices, is_channels_last, without_memory
 from caffe_torch.layers.lrn import LRN
 from caffe_torch.runtime import device
 from caffe_torch.runtime.threads import share_out
@@ -82,7 +82,7 @@ class FastLRN(LRN):
     def forward(self, bottom: list[Blob], top: list[Blob]) -> None:
         if self._is_faster:
             # Max pooling, which follows mostly, takes it part by part.
-            top[0].promise(partial(self._output, bottom[0]), self._like(bottom[0]), bottom[0])
+            top[0].defer(partial(self._output, bottom[0]), self._like(bottom[0]), bottom[0])
         else:
             super().forward(bottom, top)
 
@@ -90,9 +90,9 @@ class FastLRN(LRN):
         if not self._is_faster:
             super().backward(top, propagate_down, bottom)
         elif propagate_down[0]:
-            x, dx = bottom[0].tensor().data, bottom[0].diff_room(self._like(bottom[0]))
-            gradients = Images(top[0].promised_diff(), top[0].shape, top[0].diff_tensor)
-            share_out(lambda part: self._gradient(x[part], gradients.part(part), dx[part]), gradients.parts())
+            x, dx = bottom[0].tensor().data, bottom[0].diff_buffer(self._like(bottom[0]))
+            gradients = Images(top[0].deferred_diff(), top[0].shape, top[0].diff_tensor)
+            share_out(lambda part: self._gradient(x[part], gradients.part(part), dx[part]), gradients.batch_slices())
             bottom[0].assign_diff(dx)
 
     def _like(self, blob: Blob) -> Tensor:
@@ -109,7 +109,7 @@ class FastLRN(LRN):
             _, power = self._scale(xs)
             torch.mul(xs, power, out=out)
 
-        share_out(normalise, parts(y.shape, y.device))
+        share_out(normalise, batch_slices(y.shape, y.device))
 
     def _gradient(self, x: Tensor, dy: Tensor, dx: Tensor) -> None:
         """Write the gradient by the images ``x`` into ``dx``."""

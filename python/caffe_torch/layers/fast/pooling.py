@@ -11,7 +11,7 @@ from torch import Tensor
 from caffe_torch.blob.array import empty_like
 from caffe_torch.blob.blob import Blob
 from caffe_torch.layers.base import faster
-from caffe_torch.layers.fast.images import Images, is_channels_last, parts, without_memory
+from caffe_torch.layers.fast.images import Images, batch_slices, is_channels_last, without_memory
 from caffe_torch.layers.pooling import Pooling
 from caffe_torch.layers.pooling_window import Pair
 from caffe_torch.runtime import device
@@ -37,18 +37,18 @@ class FastPooling(Pooling):
         if not self._plain_max(bottom[0], top):
             super().forward(bottom, top)
             return
-        images = Images(bottom[0].promised(), bottom[0].shape, bottom[0].tensor)
+        images = Images(bottom[0].deferred(), bottom[0].shape, bottom[0].tensor)
         like = _like(images.like(), top[0].shape)
         # A quarter, or half, of the memory of the int64 that PyTorch gives and takes.
         small = torch.int16 if bottom[0].shape[2] * bottom[0].shape[3] <= 2**15 else torch.int32
-        y, positions = top[0].room(like), empty_like(like, device.current(), small)
+        y, positions = top[0].buffer(like), empty_like(like, device.current(), small)
 
         def pool(part: slice) -> None:
             x, index = _fast_format(images.part(part)), torch.empty_like(y[part], dtype=torch.int64)
             torch.ops.aten.max_pool2d_with_indices.out(x, *self._arguments(), out=y[part], indices=index)
             positions[part] = index
 
-        share_out(pool, images.parts())
+        share_out(pool, images.batch_slices())
         self._index = positions
         top[0].assign(y)
 
@@ -56,8 +56,8 @@ class FastPooling(Pooling):
         if self._index is None:
             super().backward(top, propagate_down, bottom)
         elif propagate_down[0]:
-            recipe = partial(self._gradient, _fast_format(top[0].lend_diff().data), self._index)
-            bottom[0].promise_diff(recipe, _like(self._index, bottom[0].shape))
+            compute = partial(self._gradient, _fast_format(top[0].read_only_diff().data), self._index)
+            bottom[0].defer_diff(compute, _like(self._index, bottom[0].shape))
 
     def _gradient(self, dy: Tensor, index: Tensor, images: slice, dx: Tensor) -> None:
         """Write the gradient by some images of the bottom into ``dx``."""
@@ -68,7 +68,7 @@ class FastPooling(Pooling):
                 dy[part], dx[part], *self._arguments(), index[part].long(), grad_input=dx[part]
             )
 
-        share_out(share, parts(dx.shape, dx.device))
+        share_out(share, batch_slices(dx.shape, dx.device))
 
     def _plain_max(self, bottom: Blob, top: list[Blob]) -> bool:
         """Whether PyTorch's max pooling does all, in which case its own gradient spares autograd's detours."""

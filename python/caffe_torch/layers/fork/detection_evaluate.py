@@ -120,8 +120,8 @@ class DetectionEvaluate(Layer):
         if any(propagate_down):
             raise self.fail("has no gradient")
 
-    def memory(self) -> dict[str, int]:
+    def state_dict(self) -> dict[str, int]:
         return {"seen": self.seen}
 
-    def recall(self, memory: dict[str, int]) -> None:
-        self.seen = memory["seen"]
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        self.seen = state["seen"]

@@ -117,8 +117,8 @@ class MarginInnerProduct(FunctionLayer):
         mixed = mixed + plain_own - plain_own.detach()
         return [plain.scatter(1, labels[:, None], mixed), plain.new_full((1,), weight)]
 
-    def memory(self) -> dict[str, int]:
+    def state_dict(self) -> dict[str, int]:
         return {"iteration": self.iteration}
 
-    def recall(self, memory: dict[str, int]) -> None:
-        self.iteration = memory["iteration"]
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        self.iteration = state["iteration"]

@@ -54,7 +54,7 @@ class _Records(RecordReader):
             array, labels[i] = self._array(*records[i])
             self._check_shape(records[i][0], array, first)
             # Draws of its own for each image: threads may make them in any order.
-            draws = np.random.default_rng((self.seed, index, i)) if self.transform.draws else None
+            draws = np.random.default_rng((self.seed, index, i)) if self.transform.is_random else None
             self.transform(array, images[i], draws)
 
         in_threads(fill, self.size)

@@ -32,7 +32,7 @@ class HDF5Data(Layer):
     """Rows of the datasets named as the tops, file after file of the list ``hdf5_data_param.source``.
 
     One file is in memory at a time. ``shuffle`` draws the order of the files anew each round, and that of the rows at
-    each visit of a file. Its memory is where it is: visits of files so far, the row, and rows passed in all.
+    each visit of a file. Its state is its position: visits of files so far, the row, and rows passed in all.
     """
 
     bottoms = (0, 0)
@@ -94,11 +94,11 @@ class HDF5Data(Layer):
     def backward(self, top: list[Blob], propagate_down: list[bool], bottom: list[Blob]) -> None:
         """Data has no gradient."""
 
-    def memory(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, Any]:
         return {"seed": self.seed, "visit": self._visit, "row": self._row, "passed": self._passed}
 
-    def recall(self, memory: dict[str, Any]) -> None:
-        self.seed, self._visit, self._row, self._passed = (int(memory[k]) for k in ("seed", "visit", "row", "passed"))
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.seed, self._visit, self._row, self._passed = (int(state[k]) for k in ("seed", "visit", "row", "passed"))
         del self._arrays
         self._load()
 

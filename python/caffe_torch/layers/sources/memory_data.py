@@ -88,9 +88,9 @@ class MemoryData(Layer):
     def backward(self, top: list[Blob], propagate_down: list[bool], bottom: list[Blob]) -> None:
         """Data has no gradient."""
 
-    def memory(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, Any]:
         return {"position": self._position}
 
-    def recall(self, memory: dict[str, Any]) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         if self._data is not None:
-            self._position = int(memory["position"]) % len(self._data)
+            self._position = int(state["position"]) % len(self._data)

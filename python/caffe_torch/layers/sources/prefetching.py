@@ -39,7 +39,7 @@ class _Ahead:
 class PrefetchingLayer(Layer):
     """A data layer of one or two tops (items, labels), ``data_param.prefetch`` batches ahead; subclasses give ``open``.
 
-    Its memory is its seed and how many batches it has served; those that wait in the queue are made anew.
+    Its state is its seed and how many batches it has served; those that wait in the queue are made anew.
     """
 
     bottoms = (0, 0)
@@ -69,7 +69,7 @@ class PrefetchingLayer(Layer):
 
     def forward(self, bottom: list[Blob], top: list[Blob]) -> None:
         if self._prefetcher is not None and self._prefetcher.lost:
-            self.recall(self.memory())
+            self.load_state_dict(self.state_dict())
         if self._prefetcher is None:  # begun at the first use: a net that is only inspected reads nothing
             self._prefetcher = Prefetcher(_Ahead(self.reader, self.served), self.param.data_param.prefetch)
         items, labels = self._prefetcher.next()
@@ -83,11 +83,11 @@ class PrefetchingLayer(Layer):
     def backward(self, top: list[Blob], propagate_down: list[bool], bottom: list[Blob]) -> None:
         """Data has no gradient."""
 
-    def memory(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, Any]:
         return {"seed": self.seed, "served": self.served}
 
-    def recall(self, memory: dict[str, Any]) -> None:
-        self.seed, self.served = int(memory["seed"]), int(memory["served"])
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.seed, self.served = int(state["seed"]), int(state["served"])
         self.reader = self.open(self.seed)
         self._prefetcher = None
 

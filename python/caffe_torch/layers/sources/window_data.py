@@ -116,7 +116,7 @@ def place(box: Box, crop: int, pad: int, square: bool, mirror: bool, shape: tupl
     return Placement((x1, y1, x2, y2), (min(width, crop - at_left), min(height, crop - at_top)), at_left, at_top)
 
 
-class _Windows:
+class _WindowFile:
     """Each batch draws its windows: background first, then a share ``fg_fraction`` of foreground."""
 
     def __init__(self, param: Any, seed: int):
@@ -225,4 +225,4 @@ class WindowData(PrefetchingLayer):
             raise self.fail("transform_param.crop_size must be 1 or more")
         if 2 * self.param.window_data_param.context_pad >= self.param.transform_param.crop_size:
             raise self.fail("context_pad on both sides must leave room within crop_size")
-        return _Windows(self.param, seed)
+        return _WindowFile(self.param, seed)

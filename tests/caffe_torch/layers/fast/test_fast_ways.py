@@ -150,7 +150,7 @@ def test_by_way_of_the_fourier_transform(monkeypatch):
 
 def test_in_several_parts(monkeypatch):
     monkeypatch.setattr(convolution, "_PART", 1)
-    monkeypatch.setattr(images.parts, "__defaults__", (1,))
+    monkeypatch.setattr(images.batch_slices, "__defaults__", (1,))
     for text in (
         'type: "LRN" lrn_param { local_size: 5 alpha: 0.5 beta: 0.75 }',
         'type: "Pooling" pooling_param { kernel_size: 3 stride: 2 }',
@@ -173,7 +173,7 @@ layer { name: "pool2" type: "Pooling" bottom: "conv2" top: "pool2" pooling_param
 
 
 def test_a_net_of_fast_layers_is_a_net_of_plain_ones(tmp_path, monkeypatch):
-    """Where what is promised between fast layers goes through all of them."""
+    """Where deferred content goes from one fast layer to the next, through all of them."""
     (tmp_path / "net.prototxt").write_text(NET)
     results = []
     for fast in (FAST, {}):

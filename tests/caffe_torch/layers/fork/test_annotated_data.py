@@ -104,7 +104,7 @@ def test_everything_together_is_drawn_by_the_seed_and_goes_on_after_a_resume(net
         assert ((first[0][:, 3:7] >= 0) & (first[0][:, 3:7] <= 1)).all() and np.isfinite(first[1]).all()
     layer = net(TRAINING, SAMPLERS, phase=caffe.TRAIN).layers[0]
     caffe.set_random_seed(3)
-    layer.recall({"seed": int(n.layers[0].seed), "served": 2})
+    layer.load_state_dict({"seed": int(n.layers[0].seed), "served": 2})
     np.testing.assert_array_equal(layer.reader.batch(2)[1].reshape(-1, 8), batches[0][2][0])
 
 

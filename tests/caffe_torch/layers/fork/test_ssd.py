@@ -165,7 +165,7 @@ def test_sizes_in_pixels_are_read_image_by_image(tmp_path):
     # 2 x 1 and 3 x 1.5 pixels, ends included: (1 + 1) (0.5 + 1) of (3 x 2) + (4 x 2.5) - 3.
     assert layer.forward()[0, 0, 1, 3:].tolist() == ([1, 0] if 3 / 13 >= 0.3 else [0, 1])
     layer.forward()
-    assert layer.layer.memory() == {"seen": 0}
+    assert layer.layer.state_dict() == {"seen": 0}
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from caffe_torch.layers.base import Layer
 from caffe_torch.layers.shapes import canonical_axis
 
 
-class ConvolutionWindow:
+class ConvolutionGeometry:
     """One entry per spatial axis of ``kernel``, ``stride``, ``pad`` and ``dilation``.
 
     A repeated field with one value holds for all axes; kernel_h and kernel_w (and so on) are for two axes only.

@@ -13,7 +13,7 @@ _SMALL = 64 << 20
 _CGROUP = Path("/sys/fs/cgroup")
 
 
-def need(size: int, what: str) -> None:
+def require(size: int, what: str) -> None:
     """CaffeMemoryError where ``size`` bytes are more than are free; ``what`` begins its message."""
     if size > _SMALL and size > (free := available()):
         raise CaffeMemoryError(f"{what} needs {readable(size)} of memory, {readable(free)} are free")
