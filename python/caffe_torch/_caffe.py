@@ -19,14 +19,14 @@ from caffe_torch.solver.nccl import (
     solver_count,
     solver_rank,
 )
-from caffe_torch.solver.solver import (
+from caffe_torch.solver.solver import Solver
+from caffe_torch.solver.solver_types import (
     AdaDeltaSolver,
     AdaGradSolver,
     AdamSolver,
     NesterovSolver,
     RMSPropSolver,
     SGDSolver,
-    Solver,
     get_solver,
 )
 

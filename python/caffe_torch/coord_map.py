@@ -95,7 +95,7 @@ def coord_map_from_to(top_from: Top, top_to: Top) -> Map:
 
 def _walk(top: Top) -> list[tuple[Top, Map]]:
     """(ancestor, map from ``top`` to it) of every blob that can be reached upwards; a Crop's second bottom cannot."""
-    found: list[tuple[Top, Map]] = []
+    ancestors: list[tuple[Top, Map]] = []
     frontier: list[tuple[Top, Map]] = [(top, _IDENTITY)]
     while frontier:
         current, so_far = frontier.pop()
@@ -105,9 +105,9 @@ def _walk(top: Top) -> list[tuple[Top, Map]]:
         except UndefinedMapException:
             continue
         reached = [(bottom, compose(so_far, step)) for bottom in inputs]
-        found += reached
+        ancestors += reached
         frontier += reached
-    return found
+    return ancestors
 
 
 def crop(top_from: Top, top_to: Top) -> Top:

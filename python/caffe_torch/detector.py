@@ -42,16 +42,16 @@ class Detector(Net):
         A list of ``{"window": ..., "prediction": ..., "filename": ...}``, in the given order.
         """
         name = self.inputs[0]
-        found, prepared = [], []
+        entries, prepared = [], []
         for filename, windows in images_windows:
             image = io.load_image(filename)
             for window in windows:
                 prepared.append(self.transformer.preprocess(name, self.crop(image, np.asarray(window))))
-                found.append({"window": window, "filename": filename})
+                entries.append({"window": window, "filename": filename})
         if not prepared:
             return []
         scores = self.forward_all(**{name: np.array(prepared, np.float32)})[self.outputs[0]]
-        return [{"window": f["window"], "prediction": s, "filename": f["filename"]} for f, s in zip(found, scores)]
+        return [{"window": f["window"], "prediction": s, "filename": f["filename"]} for f, s in zip(entries, scores)]
 
     def detect_selective_search(self, image_fnames: Iterable[str]) -> list[dict[str, Any]]:
         """Score the windows that Selective Search proposes, if its package is installed; CaffeError otherwise."""

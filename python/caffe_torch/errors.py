@@ -19,15 +19,15 @@ class CaffeMemoryError(CaffeError, MemoryError):
     """More memory than there is, or than a blob may have."""
 
 
-def wrong_count(where: str, name: str, found: int, here: int, namesakes: int = 1) -> CaffeError:
+def wrong_count(where: str, name: str, stored: int, here: int, namesakes: int = 1) -> CaffeError:
     """Weights whose layer has another number of parameters; ``namesakes`` layers of the net have this name."""
-    said = f"layer {name!r}" if name else "a layer without a name"
+    layer = f"layer {name!r}" if name else "a layer without a name"
     several = f"; {namesakes} layers have this name here, give each one of its own" if namesakes > 1 else ""
-    return CaffeError(f"{where}: {said} has {found} parameter blob(s), this net's has {here}{several}")
+    return CaffeError(f"{where}: {layer} has {stored} parameter blob(s), this net's has {here}{several}")
 
 
-def wrong_shape(where: str, name: str, index: int, found: tuple[int, ...], here: tuple[int, ...]) -> CaffeError:
+def wrong_shape(where: str, name: str, index: int, stored: tuple[int, ...], here: tuple[int, ...]) -> CaffeError:
     return CaffeError(
-        f"{where}: cannot copy parameter {index} of layer {name!r}: its shape there is {found}, "
+        f"{where}: cannot copy parameter {index} of layer {name!r}: its shape there is {stored}, "
         f"here {here}; to train it from scratch, rename the layer"
     )

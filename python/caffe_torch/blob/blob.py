@@ -214,15 +214,15 @@ def _checked(shape: Sequence[int], present: int = 0) -> tuple[int, ...]:
     more values than Caffe's blobs hold, or than there is memory for.
     """
     try:
-        whole = tuple(operator.index(n) for n in shape)
+        sizes = tuple(operator.index(n) for n in shape)
     except TypeError:
-        found = ", ".join(map(repr, shape))
-        raise TypeError(f"a blob's shape is whole numbers, as in reshape(1, 3, 227, 227), found ({found})") from None
-    if any(n < 0 for n in whole):
-        raise CaffeError(f"blob shape {whole}: every axis must be 0 or more")
-    values = math.prod(whole)
+        axes = ", ".join(map(repr, shape))
+        raise TypeError(f"a blob's shape is whole numbers, as in reshape(1, 3, 227, 227), found ({axes})") from None
+    if any(n < 0 for n in sizes):
+        raise CaffeError(f"blob shape {sizes}: every axis must be 0 or more")
+    values = math.prod(sizes)
     if values > _MOST:
-        raise CaffeMemoryError(f"a blob of shape {whole} would have {values} values, Caffe's hold {_MOST} at most")
+        raise CaffeMemoryError(f"a blob of shape {sizes} would have {values} values, Caffe's hold {_MOST} at most")
     if device.current().type == "cpu":
-        free_memory.require(4 * (values - present), f"a blob of shape {whole}")
-    return whole
+        free_memory.require(4 * (values - present), f"a blob of shape {sizes}")
+    return sizes

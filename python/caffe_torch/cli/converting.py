@@ -81,12 +81,12 @@ def _lines(path: str) -> list[tuple[bytes, int]]:
         raise CaffeError(f"{path}: the list of images cannot be read ({error.strerror})") from None
     if lines[-1] == b"":
         lines.pop()
-    found = []
+    labelled = []
     for line in lines:
         name, space, label = line.rpartition(b" ")
         number = re.match(rb"\s*([+-]?\d+)", label)
-        found.append((name if space else line, int(number.group(1)) if number else 0))
-    return found
+        labelled.append((name if space else line, int(number.group(1)) if number else 0))
+    return labelled
 
 
 def _write(
@@ -116,14 +116,14 @@ def _write(
 
 def _read(root: str, lines: list[tuple[bytes, int]], begin: int, settings: _Settings) -> list[tuple[int, Any, int]]:
     """(position in the list, Datum, values of its image) of the images from ``begin`` on that can be read."""
-    found: list[tuple[Any, int] | None] = [None] * min(_CHUNK, len(lines) - begin)
+    datums: list[tuple[Any, int] | None] = [None] * min(_CHUNK, len(lines) - begin)
 
     def read(i: int) -> None:
         name, label = lines[begin + i]
-        found[i] = _datum(root + os.fsdecode(name), label, settings)
+        datums[i] = _datum(root + os.fsdecode(name), label, settings)
 
-    in_threads(read, len(found))
-    return [(begin + i, *one) for i, one in enumerate(found) if one is not None]
+    in_threads(read, len(datums))
+    return [(begin + i, *datum) for i, datum in enumerate(datums) if datum is not None]
 
 
 def _datum(file: str, label: int, settings: _Settings) -> tuple[Any, int] | None:

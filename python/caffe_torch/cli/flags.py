@@ -86,10 +86,10 @@ def parse(words: Sequence[str], defaults: Mapping[str, Value]) -> tuple[dict[str
         elif name not in defaults:
             raise CaffeError(f"unknown flag --{name}; known are {', '.join('--' + known for known in defaults)}")
         else:
-            found = next(rest, None) if given is None else given
-            if found is None:
+            text = next(rest, None) if given is None else given
+            if text is None:
                 raise CaffeError(f"--{name} needs a value")
-            values[name] = _whole(name, found) if isinstance(defaults[name], int) else found
+            values[name] = _whole(name, text) if isinstance(defaults[name], int) else text
     least, folder = values.pop("minloglevel"), values.pop("log_dir")
     set_log(None if least < 0 else least, folder)
     return values, left

@@ -18,7 +18,8 @@ from caffe_torch.files import native, prototxt
 from caffe_torch.proto import caffe_pb2
 from caffe_torch.runtime import accelerator, device, log, ranks
 from caffe_torch.solver.signals import Action, SignalHandler
-from caffe_torch.solver.solver import Solver, get_solver
+from caffe_torch.solver.solver import Solver
+from caffe_torch.solver.solver_types import get_solver
 
 
 def run(args: argparse.Namespace, argv: Sequence[str]) -> int:

@@ -56,7 +56,7 @@ def deviation(model: np.ndarray, net: np.ndarray) -> float:
 
 
 def check(
-    data: bytes, model: onnx.ModelProto, found: Source, preprocessing: Preprocessing | None, given: Arrays | None
+    data: bytes, model: onnx.ModelProto, exported: Source, preprocessing: Preprocessing | None, given: Arrays | None
 ) -> Deviation:
     """Run both on random inputs of the exported sizes and of others, and on ``given``; CaffeError where they differ."""
     try:
@@ -64,12 +64,12 @@ def check(
     except onnx.checker.ValidationError as error:
         raise CaffeError(f"export: the model is not valid ONNX ({error})") from None
     run = _session(data)
-    worst, runs = Deviation(0.0, found.outputs[0], 0), 0
-    for arrays in _inputs(found, preprocessing, given):
-        theirs = found.run(_for_net(arrays, found, preprocessing), found.outputs)
-        ours = _run(run, arrays, found.outputs)
+    worst, runs = Deviation(0.0, exported.outputs[0], 0), 0
+    for arrays in _inputs(exported, preprocessing, given):
+        theirs = exported.run(_for_net(arrays, exported, preprocessing), exported.outputs)
+        ours = _run(run, arrays, exported.outputs)
         runs += 1
-        for name in found.outputs:
+        for name in exported.outputs:
             if ours[name].shape != theirs[name].shape:
                 raise CaffeError(
                     f"export: output {name!r} has shape {ours[name].shape} in onnxruntime, {theirs[name].shape} in the "
@@ -79,7 +79,7 @@ def check(
             if apart > TOLERANCE:
                 raise CaffeError(
                     f"export: output {name!r} differs by {apart:.1e} of its largest value from the net's, "
-                    f"{TOLERANCE:g} is allowed; {_culprit(model, found, arrays, preprocessing)}"
+                    f"{TOLERANCE:g} is allowed; {_culprit(model, exported, arrays, preprocessing)}"
                 )
             if apart >= worst.worst:
                 worst = Deviation(apart, name, runs)
@@ -104,24 +104,24 @@ def _run(session: onnxruntime.InferenceSession, arrays: Arrays, outputs: list[st
         raise CaffeError(f"export: onnxruntime cannot run the model with {_shown(arrays)}: {error}") from None
 
 
-def _for_net(arrays: Arrays, found: Source, preprocessing: Preprocessing | None) -> Arrays:
+def _for_net(arrays: Arrays, exported: Source, preprocessing: Preprocessing | None) -> Arrays:
     if preprocessing is None:
         return arrays
-    blob = preprocessing.input(found.inputs)
-    return {**arrays, blob: preprocessing.apply(arrays[blob], found.inputs[blob])}
+    blob = preprocessing.input(exported.inputs)
+    return {**arrays, blob: preprocessing.apply(arrays[blob], exported.inputs[blob])}
 
 
-def _inputs(found: Source, preprocessing: Preprocessing | None, given: Arrays | None) -> Iterator[Arrays]:
+def _inputs(exported: Source, preprocessing: Preprocessing | None, given: Arrays | None) -> Iterator[Arrays]:
     random = np.random.default_rng(0)
-    test_values = _test_values_of(found)
-    images = preprocessing.input(found.inputs) if preprocessing is not None else None
-    shapes = [{name: getattr(shape, sizes) for name, shape in found.inputs.items()} for sizes in ("sizes", "others")]
+    test_values = _test_values_of(exported)
+    images = preprocessing.input(exported.inputs) if preprocessing is not None else None
+    shapes = [{name: getattr(shape, sizes) for name, shape in exported.inputs.items()} for sizes in ("sizes", "others")]
     for wanted in shapes if shapes[0] != shapes[1] else shapes[:1]:
         yield {name: _drawn(random, size, test_values.get(name), name == images) for name, size in wanted.items()}
     if given is not None:
-        if set(found.inputs) - set(given) or set(given) - set(found.net.inputs):
-            raise CaffeError(f"export: inputs are given for {sorted(given)}, the model's are {list(found.inputs)}")
-        yield {name: np.asarray(given[name], np.float32, order="C") for name in found.inputs}
+        if set(exported.inputs) - set(given) or set(given) - set(exported.net.inputs):
+            raise CaffeError(f"export: inputs are given for {sorted(given)}, the model's are {list(exported.inputs)}")
+        yield {name: np.asarray(given[name], np.float32, order="C") for name in exported.inputs}
 
 
 def _drawn(
@@ -134,14 +134,14 @@ def _drawn(
     return np.asarray(random.standard_normal(shape, np.float32) * np.float32(_PIXELS if len(shape) == 4 else 1))
 
 
-def _test_values_of(found: Source) -> dict[str, tuple[Step, MakeTestValues]]:
+def _test_values_of(exported: Source) -> dict[str, tuple[Step, MakeTestValues]]:
     """How test values for a blob are made, where a layer does not take every number."""
     test_values: dict[str, tuple[Step, MakeTestValues]] = {}
-    for step in reversed(found.steps):
+    for step in reversed(exported.steps):
         if step.type in FORMS:
-            for k, draw in FORMS[step.type].test_values.items():
+            for k, make in FORMS[step.type].test_values.items():
                 if -len(step.bottoms) <= k < len(step.bottoms):
-                    test_values[step.bottoms[k]] = step, draw
+                    test_values[step.bottoms[k]] = step, make
         if step.type in _PASSING:
             chosen = next((test_values[top] for top in step.tops if top in test_values), None)
             if chosen is not None:
@@ -149,18 +149,18 @@ def _test_values_of(found: Source) -> dict[str, tuple[Step, MakeTestValues]]:
     return test_values
 
 
-def _culprit(model: onnx.ModelProto, found: Source, arrays: Arrays, preprocessing: Preprocessing | None) -> str:
+def _culprit(model: onnx.ModelProto, exported: Source, arrays: Arrays, preprocessing: Preprocessing | None) -> str:
     """The first layer, in the net's order, whose top differs once all layers in place have had it."""
     whole = onnx.ModelProto()
     whole.CopyFrom(model)
     values = {name for node in model.graph.node for name in node.output}
-    tops = list(dict.fromkeys(top for step in found.steps for top in step.tops if top in values))
+    tops = list(dict.fromkeys(top for step in exported.steps for top in step.tops if top in values))
     del whole.graph.output[:]
     whole.graph.output.extend(helper.make_empty_tensor_value_info(name) for name in tops)
     ours = _run(_session(whole.SerializeToString()), arrays, tops)
-    theirs = found.run(_for_net(arrays, found, preprocessing), tops)
-    last_writer = {top: step for step in found.steps for top in step.tops}
-    for step in found.steps:
+    theirs = exported.run(_for_net(arrays, exported, preprocessing), tops)
+    last_writer = {top: step for step in exported.steps for top in step.tops}
+    for step in exported.steps:
         for top in step.tops:
             if top not in ours or last_writer[top] is not step:
                 continue

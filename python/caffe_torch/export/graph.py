@@ -29,12 +29,12 @@ class Graph:
 
     def unique(self, name: str) -> str:
         """``name``, with a number where it is taken."""
-        found, number = name, 1
-        while found in self._taken:
+        candidate, number = name, 1
+        while candidate in self._taken:
             number += 1
-            found = f"{name}_{number}"
-        self._taken.add(found)
-        return found
+            candidate = f"{name}_{number}"
+        self._taken.add(candidate)
+        return candidate
 
     def reserve(self, names: Iterable[str]) -> None:
         """Keep these names, the blobs', from being given to other values."""

@@ -39,10 +39,10 @@ def write(
     """What :func:`caffe_torch.export.onnx` says."""
     sizes, others = _sizes(net, batch, any_size)
     with source.resized(net, sizes):
-        found = source.read(net, outputs, others)
-        model = build(found, preprocessing)
+        exported = source.read(net, outputs, others)
+        model = build(exported, preprocessing)
         data = _bytes(model, path)
-        worst = checking.check(data, model, found, preprocessing, inputs)
+        worst = checking.check(data, model, exported, preprocessing, inputs)
     write_atomically(path, partial(_put, data))
     return worst
 
@@ -73,26 +73,26 @@ def _sizes(net: Net, batch: int | None, any_size: bool) -> tuple[dict[str, Sizes
     return sizes, others
 
 
-def build(found: Source, preprocessing: Preprocessing | None = None) -> onnx.ModelProto:
-    """The model of what ``found`` holds; CaffeError names a layer that cannot be written."""
-    graph = Graph(found.inputs)
-    blobs = list(dict.fromkeys(top for step in found.steps if not step.is_inserted_split for top in step.tops))
+def build(exported: Source, preprocessing: Preprocessing | None = None) -> onnx.ModelProto:
+    """The model of what ``exported`` holds; CaffeError names a layer that cannot be written."""
+    graph = Graph(exported.inputs)
+    blobs = list(dict.fromkeys(top for step in exported.steps if not step.is_inserted_split for top in step.tops))
     graph.reserve(blobs)
     if preprocessing is not None:
-        blob = preprocessing.input(found.inputs)
-        preprocessing.write(graph, blob, found.inputs[blob])
-    for step in found.steps:
+        blob = preprocessing.input(exported.inputs)
+        preprocessing.write(graph, blob, exported.inputs[blob])
+    for step in exported.steps:
         if step.type != "Input":
             group = LayerGraph(graph, step, [graph.values[name] for name in step.bottoms])
-            group.close(_form(step, found)(group))
-    graph.name_values([blob for blob in blobs if blob in graph.values], found.outputs)
-    batch = next(iter(found.inputs.values()))
+            group.close(_form(step, exported)(group))
+    graph.name_values([blob for blob in blobs if blob in graph.values], exported.outputs)
+    batch = next(iter(exported.inputs.values()))
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,
-            found.net.name or "net",
-            [_value(name, shape, batch) for name, shape in found.inputs.items()],
-            [_value(name, found.shape(name), batch) for name in found.outputs],
+            exported.net.name or "net",
+            [_value(name, shape, batch) for name, shape in exported.inputs.items()],
+            [_value(name, exported.shape(name), batch) for name in exported.outputs],
             list(graph.initializers.values()),
         ),
         opset_imports=[helper.make_opsetid("", OPSET)],
@@ -102,12 +102,12 @@ def build(found: Source, preprocessing: Preprocessing | None = None) -> onnx.Mod
     return model
 
 
-def _form(step: Step, found: Source) -> Write:
+def _form(step: Step, exported: Source) -> Write:
     if step.type in FORMS:
         return FORMS[step.type].write
     reason = IMPOSSIBLE.get(step.type, "has no form there")
-    before = list(dict.fromkeys(_plain(name, found) for name in step.bottoms))
-    before = [name for name in before if name not in found.net.inputs]
+    before = list(dict.fromkeys(_plain(name, exported) for name in step.bottoms))
+    before = [name for name in before if name not in exported.net.inputs]
     advice = f"; what lies before it can be, with --until {','.join(before)} (outputs={before})" if before else ""
     more = AFTER.get(step.type)
     raise CaffeError(
@@ -116,9 +116,9 @@ def _form(step: Step, found: Source) -> Write:
     )
 
 
-def _plain(blob: str, found: Source) -> str:
+def _plain(blob: str, exported: Source) -> str:
     """The blob that the user knows, where the net has put in a Split."""
-    return next((s.bottoms[0] for s in found.steps if s.is_inserted_split and blob in s.tops), blob)
+    return next((s.bottoms[0] for s in exported.steps if s.is_inserted_split and blob in s.tops), blob)
 
 
 def _value(name: str, shape: Shape, batch: Shape) -> onnx.ValueInfoProto:

@@ -86,6 +86,6 @@ class Preprocessing:
 
     def apply(self, pixels: np.ndarray, shape: Shape) -> np.ndarray:
         """The same in NumPy."""
-        found = pixels[:, ::-1] if self.channels == "rgb" else pixels
+        ordered = pixels[:, ::-1] if self.channels == "rgb" else pixels
         mean = self.mean_of(shape)
-        return ((found if mean is None else found - mean) * np.float32(self.scale)).astype(np.float32)
+        return ((ordered if mean is None else ordered - mean) * np.float32(self.scale)).astype(np.float32)

@@ -128,8 +128,8 @@ def read(net: Net, outputs: Sequence[str] | None, other_sizes: Mapping[str, Size
     inputs = {t: s for step in steps if step.type == "Input" for t, s in zip(step.tops, step.top_shapes) if t in needed}
     if not inputs:
         readers = [f"{step.name!r} ({step.type})" for step in steps if step.type in READERS]
-        found = f"; its data come from layer {readers[0]}: take its deploy form" if readers else ""
-        raise CaffeError(f"export: the net has no Input layer before {', '.join(wanted)}{found}")
+        advice = f"; its data come from layer {readers[0]}: take its deploy form" if readers else ""
+        raise CaffeError(f"export: the net has no Input layer before {', '.join(wanted)}{advice}")
     return Source(net, steps, inputs, wanted)
 
 

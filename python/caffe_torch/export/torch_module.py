@@ -28,11 +28,11 @@ class CaffeModule(nn.Module):
 
     def __init__(self, net: Net, outputs: Sequence[str] | None, share: bool):
         super().__init__()
-        found = source.read(net, outputs, {})
-        self.inputs, self.outputs = list(found.inputs), list(found.outputs)
+        exported = source.read(net, outputs, {})
+        self.inputs, self.outputs = list(exported.inputs), list(exported.outputs)
         parameters: dict[Any, nn.Parameter] = {}
         self._route: list[tuple[str, list[str], list[str]]] = []
-        for step in found.steps:
+        for step in exported.steps:
             if step.type == "Input":
                 continue
             name = step.name.replace(".", "_")

@@ -33,9 +33,9 @@ def open_source(path: str, backend: str = "") -> Source:
         raise CaffeError(f"{real}: is no LMDB and no LevelDB ({expected}): build it first")
     mark = os.stat(os.path.join(real, readers[0].mark))
     key = (real, mark.st_dev, mark.st_ino)
-    found = _open.get(key)
-    if found is None:
-        found = _open[key] = readers[0](real)
-    if backend and backend != found.kind:
-        log.info(f"{path}: the net says {backend}, but it is read as the {found.kind} that it is")
-    return found
+    opened = _open.get(key)
+    if opened is None:
+        opened = _open[key] = readers[0](real)
+    if backend and backend != opened.kind:
+        log.info(f"{path}: the net says {backend}, but it is read as the {opened.kind} that it is")
+    return opened

@@ -125,6 +125,6 @@ class NewDatabase:
     def _error(self, error: Exception) -> CaffeError:
         if isinstance(error, CaffeError):
             return error
-        said = str(error.strerror if isinstance(error, OSError) and error.strerror else error)
-        said = said.replace(str(self._partial), self.path)
-        return CaffeError(f"{self.path}: cannot be written ({said}): make room, or name another folder")
+        reason = str(error.strerror if isinstance(error, OSError) and error.strerror else error)
+        reason = reason.replace(str(self._partial), self.path)
+        return CaffeError(f"{self.path}: cannot be written ({reason}): make room, or name another folder")

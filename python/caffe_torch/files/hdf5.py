@@ -97,16 +97,16 @@ def _layer_groups(data: h5py.Group) -> list[tuple[str, h5py.Group]]:
 
     Such a group may hold others too: a layer "a" beside a layer "a/b".
     """
-    found: list[tuple[str, h5py.Group]] = []
+    groups: list[tuple[str, h5py.Group]] = []
 
     def visit(name: str, item: h5py.Group | h5py.Dataset) -> None:
         if isinstance(item, h5py.Group):
             children = list(item.values())
             if not children or any(isinstance(child, h5py.Dataset) for child in children):
-                found.append((name, item))
+                groups.append((name, item))
 
     data.visititems(visit)
-    return found
+    return groups
 
 
 def write_state(file: BinaryIO, iteration: int, learned_net: str, history: list[np.ndarray], current_step: int) -> None:

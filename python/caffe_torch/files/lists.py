@@ -16,7 +16,7 @@ def read_text(path: str, what: str) -> str:
     except OSError as error:
         raise CaffeError(f"{path}: the {what} cannot be read ({error.strerror})") from None
     if b"\0" in data:
-        found = "an HDF5 file" if data.startswith(b"\x89HDF") else "no text"
-        raise CaffeError(f"{path}: the {what} cannot be read: it is {found}; give a text file with a name a line")
+        kind = "an HDF5 file" if data.startswith(b"\x89HDF") else "no text"
+        raise CaffeError(f"{path}: the {what} cannot be read: it is {kind}; give a text file with a name a line")
     decoded = data.removeprefix(_MARK).decode("utf-8", "surrogateescape")
     return decoded.replace("\r\n", "\n").replace("\r", "\n")

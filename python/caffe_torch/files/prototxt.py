@@ -85,12 +85,12 @@ def _hint(error: str) -> str:
     if kind == "values" and f'named "{wrong}"' in error and wrong in known:
         return f" A value of an enum stands without quotes: {wrong}."
     old = kind == "values" and value and value.group(1).endswith("V1LayerParameter.LayerType")
-    said = ' The type of an old `layers` entry is an enum; today it is layer { type: "Name" }.' if old else ""
+    hint = ' The type of an old `layers` entry is an enum; today it is layer { type: "Name" }.' if old else ""
     for name in elsewhere(wrong) if kind == "fields" else ():
-        said += f" {name.rpartition('.')[0]} has a field of this name ({', '.join(forks_of(name))})."
+        hint += f" {name.rpartition('.')[0]} has a field of this name ({', '.join(forks_of(name))})."
     own = [name for name in known if f"{place.partition('.')[2]}.{name}" not in fork_fields()]
     forks = f", and {len(known) - len(own)} of Caffe's forks (docs/FORKS.md)" if len(own) < len(known) else ""
-    return f"{said}{nearest(wrong, known)} Known {kind}: {', '.join(own)}{forks}."
+    return f"{hint}{nearest(wrong, known)} Known {kind}: {', '.join(own)}{forks}."
 
 
 def nearest(wrong: str, known: Iterable[str]) -> str:

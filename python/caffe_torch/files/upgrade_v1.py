@@ -36,14 +36,14 @@ def upgrade_transforms(net: Any) -> None:
 
     As in Caffe, where one layer of the net needs it, all data layers get a transform_param.
     """
-    found = []
+    data_layers = []
     for layer in net.layers:
         name = _TRANSFORMED.get(caffe_pb2.V1LayerParameter.LayerType.Name(layer.type))
         if name is not None:
-            found.append((layer, name))
-    if not any(getattr(layer, name).HasField(field) for layer, name in found for field in _TRANSFORM):
+            data_layers.append((layer, name))
+    if not any(getattr(layer, name).HasField(field) for layer, name in data_layers for field in _TRANSFORM):
         return
-    for layer, name in found:
+    for layer, name in data_layers:
         param = getattr(layer, name)
         param.SetInParent()
         layer.transform_param.SetInParent()

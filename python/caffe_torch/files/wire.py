@@ -198,7 +198,7 @@ def read_layers(path: str | Path) -> list[tuple[str, list[np.ndarray]]]:
     today = (layer.NAME_FIELD_NUMBER, layer.BLOBS_FIELD_NUMBER)
     old = (v1.NAME_FIELD_NUMBER, v1.BLOBS_FIELD_NUMBER)
     oldest = (v0.NAME_FIELD_NUMBER, v0.BLOBS_FIELD_NUMBER)
-    found: list[tuple[str, list[np.ndarray]]] = []
+    layers: list[tuple[str, list[np.ndarray]]] = []
     for field, kind, value in fields(memoryview(binary_file.read(path, "a .caffemodel")), str(path)):
         if kind != _BYTES:
             continue
@@ -211,10 +211,10 @@ def read_layers(path: str | Path) -> list[tuple[str, list[np.ndarray]]]:
                     name, arrays = _read_layer(item, oldest, str(path))
         else:
             continue
-        found.append((name, arrays))
-    if not any(arrays for _, arrays in found):
+        layers.append((name, arrays))
+    if not any(arrays for _, arrays in layers):
         raise CaffeError(f"{path}: holds no layer with parameters: is it a .caffemodel?")
-    return found
+    return layers
 
 
 def _read_layer(data: memoryview, places: tuple[int, int], source: str) -> tuple[str, list[np.ndarray]]:

@@ -55,10 +55,10 @@ def read_mean(path: str) -> np.ndarray:
     return mean.reshape(mean.shape[-3:])
 
 
-def mean_values(found: int, channels: int) -> str:
+def mean_values(count: int, channels: int) -> str:
     """What is wrong with so many mean_value."""
     wanted = f"1, or {channels}" if channels != 1 else "1"
-    return f"transform_param: {found} mean_value for images of {channels} channel(s): give {wanted}"
+    return f"transform_param: {count} mean_value for images of {channels} channel(s): give {wanted}"
 
 
 def _crop(param: Any) -> tuple[int, int]:
@@ -66,11 +66,11 @@ def _crop(param: Any) -> tuple[int, int]:
     if param.crop_size:
         return param.crop_size, param.crop_size
     for high, wide in (("crop_h", "crop_w"), ("crop_height", "crop_width")):
-        found = getattr(param, high), getattr(param, wide)
-        if bool(found[0]) != bool(found[1]):
-            raise CaffeError(f"transform_param: give both {high} and {wide}, found {found[0]} and {found[1]}")
-        if found[0]:
-            return found
+        size = getattr(param, high), getattr(param, wide)
+        if bool(size[0]) != bool(size[1]):
+            raise CaffeError(f"transform_param: give both {high} and {wide}, found {size[0]} and {size[1]}")
+        if size[0]:
+            return size
     return 0, 0
 
 

@@ -51,9 +51,9 @@ def create(param: Any, phase: int) -> Layer:
     except KeyError:
         known = ", ".join(sorted(REGISTRY))
         fork = fork_of_type(param.type)
-        said = f" It is a type of {fork}, which is not supported here." if fork else nearest(param.type, REGISTRY)
+        hint = f" It is a type of {fork}, which is not supported here." if fork else nearest(param.type, REGISTRY)
         raise CaffeError(
-            f"layer {param.name!r}: unknown layer type: {param.type!r}.{said} "
+            f"layer {param.name!r}: unknown layer type: {param.type!r}.{hint} "
             f"(known types: {known}); caffe_torch.register_layer adds one of your own (docs/FORKS.md)"
         ) from None
     warn_of_unread(param)

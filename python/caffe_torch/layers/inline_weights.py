@@ -19,7 +19,7 @@ _WHERE = "the network's text"
 def given(param: Any) -> list[Blob]:
     """The blobs of a LayerParameter, each in its own shape, with its diff where it has one."""
     where = f"{_WHERE}: layer {param.name!r}"
-    found = []
+    own_blobs = []
     for proto in param.blobs:
         data = wire.blob_array(proto, where)
         blob = Blob(*data.shape)
@@ -27,8 +27,8 @@ def given(param: Any) -> list[Blob]:
         diff = proto.double_diff or proto.diff
         if len(diff):
             blob.diff[...] = wire.blob_array(proto, where, np.array(diff, np.float32))
-        found.append(blob)
-    return found
+        own_blobs.append(blob)
+    return own_blobs
 
 
 def take(layer: Layer) -> None:

@@ -97,8 +97,8 @@ class PythonLayer(Layer):
 
     def _method(self, name: str) -> Callable[..., None]:
         """The user's method, which caffe.Layer itself does not have."""
-        found = getattr(self.user, name, None)
-        if found is None:
+        method = getattr(self.user, name, None)
+        if method is None:
             cls = type(self.user)
             own = [n for n in dir(cls) if not hasattr(pylayer.Layer, n)]
             what = "a gradient has to pass it" if name == "backward" else "the net runs it"
@@ -106,15 +106,15 @@ class PythonLayer(Layer):
                 f"layer {self.name!r} (Python): its class {cls.__name__} has no method {name!r}, and {what};"
                 f"{nearest(name, own)} it has {', '.join(own) or 'none of its own'}"
             )
-        return found
+        return method
 
     def state_dict(self) -> dict[str, Any]:
         # Written for pycaffe, a layer may call anything else of its own `state_dict`: both must be methods.
         own: list[Any] = [getattr(self.user, name, None) for name in ("state_dict", "load_state_dict")]
-        found = own[0]() if all(callable(method) for method in own) else {}
-        if not isinstance(found, dict):
-            raise self.fail(f"its state_dict() must return a dict of JSON values and NumPy arrays, found {found!r}")
-        return found
+        state = own[0]() if all(callable(method) for method in own) else {}
+        if not isinstance(state, dict):
+            raise self.fail(f"its state_dict() must return a dict of JSON values and NumPy arrays, found {state!r}")
+        return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.user.load_state_dict(state)  # type: ignore[attr-defined]

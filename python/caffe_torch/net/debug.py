@@ -48,11 +48,11 @@ class DebugInfo:
         kind = accelerator.sum_type(device.current())
         data = [p.blob.tensor().to(kind) for p in self._graph.learnable]
         diff = [p.blob.diff_tensor().to(kind) for p in self._graph.learnable]
-        one = [sum(float(t.abs().sum()) for t in side) for side in (data, diff)]
-        two = [sum(float(t.square().sum()) for t in side) ** 0.5 for side in (data, diff)]
+        l1 = [sum(float(t.abs().sum()) for t in side) for side in (data, diff)]
+        l2 = [sum(float(t.square().sum()) for t in side) ** 0.5 for side in (data, diff)]
         log.error(
-            f"    [Backward] All net params (data, diff): L1 norm = ({one[0]:g}, {one[1]:g}); "
-            f"L2 norm = ({two[0]:g}, {two[1]:g})"
+            f"    [Backward] All net params (data, diff): L1 norm = ({l1[0]:g}, {l1[1]:g}); "
+            f"L2 norm = ({l2[0]:g}, {l2[1]:g})"
         )
 
 

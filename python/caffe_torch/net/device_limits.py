@@ -29,7 +29,7 @@ def tell(place: str, error: Exception, blobs: Sequence[Blob] = ()) -> None:
         raise CaffeMemoryError(f"{place}: {first}{_smaller(blobs) if kind != 'cpu' else ''}") from None
     if kind == "cpu":
         return
-    lacking = next((found for words in _NO_KERNEL if (found := re.search(words, text))), None)
+    lacking = next((match for words in _NO_KERNEL if (match := re.search(words, text))), None)
     if lacking:
         raise CaffeError(
             f"{place}: PyTorch has no kernel of {lacking[1]} for {kind}: {device.FORCE_CPU}=1 runs all on the CPU"

@@ -89,8 +89,8 @@ class Graph:
         """By member, the siblings that may be computed as one in a run over the nodes ``first`` to ``last``."""
         if not self.siblings or device.current().type == "cpu":
             return {}
-        found = [s for s in self.siblings if first <= s.split and s.members[-1] <= last]
-        return {member: siblings for siblings in found for member in siblings.members}
+        within = [s for s in self.siblings if first <= s.split and s.members[-1] <= last]
+        return {member: siblings for siblings in within for member in siblings.members}
 
     def _last(self, index: int | None) -> int:
         return len(self.nodes) - 1 if index is None else index

@@ -19,25 +19,25 @@ class Parameter:
     lr_mult: float
     decay_mult: float
     #: The multipliers that some layer's entry gives, and does not leave at their default.
-    said: set[str] = field(default_factory=set)
+    given: set[str] = field(default_factory=set)
 
 
 def share_parameters(layers: list[tuple[str, Layer]]) -> list[Parameter]:
     """All learnable parameters once, in the order of the layers; those of one ``param`` name share data and diff."""
     owners: dict[str, tuple[str, Parameter]] = {}
-    found = []
+    parameters = []
     for name, layer in layers:
         for j, blob in enumerate(layer.blobs):
             spec = layer.param.param[j] if j < len(layer.param.param) else caffe_pb2.ParamSpec()
             if spec.name and spec.name in owners:
                 _share(layer, j, blob, spec, *owners[spec.name])
                 continue
-            said = {name for name in _MULTIPLIERS if spec.HasField(name)}
-            parameter = Parameter(blob, spec.lr_mult, spec.decay_mult, said)
-            found.append(parameter)
+            given = {name for name in _MULTIPLIERS if spec.HasField(name)}
+            parameter = Parameter(blob, spec.lr_mult, spec.decay_mult, given)
+            parameters.append(parameter)
             if spec.name:
                 owners[spec.name] = (name, parameter)
-    return found
+    return parameters
 
 
 def _share(layer: Layer, index: int, blob: Blob, spec: caffe_pb2.ParamSpec, owner: str, parameter: Parameter) -> None:
@@ -52,12 +52,12 @@ def _share(layer: Layer, index: int, blob: Blob, spec: caffe_pb2.ParamSpec, owne
         if not spec.HasField(name):
             continue
         here, there = getattr(spec, name), getattr(parameter, name)
-        if name in parameter.said and here != there:
+        if name in parameter.given and here != there:
             raise layer.fail(
                 f"parameter {spec.name!r} is shared with layer {owner!r}, but its {name} is {here:g} here and "
                 f"{there:g} there: give one value, or leave it out in one of them"
             )
-        parameter.said.add(name)
+        parameter.given.add(name)
         setattr(parameter, name, here)
     if blob.shape != parameter.blob.shape:
         blob.share_reshaped(parameter.blob)

@@ -100,14 +100,14 @@ def find(nodes: Sequence[Node], owned: set[int]) -> list[Siblings]:
     for i, node in enumerate(nodes):
         for name in node.bottom_names:
             readers.setdefault(name, []).append(i)
-    found = []
+    siblings = []
     for i, node in enumerate(nodes):
         if type(node.layer) is not Split or len(node.tops) < 2:
             continue
         members = sorted(index for name in node.top_names for index in readers.get(name, []))
         if len(members) == len(node.tops) and _join([nodes[k] for k in members], owned) and _calm(nodes, i, members):
-            found.append(Siblings(i, members))
-    return found
+            siblings.append(Siblings(i, members))
+    return siblings
 
 
 def _join(members: list[Node], owned: set[int]) -> bool:

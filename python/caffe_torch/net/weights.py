@@ -90,15 +90,15 @@ class NetWeights:
     def stored_layers(self, diff: bool = False) -> list[wire.StoredLayer]:
         """What a file of weights holds of each layer, with the parameters' diffs if wanted."""
         owned = self._owned()
-        found = []
+        stored = []
         for node in self.graph.nodes:
             layer = node.layer
             param = type(layer.param)()
             param.CopyFrom(layer.param)
             param.ClearField("blobs")
             arrays, diffs = [blob.data for blob in layer.blobs], [blob.diff for blob in layer.blobs] if diff else []
-            found.append(wire.StoredLayer(param, arrays, diffs, [id(blob) in owned for blob in layer.blobs]))
-        return found
+            stored.append(wire.StoredLayer(param, arrays, diffs, [id(blob) in owned for blob in layer.blobs]))
+        return stored
 
     def _owned(self) -> set[int]:
         """The ids of the parameters that are not shared from another layer."""

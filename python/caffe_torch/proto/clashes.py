@@ -30,9 +30,9 @@ def _watch(cls: Any) -> None:
     parse, merge, make = cls.ParseFromString, cls.MergeFromString, cls
 
     def checked(message: Any) -> None:
-        said = clash(message)
-        if said:
-            raise CaffeError(said)
+        complaint = clash(message)
+        if complaint:
+            raise CaffeError(complaint)
 
     def parse_from_string(self: Any, serialized: bytes) -> int:
         length = parse(self, serialized)
@@ -78,9 +78,9 @@ def clash(message: Any, path: str = "") -> str:
                 if _plain(name.removesuffix("_param")) == own and not message.HasField(name):
                     return _said(message, path, number, [field])
     for name, inner in _inner(message):
-        said = clash(inner, f"{path}.{name}")
-        if said:
-            return said
+        complaint = clash(inner, f"{path}.{name}")
+        if complaint:
+            return complaint
     return ""
 
 
@@ -130,7 +130,7 @@ def _said(message: Any, path: str, number: int, fields: list[ForkField]) -> str:
 @cache
 def _others(descriptor: Descriptor) -> dict[int, list[ForkField]]:
     """By number the fields that a fork has there and this schema elsewhere."""
-    found: dict[int, list[ForkField]] = {}
+    by_number: dict[int, list[ForkField]] = {}
     for name, fields in fork_fields().items():
         message, _, last = name.rpartition(".")
         here = descriptor.fields_by_name.get(last) if message == descriptor.name else None
@@ -138,5 +138,5 @@ def _others(descriptor: Descriptor) -> dict[int, list[ForkField]]:
             continue
         for field in fields:
             if field.number is not None and field.number != here.number:
-                found.setdefault(field.number, []).append(field)
-    return found
+                by_number.setdefault(field.number, []).append(field)
+    return by_number

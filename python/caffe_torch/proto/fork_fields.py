@@ -20,12 +20,12 @@ class ForkField(NamedTuple):
 @cache
 def fork_fields() -> dict[str, list[ForkField]]:
     """Every line of the table by full name (``LayerParameter.permute_param``), the fork most used first."""
-    found: dict[str, list[ForkField]] = {}
+    by_name: dict[str, list[ForkField]] = {}
     with open(Path(__file__).with_name("fork_fields.csv"), encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             number = int(row["number"]) if row["number"] else None
-            found.setdefault(row["name"], []).append(ForkField(row["name"], row["fork"], number))
-    return found
+            by_name.setdefault(row["name"], []).append(ForkField(row["name"], row["fork"], number))
+    return by_name
 
 
 def forks_of(name: str) -> list[str]:

@@ -15,8 +15,8 @@ _SINGLE = ("mps",)
 
 def kind() -> str | None:
     """``cuda`` (NVIDIA's, and AMD's under ROCm), ``xpu``, ``mps``, ...; None where PyTorch finds no accelerator."""
-    found = torch.accelerator.current_accelerator(check_available=True)
-    return None if found is None else found.type
+    device = torch.accelerator.current_accelerator(check_available=True)
+    return None if device is None else device.type
 
 
 def count() -> int:
@@ -39,12 +39,12 @@ def name(number: int) -> str:
 def properties(number: int) -> dict[str, Any]:
     """What ``caffe device_query`` tells of accelerator ``number``, as far as PyTorch knows it."""
     tell = getattr(torch.get_device_module(kind() or "cpu"), "get_device_properties", None)
-    found = tell(number) if tell else None
+    known = tell(number) if tell else None
     names = {
         "Major revision number": "major", "Minor revision number": "minor",
         "Total global memory": "total_memory", "Number of multiprocessors": "multi_processor_count",
     }  # fmt: skip
-    told = {title: getattr(found, attribute) for title, attribute in names.items() if hasattr(found, attribute)}
+    told = {title: getattr(known, attribute) for title, attribute in names.items() if hasattr(known, attribute)}
     return {"Name": name(number), **told}
 
 

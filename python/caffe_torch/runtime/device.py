@@ -60,10 +60,10 @@ def set_mode_gpu() -> None:
     global _device
     if kept_on_cpu():
         return
-    kind, found = accelerator.kind(), accelerator.count()
-    if kind is None or not 0 <= _gpu_number < found:
+    kind, gpus = accelerator.kind(), accelerator.count()
+    if kind is None or not 0 <= _gpu_number < gpus:
         raise CaffeError(
-            f"GPU {_gpu_number} was asked for, but PyTorch finds {found} GPU(s) "
+            f"GPU {_gpu_number} was asked for, but PyTorch finds {gpus} GPU(s) "
             f"here; {FORCE_CPU}=1 runs such a program on the CPU"
         )
     _device = torch.device(kind, _gpu_number)

@@ -30,30 +30,30 @@ def spawn_seed() -> int:
 
 def state() -> dict[str, Any]:
     """Where the engine's streams are; for Python layers also the global ones of NumPy, Python and the GPU in use."""
-    found: dict[str, Any] = {"engine": _numpy.bit_generator.state, "torch": torch.get_rng_state().numpy()}
+    streams: dict[str, Any] = {"engine": _numpy.bit_generator.state, "torch": torch.get_rng_state().numpy()}
     name, keys, position, has_gauss, gauss = np.random.get_state(legacy=True)
-    found["numpy"] = {"name": name, "keys": keys, "position": position, "has_gauss": has_gauss, "gauss": gauss}
+    streams["numpy"] = {"name": name, "keys": keys, "position": position, "has_gauss": has_gauss, "gauss": gauss}
     version, words, left = random.getstate()
-    found["python"] = {"version": version, "words": np.array(words, np.uint32), "gauss": left}
+    streams["python"] = {"version": version, "words": np.array(words, np.uint32), "gauss": left}
     where = device.current()
     state = accelerator.random_state(where)
     if state is not None:
-        found[where.type] = state.numpy()
-    return found
+        streams[where.type] = state.numpy()
+    return streams
 
 
-def set_state(found: dict[str, Any]) -> None:
-    """Go on where ``state`` was taken; ValueError, KeyError or TypeError where ``found`` is none."""
-    _numpy.bit_generator.state = found["engine"]
+def set_state(streams: dict[str, Any]) -> None:
+    """Go on where ``state`` was taken; ValueError, KeyError or TypeError where ``streams`` is none."""
+    _numpy.bit_generator.state = streams["engine"]
     try:
-        torch.set_rng_state(torch.from_numpy(found["torch"]))
+        torch.set_rng_state(torch.from_numpy(streams["torch"]))
     except RuntimeError as error:
         raise ValueError(f"PyTorch's random state: {error}") from None
-    legacy = found["numpy"]
+    legacy = streams["numpy"]
     np.random.set_state((legacy["name"], legacy["keys"], legacy["position"], legacy["has_gauss"], legacy["gauss"]))
-    if "python" in found:  # files of earlier versions have none
-        python = found["python"]
+    if "python" in streams:  # files of earlier versions have none
+        python = streams["python"]
         random.setstate((python["version"], tuple(python["words"].tolist()), python["gauss"]))
     where = device.current()
-    if where.type in found:
-        accelerator.set_random_state(where, torch.from_numpy(found[where.type]))
+    if where.type in streams:
+        accelerator.set_random_state(where, torch.from_numpy(streams[where.type]))

@@ -1,6 +1,7 @@
 """The solver: rates, updates, snapshots, resume.
 
-- ``solver.py``: Solver and its six kinds
+- ``solver.py``: Solver: training, tests and snapshots
+- ``solver_types.py``: its six classes by type
 - ``losses.py``: the losses of the last iterations, averaged and checked
 - ``rules.py``: learning rate policies and update rules, checked
 - ``updates.py``: the update of all parameters

@@ -43,16 +43,16 @@ class Detections:
 
     def mean(self, version: str, each: bool = False) -> float:
         """The mean of the classes' average precisions; a class without a true box is left out, with a warning."""
-        found = {}
+        precisions = {}
         for label, count in sorted(self._true.items()):
             if count == 0:
                 log.warning(f"Missing true_pos for label: {label}")
                 continue
             rows = np.array(self._rows.get(label, np.zeros((0, 3)))).reshape(-1, 3)
-            found[label] = average_precision(rows[:, 0], rows[:, 1], rows[:, 2], count, version)
+            precisions[label] = average_precision(rows[:, 0], rows[:, 1], rows[:, 2], count, version)
             if each:
-                log.info(f"class{label}: {found[label]:g}")
-        return float(np.mean(list(found.values()))) if found else 0.0
+                log.info(f"class{label}: {precisions[label]:g}")
+        return float(np.mean(list(precisions.values()))) if precisions else 0.0
 
 
 def average_precision(scores: np.ndarray, right: np.ndarray, wrong: np.ndarray, count: int, version: str) -> float:

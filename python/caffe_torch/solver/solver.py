@@ -36,8 +36,8 @@ class Solver:
     def __init__(self, solver_file: str | bytes | Path | Any, source: str | None = None):
         """``source`` is what messages call a SolverParameter that is given in place of its file."""
         self.param: Any
-        self.param, found = _read(solver_file)
-        source = source or found
+        self.param, file = read_parameter(solver_file)
+        source = source or file
         description.parameters("solver", self.param)
         warn_of_unread_by(self.param, "solver")
         self.type = self.rule or self.param.type
@@ -196,11 +196,11 @@ class Solver:
     def _test_all(self) -> None:
         for i, net in enumerate(self.test_nets):
             log.info(f"Iteration {self.iter}, Testing net (#{i})")
-            found = self.test(i)
+            averages = self.test(i)
             if self._stopping:
                 log.info("Test interrupted.")
                 return
-            self._log_outputs(net, found, "Test")
+            self._log_outputs(net, averages, "Test")
 
     def test(self, index: int = 0) -> dict[str, Any]:
         """Mean outputs of a test net over its ``test_iter`` batches, by blob name; for detection their mean AP.
@@ -211,7 +211,7 @@ class Solver:
         net = self.test_nets[index]
         net.share_with(self.net)
         sums: dict[str, Any] = {}
-        found = {name: detection.Detections() for name in net.outputs} if detection.wanted(self.param) else {}
+        detections = {name: detection.Detections() for name in net.outputs} if detection.wanted(self.param) else {}
         loss = 0.0
         batches = self.param.test_iter[index]
         for _ in range(batches):
@@ -224,14 +224,14 @@ class Solver:
                 return {}
             loss += net.graph.forward()
             for name in net.outputs:
-                if found:
-                    found[name].add(net.blobs[name].data, name)
+                if detections:
+                    detections[name].add(net.blobs[name].data, name)
                     continue
                 sums[name] = sums.get(name, 0) + net.blobs[name].data.astype("float64")
         if self.param.test_compute_loss:
             log.info(f"Test loss: {loss / batches if batches else math.nan:g}")
         version, each = self.param.ap_version, self.param.show_per_class_result
-        averages = {name: np.float64(rows.mean(version, each)) for name, rows in found.items()}
+        averages = {name: np.float64(rows.mean(version, each)) for name, rows in detections.items()}
         return averages or {name: total / batches for name, total in sums.items()}
 
     def _log_outputs(self, net: Net, values: dict[str, Any], kind: str) -> None:
@@ -259,41 +259,7 @@ class Solver:
         net.share_with(self.net)
 
 
-class SGDSolver(Solver):
-    rule = "SGD"
-
-
-class NesterovSolver(SGDSolver):
-    rule = "Nesterov"
-
-
-class AdaGradSolver(SGDSolver):
-    rule = "AdaGrad"
-
-
-class RMSPropSolver(SGDSolver):
-    rule = "RMSProp"
-
-
-class AdaDeltaSolver(SGDSolver):
-    rule = "AdaDelta"
-
-
-class AdamSolver(SGDSolver):
-    rule = "Adam"
-
-
-_CLASSES = (SGDSolver, NesterovSolver, AdaGradSolver, RMSPropSolver, AdaDeltaSolver, AdamSolver)
-
-
-def get_solver(solver_file: str | bytes | Path | Any) -> Solver:
-    """The solver of the type that its prototxt, or a SolverParameter, names, as an object of that type's class."""
-    param, source = _read(solver_file)
-    cls = next((cls for cls in _CLASSES if cls.rule == param.type), Solver)
-    return cls(param, source)
-
-
-def _read(solver_file: str | bytes | Path | Any) -> tuple[Any, str]:
+def read_parameter(solver_file: str | bytes | Path | Any) -> tuple[Any, str]:
     """(SolverParameter, its file for messages) of a solver's .prototxt, or of a SolverParameter."""
     if isinstance(solver_file, (str, bytes, os.PathLike)):
         source = os.fsdecode(solver_file)

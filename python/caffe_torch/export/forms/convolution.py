@@ -62,8 +62,8 @@ def im2col(graph: LayerGraph) -> list[str]:
     """A convolution a channel, by kernels that are 1 at one place each."""
     geometry, bottom, top = graph.layer.geometry, graph.bottoms[0], graph.tops[0]
     channels, size = bottom[geometry.channel_axis], int(np.prod(geometry.kernel))
-    one = np.eye(size, dtype=np.float32).reshape(size, 1, *geometry.kernel)
-    kernels = np.tile(one, (channels, 1, *(1,) * geometry.axes))
+    identity = np.eye(size, dtype=np.float32).reshape(size, 1, *geometry.kernel)
+    kernels = np.tile(identity, (channels, 1, *(1,) * geometry.axes))
     plain, made = _images(bottom, geometry.channel_axis), _images(top, geometry.channel_axis)
     y = graph.node(
         "Conv", graph.reshape(graph.inputs[0], bottom, plain), graph.constant(kernels), group=channels, **_window(graph)

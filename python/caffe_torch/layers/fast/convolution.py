@@ -107,7 +107,7 @@ class _FastConvolution(BaseConvolution):
     ) -> Tensor | None:
         """The gradient by ``x``, where it is wanted; the one by the weights goes to their blob."""
         stride, pad, dilation = self.steps()
-        nothing, mask, found = [0] * len(stride), [dx_wanted, dw_wanted, False], []
+        nothing, mask, gradients = [0] * len(stride), [dx_wanted, dw_wanted, False], []
         for part in self._parts(x):
             factors = precision.factors(dy[part], _fast(x[part]), weight)
             dx, dw, _ = torch.ops.aten.convolution_backward(
@@ -116,8 +116,8 @@ class _FastConvolution(BaseConvolution):
             if dw_wanted:
                 self.blobs[0].accumulate_diff(dw.float().contiguous())
             if dx_wanted:
-                found.append(dx.float())
-        return torch.cat(found) if len(found) > 1 else found[0] if found else None
+                gradients.append(dx.float())
+        return torch.cat(gradients) if len(gradients) > 1 else gradients[0] if gradients else None
 
 
 @faster(Convolution)

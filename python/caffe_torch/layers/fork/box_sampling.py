@@ -42,7 +42,7 @@ def satisfies(window: np.ndarray, boxes: np.ndarray, constraint: Any) -> bool:
 
 def sample(samplers: Any, boxes: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
     """A window drawn from all those that the samplers found, None where they found none."""
-    found = []
+    windows = []
     for sampler in samplers:
         if not sampler.use_original_image:
             continue
@@ -52,9 +52,9 @@ def sample(samplers: Any, boxes: np.ndarray, rng: np.random.Generator) -> np.nda
                 break
             window = _window(sampler.sampler, rng)
             if satisfies(window, boxes, sampler.sample_constraint):
-                found.append(window)
+                windows.append(window)
                 count += 1
-    return found[int(rng.integers(len(found)))] if found else None
+    return windows[int(rng.integers(len(windows)))] if windows else None
 
 
 def _window(sampler: Any, rng: np.random.Generator) -> np.ndarray:

@@ -54,8 +54,8 @@ class DetectionEvaluate(Layer):
 
     def forward(self, bottom: list[Blob], top: list[Blob]) -> None:
         param = self.param.detection_evaluate_param
-        found = bottom[0].tensor().data.reshape(-1, 7).cpu()
-        found = found[(found[:, 0] >= 0) & (found[:, 1] >= 0)]
+        detections = bottom[0].tensor().data.reshape(-1, 7).cpu()
+        detections = detections[(detections[:, 0] >= 0) & (detections[:, 1] >= 0)]
         rows = bottom[1].tensor().data.reshape(-1, 8).cpu()
         try:
             truth = ground_truth.by_image(rows, param.background_label_id)
@@ -68,10 +68,10 @@ class DetectionEvaluate(Layer):
                 if label in counts and (param.evaluate_difficult_gt or not difficult):
                     counts[label] += 1
         table = [[-1.0, label, count, -1, -1] for label, count in counts.items()]
-        images = sorted({int(i) for i in found[:, 0].tolist()} | set(truth))
+        images = sorted({int(i) for i in detections[:, 0].tolist()} | set(truth))
         for image in images:
             size = self.image_sizes[(self.seen + image) % len(self.image_sizes)] if self.image_sizes else None
-            rows = found[found[:, 0] == image]
+            rows = detections[detections[:, 0] == image]
             for label in sorted({int(v) for v in rows[:, 1].tolist()}):
                 if label != param.background_label_id:
                     table += self._judged(image, label, rows[rows[:, 1] == label], truth.get(image), size)
@@ -82,17 +82,22 @@ class DetectionEvaluate(Layer):
         top[0].assign(result.to(bottom[0].tensor().device))
 
     def _judged(
-        self, image: int, label: int, found: Tensor, truth: ground_truth.Truth | None, size: tuple[float, float] | None
+        self,
+        image: int,
+        label: int,
+        predictions: Tensor,
+        truth: ground_truth.Truth | None,
+        size: tuple[float, float] | None,
     ) -> list[list[float]]:
         param = self.param.detection_evaluate_param
-        found = found[torch.argsort(found[:, 2], descending=True, stable=True)]
+        predictions = predictions[torch.argsort(predictions[:, 2], descending=True, stable=True)]
         own = None if truth is None else truth.labels == label
         if truth is None or own is None or not bool(own.any()):
-            return [[image, label, score, 0, 1] for score in found[:, 2].tolist()]
-        overlap = self._overlaps(found[:, 3:], truth.boxes[own], size)
+            return [[image, label, score, 0, 1] for score in predictions[:, 2].tolist()]
+        overlap = self._overlaps(predictions[:, 3:], truth.boxes[own], size)
         difficult, taken = truth.difficult[own].tolist(), set()
         rows: list[list[float]] = []
-        for score, line in zip(found[:, 2].tolist(), overlap):
+        for score, line in zip(predictions[:, 2].tolist(), overlap):
             best = int(line.argmax())
             if line[best] < param.overlap_threshold:
                 rows.append([image, label, score, 0, 1])
@@ -103,16 +108,16 @@ class DetectionEvaluate(Layer):
                 taken.add(best)
         return rows
 
-    def _overlaps(self, found: Tensor, truth: Tensor, size: tuple[float, float] | None) -> Tensor:
+    def _overlaps(self, predictions: Tensor, truth: Tensor, size: tuple[float, float] | None) -> Tensor:
         if size is None:
-            return boxes.overlaps(found, truth)
+            return boxes.overlaps(predictions, truth)
         scale = torch.tensor([*size, *size])
-        found, truth = found.clamp(0, 1) * scale, truth.clamp(0, 1) * scale
+        predictions, truth = predictions.clamp(0, 1) * scale, truth.clamp(0, 1) * scale
         # Of pixels, first and last included.
-        low = torch.maximum(found[:, None, :2], truth[None, :, :2])
-        high = torch.minimum(found[:, None, 2:], truth[None, :, 2:])
+        low = torch.maximum(predictions[:, None, :2], truth[None, :, :2])
+        high = torch.minimum(predictions[:, None, 2:], truth[None, :, 2:])
         shared = (high - low + 1).prod(dim=2) * (high >= low).all(dim=2)
-        areas = [(b[:, 2:] - b[:, :2] + 1).prod(dim=1) for b in (found, truth)]
+        areas = [(b[:, 2:] - b[:, :2] + 1).prod(dim=1) for b in (predictions, truth)]
         overlap = shared / (areas[0][:, None] + areas[1][None, :] - shared)
         return torch.where(shared > 0, overlap, torch.zeros_like(overlap))  # none of what is no number
 

@@ -57,10 +57,10 @@ class DetectionOutput(Layer):
         images = bottom[0].shape[0]
         given = bottom[2].tensor().data.reshape(-1, 2, self.priors, 4)[0]
         codes = bottom[0].tensor().data.reshape(images, self.priors, self.codes, 4)
-        found = boxes.decode(
+        decoded = boxes.decode(
             codes, given[0][:, None], given[1][:, None], param.code_type, param.variance_encoded_in_target
         )
-        located = found.cpu().numpy()
+        located = decoded.cpu().numpy()
         scores = bottom[1].tensor().data.reshape(images, self.priors, param.num_classes).cpu().numpy()
         rows = [row for i in range(images) for row in self._rows(i, located[i], scores[i], param)]
         if not rows:

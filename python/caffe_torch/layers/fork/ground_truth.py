@@ -17,7 +17,7 @@ class Truth(NamedTuple):
 
 def by_image(rows: Tensor, background: int = -1, keep_difficult: bool = True) -> dict[int, Truth]:
     """The true boxes of each image that has any; a row whose image is -1 stands for none."""
-    found = {}
+    truths = {}
     wanted = rows[rows[:, 0] >= 0]
     if not keep_difficult:
         wanted = wanted[wanted[:, 7] == 0]
@@ -25,5 +25,5 @@ def by_image(rows: Tensor, background: int = -1, keep_difficult: bool = True) ->
         raise ValueError(f"a box has label {background}, the background's")
     for image in wanted[:, 0].unique().tolist():
         own = wanted[wanted[:, 0] == image]
-        found[int(image)] = Truth(own[:, 1].long(), own[:, 3:7], own[:, 7] != 0)
-    return found
+        truths[int(image)] = Truth(own[:, 1].long(), own[:, 3:7], own[:, 7] != 0)
+    return truths

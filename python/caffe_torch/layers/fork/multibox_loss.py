@@ -99,13 +99,13 @@ class MultiBoxLoss(FunctionLayer):
                     label_losses.append(self._label_loss(scores[image], background, torch.zeros_like(scores[image])))
                 continue
             with torch.no_grad():
-                found = self._matches(own, codes[image], given)
-                negative = torch.zeros_like(found[0].matched, dtype=torch.bool)
+                image_matches = self._matches(own, codes[image], given)
+                negative = torch.zeros_like(image_matches[0].matched, dtype=torch.bool)
                 if self.mining != param.NONE:
-                    found[0], negative = self._mined(own, codes[image], scores[image], given, found[0])
-                labels, target = self._labels(own, found, negative)
+                    image_matches[0], negative = self._mined(own, codes[image], scores[image], given, image_matches[0])
+                labels, target = self._labels(own, image_matches, negative)
             counted = negative.clone() if self.mining != param.NONE else torch.ones_like(negative)
-            for part in found:
+            for part in image_matches:
                 positive = part.matched >= 0
                 counted |= positive
                 matches += int(positive.sum())
@@ -148,44 +148,44 @@ class MultiBoxLoss(FunctionLayer):
             label = torch.where(matched >= 0, own.labels[matched.clamp(min=0)], -1)
             nothing = torch.full_like(matched, matching.UNMATCHED)
             return [_Matches(c, torch.where(label == c, matched, nothing), overlap, given.corners) for c in classes]
-        found = []
+        class_matches = []
         for c in classes:
             index, boxed = (own.labels == c).nonzero()[:, 0], self._decoded(codes[:, c], given)
             matched, overlap = match(own.boxes[index], boxed)
             if len(index):
                 matched = torch.where(matched >= 0, index[matched.clamp(min=0)], matched)
-            found.append(_Matches(c, matched, overlap, boxed))
-        return found
+            class_matches.append(_Matches(c, matched, overlap, boxed))
+        return class_matches
 
     def _mined(
-        self, own: ground_truth.Truth, codes: Tensor, scores: Tensor, given: _Priors, found: _Matches
+        self, own: ground_truth.Truth, codes: Tensor, scores: Tensor, given: _Priors, matches: _Matches
     ) -> tuple[_Matches, Tensor]:
         """The matches that stay, and which unmatched priors count as background."""
-        param, positive = self.param.multibox_loss_param, found.matched >= 0
-        labels, _ = self._labels(own, [found], torch.zeros_like(positive))
+        param, positive = self.param.multibox_loss_param, matches.matched >= 0
+        labels, _ = self._labels(own, [matches], torch.zeros_like(positive))
         losses = self._label_loss(scores, labels)
         nms = param.nms_param if param.HasField("nms_param") else None
         located = given.corners if param.use_prior_for_nms or nms is None else self._decoded(codes[:, 0], given)
         if self.mining == param.MAX_NEGATIVE:
-            eligible = (found.matched == matching.UNMATCHED) & (found.overlap < param.neg_overlap)
+            eligible = (matches.matched == matching.UNMATCHED) & (matches.overlap < param.neg_overlap)
             count = int(int(positive.sum()) * param.neg_pos_ratio)
-            return found, matching.mine(losses, eligible, count, located, nms)
+            return matches, matching.mine(losses, eligible, count, located, nms)
         losses = losses.clone()
-        losses[positive] += self._code_loss(own, codes, given, found).sum(dim=1)
+        losses[positive] += self._code_loss(own, codes, given, matches).sum(dim=1)
         chosen = matching.mine(losses, torch.ones_like(positive), param.sample_size, located, nms)
-        kept = torch.where(positive & ~chosen, torch.full_like(found.matched, matching.UNMATCHED), found.matched)
-        return found._replace(matched=kept), chosen & (found.matched == matching.UNMATCHED)
+        kept = torch.where(positive & ~chosen, torch.full_like(matches.matched, matching.UNMATCHED), matches.matched)
+        return matches._replace(matched=kept), chosen & (matches.matched == matching.UNMATCHED)
 
     def _background(self, scores: Tensor) -> Tensor:
         background = self.param.multibox_loss_param.background_label_id
         return torch.full((len(scores),), background, dtype=torch.int64, device=scores.device)
 
-    def _labels(self, own: ground_truth.Truth, found: Sequence[_Matches], negative: Tensor) -> tuple[Tensor, Tensor]:
+    def _labels(self, own: ground_truth.Truth, matches: Sequence[_Matches], negative: Tensor) -> tuple[Tensor, Tensor]:
         """The class of each prior, its box's or the background, and 1 where LOGISTIC wants a class's score to be 1."""
         param = self.param.multibox_loss_param
         labels = self._background(negative)
         target = torch.zeros(len(labels), param.num_classes, device=labels.device)
-        for part in found:
+        for part in matches:
             positive = part.matched >= 0
             label = own.labels[part.matched[positive]]
             if param.map_object_to_agnostic:
@@ -196,21 +196,21 @@ class MultiBoxLoss(FunctionLayer):
             target[negative, param.background_label_id] = 1
         return labels, target
 
-    def _code_loss(self, own: ground_truth.Truth, codes: Tensor, given: _Priors, found: _Matches) -> Tensor:
+    def _code_loss(self, own: ground_truth.Truth, codes: Tensor, given: _Priors, matches: _Matches) -> Tensor:
         """Of the matched priors, (matched, 4)."""
-        param, positive = self.param.multibox_loss_param, found.matched >= 0
+        param, positive = self.param.multibox_loss_param, matches.matched >= 0
         variance = given.variances[positive]
         target = boxes.encode(
-            own.boxes[found.matched[positive]], given.corners[positive], variance, param.code_type,
+            own.boxes[matches.matched[positive]], given.corners[positive], variance, param.code_type,
             param.encode_variance_in_target,
         )  # fmt: skip
-        difference = codes[positive, found.column] - target
+        difference = codes[positive, matches.column] - target
         if param.encode_variance_in_target:
             # As in SSD: the loss sees the variances, its gradient by the codes does not.
             difference = difference + (difference / variance - difference).detach()
         if param.bp_inside:
             # A side of the box outside the image has no loss.
-            difference = difference * ((found.boxed[positive] >= 0) & (found.boxed[positive] <= 1))
+            difference = difference * ((matches.boxed[positive] >= 0) & (matches.boxed[positive] <= 1))
         if param.loc_loss_type == param.L2:
             return difference.square() / 2
         return smooth_l1(difference, 1.0)

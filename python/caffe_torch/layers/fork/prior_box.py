@@ -57,14 +57,14 @@ class PriorBox(FunctionLayer):
     def boxes(self) -> list[tuple[float, float]]:
         """(width, height) in pixels of the boxes of one position."""
         param = self.param.prior_box_param
-        found = []
+        sizes = []
         for i, size in enumerate(param.min_size):
-            found.append((size, size))
+            sizes.append((size, size))
             if param.max_size:
                 between = math.sqrt(size * param.max_size[i])
-                found.append((between, between))
-            found += [(size * math.sqrt(r), size / math.sqrt(r)) for r in self.ratios if abs(r - 1) >= 1e-6]
-        return found
+                sizes.append((between, between))
+            sizes += [(size * math.sqrt(r), size / math.sqrt(r)) for r in self.ratios if abs(r - 1) >= 1e-6]
+        return sizes
 
     def reshape(self, bottom: list[Blob], top: list[Blob]) -> None:
         if len(bottom[0].shape) != 4 or len(bottom[1].shape) != 4:

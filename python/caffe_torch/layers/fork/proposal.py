@@ -13,14 +13,14 @@ from caffe_torch.layers.base import Layer, register
 
 def anchors(base: int, ratios: list[float], scales: list[float]) -> np.ndarray:
     """Corners in pixels, (ratios x scales, 4): the base box turned to each ratio (rounded), then enlarged."""
-    centre, found = (base - 1) / 2, []
+    centre, corners = (base - 1) / 2, []
     for ratio in ratios:
         wide = round(math.sqrt(base * base / ratio))
         high = round(wide * ratio)
         for scale in scales:
             half = ((wide * scale - 1) / 2, (high * scale - 1) / 2)
-            found.append([centre - half[0], centre - half[1], centre + half[0], centre + half[1]])
-    return np.array(found)
+            corners.append([centre - half[0], centre - half[1], centre + half[0], centre + half[1]])
+    return np.array(corners)
 
 
 def suppress(boxes: np.ndarray, threshold: float, most: int) -> list[int]:
@@ -77,11 +77,11 @@ class Proposal(Layer):
             boxes, score = self._propose(scores[image], codes[image], own)
             regions.append(np.concatenate([np.full((len(boxes), 1), image), boxes], axis=1))
             values.append(score)
-        found = torch.from_numpy(np.concatenate(regions).astype(np.float32))
-        top[0].adopt_shape(tuple(found.shape))
-        top[0].assign(found.to(device))
+        rows = torch.from_numpy(np.concatenate(regions).astype(np.float32))
+        top[0].adopt_shape(tuple(rows.shape))
+        top[0].assign(rows.to(device))
         if len(top) > 1:
-            top[1].adopt_shape((len(found), 1))
+            top[1].adopt_shape((len(rows), 1))
             top[1].assign(torch.from_numpy(np.concatenate(values).astype(np.float32))[:, None].to(device))
 
     def _propose(self, scores: np.ndarray, codes: np.ndarray, info: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

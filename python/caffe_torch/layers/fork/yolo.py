@@ -53,8 +53,8 @@ class _YoloOutput(Layer):
         # Below the threshold by the least step: SSD's suppression lets equal overlaps stay.
         threshold = float(np.nextafter(self.overlap(), -1))
         for image in range(len(maps[0])):
-            found = [self.candidates(i, self._by_box(array[image])) for i, array in enumerate(maps)]
-            score, label, corners = (np.concatenate(parts) for parts in zip(*found))
+            by_map = [self.candidates(i, self._by_box(array[image])) for i, array in enumerate(maps)]
+            score, label, corners = (np.concatenate(parts) for parts in zip(*by_map))
             for index in boxes.suppress(corners, score, -np.inf, threshold, 1, -1):
                 rows.append([image, label[index] + 1, score[index], *corners[index]])
         if not rows:

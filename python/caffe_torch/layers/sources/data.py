@@ -77,8 +77,8 @@ def warn_of_unequal(layers: Iterable[Layer]) -> None:
 
     From the end of the shorter one on, their records no longer belong together.
     """
-    found = [layer for layer in layers if isinstance(layer, DataLayer)]
-    for first, second in zip(found, found[1:]):
+    data_layers = [layer for layer in layers if isinstance(layer, DataLayer)]
+    for first, second in zip(data_layers, data_layers[1:]):
         counts = [open_source(layer.param.data_param.source).quick_count() for layer in (first, second)]
         if None not in counts and counts[0] != counts[1]:
             log.warning(

@@ -27,7 +27,7 @@ _OTHERWISE = re.compile(r"^(.*?)\s*[\t,;]\s*(-?\d+)$")
 
 def read_labels(path: str, count: int) -> list[tuple[str, list[int]]]:
     """(image, its labels) of each line ``path label label ...`` with ``count`` of them; CaffeError names the line."""
-    found = []
+    rows = []
     for number, line in enumerate(lists.read_text(path, "list of images").split("\n"), 1):
         if not line.strip():
             continue
@@ -38,10 +38,10 @@ def read_labels(path: str, count: int) -> list[tuple[str, list[int]]]:
                 f"{path}:{number}: expected an image and {count} whole-number labels (label_dim), separated by spaces, "
                 f"found {wrong[0] if wrong else len(labels)!r}"
             )
-        found.append((name, [int(label) for label in labels]))
-    if not found:
+        rows.append((name, [int(label) for label in labels]))
+    if not rows:
         raise CaffeError(f"{path}: the list of images is empty")
-    return found
+    return rows
 
 
 def _is_label(word: str) -> bool:
@@ -53,7 +53,7 @@ def read_list(path: str, root: str = "") -> list[tuple[str, int]]:
 
     ``root`` is what the images' paths follow. CaffeError names the line.
     """
-    found = []
+    rows = []
     for number, line in enumerate(lists.read_text(path, "list of images").split("\n"), 1):
         if not line.strip():
             continue
@@ -70,10 +70,10 @@ def read_list(path: str, root: str = "") -> list[tuple[str, int]]:
             raise CaffeError(
                 f"{path}:{number}: expected an image and its whole-number label, separated by a space, found {line!r}"
             )
-        found.append((name, int(label)))
-    if not found:
+        rows.append((name, int(label)))
+    if not rows:
         raise CaffeError(f"{path}: the list of images is empty")
-    return found
+    return rows
 
 
 class _Files:
