@@ -58,9 +58,9 @@ def _lines(source: str) -> Iterator[str]:
                 yield text
 
 
-def write(path: str | Path, header: Sequence[str], found: Iterable[Sequence[object]]) -> None:
+def write(path: str | Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write a CSV file; it appears whole or not at all, and no text in it is a formula (see ``markup.cell``)."""
     with whole_file.opened(path, newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
-        writer.writerows([markup.cell(one) if isinstance(one, str) else one for one in row] for row in found)
+        writer.writerows([markup.cell(value) if isinstance(value, str) else value for value in row] for row in rows)

@@ -66,11 +66,11 @@ def messages(name: str | None = None) -> ModuleType:
     name = name or os.environ.get("ENGINE") or "auto"
     module = "caffe_torch.proto.caffe_pb2"
     original = "caffe" in sys.modules or name == "caffe" or (name == "auto" and importlib.util.find_spec("caffe"))
-    found = None if original else importlib.util.find_spec("caffe_torch")
-    if name not in CHOICES or found is None or not found.submodule_search_locations:
+    spec_of_torch = None if original else importlib.util.find_spec("caffe_torch")
+    if name not in CHOICES or spec_of_torch is None or not spec_of_torch.submodule_search_locations:
         return schema(select(name))
     if module not in sys.modules:
-        path = os.path.join(found.submodule_search_locations[0], "proto", "caffe_pb2.py")
+        path = os.path.join(spec_of_torch.submodule_search_locations[0], "proto", "caffe_pb2.py")
         spec = importlib.util.spec_from_file_location(module, path)
         if spec is None or spec.loader is None:
             return schema(select(name))

@@ -73,7 +73,7 @@ def _families(missing: set[str]) -> tuple[list[str], set[str]]:
     families: list[str] = []
     without = set(missing)
     while without and able and len(families) < _MOST:
-        has, _, _, path, family = min(able, key=lambda one: (-len(one[0] & without), *one[1:4]))
+        has, _, _, path, family = min(able, key=lambda font_entry: (-len(font_entry[0] & without), *font_entry[1:4]))
         if not has & without:
             break
         manager.fontManager.addfont(path)

@@ -75,10 +75,10 @@ def attributes(file: h5py.File) -> dict[str, Any]:
 
 def _attribute(file: h5py.File, name: str) -> Any:
     """A list is none of ours, and a damaged shape would be read before it could be refused."""
-    found = file.attrs.get_id(name)
-    refuse_variable(found.get_type(), f"attribute {name}")
-    if found.shape != () or found.dtype.itemsize > _LONGEST:
-        raise ValueError(f"attribute {name} of the kind {found.dtype} {found.shape}")
+    stored = file.attrs.get_id(name)
+    refuse_variable(stored.get_type(), f"attribute {name}")
+    if stored.shape != () or stored.dtype.itemsize > _LONGEST:
+        raise ValueError(f"attribute {name} of the kind {stored.dtype} {stored.shape}")
     value = file.attrs[name]
     return value.decode() if isinstance(value, bytes) else value.item() if hasattr(value, "item") else value
 
@@ -102,20 +102,20 @@ def numbers(path: str | Path, name: str, axes: int, again: str, columns: int | N
 
     try:
         with opened(path) as file:
-            found = file[name]
-            if not isinstance(found, h5py.Dataset) or found.ndim != axes:
+            dataset = file[name]
+            if not isinstance(dataset, h5py.Dataset) or dataset.ndim != axes:
                 raise ValueError(f"{name} is no dataset of {axes} axes")
-            refuse_variable(found.id.get_type(), name)
-            if found.dtype.kind not in "fiu":
-                raise ValueError(f"{name} holds {found.dtype}, not numbers")
+            refuse_variable(dataset.id.get_type(), name)
+            if dataset.dtype.kind not in "fiu":
+                raise ValueError(f"{name} holds {dataset.dtype}, not numbers")
             # A few bytes may promise any shape, filled with one value.
-            if found.size * found.dtype.itemsize > found.id.get_storage_size() * (
-                _DEFLATED if found.compression else 1
+            if dataset.size * dataset.dtype.itemsize > dataset.id.get_storage_size() * (
+                _DEFLATED if dataset.compression else 1
             ):
                 raise ValueError(f"{name} promises more than the file holds")
-            return np.asarray(found[()] if columns is None else found[:, :columns])
+            return np.asarray(dataset[()] if columns is None else dataset[:, :columns])
     except FileNotFoundError:
         raise UserError(f"{path}: no such file: {again}") from None
     except (*DAMAGE, OSError) as error:
-        said = " ".join(str(error).split())[:200] or type(error).__name__
-        raise UserError(f"{path}: not a whole file ({said}): {again}") from None
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise UserError(f"{path}: not a whole file ({reason}): {again}") from None

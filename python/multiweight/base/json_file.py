@@ -28,11 +28,11 @@ def parse(text: str, source: str, line: int | None = None) -> Any:
         return f"{source}:{number if line is None else line}"
 
     try:
-        found = json.loads(
+        data = json.loads(
             text, object_pairs_hook=_once, parse_constant=_constant, parse_int=_integer, parse_float=_float
         )
         if re.search(r"\\u[dD][89a-fA-F]", text):
-            _check_pairs(found)
+            _check_pairs(data)
     except _Doubled as error:
         here, first = _lines_of_double(text)
         also = f" (first on line {first})" if line is None else ""
@@ -43,7 +43,7 @@ def parse(text: str, source: str, line: int | None = None) -> Any:
         raise UserError(f"{at(error.lineno)}: not valid JSON ({error.msg})") from None
     except RecursionError:
         raise UserError(f"{at(1)}: lists and objects nested too deep to be read") from None
-    return found
+    return data
 
 
 class _Doubled(Exception):
@@ -55,11 +55,11 @@ class _Value(Exception):
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
         seen: set[str] = set()
         raise _Doubled(next(name for name, _ in pairs if name in seen or seen.add(name)))  # type: ignore[func-returns-value]
-    return found
+    return fields
 
 
 def _constant(name: str) -> None:
@@ -82,16 +82,16 @@ def _float(text: str) -> float:
     return value
 
 
-def _check_pairs(found: Any) -> None:
-    waiting = [found]
+def _check_pairs(data: Any) -> None:
+    waiting = [data]
     while waiting:
-        one = waiting.pop()
-        if isinstance(one, dict):
-            waiting += [*one, *one.values()]
-        elif isinstance(one, list):
-            waiting += one
-        elif isinstance(one, str) and re.search("[\ud800-\udfff]", one):
-            raise _Value(f"{one[:40]!r}: half of a surrogate pair, which is no character")
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += [*value, *value.values()]
+        elif isinstance(value, list):
+            waiting += value
+        elif isinstance(value, str) and re.search("[\ud800-\udfff]", value):
+            raise _Value(f"{value[:40]!r}: half of a surrogate pair, which is no character")
 
 
 def _lines_of_double(text: str) -> tuple[int, int]:

@@ -90,9 +90,9 @@ def _problem(value: Any, kind: Any, at: str) -> str:
     if isinstance(kind, (dict, Each)):
         for name, inner in value.items():
             wanted = kind.kind if isinstance(kind, Each) else kind.get(name)
-            found = "" if wanted is None else _problem(inner, wanted, f"{at}.{name}" if at else name)
-            if found:
-                return found
+            problem = "" if wanted is None else _problem(inner, wanted, f"{at}.{name}" if at else name)
+            if problem:
+                return problem
     return ""
 
 

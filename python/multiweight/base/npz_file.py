@@ -20,7 +20,7 @@ def read(path: str | Path, *names: str) -> list[np.ndarray]:
             if not zipfile.is_zipfile(file):
                 raise ValueError("no .npz file")
             file.seek(0)
-            with np.load(file, allow_pickle=False) as found:
-                return [np.asarray(found[name]) for name in names]
+            with np.load(file, allow_pickle=False) as arrays:
+                return [np.asarray(arrays[name]) for name in names]
     except _DAMAGE as error:
         raise ValueError(" ".join(str(error).split())[:200] or type(error).__name__) from None

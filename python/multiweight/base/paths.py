@@ -119,9 +119,9 @@ class Run:
 
     def last_snapshot(self) -> int | None:
         """The largest iteration of which both files of a snapshot exist, or None."""
-        found = [
+        iterations = [
             int(match.group(1))
             for path in self.snapshots.glob(f"{self.variant}_iter_*.solverstate")
             if (match := re.search(r"_iter_(\d+)$", path.stem)) and path.with_suffix(".caffemodel").exists()
         ]
-        return max(found, default=None)
+        return max(iterations, default=None)

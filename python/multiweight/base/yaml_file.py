@@ -199,9 +199,9 @@ class _Composer:
             for merged in value.items if value.kind == "list" else [value]:
                 if merged.kind != "mapping":
                     self.fail(key.line, "<< takes a mapping, or a list of them")
-                for name, found in merged.fields.items():
+                for name, field in merged.fields.items():
                     # Line 0: a key that stands in the mapping itself takes its place.
-                    parent.fields.setdefault(name, (0, found[1]))
+                    parent.fields.setdefault(name, (0, field[1]))
             return
         known = parent.fields.get(key.text)
         if known is not None and known[0]:

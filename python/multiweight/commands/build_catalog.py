@@ -40,10 +40,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f"{len(texts)} texts; {path}: {len(known.groups)} groups and {len(known.drop)} dropped words are kept")
     mined = mining.mine(texts, known, args.min_count, args.stop)
     mined.save(path)
-    found = labelling.report(texts, mined)
+    counts = labelling.report(texts, mined)
     report = path.with_name(path.stem + "_report.md")
-    whole_file.write(report, labelling.markdown(found))
+    whole_file.write(report, labelling.markdown(counts))
     suggested = sum(bool(candidate.group) for candidate in mined.candidates)
     print(f"wrote {path}: {len(mined.candidates)} candidates, {suggested} with a suggested group")
-    print(f"wrote {report}: {found['labelled']} texts have a label by now")
+    print(f"wrote {report}: {counts['labelled']} texts have a label by now")
     return 0

@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         info, done = packing.pack(schema, dataset, settings, args.data, args.overwrite, shard=args.shard)
     if args.shard:
-        parts = ", ".join(f"{part} {found['images']} images" for part, found in info["parts"].items())
+        parts = ", ".join(f"{part} {packed['images']} images" for part, packed in info["parts"].items())
         print(f"{outcome('packed', done)} {parts}; join the shards with --merge {args.shard[1]}")
         return 0
     counts = info["counts"]

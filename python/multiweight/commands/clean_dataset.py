@@ -28,12 +28,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     dataset = Dataset(args.dataset, args.runs)
     print(f"clean {dataset.records}")
-    found, done = cleaning.clean_dataset(dataset, run_file.settings(args, "clean"), args.overwrite)
-    print(f"{outcome('cleaned', done)} {found['kept']} of {found['records']} records kept")
-    for reason, count in found["left_out"].items():
+    result, done = cleaning.clean_dataset(dataset, run_file.settings(args, "clean"), args.overwrite)
+    print(f"{outcome('cleaned', done)} {result['kept']} of {result['records']} records kept")
+    for reason, count in result["left_out"].items():
         print(f"  left out, {reason}: {count}")
-    for group, count in found["labels_taken"].items():
+    for group, count in result["labels_taken"].items():
         print(f"  contradicting labels taken away, {group}: {count} images")
-    if found["unreadable"]:
-        print(f"  photos that cannot be read, left for the packing to list: {found['unreadable']}")
+    if result["unreadable"]:
+        print(f"  photos that cannot be read, left for the packing to list: {result['unreadable']}")
     return 0

@@ -40,6 +40,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     page.parent.mkdir(parents=True, exist_ok=True)
     whole_file.write(page, text)
     done.write(dataset.statistics, {}, parts)
-    sizes = ", ".join(f"{part} {found['images']} images" for part, found in parts.items())
+    sizes = ", ".join(f"{part} {figures['images']} images" for part, figures in parts.items())
     print(f"wrote {page} and {figure}: {sizes}, {first['groups']} groups, {first['labels']} labels")
     return 0

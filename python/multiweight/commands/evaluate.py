@@ -50,8 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     variants = [*(args.variant or []), *([RANDOM] if args.random else [])]
     dataset = Dataset(args.dataset, args.runs)
     if args.all:
-        found = [v for v in in_order({*dataset.variants(), UNTRAINED}) if dataset.run(v).features.exists()]
-        variants = [*dict.fromkeys(v for v in found if v not in variants), *variants]
+        extracted = [v for v in in_order({*dataset.variants(), UNTRAINED}) if dataset.run(v).features.exists()]
+        variants = [*dict.fromkeys(v for v in extracted if v not in variants), *variants]
     if not variants:
         raise UserError("give --variant, --all or --random")
     if args.memory < 1:
@@ -70,26 +70,26 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def show(run: Run) -> None:
-    found = done.read(run.evaluation)
-    width = max(len(name) for name in found["groups"])
-    print(f"{run.variant}: mAP@{found['k']} in percent ({found['metric']}, denominator {found['denominator']})")
-    for name, values in found["groups"].items():
+    result = done.read(run.evaluation)
+    width = max(len(name) for name in result["groups"])
+    print(f"{run.variant}: mAP@{result['k']} in percent ({result['metric']}, denominator {result['denominator']})")
+    for name, values in result["groups"].items():
         figure = "no queries" if values["map"] is None else f"{100 * values['map']:6.2f}  {values['queries']} queries"
         print(f"  {name:{width}}  {values['proportion']:.4f}  {figure}")
-    mean, ends = found["mean_map"], found["mean_interval"]
+    mean, ends = result["mean_map"], result["mean_interval"]
     known = "" if ends is None else f"  95% {100 * ends[0]:.2f} to {100 * ends[1]:.2f}"
     print(f"  {'mean':{width}}  {'':6}  {'-' if mean is None else f'{100 * mean:6.2f}{known}'}")
-    half = found.get("float16")
+    half = result.get("float16")
     if half and half["difference"] is not None:
         print(f"  stored as float16 the mean is {100 * half['mean_map']:.4f}: {100 * half['difference']:+.4f}")
-    for name, values in (found.get("recognition") or {}).items():
+    for name, values in (result.get("recognition") or {}).items():
         shown = {n: "-" if values[n] is None else f"{100 * values[n]:.2f}" for n in ("map", "micro_f1", "macro_f1")}
         tops = "".join(f"  top-{k} {100 * v:.2f}" for k, v in values["top"].items() if v is not None)
         print(
             f"  {name:{width}}  recognition: mAP {shown['map']}, F1 micro {shown['micro_f1']} "
             f"macro {shown['macro_f1']}{tops}"
         )
-    zero = found["features"].get("zero_features")
+    zero = result["features"].get("zero_features")
     if zero:
-        keys = ", ".join(found["features"]["zero_keys"])
+        keys = ", ".join(result["features"]["zero_keys"])
         print(f"{run.variant}: warning: {zero} image(s) have features of zeros alone: {keys}", file=sys.stderr)

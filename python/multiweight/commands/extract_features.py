@@ -106,10 +106,10 @@ def say(name: object, path: Path, done: bool) -> None:
     if not done:
         print(f"{name}: {outcome('extracted', done)} {path}")
         return
-    found = extraction.load(path)
-    images, values = found.values.shape
+    features = extraction.load(path)
+    images, values = features.values.shape
     print(f"{name}: {outcome('extracted', done)} {path}, {images} images x {values} values")
-    zero = extraction.zero_keys(found)
+    zero = extraction.zero_keys(features)
     if zero:
         named = ", ".join(zero[:5])
         print(f"{name}: warning: {len(zero)} image(s) have features of zeros alone: {named}", file=sys.stderr)

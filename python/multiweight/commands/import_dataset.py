@@ -29,14 +29,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     settings = run_file.settings(args, "import")
     source = importing.source(args.data, args.source)
     print(f"import {args.data} ({source.NAME}: {source.LAYOUT}) -> {dataset.data}")
-    found, done = importing.import_dataset(
+    result, done = importing.import_dataset(
         dataset, args.data, args.source, settings.min_products, settings.max_bad, args.overwrite
     )
-    for note in found["notes"] if done else ():
+    for note in result["notes"] if done else ():
         print(f"  {note}")
     print(
-        f"{outcome('imported', done)} {found['images']} images "
-        f"of {found['products']} products, {found['labels']} labels in {found['groups']} groups; "
-        f"left out {found['bad']} ({dataset.bad_images})"
+        f"{outcome('imported', done)} {result['images']} images "
+        f"of {result['products']} products, {result['labels']} labels in {result['groups']} groups; "
+        f"left out {result['bad']} ({dataset.bad_images})"
     )
     return 0

@@ -26,9 +26,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         f"draw {settings.products} products into {args.folder}; "
         f"labels {settings.wrong:.0%} wrong, {settings.missing:.0%} missing"
     )
-    found, done = shop.make(args.folder, settings, args.overwrite)
+    result, done = shop.make(args.folder, settings, args.overwrite)
     print(
-        f"{outcome('drawn', done)} {found['photos']} photos of {found['products']} products, "
-        f"{found['labels']} labels in {len(found['proportions'])} groups"
+        f"{outcome('drawn', done)} {result['photos']} photos of {result['products']} products, "
+        f"{result['labels']} labels in {len(result['proportions'])} groups"
     )
     return 0

@@ -34,8 +34,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     source, target = Dataset(args.dataset, args.runs), Dataset(args.name, args.runs)
     print(f"choose from {source.used_records}: {args.large} to {args.small} at {args.ratio:g} to 1, {args.kind}")
-    found, done = subsets.make(source, target, args.large, args.small, args.ratio, args.kind, args.seed, args.overwrite)
-    counts = ", ".join(f"{group} {count}" for group, count in found["group_images"].items())
-    size = f"{found['images']} images of {found['products']} products; images with {counts}"
+    result, done = subsets.make(
+        source, target, args.large, args.small, args.ratio, args.kind, args.seed, args.overwrite
+    )
+    counts = ", ".join(f"{group} {count}" for group, count in result["group_images"].items())
+    size = f"{result['images']} images of {result['products']} products; images with {counts}"
     print(f"{outcome('made', done)} {target.data}: {size}")
     return 0

@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     subsets = [Dataset(name, args.runs) for name in args.subset]
     shown = report.Gallery(args.gallery, args.failures_first, tuple(args.query))
     outcome = report.write(Dataset(args.dataset, args.runs), subsets, shown, gallery.engine_of())
-    for r in outcome.found:
+    for r in outcome.evaluated:
         print(f"{r.name:20} mean mAP {results.percent(r.mean):>6}")
     told = "check failed" if args.check else "note"
     if outcome.missing:

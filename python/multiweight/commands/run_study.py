@@ -31,29 +31,33 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     study = reading.load(args.study)
-    names = list(dict.fromkeys(name for one in study.experiments for name in (one.family, one.name) if name))
+    names = list(
+        dict.fromkeys(name for selected in study.experiments for name in (selected.family, selected.name) if name)
+    )
     for name in args.only or []:
         if name not in names:
             raise UserError(f"{args.study}: experiment {name!r} is unknown: it has {', '.join(names)}")
-    experiments = tuple(one for one in study.experiments if not args.only or {one.name, one.family} & set(args.only))
+    experiments = tuple(
+        selected for selected in study.experiments if not args.only or {selected.name, selected.family} & set(args.only)
+    )
     if args.jobs < 1:
         raise UserError(f"--jobs {args.jobs}: expected 1 or more")
     if args.list:
         show(study)
         return 0
     if args.trial:
-        one = find(study, args.trial)
+        selected = find(study, args.trial)
         caffe = engine.select(args.engine)
         device = engine.use_device(caffe, args.gpu)
-        trial.run(study, one, args.runs, caffe, device, show=True)
+        trial.run(study, selected, args.runs, caffe, device, show=True)
         return 0
     lock.hold(trial.folder(study), "run-study")  # whatever RUNS is; its trials are processes with locks of their own
     for line in parts.make(study, experiments, args.runs, args.data):
         print(line, flush=True)
 
-    def command(one: Trial) -> list[str]:
+    def command(selected: Trial) -> list[str]:
         more = [f"--{name}={value}" for name in ("gpu", "engine") if (value := getattr(args, name)) is not None]
-        return processes.step("run_study", str(args.study), "--runs", args.runs, "--trial", one.name, *more)
+        return processes.step("run_study", str(args.study), "--runs", args.runs, "--trial", selected.name, *more)
 
     logs = Path(args.runs) / f"{study.dataset}-logs"
     scheduler.run(study, experiments, command, logs, args.jobs, lambda line: print(line, flush=True))
@@ -63,7 +67,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def find(study: Study, name: str) -> Trial:
     results = trial.results(study)
-    known = {one.name: one for e in study.experiments for one in order.trials(study, e, results)}
+    known = {
+        trial_named.name: trial_named for e in study.experiments for trial_named in order.trials(study, e, results)
+    }
     if name not in known:
         raise UserError(f"{study.folder}: no trial {name!r} now: --list prints them")
     return known[name]
@@ -74,11 +80,11 @@ def show(study: Study) -> None:
     for experiment in study.experiments:
         left = order.missing(study, experiment, results)
         print(f"{experiment.name}: {left:,} iterations left")
-        for one in order.trials(study, experiment, results):
-            found = results.get(one.name)
+        for planned in order.trials(study, experiment, results):
+            result = results.get(planned.name)
             what = "to be run"
-            if found is not None:
-                what = f"diverged at {found['iteration']}" if found["status"] == "diverged" else "measured"
-                if found["points"]:
-                    what = f"{100 * order.score(found):.2f}"
-            print(f"  {one.name}  {what}")
+            if result is not None:
+                what = f"diverged at {result['iteration']}" if result["status"] == "diverged" else "measured"
+                if result["points"]:
+                    what = f"{100 * order.score(result):.2f}"
+            print(f"  {planned.name}  {what}")

@@ -57,17 +57,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     shown, failed = [], 0
     for photo in args.photo:
         try:
-            found = index.products(net.of(photo), args.k, lambda one: known[one.key].product)
+            nearest = index.products(net.of(photo), args.k, lambda product_image: known[product_image.key].product)
         except UserError as error:
             # One bad file among many: the others are still searched.
             print(f"error: {error}", file=sys.stderr)
             failed += 1
             continue
-        shown.append((photo, found))
+        shown.append((photo, nearest))
         print(photo)
-        for one in found:
-            record = known[one.key]
-            print(f"  {one.score:.4f}  {record.product}  {record.image}  {records.stated(record)}")
+        for product_image in nearest:
+            record = known[product_image.key]
+            print(f"  {product_image.score:.4f}  {record.product}  {record.image}  {records.stated(record)}")
     if args.html:
         search_page.write(args.html, caffe, dataset, shown, known)
         print(f"the page is {args.html}")

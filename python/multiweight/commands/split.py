@@ -27,24 +27,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     chosen = run_file.settings(args, "split")
     how = f"by product, {chosen.test_fraction:.1%} of the images for test, seed {chosen.seed}"
     print(f"split {dataset.used_records} {'as ' + dataset.partition.name + ' says' if chosen.given else how}")
-    found, done = split.split_dataset(
+    result, done = split.split_dataset(
         dataset, chosen.test_fraction, chosen.seed, args.overwrite, chosen.given, chosen.duplicates, progress.bar
     )
-    images, products = found["images"], found["products"]
+    images, products = result["images"], result["products"]
     print(
         f"{outcome('split', done)} train {images['train']} images "
         f"of {products['train']} products, "
-        f"test {images['test']} of {products['test']} ({found['test_fraction']:.2%} of the images)"
+        f"test {images['test']} of {products['test']} ({result['test_fraction']:.2%} of the images)"
     )
-    for kind, worst in found["largest_deviation"].items():
+    for kind, worst in result["largest_deviation"].items():
         share = f"{worst['test_share']:.2%} of its {worst['images']} images in test"
         print(f"  largest deviation of a {kind}: {worst['name']}, {share}")
-    if found["one_sided"]:
-        print(f"  on one side alone, though of two products or more: {', '.join(found['one_sided'])}")
-    if found["products_on_both_sides"]:
-        print(f"  products on both sides, by the source's own division: {found['products_on_both_sides']}")
-    if "near_duplicates" in found:
-        near = found["near_duplicates"]
+    if result["one_sided"]:
+        print(f"  on one side alone, though of two products or more: {', '.join(result['one_sided'])}")
+    if result["products_on_both_sides"]:
+        print(f"  products on both sides, by the source's own division: {result['products_on_both_sides']}")
+    if "near_duplicates" in result:
+        near = result["near_duplicates"]
         print(
             f"  near-duplicate photos: {near['pairs']} pairs, {near['pairs_across']} across the split, "
             f"{near['test_images']} test images ({dataset.near_duplicates})"

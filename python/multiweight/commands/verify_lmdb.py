@@ -22,17 +22,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     dataset = Dataset(args.dataset, args.runs)
     print(f"verify {dataset.data}: every key, image and label vector of both parts")
-    found = verifying.verify(engine.messages(args.engine), dataset)
-    width = max(map(len, found["train"]["group_images"]))
+    results = verifying.verify(engine.messages(args.engine), dataset)
+    width = max(map(len, results["train"]["group_images"]))
     print(f"{'images with a label of':<{width + 2}}{'train':>10}{'test':>10}")
-    for name, count in found["train"]["group_images"].items():
-        print(f"  {name:<{width}}{count:>10}{found['test']['group_images'][name]:>10}")
-    for part, result in found.items():
+    for name, count in results["train"]["group_images"].items():
+        print(f"  {name:<{width}}{count:>10}{results['test']['group_images'][name]:>10}")
+    for part, result in results.items():
         if result["duplicates"]:
             print(f"  {part}: {result['duplicates']} images have the bytes of an earlier one")
     in_both = done.read(dataset.verify_mark)["in_both"]
     if in_both:
         print(f"  {in_both} test images have the bytes of a training image: tools/split.py --dedupe keeps them apart")
-    sizes = ", ".join(f"{part} {result['images']} images" for part, result in found.items())
+    sizes = ", ".join(f"{part} {result['images']} images" for part, result in results.items())
     print(f"sound: {sizes}, keys and labels aligned")
     return 0

@@ -113,7 +113,7 @@ def load(folder: Path, min_products: int = 2) -> Loaded:
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     """(line, text) of the rows below the two of the head; UserError where there are not as many as the first says."""
-    promised, found, number = "", 0, 0
+    promised, rows, number = "", 0, 0
     try:
         with path.open("rb") as file:
             for number, raw in enumerate(file, 1):
@@ -126,14 +126,14 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
                     if not known_number(promised, 10**9):
                         raise UserError(f"{path}:1: {promised!r}: expected the number of rows")
                 elif number > 2 and text:
-                    found += 1
+                    rows += 1
                     yield number, text
     except OSError as error:
         raise UserError(
             f"{path}: cannot be read ({error.strerror}): unpack the archive's {path.parent.name}/"
         ) from None
-    if not promised or found != int(promised):
-        raise UserError(f"{path}: {found} rows, its first line says {promised or 'nothing'}: unpack the archive again")
+    if not promised or rows != int(promised):
+        raise UserError(f"{path}: {rows} rows, its first line says {promised or 'nothing'}: unpack the archive again")
 
 
 def _names(path: Path, types: dict[str, str]) -> Names:
@@ -159,15 +159,15 @@ def _rows(path: Path, values: int) -> Iterator[tuple[int, tuple[str, list[str]]]
 
 def _categories(path: Path, names: Names) -> tuple[dict[str, Label], dict[str, str]]:
     """Image -> category, and the images of which the list says two, with that reason; a row may stand twice."""
-    found: dict[str, Label] = {}
+    categories: dict[str, Label] = {}
     unclear: dict[str, str] = {}
     for line, (image, (number,)) in _rows(path, 1):
         if not known_number(number, len(names.labels)):
             raise UserError(f"{path}:{line}: category {number!r}: expected 1 to {len(names.labels)}")
         label = names.labels[int(number) - 1]
-        if found.setdefault(image, label) != label:
-            unclear[image] = f"two categories in {path.name}, {found[image][1]} and {label[1]} (line {line})"
-    return found, unclear
+        if categories.setdefault(image, label) != label:
+            unclear[image] = f"two categories in {path.name}, {categories[image][1]} and {label[1]} (line {line})"
+    return categories, unclear
 
 
 def known_number(text: str, most: int) -> bool:
@@ -176,12 +176,12 @@ def known_number(text: str, most: int) -> bool:
 
 
 def _partition(path: Path) -> dict[str, str]:
-    found = {}
+    part_of = {}
     for line, (image, (part,)) in _rows(path, 1):
         if part not in PARTS:
             raise UserError(f"{path}:{line}: {part!r}: expected train, val or test")
-        found[image] = PARTS[part]
-    return found
+        part_of[image] = PARTS[part]
+    return part_of
 
 
 def _values(values: Sequence[str], names: Names, at: str) -> tuple[list[Label], list[Label], list[Label]]:
@@ -197,13 +197,13 @@ def _values(values: Sequence[str], names: Names, at: str) -> tuple[list[Label], 
             raise UserError(f"{at}: attribute {label[1]!r}: value {value!r}: expected 1, -1 or 0")
     no: list[Label] = []
     unknown: list[Label] = []
-    for group, found in other.items():
-        if len(found["-1"]) >= len(found["0"]):
-            no += [(group, ALL)] if found["-1"] else []
-            unknown += found["0"]
+    for group, labels_of in other.items():
+        if len(labels_of["-1"]) >= len(labels_of["0"]):
+            no += [(group, ALL)] if labels_of["-1"] else []
+            unknown += labels_of["0"]
         else:
             unknown.append((group, ALL))
-            no += found["-1"]
+            no += labels_of["-1"]
     return yes, no, unknown
 
 

@@ -67,11 +67,11 @@ def load(folder: Path, prefix: str) -> Loaded:
             known = number.isascii() and number.isdigit() and len(number) < 10 and 1 <= int(number) <= len(categories)
             if not known:
                 raise UserError(f"{paths[1]}:{line}: category {number!r}: expected 1 to {len(categories)}")
-            said = row.split()
-            if len(said) != len(attributes) or set(said) - {"0", "1"}:
+            row_values = row.split()
+            if len(row_values) != len(attributes) or set(row_values) - {"0", "1"}:
                 raise UserError(f"{paths[2]}:{line}: {row[:40]!r}: expected {len(attributes)} values, each 0 or 1")
             category = categories[int(number) - 1]
-            yes = [label for value, label in zip(said, attributes) if value == "1"]
+            yes = [label for value, label in zip(row_values, attributes) if value == "1"]
             no = [(group, ALL) for group in sorted((types | {group for group, _ in yes}) - {category[0]})]
             records.append(Record(prefix + image, product, (category, *yes), tuple(no)))
             parts[prefix + image] = part

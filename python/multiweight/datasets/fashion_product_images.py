@@ -66,8 +66,8 @@ def load(folder: Path, min_products: int = 2) -> Loaded:
 
     keywords = Keywords.load(KEYWORDS)
     _refuse_equal_names(path, types, keywords)
-    said = [keywords.labels(row.get(TITLE, "")) for row in rows]
-    mined = Counter(pair for pairs in said for pair in pairs)
+    mined_labels = [keywords.labels(row.get(TITLE, "")) for row in rows]
+    mined = Counter(pair for pairs in mined_labels for pair in pairs)
     groups: dict[str, dict[str, object]] = {}
     single = []
     for name, counter in [*counts.items(), *sorted(types.items())]:
@@ -92,7 +92,7 @@ def load(folder: Path, min_products: int = 2) -> Loaded:
     known = {(group.name, label) for group in catalog.groups for label in group.labels}
 
     records = []
-    for row, mined_pairs in zip(rows, said):
+    for row, mined_pairs in zip(rows, mined_labels):
         pairs = [(column, row[column]) for column in COLUMNS] + [(row["subCategory"], row["articleType"])]
         pairs += mined_pairs
         # A product without a file keeps the name it should have, so that the list of bad images can say it.
@@ -172,11 +172,11 @@ def _images(folder: Path, notes: list[str]) -> dict[str, str]:
             notes.append("images.zip is not read: images/ is taken")
         names = [f"images/{name}" for name in sorted(os.listdir(directory))]
     elif archive.is_file():
-        found = archives.opened(str(archive))
-        if isinstance(found, UnreadableImage):
-            raise UserError(f"{archive}: {found}: download it again")
-        with found:
-            names = [f"images.zip{MEMBER}{name}" for name in sorted(found.namelist())]
+        members = archives.opened(str(archive))
+        if isinstance(members, UnreadableImage):
+            raise UserError(f"{archive}: {members}: download it again")
+        with members:
+            names = [f"images.zip{MEMBER}{name}" for name in sorted(members.namelist())]
     else:
         raise UserError(f"{folder}: neither images/ nor images.zip: expected the set's photos beside styles.csv")
     by_id: dict[str, str] = {}

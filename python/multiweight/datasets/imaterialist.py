@@ -62,13 +62,13 @@ def load(folder: Path, min_products: int = 2) -> Loaded:
         images, labels_of = _annotations(path)
         for image in images:
             reference, product = f"{place}/{image}.jpg", f"{place}-{image}"
-            found = labels_of.get(image)
-            unknown = [label for label in found or () if label not in names]
-            if found is None or unknown:
+            label_ids = labels_of.get(image)
+            unknown = [label for label in label_ids or () if label not in names]
+            if label_ids is None or unknown:
                 reason = f"labelId {unknown[0]} is not in {LABEL_MAP}" if unknown else f"no annotation in {file}"
                 bad.append(BadImage(reference, product, "import", reason))
                 continue
-            records.append(Record(reference, product, tuple(dict.fromkeys(names[label] for label in found))))
+            records.append(Record(reference, product, tuple(dict.fromkeys(names[label] for label in label_ids))))
             partition[reference] = part
     return Loaded(catalog, records, bad, [], partition)
 
@@ -78,7 +78,7 @@ def _label_map(path: Path) -> tuple[dict[str, Label], list[tuple[str, list[str]]
     rows = list(csv_file.rows(path))
     if not rows or [name.strip() for name in rows[0][1]] != HEADER:
         raise UserError(f"{path}:1: expected the columns {','.join(HEADER)}")
-    found: list[tuple[int, int, str, str]] = []
+    entries: list[tuple[int, int, str, str]] = []
     lines: dict[int, int] = {}
     for line, row in rows[1:]:
         if len(row) != 4 or _number(row[0]) is None or _number(row[1]) is None:
@@ -91,10 +91,10 @@ def _label_map(path: Path) -> tuple[dict[str, Label], list[tuple[str, list[str]]
         if number in lines:
             raise UserError(f"{path}:{line}: labelId {number} stands twice (first on line {lines[number]})")
         lines[number] = line
-        found.append((int(cells.identity(row[1].strip())), number, task, label))
+        entries.append((int(cells.identity(row[1].strip())), number, task, label))
     names: dict[str, Label] = {}
     groups: dict[str, list[str]] = {}
-    for _, number, task, label in sorted(found):
+    for _, number, task, label in sorted(entries):
         names[str(number)] = (task, label)
         groups.setdefault(task, []).append(label)
     return names, list(groups.items())
@@ -103,14 +103,14 @@ def _label_map(path: Path) -> tuple[dict[str, Label], list[tuple[str, list[str]]
 def _annotations(path: Path) -> tuple[list[str], dict[str, list[str]]]:
     """The image ids in their order, and image id -> label ids."""
     try:
-        found = json_file.read(path, "the annotations")
+        content = json_file.read(path, "the annotations")
     except UserError as error:
         raise UserError(f"{error}: download it again") from None
-    if not isinstance(found, dict) or not isinstance(found.get("images"), list):
+    if not isinstance(content, dict) or not isinstance(content.get("images"), list):
         raise UserError(f"{path}: expected an object with the lists images and annotations")
-    images = list(dict.fromkeys(_id(entry, path, "images", number) for number, entry in enumerate(found["images"])))
+    images = list(dict.fromkeys(_id(entry, path, "images", number) for number, entry in enumerate(content["images"])))
     labels: dict[str, list[str]] = {}
-    annotations = found.get("annotations")
+    annotations = content.get("annotations")
     if not isinstance(annotations, (list, type(None))):
         raise UserError(f"{path}: annotations: {_short(annotations)}: expected a list")
     for number, entry in enumerate(annotations or ()):

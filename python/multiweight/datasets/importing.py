@@ -46,13 +46,13 @@ def source(folder: str | Path, name: str | None = None) -> ModuleType:
         raise UserError(f"source {name!r} is unknown: expected one of {', '.join(SOURCES)}")
     if name is not None:
         return SOURCES[name]
-    found = [module for module in SOURCES.values() if module.detect(folder)]
+    fitting = [module for module in SOURCES.values() if module.detect(folder)]
     layouts = "; ".join(f"{module.NAME}: {module.LAYOUT}" for module in SOURCES.values())
-    if not found:
+    if not fitting:
         raise UserError(f"{folder}: no known layout: expected one of {layouts}")
-    if len(found) > 1:
-        raise UserError(f"{folder}: fits {' and '.join(module.NAME for module in found)}: choose one with --source")
-    return found[0]
+    if len(fitting) > 1:
+        raise UserError(f"{folder}: fits {' and '.join(module.NAME for module in fitting)}: choose one with --source")
+    return fitting[0]
 
 
 @lock.scope
@@ -80,10 +80,10 @@ def import_dataset(
         "inputs": {Path(name).name: done.sha256(folder / name) for name in module.INPUTS if (folder / name).is_file()},
     }
     _moved(dataset.import_mark, settings)
-    found = done.finished(dataset.import_mark, settings, overwrite)
-    if found is not None:
-        _check_photos(dataset, folder, found)
-        return found, False
+    finished = done.finished(dataset.import_mark, settings, overwrite)
+    if finished is not None:
+        _check_photos(dataset, folder, finished)
+        return finished, False
     lock.hold(dataset.data, "import-dataset")
     loaded = module.load(folder, min_products)
     bad: list[BadImage] = list(loaded.bad)
@@ -128,46 +128,46 @@ def _moved(mark: Path, settings: Mapping[str, Any]) -> None:
     """Note the folder where the same files lie now: the photos, or a checkout that holds them, were moved or copied."""
     if not mark.exists() or not settings["inputs"]:
         return
-    found = done.read(mark)
-    before = found["settings"]
+    mark_content = done.read(mark)
+    before = mark_content["settings"]
     if isinstance(before, dict) and before != settings and {**before, "folder": settings["folder"]} == settings:
-        done.write(mark, settings, {name: value for name, value in found.items() if name != "settings"})
+        done.write(mark, settings, {name: value for name, value in mark_content.items() if name != "settings"})
 
 
 def photos_of(dataset: Dataset) -> dict[str, str]:
     """``photos_sha256`` of the import, for the settings of the steps that read photos; empty of an older import."""
-    found = done.read(dataset.import_mark).get("photos_sha256")
-    return {"photos_sha256": found} if isinstance(found, str) else {}
+    digest = done.read(dataset.import_mark).get("photos_sha256")
+    return {"photos_sha256": digest} if isinstance(digest, str) else {}
 
 
-def _check_photos(dataset: Dataset, folder: Path, found: Mapping[str, Any]) -> None:
+def _check_photos(dataset: Dataset, folder: Path, mark: Mapping[str, Any]) -> None:
     """UserError where photos have come, gone or changed since the import.
 
     They are read only where their state has changed, as in a copy of the folder; one that is equal is noted. An import
     made before states were kept knows the photos' sizes alone.
     """
-    if "photos_sha256" not in found:
+    if "photos_sha256" not in mark:
         return
     absent = [item.image for item in bad_images.read(dataset.bad_images) if item.step == "import"]
     names = [record.image for record in RecordTable(dataset.records)] + absent
     with ImageFolder(folder) as images:
-        if "photos_state_sha256" not in found:
+        if "photos_state_sha256" not in mark:
             now = {name: _or_absent(lambda one: str(images.size(one)), name) for name in names}
         else:
             states = {name: _or_absent(images.state, name) for name in names}
-            if _digest(states) == found["photos_state_sha256"]:
+            if _digest(states) == mark["photos_state_sha256"]:
                 return
             now = {name: _or_absent(images.contents, name) for name in names}
-    if _digest(now) != found["photos_sha256"]:
+    if _digest(now) != mark["photos_sha256"]:
         come = sum(now[name] != _ABSENT for name in absent)
         what = f"{come} photos that were missing are there now" if come else "photos have gone or changed"
         raise UserError(
             f"{dataset.import_mark}: {what}, since the import: use --overwrite (of make: OVERWRITE=1) to take them in"
         )
-    if "photos_state_sha256" in found:
-        result = {name: value for name, value in found.items() if name != "settings"}
+    if "photos_state_sha256" in mark:
+        result = {name: value for name, value in mark.items() if name != "settings"}
         with contextlib.suppress(OSError):  # where nothing can be written, the next call reads the photos again
-            done.write(dataset.import_mark, found["settings"], {**result, "photos_state_sha256": _digest(states)})
+            done.write(dataset.import_mark, mark["settings"], {**result, "photos_state_sha256": _digest(states)})
 
 
 def _or_absent(tell: Callable[[str], str], name: str) -> str:

@@ -64,16 +64,16 @@ def _jsonl(path: Path) -> Iterator[tuple[int, Row]]:
                     text = raw.decode("utf-8-sig")
                 except UnicodeDecodeError as error:
                     raise UserError(f"{path}:{number}: not UTF-8 ({error.reason}): save it as UTF-8") from None
-                found = json_file.parse(text, str(path), line=number)
-                if not isinstance(found, dict):
+                content = json_file.parse(text, str(path), line=number)
+                if not isinstance(content, dict):
                     raise UserError(f"{path}:{number}: expected a JSON object, one per line")
-                for name in found:
+                for name in content:
                     if name not in known:
                         known[name] = cells.tidy(name)
                         _check_column(known[name], f"{path}:{number}")
-                row = {known[name]: _cell(value, f"{path}:{number}", name) for name, value in found.items()}
-                if len(row) != len(found):
-                    raise UserError(f"{path}:{number}: two names that differ by spaces alone: {', '.join(found)}")
+                row = {known[name]: _cell(value, f"{path}:{number}", name) for name, value in content.items()}
+                if len(row) != len(content):
+                    raise UserError(f"{path}:{number}: two names that differ by spaces alone: {', '.join(content)}")
                 yield number, row
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None

@@ -53,12 +53,12 @@ def detect(folder: Path) -> bool:
 
 def table_of(folder: Path) -> Path:
     """The one table of a folder; UserError where it has two, or none."""
-    found = [folder / name for name in TABLES if (folder / name).is_file()]
-    if not found:
+    tables = [folder / name for name in TABLES if (folder / name).is_file()]
+    if not tables:
         raise UserError(f"{folder}: neither {' nor '.join(TABLES)}: expected a table of the shop's photos")
-    if len(found) > 1:
+    if len(tables) > 1:
         raise UserError(f"{folder}: {' and '.join(TABLES)}: two tables: keep one, with the rows of both if they differ")
-    return found[0]
+    return tables[0]
 
 
 def load(folder: Path, min_products: int = 2) -> Loaded:
@@ -96,20 +96,21 @@ def load(folder: Path, min_products: int = 2) -> Loaded:
     if not rows:
         first = f", the first ({bad[0].image}): {bad[0].reason}" if bad else ""
         raise UserError(f"{path}: no usable row; {len(bad)} cannot be used{first}")
-    found = f"{decided} has no group yet: move candidates into groups" if decided.is_file() else f"no {decided}"
-    notes = [f"{found}; the texts give no labels"] if texts and not keywords.groups else []
+    advice = f"{decided} has no group yet: move candidates into groups" if decided.is_file() else f"no {decided}"
+    notes = [f"{advice}; the texts give no labels"] if texts and not keywords.groups else []
     notes += _notes(counts)
     catalog = _known(own, path, rows) if own else _catalog(folder, rows, keywords, min_products, notes)
     known = {(group.name, label) for group in catalog.groups for label in (*group.labels, ALL)}
     records = []
-    for image, said in rows.items():
-        first_row = said[0]
-        for other in said[1:]:
+    for image, image_rows in rows.items():
+        first_row = image_rows[0]
+        for other in image_rows[1:]:
             same = set(other.statements) == set(first_row.statements) and other.product == first_row.product
             reason = f"{'the same' if same else 'conflicting'} row for {image}, first on line {first_row.line}"
             bad.append(BadImage(f"{path.name}:{other.line}", other.product, "import", reason))
         if any(
-            set(other.statements) != set(first_row.statements) or other.product != first_row.product for other in said
+            set(other.statements) != set(first_row.statements) or other.product != first_row.product
+            for other in image_rows
         ):
             bad.append(BadImage(image, first_row.product, "import", "its rows contradict each other"))
             continue
@@ -142,7 +143,7 @@ def _product_problem(product: str) -> str:
 
 
 def _statements(row: shop_rows.Row, at: str, own: Catalog | None, counts: Counts) -> tuple[tuple[str, str, str], ...]:
-    found: dict[Label, str] = {}
+    kinds: dict[Label, str] = {}
     for group, cell in row.items():
         if group in ("image", "product") or shop_rows.is_text(group):
             continue
@@ -156,25 +157,25 @@ def _statements(row: shop_rows.Row, at: str, own: Catalog | None, counts: Counts
             if kind == "no" and not label:
                 raise UserError(f"{at}: {group}: '!' alone: expected !label")
             label = label or ALL
-            if found.get((group, label), kind) != kind:
+            if kinds.get((group, label), kind) != kind:
                 raise UserError(f"{at}: {group}: label {label!r}: yes and no at once")
             if cells.name_problem(label):
                 raise UserError(f"{at}: {group}: label {label[:60]!r} {cells.name_problem(label)}")
             if kind == "yes":
                 counts.labels.setdefault(group, Counter())[label] += 1
-            found[group, label] = kind
-    return tuple((kind, group, label) for (group, label), kind in found.items())
+            kinds[group, label] = kind
+    return tuple((kind, group, label) for (group, label), kind in kinds.items())
 
 
 def _notes(counts: Counts) -> list[str]:
     notes = []
     if counts.mended:
         notes.append(f"product: {len(counts.mended):,} ids as {counts.mended[0]} are read without the .0")
-    for group, found in counts.missing.items():
-        words = ", ".join(f"{word} {n:,}" for word, n in found.most_common(5))
-        notes.append(f"{group}: {sum(found.values()):,} cells say nothing ({words})")
-    for group, found in counts.labels.items():
-        doubt = label_columns.doubt(found)
+    for group, words_of_group in counts.missing.items():
+        words = ", ".join(f"{word} {n:,}" for word, n in words_of_group.most_common(5))
+        notes.append(f"{group}: {sum(words_of_group.values()):,} cells say nothing ({words})")
+    for group, words_of_group in counts.labels.items():
+        doubt = label_columns.doubt(words_of_group)
         if doubt:
             notes.append(f"{group}: looks like no labels ({doubt}): leave the column out, or call it text_{group}")
     return notes
@@ -182,11 +183,13 @@ def _notes(counts: Counts) -> list[str]:
 
 def _known(own: Catalog, path: Path, rows: dict[str, list[Said]]) -> Catalog:
     """The person's catalog; UserError for a statement that it does not know."""
-    for image, said in rows.items():
-        for one in said:
-            for _, group, label in one.statements:
+    for image, image_rows in rows.items():
+        for table_row in image_rows:
+            for _, group, label in table_row.statements:
                 if group not in own.names or label not in (*own.group(group).labels, ALL):
-                    raise UserError(f"{path}:{one.line}: {image}: {group}={label} is not in catalog.yaml: add it there")
+                    raise UserError(
+                        f"{path}:{table_row.line}: {image}: {group}={label} is not in catalog.yaml: add it there"
+                    )
     return own
 
 
@@ -194,11 +197,11 @@ def _catalog(
     folder: Path, rows: dict[str, list[Said]], keywords: Keywords, min_products: int, notes: list[str]
 ) -> Catalog:
     products: dict[Label, set[str]] = {}
-    for said in rows.values():
-        for one in said:
-            for _, group, label in one.statements:
+    for image_rows in rows.values():
+        for table_row in image_rows:
+            for _, group, label in table_row.statements:
                 if label != ALL:
-                    products.setdefault((group, label), set()).add(one.product)
+                    products.setdefault((group, label), set()).add(table_row.product)
     order = {group: list(labels) for group, labels in keywords.groups.items()}
     for group, label in sorted(products):
         if label not in order.setdefault(group, []):

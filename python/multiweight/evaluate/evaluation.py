@@ -149,13 +149,13 @@ def rank(
         if not len(mine):
             continue
         lists = np.full(indices.shape, -1, dtype=np.int64)
-        found = search(mine)[0]
-        lists[mine] = np.where(found >= 0, mine[found], -1)
-        one = measures.score(labels, slices, lists, denominator, [g])
+        neighbours = search(mine)[0]
+        lists[mine] = np.where(neighbours >= 0, mine[neighbours], -1)
+        group_scores = measures.score(labels, slices, lists, denominator, [g])
         if whole is None:
-            whole = one
+            whole = group_scores
         for name in (*measures.MEASURES, "answered"):
-            getattr(whole, name)[:, g] = getattr(one, name)[:, g]
+            getattr(whole, name)[:, g] = getattr(group_scores, name)[:, g]
     if whole is None:
         whole = measures.score(labels, slices, indices, denominator)
     return indices, scores, whole
@@ -254,9 +254,9 @@ def _part(path: Path, rows: np.ndarray) -> Rows:
 def _recognise(run: Run, catalog: Catalog, keys: list[str], labels: np.ndarray) -> dict[str, Any] | None:
     if not run.probabilities.exists():
         return None
-    found = extraction.load(run.probabilities)
-    packed_labels.check_images(run, run.probabilities, found.keys, keys)
-    return recognition.scores(found.values, labels, catalog)
+    outputs = extraction.load(run.probabilities)
+    packed_labels.check_images(run, run.probabilities, outputs.keys, keys)
+    return recognition.scores(outputs.values, labels, catalog)
 
 
 def _float16(
@@ -269,8 +269,8 @@ def _float16(
     indices, _ = nearest.top_k(rounded.astype(np.float32), k, metric, memory=memory)
     slices = [catalog.slices[name] for name in catalog.names]
     known = [v for v in measures.means(measures.score(labels, slices, indices, denominator).ap) if v is not None]
-    found = math.fsum(known) / len(known) if known else None
-    return {"mean_map": found, "difference": None if found is None or mean is None else found - mean}
+    mean_map = math.fsum(known) / len(known) if known else None
+    return {"mean_map": mean_map, "difference": None if mean_map is None or mean is None else mean_map - mean}
 
 
 def _write_retrieval(

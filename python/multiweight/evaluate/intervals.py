@@ -60,8 +60,8 @@ def drawn(values: np.ndarray, resamples: int = RESAMPLES, seed: int = 1) -> np.n
         counts = np.stack([np.bincount(generator.integers(0, n, n), minlength=n) for _ in range(start, stop)])
         sums = counts.astype(np.float64) @ table
         with np.errstate(invalid="ignore", divide="ignore"):
-            found = sums[:, :groups] / sums[:, groups:]
-        means[start:stop] = np.where(sums[:, groups:] > 0, found, measured)
+            drawn_means = sums[:, :groups] / sums[:, groups:]
+        means[start:stop] = np.where(sums[:, groups:] > 0, drawn_means, measured)
     return means
 
 
@@ -101,5 +101,5 @@ def paired(first: np.ndarray, second: np.ndarray, permutations: int = PERMUTATIO
         # Equal up to the rounding of a sum is equal: with few queries many permutations are.
         reached += (np.abs(sums) >= np.abs(measured) * (1 - 1e-9) - 1e-15).sum(axis=0)
     p = (reached + 1) / (permutations + 1)
-    found = np.where(scored, measured[:-1], np.nan)
-    return Difference(found, np.where(scored, p[:-1], np.nan), float(measured[-1]), float(p[-1]))
+    differences = np.where(scored, measured[:-1], np.nan)
+    return Difference(differences, np.where(scored, p[:-1], np.nan), float(measured[-1]), float(p[-1]))

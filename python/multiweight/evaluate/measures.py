@@ -128,12 +128,12 @@ def relevance(labels: np.ndarray, indices: np.ndarray, queries: np.ndarray) -> n
     never relevant; ``queries`` the rows to judge.
     """
     words = _words(labels)
-    found = np.zeros((len(queries), indices.shape[1]), dtype=bool)
+    relevant = np.zeros((len(queries), indices.shape[1]), dtype=bool)
     for start in range(0, len(queries), _BLOCK):
         part = queries[start : start + _BLOCK]
         neighbours = indices[part]
-        found[start : start + _BLOCK] = (words[neighbours] & words[part][:, None]).any(axis=2) & (neighbours >= 0)
-    return found
+        relevant[start : start + _BLOCK] = (words[neighbours] & words[part][:, None]).any(axis=2) & (neighbours >= 0)
+    return relevant
 
 
 def count_relevant(labels: np.ndarray, queries: np.ndarray) -> np.ndarray:
@@ -177,7 +177,7 @@ def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
 
 def _grouped_words(labels: np.ndarray, slices: Sequence[slice]) -> tuple[np.ndarray, list[slice]]:
     """(n, W) uint64 in which every group has words of its own, and those words' places."""
-    parts = [_words(labels[:, one]) for one in slices]
+    parts = [_words(labels[:, columns]) for columns in slices]
     ends = np.cumsum([part.shape[1] for part in parts])
     return np.concatenate(parts, axis=1), [slice(e - p.shape[1], e) for e, p in zip(ends.tolist(), parts)]
 

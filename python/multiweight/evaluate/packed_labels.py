@@ -29,13 +29,13 @@ def load(dataset: Dataset) -> tuple[Catalog, list[str], np.ndarray]:
     return catalog, [key for key, _ in packed], labels
 
 
-def check_images(run: Run, path: Path, found: list[str], expected: list[str]) -> None:
+def check_images(run: Run, path: Path, keys: list[str], expected: list[str]) -> None:
     """UserError unless the features (or outputs) at ``path``, with the keys ``found``, are of the images packed now.
 
     Another split may have as many images, and keys only count them.
     """
     packed, images = run.dataset.packed("test"), run.dataset.images("test")
-    check_keys(found, expected, path, packed)
+    check_keys(keys, expected, path, packed)
     of = features_file.attributes(path).get("images_sha256")
     if of is not None and (images / "data.mdb").exists():
         now = hashlib.sha256(image_source.pack_identity(images, len(expected))).hexdigest()
@@ -43,14 +43,14 @@ def check_images(run: Run, path: Path, found: list[str], expected: list[str]) ->
             raise UserError(f"{path}: of other images than {images} holds now: extract the features again")
 
 
-def check_keys(found: list[str], expected: list[str], features_path: Path, records_path: Path) -> None:
+def check_keys(keys: list[str], expected: list[str], features_path: Path, records_path: Path) -> None:
     """UserError unless features and records are of the same images in the same order."""
-    if found == expected:
+    if keys == expected:
         return
-    what = f"{len(found)} images where {records_path.name} has {len(expected)}"
-    for at, (one, other) in enumerate(zip(found, expected)):
-        if one != other:
-            what = f"key {one!r} at position {at} where {records_path.name} has {other!r}"
+    what = f"{len(keys)} images where {records_path.name} has {len(expected)}"
+    for at, (key, other) in enumerate(zip(keys, expected)):
+        if key != other:
+            what = f"key {key!r} at position {at} where {records_path.name} has {other!r}"
             break
     raise UserError(f"{features_path}: of other images than {records_path} ({what}): extract the features again")
 

@@ -25,21 +25,21 @@ def scores(probabilities: np.ndarray, labels: np.ndarray, catalog: Catalog) -> d
         raise UserError(
             f"outputs of shape {probabilities.shape} for labels of shape {labels.shape} and a catalog of {catalog.size}"
         )
-    found: dict[str, dict[str, Any]] = {}
+    by_group: dict[str, dict[str, Any]] = {}
     for group in catalog.groups:
         part = catalog.slices[group.name]
         outputs, truth = probabilities[:, part], labels[:, part]
         each = [label_ap(outputs[:, m], truth[:, m]) for m in range(group.size)]
         known = [value for value in each if value is not None]
         micro, macro = f1(outputs >= THRESHOLD, truth)
-        found[group.name] = {
+        by_group[group.name] = {
             "map": float(np.mean(known)) if known else None,
             "labels": dict(zip(group.labels, each)),
             "micro_f1": micro,
             "macro_f1": macro,
             "top": {str(k): top_accuracy(outputs, truth, k) for k in TOP if k < group.size},
         }
-    return found
+    return by_group
 
 
 def label_ap(outputs: np.ndarray, truth: np.ndarray) -> float | None:

@@ -56,8 +56,8 @@ def _file(path: str | Path) -> Iterator[h5py.File]:
 
 
 def _contents(file: h5py.File, path: str | Path) -> Contents:
-    found = hdf5_file.attributes(file)
-    blob = found["blob"]
+    file_attributes = hdf5_file.attributes(file)
+    blob = file_attributes["blob"]
     values, stored = file[blob], file["keys"]
     if not isinstance(values, h5py.Dataset) or not isinstance(stored, h5py.Dataset):
         raise UserError(f"{path}: a group where features or keys are expected: extract the features again")
@@ -75,7 +75,7 @@ def _contents(file: h5py.File, path: str | Path) -> Contents:
         keys = [_text(key) for key in stored[()]]
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: a key is not UTF-8 ({error.reason}): extract the features again") from None
-    return Contents(values, keys, found)
+    return Contents(values, keys, file_attributes)
 
 
 def rows(values: h5py.Dataset, path: str | Path, chosen: Any = ()) -> np.ndarray:
@@ -91,5 +91,5 @@ def _text(value: Any) -> str:
 
 
 def _broken(path: str | Path, error: BaseException) -> UserError:
-    said = " ".join(str(error).split())[:200] or type(error).__name__
-    return UserError(f"{path}: not a whole features file ({said}): delete it and extract again")
+    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    return UserError(f"{path}: not a whole features file ({reason}): delete it and extract again")

@@ -28,10 +28,10 @@ class PartialRows:
         self.identity, self.done, self.columns = identity, 0, 0
         output.parent.mkdir(parents=True, exist_ok=True)
         try:
-            found = json.loads(self.note.read_text())
-            count, columns = int(found["done"]), int(found["columns"])
+            kept = json.loads(self.note.read_text())
+            count, columns = int(kept["done"]), int(kept["columns"])
             whole = count > 0 and columns > 0 and self.rows.stat().st_size >= 4 * count * columns
-            if found["identity"] == identity and whole:
+            if kept["identity"] == identity and whole:
                 self.done, self.columns = count, columns
         except (OSError, ValueError, KeyError, TypeError, OverflowError):
             pass

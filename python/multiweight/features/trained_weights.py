@@ -24,7 +24,7 @@ def check_weights(caffe: ModuleType, net: Any, weights: Path, blob: str) -> None
     except Exception as error:  # protobuf's DecodeError has lived in two modules
         raise UserError(f"{weights}: not a .caffemodel ({error})") from None
     stored = {
-        layer.name: [blob_shape(one) for one in layer.blobs]
+        layer.name: [blob_shape(parameter) for parameter in layer.blobs]
         for layers in (snapshot.layer, snapshot.layers)
         for layer in layers
         if layer.blobs
@@ -76,7 +76,7 @@ def _list(shapes: Sequence[Sequence[int]]) -> str:
 def preferred_run(dataset: Dataset) -> str:
     """The trained run that is meant where none is named (``methods.preferred``); UserError where none is trained."""
     known = dict.fromkeys([*methods.METHODS, *dataset.variants()])
-    found = methods.preferred(name for name in known if dataset.run(name).last_snapshot() is not None)
-    if found is None:
+    variant = methods.preferred(name for name in known if dataset.run(name).last_snapshot() is not None)
+    if variant is None:
         raise UserError(f"{dataset.root}: no trained run: train one first (make train-multiweight-third)")
-    return found
+    return variant

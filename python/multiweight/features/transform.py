@@ -42,14 +42,14 @@ class Views:
         places = [(down // 2, right // 2)]
         if self.views == "crops":
             places += [(0, 0), (0, right), (down, 0), (down, right)]
-        found = []
+        crops = []
         for top, left in places:
             window = (slice(None), slice(top, top + height), slice(left, left + width))
             part = pixels[window].astype(np.float32)
-            found.append(part if self.mean is None else part - self.mean[window])
+            crops.append(part if self.mean is None else part - self.mean[window])
         if self.views != "centre":
-            found += [part[:, :, ::-1] for part in found]
-        return np.stack(found)
+            crops += [part[:, :, ::-1] for part in crops]
+        return np.stack(crops)
 
 
 def read_mean(caffe: ModuleType, path: str | Path) -> np.ndarray:

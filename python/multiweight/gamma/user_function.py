@@ -33,12 +33,12 @@ def function(target: str) -> Callable[..., Any]:
         ) from error
     except Exception as error:
         raise UserError(f"scheme {target}: module {module_name!r} fails on import: {_told(error)}") from error
-    found = getattr(module, function_name, None)
-    if found is None:
+    target_function = getattr(module, function_name, None)
+    if target_function is None:
         raise UserError(f"scheme {target}: module {module_name!r} has no {function_name!r}")
-    if not callable(found):
-        raise UserError(f"scheme {target}: {function_name!r} is {short(found)}: expected a function")
-    return found  # type: ignore[no-any-return]
+    if not callable(target_function):
+        raise UserError(f"scheme {target}: {function_name!r} is {short(target_function)}: expected a function")
+    return target_function  # type: ignore[no-any-return]
 
 
 def call(target: str, proportions: dict[str, float], counts: dict[str, int]) -> dict[str, float]:
@@ -54,7 +54,7 @@ def call(target: str, proportions: dict[str, float], counts: dict[str, int]) -> 
         ) from error
     expected = "expected a dict by group, or a sequence of as many numbers as there are groups"
     if isinstance(answer, Mapping):
-        found = {name: _weight(value) for name, value in members(answer, names, target).items()}
+        weights = {name: _weight(value) for name, value in members(answer, names, target).items()}
     else:
         try:
             values = [] if isinstance(answer, (str, bytes)) else list(answer)
@@ -64,12 +64,12 @@ def call(target: str, proportions: dict[str, float], counts: dict[str, int]) -> 
             raise UserError(f"scheme {target}: returned {short(answer)}: {expected}")
         if len(values) != len(names):
             raise UserError(f"scheme {target}: {len(values)} weights for {len(names)} groups: {expected}")
-        found = {name: _weight(value) for name, value in zip(names, values)}
+        weights = {name: _weight(value) for name, value in zip(names, values)}
         answer = dict(zip(names, values))
-    for name, value in found.items():
+    for name, value in weights.items():
         if value is None:
             raise UserError(f"scheme {target}: {short(answer[name])} for group {name!r}: {expected}")
-    return {name: value for name, value in found.items() if value is not None}
+    return {name: value for name, value in weights.items() if value is not None}
 
 
 def _weight(value: Any) -> float | None:

@@ -126,7 +126,7 @@ def constant(scheme: str, given: float | None) -> float | None:
     if entry is None or entry.constant is None:
         if given is None:
             return None
-        having = ", ".join(f"{one.name} ({one.constant.name})" for one in SCHEMES.values() if one.constant)
+        having = ", ".join(f"{other.name} ({other.constant.name})" for other in SCHEMES.values() if other.constant)
         raise UserError(f"c = {given!r}: scheme {scheme} has no constant: leave it out; these have one: {having}")
     return entry.constant.checked(entry.constant.default if given is None else given, entry.name)
 

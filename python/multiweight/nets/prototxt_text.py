@@ -50,9 +50,9 @@ def _comment(line: str) -> str:
 def _fields(message: Any) -> list[tuple[str, Any]]:
     """(name, value) of every set field, repeated ones flattened, in the order people write them."""
     order = list(_ORDER.get(message.DESCRIPTOR.name, ()))
-    found = sorted(message.ListFields(), key=lambda pair: (_rank(order, pair[0].name), pair[0].number))
+    by_rank = sorted(message.ListFields(), key=lambda pair: (_rank(order, pair[0].name), pair[0].number))
     flat: list[tuple[str, Any]] = []
-    for field, value in found:
+    for field, value in by_rank:
         values = value if _is_repeated(field) else [value]
         flat.extend((field.name, _scalar(field, item)) for item in values)
     return flat

@@ -173,8 +173,8 @@ def _present(dataset: Dataset, catalog: Catalog) -> tuple[float, ...]:
     packed = records.read_packed(dataset.packed("train"), catalog)
     for _, record in packed:
         present[[catalog.index(group, label) for group, label in record.labels]] += 1
-    found = label_weights.sqrt_ratio(present, len(packed) - present)
-    return tuple(float(f"{value:.6g}") for value in found)
+    weights_of_labels = label_weights.sqrt_ratio(present, len(packed) - present)
+    return tuple(float(f"{value:.6g}") for value in weights_of_labels)
 
 
 def _info(dataset: Dataset, catalog: Catalog) -> dict[str, Any]:

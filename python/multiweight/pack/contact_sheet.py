@@ -49,9 +49,9 @@ def sheet(
         if not keys:
             rng = np.random.RandomState(seed)
             keys = sorted(known[n] for n in rng.permutation(len(known))[:count])
-        found = {key: pair.get(key) for key in keys}
-    side = max(160, max(found[key][0].shape[1] for key in keys))
-    cells = [_cell(key, *found[key], catalog, side) for key in keys]
+        entries = {key: pair.get(key) for key in keys}
+    side = max(160, max(entries[key][0].shape[1] for key in keys))
+    cells = [_cell(key, *entries[key], catalog, side) for key in keys]
     height = max(cell.shape[0] for cell in cells)
     rows = []
     for start in range(0, len(cells), columns):
@@ -95,8 +95,8 @@ def _cell(key: str, image: np.ndarray, labels: np.ndarray, catalog: Catalog, sid
 
 def _text(image: np.ndarray, line: str, bottom: int) -> np.ndarray:
     if hasattr(cv2, "FontFace"):  # OpenCV 5 draws every script
-        found: Any = cv2.putText(image, line, (2, bottom), (0, 0, 0), cv2.FontFace("uni"), TEXT, 400)
-        return found if isinstance(found, np.ndarray) else image
+        drawn: Any = cv2.putText(image, line, (2, bottom), (0, 0, 0), cv2.FontFace("uni"), TEXT, 400)
+        return drawn if isinstance(drawn, np.ndarray) else image
     plain = line.encode("ascii", "replace").decode("ascii")
     return cv2.putText(image, plain, (2, bottom), cv2.FONT_HERSHEY_SIMPLEX, 0.36, (0, 0, 0), 1, cv2.LINE_AA)
 

@@ -56,9 +56,9 @@ def pack(
     suffix = shard_suffix(*shard) if shard else ""
     wanted = _wanted(dataset, settings)
     if not shard:
-        found = steps.finished(dataset.info, wanted, overwrite)
-        if found is not None:
-            return found, False
+        finished = steps.finished(dataset.info, wanted, overwrite)
+        if finished is not None:
+            return finished, False
     lock.hold(dataset.data, "build-lmdb", shared=bool(shard))
     if shard:
         lock.hold(dataset.data, "build-lmdb", name=f"{lock.IN_USE}{suffix}")
@@ -121,19 +121,21 @@ def merge(
             earlier(dataset, part, suffix, len(items), [BadImage(*fields) for fields in state["parts"][part]["bad"]])
             for suffix, state in zip(suffixes, states)
         ]
-        found = Part(np.zeros(len(items), bool), [bad for piece in pieces for bad in piece.bad], np.zeros((), np.int64))
-        judge(found.bad)
+        merged = Part(
+            np.zeros(len(items), bool), [bad for piece in pieces for bad in piece.bad], np.zeros((), np.int64)
+        )
+        judge(merged.bad)
         writers = LmdbWriter(dataset.images(part)), LmdbWriter(dataset.labels(part))
         pairs = [(dataset.images(part, suffix), dataset.labels(part, suffix)) for suffix in suffixes]
         with progress(total=len(items), desc=f"merging {part}", unit=" images") as shown:
             for chunk in from_shards(pairs, items.chunks(settings.size)):
-                write(writers, chunk._replace(total=np.zeros((), np.uint32)), found)
+                write(writers, chunk._replace(total=np.zeros((), np.uint32)), merged)
                 shown.update(chunk.stop - chunk.start)
         for writer in writers:
             writer.finish()
         total = sum((piece.total for piece in pieces if piece.total.size), np.zeros(1, np.int64))
-        done[part] = found._replace(total=total)
-        judge.earlier += found.bad
+        done[part] = merged._replace(total=total)
+        judge.earlier += merged.bad
     _finish(caffe, dataset, wanted, catalog, tables, done, judge.earlier, time.monotonic() - begun)
     for suffix in suffixes:
         _clear(dataset, suffix)
@@ -170,9 +172,9 @@ def _wanted(dataset: Dataset, settings: Settings) -> dict[str, Any]:
 def _begin(dataset: Dataset, suffix: str, wanted: dict[str, Any], overwrite: bool) -> dict[str, Any]:
     """The state of a stopped packing with these settings, or that of a new one, once nothing is in its way."""
     mark = dataset.packing(suffix)
-    found = steps.finished(mark, wanted, overwrite)
-    if found is not None:
-        return found
+    unfinished = steps.finished(mark, wanted, overwrite)
+    if unfinished is not None:
+        return unfinished
     whole = [path for path in _lmdbs(dataset, suffix) if path.exists()]
     if whole and not overwrite:
         raise UserError(
@@ -229,7 +231,7 @@ def _part(
     sums = dataset.pixel_sums(part, suffix)
     while True:
         try:
-            found = pack_part(dataset, part, suffix, maker, spans, judge, progress)
+            packed = pack_part(dataset, part, suffix, maker, spans, judge, progress)
             break
         except Mended:
             for path in paths:
@@ -238,11 +240,11 @@ def _part(
         except TooManyBad:
             _clear(dataset, suffix)  # photos may be mended before the next run, so it begins anew
             raise
-    if not found.present.any() and shard == (1, 1):
-        bad_images.write(dataset.bad_images, judge.earlier + found.bad)
+    if not packed.present.any() and shard == (1, 1):
+        bad_images.write(dataset.bad_images, judge.earlier + packed.bad)
         _clear(dataset, suffix)
         raise UserError(f"{dataset.split(part)}: no image to pack: {dataset.bad_images} says what was left out")
-    return found
+    return packed
 
 
 def _finish(

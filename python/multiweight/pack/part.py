@@ -49,59 +49,59 @@ def pack_part(
     kept = dataset.pixel_sums(part, shard)
     last = min(writer.last for writer in writers)
     done = sum(key(start) <= last for start, _ in spans) if last else 0
-    found = _earlier(writers[0], spans[:done], maker, kept)
+    result = _earlier(writers[0], spans[:done], maker, kept)
     with progress(total=sum(stop - start for start, stop in spans), desc=f"packing {part}", unit=" images") as shown:
         shown.update(sum(stop - start for start, stop in spans[:done]))
         for number, chunk in enumerate(maker.all(spans[done:]), done + 1):
-            write(writers, chunk, found)
+            write(writers, chunk, result)
             shown.update(chunk.stop - chunk.start)
             if chunk.bad:
-                stop_at(found.bad)
+                stop_at(result.bad)
             if number % KEPT_EVERY == 0:
-                _keep(kept, number, found.total)
-    if found.present.any():
-        _keep(kept, len(spans), found.total)
+                _keep(kept, number, result.total)
+    if result.present.any():
+        _keep(kept, len(spans), result.total)
         for writer in writers:
             writer.finish()
-    return found
+    return result
 
 
-def write(writers: Iterable[LmdbWriter], chunk: Chunk, found: Part) -> None:
+def write(writers: Iterable[LmdbWriter], chunk: Chunk, result: Part) -> None:
     """One transaction in each LMDB, images first: the labels are never ahead."""
     images, labels = writers
     images.put(chunk.images)
     labels.put(chunk.labels)
-    found.present[chunk.packed] = True
-    found.bad.extend(chunk.bad)
-    np.add(found.total, chunk.total, out=found.total)
+    result.present[chunk.packed] = True
+    result.bad.extend(chunk.bad)
+    np.add(result.total, chunk.total, out=result.total)
 
 
 def _earlier(writer: LmdbWriter, spans: list[tuple[int, int]], maker: ChunkMaker, kept: Path) -> Part:
     """What a stopped run had packed in ``spans``."""
     side = maker.settings.size
-    found = Part(np.zeros(len(maker.items), bool), [], np.zeros((3, side, side), np.int64))
+    result = Part(np.zeros(len(maker.items), bool), [], np.zeros((3, side, side), np.int64))
     if not spans:
-        return found
+        return result
     first, stop = spans[0][0], spans[-1][1]
     for name in items(writer.partial, values=False):
         if int(name) < stop:
-            found.present[int(name)] = True
-    for position in np.flatnonzero(~found.present[first:stop]) + first:
+            result.present[int(name)] = True
+    for position in np.flatnonzero(~result.present[first:stop]) + first:
         reason = maker.read(maker.items[int(position)])
         if not isinstance(reason, BadImage):
             raise Mended(maker.items[int(position)].image)
-        found.bad.append(reason)
+        result.bad.append(reason)
     chunks, total = _kept(kept)
     begin = first
-    if 0 < chunks <= len(spans) and total.shape == found.total.shape:
-        found.total[...] = total
+    if 0 < chunks <= len(spans) and total.shape == result.total.shape:
+        result.total[...] = total
         begin = spans[chunks - 1][1]
     for name, value in items(writer.partial, key(begin)):
         if int(name) >= stop:
             break
         at = f"{writer.partial}: key {int(name)}"
-        np.add(found.total, decode(parsed(maker.datum, value, at), at), out=found.total)
-    return found
+        np.add(result.total, decode(parsed(maker.datum, value, at), at), out=result.total)
+    return result
 
 
 def _keep(path: Path, chunks: int, total: np.ndarray) -> None:
@@ -122,12 +122,12 @@ def earlier(dataset: Dataset, part: str, shard: str, size: int, bad: list[BadIma
     """A finished part as it lies on the disk; ``size`` is the number of positions."""
     sums = dataset.pixel_sums(part, shard)
     chunks, total = _kept(sums)
-    found = Part(np.zeros(size, bool), bad, total)
+    result = Part(np.zeros(size, bool), bad, total)
     for name in items(dataset.images(part, shard), values=False):
-        found.present[int(name)] = True
-    if found.present.any() and not chunks:
+        result.present[int(name)] = True
+    if result.present.any() and not chunks:
         raise UserError(f"{sums}: damaged: use --overwrite (of make: OVERWRITE=1) to pack anew")
-    return found
+    return result
 
 
 def from_shards(pairs: list[tuple[Path, Path]], spans: list[tuple[int, int]]) -> Iterator[Chunk]:

@@ -80,8 +80,11 @@ class LmdbPair:
 
     def datums(self) -> Iterator[tuple[str, Any, Any]]:
         """``(key, image datum, label datum)`` in order of the keys, as they are stored."""
-        with self._envs[0].begin(buffers=True) as one, self._envs[1].begin(buffers=True) as two:
-            images, labels = one.cursor(), two.cursor()
+        with (
+            self._envs[0].begin(buffers=True) as image_transaction,
+            self._envs[1].begin(buffers=True) as label_transaction,
+        ):
+            images, labels = image_transaction.cursor(), label_transaction.cursor()
             while True:
                 more = images.next(), labels.next()
                 keys = [bytes(cursor.key()).decode("ascii", "replace") for cursor in (images, labels)]

@@ -42,12 +42,12 @@ def verify(caffe: ModuleType, dataset: Dataset, progress: Callable[..., Any] = b
     _mean(caffe, dataset, info["size"])
     (dataset.verify_mark).unlink(missing_ok=True)
     digests: dict[str, np.ndarray] = {}
-    found = {part: _part(caffe, dataset, part, info, catalog, progress, digests) for part in PARTS}
-    if found["train"]["group_images"] != info["group_images"]:
+    results = {part: _part(caffe, dataset, part, info, catalog, progress, digests) for part in PARTS}
+    if results["train"]["group_images"] != info["group_images"]:
         raise UserError(f"{dataset.info}: group_images does not fit the training labels: pack the data again")
     in_both = int(np.isin(digests["test"], digests["train"]).sum())
-    done.write(dataset.verify_mark, {"catalog_sha256": info["catalog_sha256"]}, {"parts": found, "in_both": in_both})
-    return found
+    done.write(dataset.verify_mark, {"catalog_sha256": info["catalog_sha256"]}, {"parts": results, "in_both": in_both})
+    return results
 
 
 def _mean(caffe: ModuleType, dataset: Dataset, size: int) -> None:
@@ -91,17 +91,17 @@ def _part(
                 raise UserError(
                     f"{pair.at(0, key)}: shape {'x'.join(map(str, shape))}, expected {wanted}: pack the data again"
                 )
-            found = vector(labels, pair.at(1, key))
-            if len(found) != catalog.size:
+            vector_read = vector(labels, pair.at(1, key))
+            if len(vector_read) != catalog.size:
                 raise UserError(
-                    f"{pair.at(1, key)}: {len(found)} labels, the catalog has {catalog.size}: pack the data again"
+                    f"{pair.at(1, key)}: {len(vector_read)} labels, the catalog has {catalog.size}: pack the data again"
                 )
-            if not np.array_equal(found, record.vector(catalog, info.get("unknown", "no"))):
+            if not np.array_equal(vector_read, record.vector(catalog, info.get("unknown", "no"))):
                 listing = f"{record.image} in {dataset.packed(part)}"
                 raise UserError(f"{pair.at(1, key)}: not the labels of {listing}: pack the data again")
             encoded += bool(image.encoded)
             seen.append(int.from_bytes(hashlib.blake2b(image.data, digest_size=8).digest(), "little"))
-            groups += [(found[catalog.slices[name]] == 1).any() for name in catalog.names]
+            groups += [(vector_read[catalog.slices[name]] == 1).any() for name in catalog.names]
         if len(pair) != len(listed) or len(pair) != info["counts"][part]:
             raise UserError(
                 f"{pair.paths[0]}: {len(pair)} images, {dataset.packed(part)} lists {len(listed)}, "

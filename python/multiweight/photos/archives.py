@@ -91,14 +91,14 @@ def opened(path: str) -> zipfile.ZipFile | UnreadableImage:
 
 def _spellings(archive: zipfile.ZipFile) -> dict[str, str]:
     """Other spellings of the members' names -> how they stand there."""
-    found: dict[str, str] = {}
+    spellings: dict[str, str] = {}
     for info in archive.infolist():
         name = info.filename
         if name.isascii():
-            found.setdefault(name.lower(), repr(name))
+            spellings.setdefault(name.lower(), repr(name))
             continue
         if unicodedata.normalize("NFC", name) != name:
-            found.setdefault(unicodedata.normalize("NFC", name), "the name in NFD of Unicode, which looks the same")
+            spellings.setdefault(unicodedata.normalize("NFC", name), "the name in NFD of Unicode, which looks the same")
         if not info.flag_bits & 0x800:
             for encoding in _ENCODINGS:
                 try:
@@ -106,8 +106,8 @@ def _spellings(archive: zipfile.ZipFile) -> dict[str, str]:
                 except UnicodeError:
                     continue
                 advice = "unpack it, and pack it anew with UTF-8 names"
-                found.setdefault(unicodedata.normalize("NFC", meant), f"the name in {encoding.upper()}: {advice}")
-    return found
+                spellings.setdefault(unicodedata.normalize("NFC", meant), f"the name in {encoding.upper()}: {advice}")
+    return spellings
 
 
 def _said(error: Exception) -> str:

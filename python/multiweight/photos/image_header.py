@@ -81,11 +81,11 @@ def _boxed(name: str, facts: boxes.Facts | None) -> Header:
 
 
 def _tiff(data: bytes) -> Header:
-    found = tiff.facts(data)
-    problem = "a grey TIFF with an alpha channel: save it as PNG" if found.alpha and found.grey else ""
+    picture = tiff.facts(data)
+    problem = "a grey TIFF with an alpha channel: save it as PNG" if picture.alpha and picture.grey else ""
     # 8-bit colours come from libtiff with their alpha multiplied in; the orientation is applied by OpenCV.
-    held = found.premultiplied or found.bits <= 8
-    return Header("TIFF", found.width, found.height, found.alpha, problem, 1, found.bits, held)
+    keeps_orientation = picture.premultiplied or picture.bits <= 8
+    return Header("TIFF", picture.width, picture.height, picture.alpha, problem, 1, picture.bits, keeps_orientation)
 
 
 def _bmp(data: bytes) -> Header:

@@ -133,10 +133,10 @@ def _absent(path: str) -> str:
         return "no such file"
     try:
         if name.isascii():
-            there = next((one for one in os.listdir(folder) if one.lower() == name.lower()), None)
+            there = next((entry for entry in os.listdir(folder) if entry.lower() == name.lower()), None)
             return f"no such file; there is {there!r}" if there else "no such file"
         wanted = unicodedata.normalize("NFC", name)
-        there = next((one for one in os.listdir(folder) if unicodedata.normalize("NFC", one) == wanted), None)
+        there = next((entry for entry in os.listdir(folder) if unicodedata.normalize("NFC", entry) == wanted), None)
     except OSError:
         return "no such file"
     if there is None:

@@ -50,10 +50,10 @@ def scans(data: bytes, frame: int) -> Scans:
     number, interval, problem, last = 0, 0, "", (0, 0)
     at = frame + 2 + struct.unpack_from(">H", data, frame + 2)[0]
     while True:
-        found = _MARKER.search(data, at)
-        if found is None:
+        segment = _MARKER.search(data, at)
+        if segment is None:
             return Scans("truncated JPEG: no end marker", len(data), False)
-        at, marker = found.start(), data[found.start() + 1]
+        at, marker = segment.start(), data[segment.start() + 1]
         if marker == 0xD9:
             break
         size = struct.unpack_from(">H", data, at + 2)[0]

@@ -26,7 +26,7 @@ def facts(data: bytes) -> Facts:
     big = struct.unpack_from(order + "H", data, 2)[0] == 43
     word, count_kind, size, inline = ("Q", "Q", 20, 8) if big else ("I", "H", 12, 4)
     start = struct.unpack_from(order + word, data, 8 if big else 4)[0]
-    found: dict[int, int] = {}
+    tags: dict[int, int] = {}
     entries = struct.unpack_from(order + count_kind, data, start)[0]
     at = start + struct.calcsize(count_kind)
     for _ in range(min(entries, 4096)):
@@ -37,11 +37,11 @@ def facts(data: bytes) -> Facts:
             place = at + 4 + struct.calcsize(word)
             if values * struct.calcsize(code) > inline:
                 place = struct.unpack_from(order + word, data, place)[0]
-            found[tag] = struct.unpack_from(order + code, data, place)[0]
+            tags[tag] = struct.unpack_from(order + code, data, place)[0]
         at += size
-    channels, extra = found.get(277, 1), found.get(338, -1)
+    channels, extra = tags.get(277, 1), tags.get(338, -1)
     # ExtraSamples: 1 is alpha that the colours hold, 2 is alpha apart from them.
     alpha = channels in (2, 4) and extra in (1, 2)
     return Facts(
-        found.get(256, 0), found.get(257, 0), channels, found.get(258, 1), alpha, extra == 1, found.get(262, 2) < 2
+        tags.get(256, 0), tags.get(257, 0), channels, tags.get(258, 1), alpha, extra == 1, tags.get(262, 2) < 2
     )

@@ -67,8 +67,8 @@ def clean(
     for n, item in enumerate(items):
         counts = Counter(group for group, _ in item.labels if group in groups)
         for group in sorted(group for group, count in counts.items() if count > 1):
-            said = ", ".join(label for name, label in item.labels if name == group)
-            taken.append(BadImage(item.image, item.product, "clean", f"{group}: {said} contradict each other"))
+            named = ", ".join(label for name, label in item.labels if name == group)
+            taken.append(BadImage(item.image, item.product, "clean", f"{group}: {named} contradict each other"))
             item = item._replace(
                 labels=tuple(pair for pair in item.labels if pair[0] != group),
                 unknown=(*(pair for pair in item.unknown if pair != (group, records.ALL)), (group, records.ALL)),
@@ -101,9 +101,9 @@ def clean_dataset(
     """
     source = dataset.records
     wanted = {**asdict(settings), "records_sha256": done.sha256(source), **importing.photos_of(dataset)}
-    found = done.finished(dataset.clean_mark, wanted, overwrite)
-    if found is not None:
-        return found, False
+    finished = done.finished(dataset.clean_mark, wanted, overwrite)
+    if finished is not None:
+        return finished, False
     lock.hold(dataset.data, "clean-dataset")
     catalog = Catalog.load(dataset.catalog)
     items = records.read(source, catalog)

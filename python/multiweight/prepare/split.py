@@ -192,7 +192,7 @@ def balance(train: Sequence[Record], test: Sequence[Record], catalog: Catalog) -
     products = [{item.product for item in part} for part in (train, test)]
     return {
         "images": {"train": len(train), "test": len(test)},
-        "products": {name: len(found) for name, found in zip(PARTS, products)},
+        "products": {name: len(part_products) for name, part_products in zip(PARTS, products)},
         "products_on_both_sides": len(products[0] & products[1]),
         "test_fraction": fraction,
         "groups": {name: {"train": counts[0][name, ""], "test": counts[1][name, ""]} for name in catalog.names},
@@ -230,9 +230,9 @@ def split_dataset(
         **({"partition_sha256": done.sha256(dataset.partition)} if given else {}),
         **(importing.photos_of(dataset) if duplicates != "ignore" else {}),
     }
-    found = done.finished(dataset.split_mark, settings, overwrite)
-    if found is not None:
-        return found, False
+    finished = done.finished(dataset.split_mark, settings, overwrite)
+    if finished is not None:
+        return finished, False
     lock.hold(dataset.data, "split")
     catalog = Catalog.load(dataset.catalog)
     items = records.read(dataset.used_records, catalog)

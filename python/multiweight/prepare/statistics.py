@@ -60,7 +60,10 @@ def markdown(name: str, parts: dict[str, dict[str, Any]], figure: str = "") -> s
     lines = [f"# {name} in figures", "", "As the paper's Table I:", ""]
     lines += ["| | " + " | ".join(parts) + " |", "|---|" + "---|" * len(parts)]
     for title, key in (("images", "images"), ("products", "products"), ("labels an image", "labels_an_image")):
-        values = [f"{found[key]:,}" if isinstance(found[key], int) else f"{found[key]:.2f}" for found in parts.values()]
+        values = [
+            f"{figures[key]:,}" if isinstance(figures[key], int) else f"{figures[key]:.2f}"
+            for figures in parts.values()
+        ]
         lines.append(f"| {title} | " + " | ".join(values) + " |")
     sizes = first["group_sizes"]
     lines += [
@@ -75,7 +78,7 @@ def markdown(name: str, parts: dict[str, dict[str, Any]], figure: str = "") -> s
     ]
     order = sorted(first["proportions"], key=lambda group: -first["proportions"][group])
     for group in order:
-        counts = " | ".join(f"{found['group_images'][group]:,}" for found in parts.values())
+        counts = " | ".join(f"{figures['group_images'][group]:,}" for figures in parts.values())
         size = len(first["label_images"][group])
         lines.append(f"| {markup.markdown(group)} | {size} | {counts} | {first['proportions'][group]:.4f} |")
     if figure:
@@ -83,16 +86,16 @@ def markdown(name: str, parts: dict[str, dict[str, Any]], figure: str = "") -> s
     return "\n".join(lines) + "\n"
 
 
-def chart(found: dict[str, Any], path: Path, name: str) -> None:
+def chart(figures: dict[str, Any], path: Path, name: str) -> None:
     """The long tail as PNG: images of each group, and of each label in falling order, on logarithmic axes."""
     figure_class = importlib.import_module("matplotlib.figure").Figure
     figure = figure_class(figsize=(9, 4.5), layout="constrained")
     left, right = figure.subplots(1, 2, gridspec_kw={"width_ratios": [2, 1.4]})
-    groups = sorted(found["group_images"].items(), key=lambda entry: -entry[1])
+    groups = sorted(figures["group_images"].items(), key=lambda entry: -entry[1])
     left.bar(range(len(groups)), [max(n, 0.5) for _, n in groups], color="#4477aa")
     left.set_xticks(range(len(groups)), [markup.figure(group) for group, _ in groups], rotation=90, fontsize=7)
     left.set(yscale="log", ylabel="images", title=markup.figure(f"{name}: groups"))
-    labels = sorted((n for found_ in found["label_images"].values() for n in found_.values()), reverse=True)
+    labels = sorted((n for found_ in figures["label_images"].values() for n in found_.values()), reverse=True)
     right.plot(range(1, len(labels) + 1), [max(n, 0.5) for n in labels], color="#aa3377")
     right.set(xscale="log", yscale="log", xlabel="label, by rank", ylabel="images", title=f"{len(labels)} labels")
     for axes in (left, right):

@@ -73,9 +73,9 @@ def make(
         "from": dataset.name, "large": large, "small": small, "ratio": ratio, "kind": kind, "seed": seed,
         "records_sha256": done.sha256(dataset.used_records),
     }  # fmt: skip
-    found = done.finished(target.subset_mark, settings, overwrite)
-    if found is not None:
-        return found, False
+    finished = done.finished(target.subset_mark, settings, overwrite)
+    if finished is not None:
+        return finished, False
     lock.hold(dataset.data, "make-subset", shared=True)
     lock.hold(target.data, "make-subset")
     if target.records.exists() and not overwrite:

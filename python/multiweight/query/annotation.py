@@ -43,30 +43,30 @@ class Annotator:
     def outputs(self, photo: Path) -> np.ndarray:
         """(labels,) float32 of one photo in catalog order; UserError where it is none, or the catalog is another's."""
         inputs = self.reader.of(str(photo), image_source.photo(photo, self.side))
-        found = feature_net.forward(self.net, inputs, self.blobs, self.reader.count)[0]
-        if len(found) != self.catalog.size:
-            raise UserError(f"the net has {len(found)} outputs, its catalog {self.catalog.size} labels: train again")
-        return found
+        values = feature_net.forward(self.net, inputs, self.blobs, self.reader.count)[0]
+        if len(values) != self.catalog.size:
+            raise UserError(f"the net has {len(values)} outputs, its catalog {self.catalog.size} labels: train again")
+        return values
 
     def annotate(self, photo: Path, threshold: float = 0.5, top: int = 0) -> list[Label]:
         """Labels from ``threshold`` on and, in every group, the ``top`` highest whatever they are; group by group."""
         outputs = self.outputs(photo)
-        found = []
+        chosen = []
         for group in self.catalog.groups:
             values = outputs[self.catalog.slices[group.name]]
             order = np.argsort(-values, kind="stable")
             for place, m in enumerate(order):
                 if values[m] >= threshold or place < top:
-                    found.append(Label(group.name, group.labels[m], float(values[m])))
-        return found
+                    chosen.append(Label(group.name, group.labels[m], float(values[m])))
+        return chosen
 
 
 def text(labels: Sequence[Label]) -> str:
     """One line per label: group, label, probability."""
     if not labels:
         return "  no label reaches the threshold\n"
-    wide = max(len(one.group) for one in labels), max(len(one.label) for one in labels)
-    return "".join(f"  {one.group:{wide[0]}}  {one.label:{wide[1]}}  {one.probability:.3f}\n" for one in labels)
+    wide = max(len(entry.group) for entry in labels), max(len(entry.label) for entry in labels)
+    return "".join(f"  {entry.group:{wide[0]}}  {entry.label:{wide[1]}}  {entry.probability:.3f}\n" for entry in labels)
 
 
 def draw(photo: Path, labels: Sequence[Label], output: Path) -> None:
@@ -87,9 +87,9 @@ def draw(photo: Path, labels: Sequence[Label], output: Path) -> None:
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, max(4, 0.28 * len(labels) + 0.6)), width_ratios=[1, 1])
     left.imshow(pixels[:, :, ::-1])
     left.axis("off")
-    names = [markup.figure(f"{one.group}: {one.label}") for one in labels]
+    names = [markup.figure(f"{label.group}: {label.label}") for label in labels]
     places = np.arange(len(labels))
-    right.barh(places, [one.probability for one in labels], color="#0072B2")
+    right.barh(places, [label.probability for label in labels], color="#0072B2")
     right.set_yticks(places)
     right.set_yticklabels(names, fontsize=9)
     right.invert_yaxis()

@@ -61,9 +61,11 @@ class ShopIndex:
             try:
                 self._keep(note, identity)
             except (RuntimeError, OSError, UserError) as error:  # FAISS's own, the system's, and of another process
-                said = str(error).rpartition(": ")[2] if isinstance(error, RuntimeError) else str(error)
-                said = error.strerror or said if isinstance(error, OSError) else said
-                print(f"warning: {self.path}: the index cannot be kept ({said}): built for this call", file=sys.stderr)
+                reason = str(error).rpartition(": ")[2] if isinstance(error, RuntimeError) else str(error)
+                reason = error.strerror or reason if isinstance(error, OSError) else reason
+                print(
+                    f"warning: {self.path}: the index cannot be kept ({reason}): built for this call", file=sys.stderr
+                )
 
     @lock.scope
     def _keep(self, note: Path, identity: dict[str, Any]) -> None:
@@ -129,12 +131,12 @@ class ShopIndex:
         """
         wanted = 4 * k
         while True:
-            found = self.search(query, wanted)
+            images = self.search(query, wanted)
             nearest: dict[str, Found] = {}
-            for one in found:
-                nearest.setdefault(product_of(one), one)
+            for image in images:
+                nearest.setdefault(product_of(image), image)
             nearest.pop(without, None)
-            if len(nearest) >= k or len(found) < wanted:
+            if len(nearest) >= k or len(images) < wanted:
                 return list(nearest.values())[:k]
             wanted *= 4
 

@@ -30,7 +30,7 @@ def write(
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(str(_FOLDER)), undefined=jinja2.StrictUndefined, autoescape=True
     )
-    places = sorted({one.position for _, found in shown for one in found})
+    places = sorted({result.position for _, results in shown for result in results})
     pictures = gallery.thumbnails(caffe, dataset, places)
     photos = [
         {
@@ -38,15 +38,15 @@ def write(
             "src": gallery.address(image_source.photo(photo, gallery.SIDE), str(photo)),
             "results": [
                 {
-                    "src": pictures[one.position],
-                    "score": one.score,
-                    "product": known[one.key].product,
-                    "labels": stated(known[one.key]).replace("|", ", "),
+                    "src": pictures[result.position],
+                    "score": result.score,
+                    "product": known[result.key].product,
+                    "labels": stated(known[result.key]).replace("|", ", "),
                 }
-                for one in found
+                for result in results
             ],
         }
-        for photo, found in shown
+        for photo, results in shown
     ]
     css = page.STYLE.read_text(encoding="utf-8")
     facts = {"photos": photos, "css": Markup(css), "policy": page.policy(css)}

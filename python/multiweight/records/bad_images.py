@@ -30,7 +30,7 @@ def read(path: Path) -> list[BadImage]:
     """The list as written; empty where the file does not exist."""
     if not path.exists():
         return []
-    rows = [[markup.from_cell(one) for one in row] for _, row in csv_file.rows(path)]
+    rows = [[markup.from_cell(cell) for cell in row] for _, row in csv_file.rows(path)]
     if not rows or tuple(rows[0]) != HEADER or any(len(row) != len(HEADER) for row in rows):
         raise UserError(f"{path}: expected the columns {','.join(HEADER)}: delete it and import again")
     return [BadImage(*row) for row in rows[1:]]

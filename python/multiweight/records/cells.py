@@ -63,8 +63,8 @@ def control(text: str) -> str:
 
 def identity(text: str) -> str:
     """An id as it was before a spreadsheet made a float of it: ``1163.0`` is 1163."""
-    found = _FLOAT_ID.fullmatch(text)
-    return found.group(1) if found else text
+    match = _FLOAT_ID.fullmatch(text)
+    return match.group(1) if match else text
 
 
 def shortened(text: str) -> bool:

@@ -56,8 +56,8 @@ class RecordTable:
 
     def __getitem__(self, number: int) -> Record:
         codes = self._codes[self._code_ends[number] : self._code_ends[number + 1]]
-        said = records.by_kind(self._statements.known[code] for code in codes)
-        return Record(self._image(number), self._products[self._product[number]], *said)
+        labels = records.by_kind(self._statements.known[code] for code in codes)
+        return Record(self._image(number), self._products[self._product[number]], *labels)
 
     def __iter__(self) -> Iterator[Record]:
         return (self[number] for number in range(len(self)))

@@ -101,7 +101,7 @@ def by_kind(statements: Iterable[Statement]) -> Sequence[tuple[Label, ...]]:
     pairs: dict[str, list[Label]] = {"yes": [], "no": [], "unknown": []}
     for kind, group, label in statements:
         pairs[kind].append((group, label))
-    return [tuple(found) for found in pairs.values()]
+    return [tuple(of_kind) for of_kind in pairs.values()]
 
 
 def checked_rows(path: str | Path, header: Sequence[str]) -> Iterator[tuple[int, tuple[str, str, str, str]]]:

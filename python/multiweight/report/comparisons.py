@@ -36,9 +36,11 @@ def precisions(dataset: Dataset, variant: str) -> np.ndarray | None:
     return hdf5_file.numbers(path, "ap", 2, f"delete it and evaluate {variant} again").astype(np.float64)
 
 
-def pairs(dataset: Dataset, found: Sequence[Result], most: int = 6) -> list[Comparison]:
+def pairs(dataset: Dataset, evaluated: Sequence[Result], most: int = 6) -> list[Comparison]:
     """Every pair of trained methods, at most ``most`` methods, that have the AP of each query."""
-    known = [(r, values) for r in found if r.trained and (values := precisions(dataset, r.variant)) is not None][:most]
+    known = [(r, values) for r in evaluated if r.trained and (values := precisions(dataset, r.variant)) is not None][
+        :most
+    ]
     for r, values in known[1:]:
         if values.shape != known[0][1].shape:
             raise UserError(
@@ -51,18 +53,18 @@ def pairs(dataset: Dataset, found: Sequence[Result], most: int = 6) -> list[Comp
     ]
 
 
-def table(found: Sequence[Comparison]) -> Table | None:
+def table(tests: Sequence[Comparison]) -> Table | None:
     """One row a pair: the difference of the means in points of percent, p, and in how many groups it is sure."""
-    if not found:
+    if not tests:
         return None
     rows = []
-    for one in found:
-        d = one.difference
+    for test in tests:
+        d = test.difference
         sure = np.nan_to_num(d.p, nan=1.0) < SURE
         p = f"{d.mean_p:.4f}"
         rows.append(
             [
-                escape(f"{one.second.name} − {one.first.name}"),
+                escape(f"{test.second.name} − {test.first.name}"),
                 f"{100 * d.mean:+.2f}",
                 f"**{p}**" if d.mean_p < SURE else p,
                 str(int((sure & (d.groups > 0)).sum())),

@@ -33,13 +33,13 @@ class Conclusion:
     caution: str
 
 
-def of(found: Sequence[Result], pairs: Sequence[Comparison]) -> Conclusion | None:
+def of(evaluated: Sequence[Result], pairs: Sequence[Comparison]) -> Conclusion | None:
     """The conclusion of evaluated methods; None where no trained one has a mean mAP.
 
     ``pairs`` are the tests between methods; a difference without one is told as not tested, one with p of at least
     0.05 as not clear.
     """
-    ranked = sorted((r for r in found if r.trained and r.mean is not None), key=lambda r: -(r.mean or 0.0))
+    ranked = sorted((r for r in evaluated if r.trained and r.mean is not None), key=lambda r: -(r.mean or 0.0))
     if not ranked:
         return None
     first, rest = ranked[0], ranked[1:]
@@ -58,7 +58,7 @@ def _behind(first: Result, other: Result, pairs: Sequence[Comparison]) -> str:
     if round(points, 2) == 0:
         return "equal in the mean"
     wanted = {first.variant, other.variant}
-    test = next((one.difference for one in pairs if {one.first.variant, one.second.variant} == wanted), None)
+    test = next((pair.difference for pair in pairs if {pair.first.variant, pair.second.variant} == wanted), None)
     if test is None:
         clear = "not tested"
     elif test.mean_p < SURE:

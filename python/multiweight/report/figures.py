@@ -19,16 +19,16 @@ from multiweight.report.plot_style import MARKERS, colours, finish, log_scale, p
 from multiweight.report.results import Result
 
 
-def histogram(path: Path, found: Sequence[Result]) -> bool:
+def histogram(path: Path, evaluated: Sequence[Result]) -> bool:
     """Fig. 2: for each group one bar a trained method, groups by falling proportion; the reference rows as dashes.
 
     Of many methods a panel per group.
     """
-    trained = [r for r in found if r.trained]
-    if len(trained) > small_multiples.MANY and found[0].mean is not None:
-        small_multiples.histogram(path, found)
+    trained = [r for r in evaluated if r.trained]
+    if len(trained) > small_multiples.MANY and evaluated[0].mean is not None:
+        small_multiples.histogram(path, evaluated)
         return True
-    groups = results.groups(found)
+    groups = results.groups(evaluated)
     colour_of = _colours(trained)
     places = np.arange(len(groups))
     width = 0.84 / max(1, len(trained))
@@ -43,42 +43,44 @@ def histogram(path: Path, found: Sequence[Result]) -> bool:
             axes.errorbar(
                 places + offset, heights, np.abs(ends - heights), fmt="none", ecolor="#333333", elinewidth=0.8, zorder=4
             )
-    for r in found:
+    for r in evaluated:
         if not r.trained:
             colour, label = MARKERS[r.variant]
             heights = _percents(r, groups)
             axes.hlines(heights, places - 0.45, places + 0.45, color=colour, linewidth=1.8, label=label, zorder=3)
-    proportions = [found[0].evaluation["groups"][group]["proportion"] for group in groups]
+    proportions = [evaluated[0].evaluation["groups"][group]["proportion"] for group in groups]
     axes.set_xticks(places)
     labels = [f"{markup.figure(group)}\n{_short(r)}" for group, r in zip(groups, proportions)]
     axes.set_xticklabels(labels, rotation=45, ha="right", rotation_mode="anchor", fontsize=8)
     axes.set_xlim(-0.6, len(groups) - 0.4)
     axes.set_ylim(0, 100)
-    axes.set_ylabel(f"mAP@{found[0].evaluation['k']} (%)")
+    axes.set_ylabel(f"mAP@{evaluated[0].evaluation['k']} (%)")
     axes.set_xlabel("group, and its proportion of the training images")
     axes.grid(axis="y", color="#DDDDDD", linewidth=0.7, zorder=0)
     finish(axes)
-    axes.legend(ncol=len(found), loc="lower left", bbox_to_anchor=(0, 1.01), frameon=False, fontsize=9, borderaxespad=0)
+    axes.legend(
+        ncol=len(evaluated), loc="lower left", bbox_to_anchor=(0, 1.01), frameon=False, fontsize=9, borderaxespad=0
+    )
     save(figure, path)
     return True
 
 
-def change(path: Path, found: Sequence[Result]) -> bool:
+def change(path: Path, evaluated: Sequence[Result]) -> bool:
     """Change of each group's mAP from the first trained method to each other, against the group's proportion.
 
     The first is multi-label where it was evaluated. Points of percent; proportions on a logarithmic axis. False, and no
     file, where there are not two trained methods.
     """
-    trained = [r for r in found if r.trained]
+    trained = [r for r in evaluated if r.trained]
     if len(trained) < 2:
         return False
-    groups, colour_of = results.groups(found), _colours(trained)
-    proportions = np.array([found[0].evaluation["groups"][group]["proportion"] for group in groups])
+    groups, colour_of = results.groups(evaluated), _colours(trained)
+    proportions = np.array([evaluated[0].evaluation["groups"][group]["proportion"] for group in groups])
     base = _percents(trained[0], groups)
-    said = f"change of mAP@{found[0].evaluation['k']} from {trained[0].name} (points)"
+    axis_label = f"change of mAP@{evaluated[0].evaluation['k']} from {trained[0].name} (points)"
     if len(trained) > small_multiples.MANY:
         changed = [(r.name, _percents(r, groups) - base) for r in trained[1:]]
-        small_multiples.change(path, changed, proportions, said)
+        small_multiples.change(path, changed, proportions, axis_label)
         return True
     figure, axes = plt.subplots(figsize=(7.2, 4.4))
     axes.axhline(0, color="#555555", linewidth=0.8, zorder=1)
@@ -98,7 +100,7 @@ def change(path: Path, found: Sequence[Result]) -> bool:
     _name_points(axes, named)
     axes.xaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
     axes.set_xlabel("proportion of the group in the training images")
-    axes.set_ylabel(said)
+    axes.set_ylabel(axis_label)
     axes.grid(color="#E4E4E4", linewidth=0.6, zorder=0)
     finish(axes)
     axes.legend(frameon=False, fontsize=9)
@@ -110,7 +112,7 @@ def _name_points(axes: Any, named: Sequence[tuple[str, float, float]]) -> None:
     """Write (name, x, y) beside the points, each raised above those already written that it would cover."""
     drawn: list[Any] = []
     renderer = axes.figure.canvas.get_renderer()
-    for name, x, y in sorted(named, key=lambda one: one[1:]):
+    for name, x, y in sorted(named, key=lambda point: point[1:]):
         text = axes.annotate(name, (x, y), xytext=(3, 4), textcoords="offset points", fontsize=7, color="#444444")
         for _ in named:
             box = text.get_window_extent(renderer)
@@ -120,7 +122,7 @@ def _name_points(axes: Any, named: Sequence[tuple[str, float, float]]) -> None:
         drawn.append(text.get_window_extent(renderer))
 
 
-def curves(path: Path, found: Sequence[Result]) -> bool:
+def curves(path: Path, evaluated: Sequence[Result]) -> bool:
     """Training losses by iteration; False, and no file, where no variant has a log.
 
     Left: sum_t J_t without weights, the same quantity for every method (dots: test phase). Right, where a method
@@ -128,7 +130,7 @@ def curves(path: Path, found: Sequence[Result]) -> bool:
     a running mean over a fiftieth of the points; the values themselves are drawn faintly. Of many methods a panel each,
     with the loss without weights where every log tells it, else the objective.
     """
-    logged = [r for r in found if r.log.iterations]
+    logged = [r for r in evaluated if r.log.iterations]
     if not logged:
         return False
     if len(logged) > small_multiples.MANY:
@@ -137,7 +139,7 @@ def curves(path: Path, found: Sequence[Result]) -> bool:
         name = "loss without weights, $\\Sigma_t\\,J_t$," if unweighted else "objective, $\\Sigma_t\\,\\gamma_t J_t$,"
         small_multiples.curves(path, logged, values_of, name)
         return True
-    colour_of = _colours([r for r in found if r.trained])
+    colour_of = _colours([r for r in evaluated if r.trained])
     weighted = [r for r in logged if not r.log.total or any(value != 1 for value in r.gamma.values())]
     totals = [r for r in logged if r.log.total]
     panels: list[tuple[str, list[tuple[Result, list[float]]]]] = []
@@ -197,10 +199,10 @@ def _percents(r: Result, groups: Sequence[str]) -> np.ndarray:
 
 def _ends(r: Result, groups: Sequence[str]) -> np.ndarray | None:
     """(2, groups) ends of the 95% intervals in percent, NaN where there is none; None without any."""
-    found = [r.evaluation["groups"][group].get("interval") for group in groups]
-    if not any(found):
+    intervals = [r.evaluation["groups"][group].get("interval") for group in groups]
+    if not any(intervals):
         return None
-    return 100 * np.array([[math.nan, math.nan] if one is None else one for one in found]).T
+    return 100 * np.array([[math.nan, math.nan] if interval is None else interval for interval in intervals]).T
 
 
 def _short(proportion: float) -> str:

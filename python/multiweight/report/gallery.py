@@ -24,7 +24,7 @@ SIDE = 96
 def collect(
     caffe: Any,
     dataset: Dataset,
-    found: Sequence[Result],
+    evaluated: Sequence[Result],
     each: int,
     failures: bool,
     keys: Sequence[str] = (),
@@ -35,7 +35,7 @@ def collect(
     For each group ``each`` queries: those with the lowest mean AP of the trained methods if ``failures``, else a seeded
     choice; with ``keys`` exactly these queries, in every group of which they have a label. UserError: an unknown key.
     """
-    shown = [r for r in found if precisions(dataset, r.variant) is not None]
+    shown = [r for r in evaluated if precisions(dataset, r.variant) is not None]
     if not shown or not (dataset.images("test") / "data.mdb").exists():
         return None
     catalog, names, labels = packed_labels.load(dataset)
@@ -47,7 +47,7 @@ def collect(
         if values is not None and values.shape != (len(names), len(catalog.names)):
             raise UserError(f"{dataset.run(variant).retrieval}: of other images: evaluate {variant} again")
     judged = [ap[r.variant] for r in shown if r.trained] or list(ap.values())
-    mean_ap = np.mean([one for one in judged if one is not None], axis=0)
+    mean_ap = np.mean([precisions_of for precisions_of in judged if precisions_of is not None], axis=0)
     generator = np.random.default_rng(seed)
     queries: dict[str, list[int]] = {}
     for g, group in enumerate(catalog.names):
@@ -68,7 +68,9 @@ def collect(
         if len(indices) != len(names) or indices.max(initial=-1) >= len(names):
             raise UserError(f"{path}: its lists are of other images: {again}")
         lists[r.variant] = {q: [int(i) for i in indices[q] if i >= 0] for q in sorted(used)}
-    everyone = used | {i for one in lists.values() for found_ in one.values() for i in found_}
+    everyone = used | {
+        i for precisions_of in lists.values() for neighbours in precisions_of.values() for i in neighbours
+    }
     pictures = thumbnails(caffe, dataset, sorted(everyone))
     return {
         "methods": [{"id": r.variant, "name": r.name} for r in shown],
@@ -92,8 +94,8 @@ def collect(
 
 
 def _labels(row: np.ndarray, catalog: Any) -> dict[str, list[int]]:
-    found = {group.name: np.flatnonzero(row[catalog.slices[group.name]]).tolist() for group in catalog.groups}
-    return {name: values for name, values in found.items() if values}
+    carried = {group.name: np.flatnonzero(row[catalog.slices[group.name]]).tolist() for group in catalog.groups}
+    return {name: values for name, values in carried.items() if values}
 
 
 def _shown(value: float) -> float | None:
@@ -102,15 +104,15 @@ def _shown(value: float) -> float | None:
 
 def thumbnails(caffe: Any, dataset: Dataset, rows: Sequence[int]) -> dict[int, str]:
     """JPEG data addresses of some test images, by their position."""
-    wanted, found = set(rows), {}
+    wanted, pictures = set(rows), {}
     source = image_source.LmdbImages(caffe, dataset.images("test"))
     try:
         for n, (where, pixels) in enumerate(source.images()):
             if n in wanted:
-                found[n] = address(pixels, where)
+                pictures[n] = address(pixels, where)
     finally:
         source.close()
-    return found
+    return pictures
 
 
 def address(pixels: np.ndarray, where: str) -> str:

@@ -42,9 +42,9 @@ class Lists:
     None of it for methods whose lists are not there; UserError where a file is of other images than the packed ones.
     """
 
-    def __init__(self, dataset: Dataset, found: Sequence[Result], method: str):
+    def __init__(self, dataset: Dataset, evaluated: Sequence[Result], method: str):
         self.catalog, self.keys, self.labels = packed_labels.load(dataset)
-        self.ap = {r.variant: ap for r in found if (ap := precisions(dataset, r.variant)) is not None}
+        self.ap = {r.variant: ap for r in evaluated if (ap := precisions(dataset, r.variant)) is not None}
         self.method = method
         self.indices = _indices(dataset, method)
         if self.indices is not None and len(self.indices) != len(self.keys):
@@ -57,13 +57,13 @@ class Lists:
         """The labels of a group, in the order of the catalog."""
         g, part = self.catalog.names.index(group), self.catalog.slices[group]
         mine = self.labels[:, part]
-        found = []
+        label_results = []
         for m, label in enumerate(self.catalog.groups[g].labels):
             rows = np.flatnonzero(mine[:, m])
             means = {name: float(ap[rows, g].mean()) if len(rows) else None for name, ap in self.ap.items()}
             instead = _instead(mine, self.indices[rows], m, self.catalog, g) if self.indices is not None else ()
-            found.append(LabelResult(group, label, len(rows), means, instead))
-        return found
+            label_results.append(LabelResult(group, label, len(rows), means, instead))
+        return label_results
 
     def worst(self, group: str, most: int = 12) -> list[tuple[str, float]]:
         """(key, AP) of the queries of a group with the lowest mean AP of all methods."""
@@ -75,9 +75,9 @@ class Lists:
         return [(self.keys[row], float(mean[row])) for row in rows]
 
 
-def table(dataset: Dataset, found: Sequence[Result], groups: Sequence[str] | None = None) -> Table | None:
+def table(dataset: Dataset, evaluated: Sequence[Result], groups: Sequence[str] | None = None) -> Table | None:
     """A row per label, of all groups or those given; None where no method has its lists."""
-    trained = [r for r in found if r.trained]
+    trained = [r for r in evaluated if r.trained]
     ranked = sorted(trained, key=lambda r: -(r.mean or 0.0))
     if not ranked:
         return None
@@ -87,11 +87,11 @@ def table(dataset: Dataset, found: Sequence[Result], groups: Sequence[str] | Non
     shown = [r for r in trained if r.variant in lists.ap]
     rows = []
     for group in lists.catalog.names if groups is None else groups:
-        for one in lists.of_group(group):
-            best = max((v for v in one.map.values() if v is not None), default=None)
-            cells = [_figure(one.map[r.variant], best) for r in shown]
-            instead = ", ".join(f"{escape(name)} {100 * share:.0f}%" for name, share in one.instead) or DASH
-            rows.append([escape(group), escape(one.label), str(one.images), *cells, instead])
+        for label_result in lists.of_group(group):
+            best = max((v for v in label_result.map.values() if v is not None), default=None)
+            cells = [_figure(label_result.map[r.variant], best) for r in shown]
+            instead = ", ".join(f"{escape(name)} {100 * share:.0f}%" for name, share in label_result.instead) or DASH
+            rows.append([escape(group), escape(label_result.label), str(label_result.images), *cells, instead])
     header = ["Group", "Label", "Images", *(escape(r.name) for r in shown), f"Seen instead ({escape(ranked[0].name)})"]
     return Table(header, rows, text=(0, 1, len(header) - 1))
 

@@ -39,7 +39,7 @@ class Outcome:
     """What :func:`write` found: ``problems`` a sentence a failed comparison, ``missing`` the absent references."""
 
     folder: Path
-    found: list[Result]
+    evaluated: list[Result]
     problems: list[str]
     missing: list[str]
 
@@ -72,36 +72,38 @@ def write(
     ``subsets`` are datasets of two groups, for Tables IV and V. ``caffe`` reads the gallery's images; None leaves the
     gallery out. UserError where nothing was evaluated, or variants were measured differently.
     """
-    found = results.load(dataset)
+    evaluated = results.load(dataset)
     lock.hold(dataset.report, "report")
-    outcome = Outcome(dataset.report, found, results.problems(found), results.missing_references(found))
+    outcome = Outcome(dataset.report, evaluated, results.problems(evaluated), results.missing_references(evaluated))
     dataset.report.mkdir(parents=True, exist_ok=True)
-    drawn = draw(dataset.report, found)
-    pairs = comparisons.pairs(dataset, found)
-    compared, said = comparisons.table(pairs), conclusion.of(found, pairs)
-    tables.write_csv(dataset.report / "tables.csv", found)
-    papers = paper_tables.all_tables(dataset, found, subsets)
-    for one in papers:
-        table_formats.write(dataset.report / "tables", one.name, one.table, f"Table {one.number}. {one.caption}")
-    text = render(dataset, outcome, drawn, compared, said, papers)
+    drawn = draw(dataset.report, evaluated)
+    pairs = comparisons.pairs(dataset, evaluated)
+    compared, concluded = comparisons.table(pairs), conclusion.of(evaluated, pairs)
+    tables.write_csv(dataset.report / "tables.csv", evaluated)
+    papers = paper_tables.all_tables(dataset, evaluated, subsets)
+    for paper in papers:
+        table_formats.write(
+            dataset.report / "tables", paper.name, paper.table, f"Table {paper.number}. {paper.caption}"
+        )
+    text = render(dataset, outcome, drawn, compared, concluded, papers)
     whole_file.write(dataset.report / "report.md", text)
     summary = json.dumps(as_json(dataset, outcome), indent=2, ensure_ascii=False) + "\n"
     whole_file.write(dataset.report / "report.json", summary)
     photos = None
     if caffe is not None and shown.each > 0:
-        photos = gallery.collect(caffe, dataset, found, shown.each, shown.failures, shown.keys)
-    page = html(dataset, outcome, drawn, compared, said, photos, shown.failures)
+        photos = gallery.collect(caffe, dataset, evaluated, shown.each, shown.failures, shown.keys)
+    page = html(dataset, outcome, drawn, compared, concluded, photos, shown.failures)
     whole_file.write(dataset.report / "report.html", page)
     return outcome
 
 
-def draw(folder: Path, found: Sequence[Result]) -> dict[str, bool]:
+def draw(folder: Path, evaluated: Sequence[Result]) -> dict[str, bool]:
     """Draw every figure that there is something for; which of them there are."""
     drawn = {}
     for name, way in (("histogram", figures.histogram), ("change", figures.change), ("curves", figures.curves)):
         for suffix in (".png", ".svg"):
             (folder / name).with_suffix(suffix).unlink(missing_ok=True)
-        drawn[name] = way((folder / name).with_suffix(".png"), found)
+        drawn[name] = way((folder / name).with_suffix(".png"), evaluated)
     return drawn
 
 
@@ -121,11 +123,11 @@ def verdict_text(outcome: Outcome) -> str:
     }[outcome.verdict]
 
 
-def labels_table(dataset: Dataset, found: Sequence[Result]) -> tables.Table | None:
+def labels_table(dataset: Dataset, evaluated: Sequence[Result]) -> tables.Table | None:
     """Results label by label; None where the dataset's packed records are not there."""
     if not (dataset.catalog.exists() and dataset.packed("test").exists()):
         return None
-    return labels.table(dataset, found)
+    return labels.table(dataset, evaluated)
 
 
 def html(
@@ -133,29 +135,29 @@ def html(
     outcome: Outcome,
     drawn: dict[str, bool],
     compared: tables.Table | None,
-    said: conclusion.Conclusion | None,
+    concluded: conclusion.Conclusion | None,
     photos: dict[str, Any] | None,
     failures: bool,
 ) -> str:
     """The text of report.html."""
-    found = outcome.found
-    k = found[0].evaluation["k"]
-    measured = next((r for r in found if r.evaluation["metric"] != "random"), found[0])
+    evaluated = outcome.evaluated
+    k = evaluated[0].evaluation["k"]
+    measured = next((r for r in evaluated if r.evaluation["metric"] != "random"), evaluated[0])
     facts = dict(
         dataset=dataset.name,
         k=k,
         verdict=outcome.verdict,
         verdict_text=verdict_text(outcome),
-        summary=tables.summary(found),
-        images=f"{found[0].evaluation['test']['images']:,}",
+        summary=tables.summary(evaluated),
+        images=f"{evaluated[0].evaluation['test']['images']:,}",
         metric=measured.evaluation["metric"],
-        denominator=DENOMINATOR_TEXTS[found[0].evaluation["denominator"]].format(k=k),
+        denominator=DENOMINATOR_TEXTS[evaluated[0].evaluation["denominator"]].format(k=k),
         differences=compared,
-        conclusion=said,
-        labels=labels_table(dataset, found),
-        methods=[{"id": r.variant, "name": r.name} for r in found],
-        by_group=paper_tables.with_paper(found),
-        group_rows=len(results.groups(found)),
+        conclusion=concluded,
+        labels=labels_table(dataset, evaluated),
+        methods=[{"id": r.variant, "name": r.name} for r in evaluated],
+        by_group=paper_tables.with_paper(evaluated),
+        group_rows=len(results.groups(evaluated)),
         gallery=photos,
         failures=failures,
     )
@@ -168,66 +170,66 @@ def render(
     outcome: Outcome,
     drawn: dict[str, bool],
     compared: tables.Table | None,
-    said: conclusion.Conclusion | None,
+    concluded: conclusion.Conclusion | None,
     papers: Sequence[paper_tables.PaperTable],
 ) -> str:
     """The text of report.md."""
-    found = outcome.found
-    groups, k = found[0].evaluation["groups"], found[0].evaluation["k"]
+    evaluated = outcome.evaluated
+    groups, k = evaluated[0].evaluation["groups"], evaluated[0].evaluation["k"]
     unscored = [name for name, values in groups.items() if values["map"] is None]
-    common, differing = tables.settings(found) if any(r.trained for r in found) else ({}, None)
-    measured = next((r for r in found if r.evaluation["metric"] != "random"), found[0])
-    absent = [title(name) for name in COMPARED if name not in {r.variant for r in found}]
+    common, differing = tables.settings(evaluated) if any(r.trained for r in evaluated) else ({}, None)
+    measured = next((r for r in evaluated if r.evaluation["metric"] != "random"), evaluated[0])
+    absent = [title(name) for name in COMPARED if name not in {r.variant for r in evaluated}]
     return _template().render(
         dataset=dataset.name,
         k=k,
-        images=f"{found[0].evaluation['test']['images']:,}",
+        images=f"{evaluated[0].evaluation['test']['images']:,}",
         metric=measured.evaluation["metric"],
-        denominator=DENOMINATOR_TEXTS[found[0].evaluation["denominator"]].format(k=k),
+        denominator=DENOMINATOR_TEXTS[evaluated[0].evaluation["denominator"]].format(k=k),
         verdict=outcome.verdict,
         problems=outcome.problems,
         missing=outcome.missing,
         not_evaluated=results.not_evaluated(dataset),
         scored=len(groups) - len(unscored),
         unscored=unscored,
-        summary=tables.summary(found),
-        by_group=tables.by_group(found),
-        against_best=tables.against_best(found),
+        summary=tables.summary(evaluated),
+        by_group=tables.by_group(evaluated),
+        against_best=tables.against_best(evaluated),
         partly=f" (without {' and '.join(absent)}, not evaluated here)" if absent else "",
-        beside_paper=tables.beside_paper(found),
+        beside_paper=tables.beside_paper(evaluated),
         curves=drawn["curves"],
         change=drawn["change"],
         differences=compared,
-        conclusion=said,
-        subsets=[one for one in papers if one.number in ("IV", "V")],
-        gammas=tables.gammas(found),
-        gamma_sources=_gamma_sources(found),
+        conclusion=concluded,
+        subsets=[paper_table for paper_table in papers if paper_table.number in ("IV", "V")],
+        gammas=tables.gammas(evaluated),
+        gamma_sources=_gamma_sources(evaluated),
         common=common,
         differing=differing,
-        origins=tables.origins(found),
+        origins=tables.origins(evaluated),
         versions=measured.evaluation.get("versions") or {},
     )
 
 
 def as_json(dataset: Dataset, outcome: Outcome) -> dict[str, Any]:
     """The report's facts for programs: verdict, means (0 to 1), best counts, and each group's mAP by variant."""
-    found = outcome.found
+    evaluated = outcome.evaluated
     return {
         "dataset": dataset.name,
-        "k": found[0].evaluation["k"],
-        "denominator": found[0].evaluation["denominator"],
+        "k": evaluated[0].evaluation["k"],
+        "denominator": evaluated[0].evaluation["denominator"],
         "verdict": outcome.verdict,
         "problems": outcome.problems,
         "missing_references": outcome.missing,
-        "mean_map": {r.variant: r.mean for r in found},
-        "best_in": results.best_counts(found),
-        "groups": {group: {r.variant: r.map(group) for r in found} for group in results.groups(found)},
+        "mean_map": {r.variant: r.mean for r in evaluated},
+        "best_in": results.best_counts(evaluated),
+        "groups": {group: {r.variant: r.map(group) for r in evaluated} for group in results.groups(evaluated)},
     }
 
 
-def _gamma_sources(found: Sequence[Result]) -> list[str]:
+def _gamma_sources(evaluated: Sequence[Result]) -> list[str]:
     lines = []
-    for r in found:
+    for r in evaluated:
         settings = r.evaluation.get("settings") or {}
         if r.trained and settings.get("gamma_source"):
             counted = settings.get("proportions_from")

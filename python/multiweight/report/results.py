@@ -66,20 +66,20 @@ def load(dataset: Dataset) -> list[Result]:
     UserError when there is none, or when two were measured differently or on other test images: one table must not mix
     them.
     """
-    found = []
+    evaluated = []
     for variant in in_order(dataset.variants()):
         run = dataset.run(variant)
         if run.evaluation.exists():
             evaluation = done.read(run.evaluation)
             _check(evaluation, run)
             training = done.read(run.training) if run.training.exists() else {}
-            found.append(Result(variant, evaluation, training, read_log(run, evaluation)))
-    if not found:
+            evaluated.append(Result(variant, evaluation, training, read_log(run, evaluation)))
+    if not evaluated:
         raise UserError(f"{dataset.root}: no evaluation.json of any variant: run tools/evaluate.py (make evaluate)")
-    first = next((r for r in found if r.variant != RANDOM), found[0])
-    for other in found:
+    first = next((r for r in evaluated if r.variant != RANDOM), evaluated[0])
+    for other in evaluated:
         _check_same(first, other, dataset)
-    return [r for r in found if r.trained] + [r for name in REFERENCES for r in found if r.variant == name]
+    return [r for r in evaluated if r.trained] + [r for name in REFERENCES for r in evaluated if r.variant == name]
 
 
 def not_evaluated(dataset: Dataset) -> list[str]:
@@ -176,30 +176,30 @@ def _check(evaluation: Mapping[str, Any], run: Run) -> None:
             raise UserError(f"{run.evaluation}: key {key!r} is missing: evaluate {run.variant} again")
 
 
-def _check_same(one: Result, other: Result, dataset: Dataset) -> None:
+def _check_same(first: Result, second: Result, dataset: Dataset) -> None:
     for key in ("k", "denominator", "metric", "candidates"):
-        values = {r.variant: r.evaluation.get(key, "all") for r in (one, other)}
+        values = {r.variant: r.evaluation.get(key, "all") for r in (first, second)}
         # A random ranking measures no distance.
         if len(set(values.values())) > 1 and not (key == "metric" and RANDOM in values):
             raise UserError(
-                f"{dataset.root}: {one.variant} was evaluated with {key} {values[one.variant]}, "
-                f"{other.variant} with {values[other.variant]}: evaluate both alike"
+                f"{dataset.root}: {first.variant} was evaluated with {key} {values[first.variant]}, "
+                f"{second.variant} with {values[second.variant]}: evaluate both alike"
             )
-    if RANDOM not in (one.variant, other.variant):
-        _check_features(one, other, dataset)
-    if one.evaluation["test"] != other.evaluation["test"] or set(one.evaluation["groups"]) != set(
-        other.evaluation["groups"]
+    if RANDOM not in (first.variant, second.variant):
+        _check_features(first, second, dataset)
+    if first.evaluation["test"] != second.evaluation["test"] or set(first.evaluation["groups"]) != set(
+        second.evaluation["groups"]
     ):
         raise UserError(
-            f"{dataset.root}: {one.variant} and {other.variant} were evaluated on different test images or groups: "
+            f"{dataset.root}: {first.variant} and {second.variant} were evaluated on different test images or groups: "
             "evaluate both again"
         )
 
 
-def _check_features(one: Result, other: Result, dataset: Dataset) -> None:
+def _check_features(first: Result, second: Result, dataset: Dataset) -> None:
     """UserError where features are of other views, or of another blob than the run's own net is meant to give."""
-    told = [r.evaluation.get("features") or {} for r in (one, other)]
-    settings = [r.evaluation.get("settings") or {} for r in (one, other)]
+    told = [r.evaluation.get("features") or {} for r in (first, second)]
+    settings = [r.evaluation.get("settings") or {} for r in (first, second)]
     own = [s.get("retrieval_blob") or f.get("blob") for s, f in zip(settings, told)]
     differs = [name for name in ("blob", "views") if told[0].get(name) != told[1].get(name)]
     if "blob" in differs and all(f.get("blob") == blob for f, blob in zip(told, own)):
@@ -207,7 +207,7 @@ def _check_features(one: Result, other: Result, dataset: Dataset) -> None:
     if differs:
         name = differs[0]
         raise UserError(
-            f"{dataset.root}: {one.variant} has features of {name} {told[0].get(name)}, {other.variant} of "
+            f"{dataset.root}: {first.variant} has features of {name} {told[0].get(name)}, {second.variant} of "
             f"{told[1].get(name)}: extract and evaluate both alike"
         )
 

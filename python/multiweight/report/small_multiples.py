@@ -21,11 +21,11 @@ _COLUMNS = 4
 _BAR, _BEST, _OTHERS = "#7FB3D5", "#0072B2", "#C4C9CF"
 
 
-def histogram(path: Path, found: Sequence[Result]) -> None:
+def histogram(path: Path, evaluated: Sequence[Result]) -> None:
     """A panel per group, by falling proportion: a bar a trained method, the best dark; the reference rows as lines."""
-    trained = [r for r in found if r.trained]
-    groups = [group for group in results.groups(found) if results.best(found, group) is not None]
-    highest = max(end for r in found for group in groups for end in _values(r, group))
+    trained = [r for r in evaluated if r.trained]
+    groups = [group for group in results.groups(evaluated) if results.best(evaluated, group) is not None]
+    highest = max(end for r in evaluated for group in groups for end in _values(r, group))
     places = np.arange(len(trained))
     figure, panels = _grid(len(groups), 0.55 + 0.17 * len(trained))
     for axes, group in zip(panels, groups):
@@ -40,7 +40,7 @@ def histogram(path: Path, found: Sequence[Result]) -> None:
                     axes.hlines(place, low, high, color="#333333", linewidth=0.8, zorder=4)
                 end = max(high, 100 * value)
                 axes.text(end, place, f" {100 * value:.1f}", va="center", fontsize=6.5, zorder=4)
-        for r in found:
+        for r in evaluated:
             value = r.map(group)
             if not r.trained and value is not None:
                 colour, label = MARKERS[r.variant]
@@ -53,11 +53,11 @@ def histogram(path: Path, found: Sequence[Result]) -> None:
     handles, names = panels[0].get_legend_handles_labels()
     if handles:
         figure.legend(handles, names, ncol=2, frameon=False, fontsize=9, loc="lower left", bbox_to_anchor=(0.1, 1.0))
-    figure.supxlabel(f"mAP@{found[0].evaluation['k']} (%); dark: the best trained method", fontsize=9)
+    figure.supxlabel(f"mAP@{evaluated[0].evaluation['k']} (%); dark: the best trained method", fontsize=9)
     save(figure, path)
 
 
-def change(path: Path, changed: Sequence[tuple[str, np.ndarray]], proportions: np.ndarray, said: str) -> None:
+def change(path: Path, changed: Sequence[tuple[str, np.ndarray]], proportions: np.ndarray, axis_label: str) -> None:
     """A panel per method: the change of each group against its proportion, those of the others behind it in grey.
 
     ``changed`` are names and changes (groups,), points of percent; ``said`` is what they are changes of.
@@ -74,7 +74,7 @@ def change(path: Path, changed: Sequence[tuple[str, np.ndarray]], proportions: n
         axes.set_title(name, fontsize=9, loc="left")
         axes.grid(color="#E4E4E4", linewidth=0.6, zorder=0)
         finish(axes)
-    figure.supylabel(said, fontsize=9)
+    figure.supylabel(axis_label, fontsize=9)
     figure.supxlabel("proportion of the group in the training images", fontsize=9)
     save(figure, path)
 

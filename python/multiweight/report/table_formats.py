@@ -36,7 +36,7 @@ def latex(table: Table, caption: str) -> str:
     head = markup.latex(caption)
     lines = [r"% needs \usepackage{booktabs}", r"\begin{table}", r"  \centering", rf"  \caption{{{head}}}"]
     lines += [rf"  \begin{{tabular}}{{{columns}}}", r"  \toprule", row(table.header), r"  \midrule"]
-    lines += [row(one) for one in table.rows] + [r"  \bottomrule", r"  \end{tabular}", r"\end{table}"]
+    lines += [row(table_row) for table_row in table.rows] + [r"  \bottomrule", r"  \end{tabular}", r"\end{table}"]
     return "\n".join(lines) + "\n"
 
 

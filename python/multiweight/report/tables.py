@@ -27,11 +27,11 @@ class Table:
     text: tuple[int, ...] = (0,)
 
 
-def summary(found: Sequence[Result]) -> Table:
+def summary(evaluated: Sequence[Result]) -> Table:
     """One row per method and reference: mean mAP, in how many groups it is best, gamma, training length and speed."""
-    counts, lengths, rows = results.best_counts(found), results.lengths(found), []
-    top = _highest([r for r in found if r.trained])
-    for r in found:
+    counts, lengths, rows = results.best_counts(evaluated), results.lengths(evaluated), []
+    top = _highest([r for r in evaluated if r.trained])
+    for r in evaluated:
         t = r.training
         rows.append(
             [
@@ -45,7 +45,7 @@ def summary(found: Sequence[Result]) -> Table:
                 escape(str(t.get("device", DASH))),
             ]
         )
-    k = found[0].evaluation["k"]
+    k = evaluated[0].evaluation["k"]
     return Table(
         ["Method", f"mean mAP@{k}", "best in", "gamma", "iterations", "training", "images/s", "device"],
         rows,
@@ -53,47 +53,47 @@ def summary(found: Sequence[Result]) -> Table:
     )
 
 
-def by_group(found: Sequence[Result]) -> Table:
+def by_group(evaluated: Sequence[Result]) -> Table:
     """Table II with every trained method and the reference rows as columns; best of the trained in bold."""
-    trained = [r for r in found if r.trained]
+    trained = [r for r in evaluated if r.trained]
     rows = []
-    for group in results.groups(found):
+    for group in results.groups(evaluated):
         top = results.best(trained, group)
-        values = found[0].evaluation["groups"][group]
+        values = evaluated[0].evaluation["groups"][group]
         rows.append(
             [escape(group), f"{values['proportion']:.4f}", str(values["queries"])]
-            + [_mark(r.map(group), top if r.trained else None) for r in found]
+            + [_mark(r.map(group), top if r.trained else None) for r in evaluated]
         )
-    counts, top = results.best_counts(found), _highest(trained)
-    rows.append(["Mean", "", ""] + [_mark(r.mean, top if r.trained else None) for r in found])
-    rows.append(["Best in", "", ""] + [str(counts[r.variant]) if r.trained else "" for r in found])
-    base = results.paper_methods(found)
+    counts, top = results.best_counts(evaluated), _highest(trained)
+    rows.append(["Mean", "", ""] + [_mark(r.mean, top if r.trained else None) for r in evaluated])
+    rows.append(["Best in", "", ""] + [str(counts[r.variant]) if r.trained else "" for r in evaluated])
+    base = results.paper_methods(evaluated)
     if 1 < len(base) < len(trained):
         counts = results.best_counts(base)
         names = ", ".join(r.name for r in base)
-        rows.append([escape(f"Best of {names} in"), "", ""] + [str(counts.get(r.variant, "")) for r in found])
-    lengths = results.lengths(found)
+        rows.append([escape(f"Best of {names} in"), "", ""] + [str(counts.get(r.variant, "")) for r in evaluated])
+    lengths = results.lengths(evaluated)
     if lengths:
-        rows.append(["Iterations", "", ""] + [_length(r, lengths) if r.trained else "" for r in found])
-    return Table(["Group", "Proportion", "Queries"] + [escape(r.name) for r in found], rows)
+        rows.append(["Iterations", "", ""] + [_length(r, lengths) if r.trained else "" for r in evaluated])
+    return Table(["Group", "Proportion", "Queries"] + [escape(r.name) for r in evaluated], rows)
 
 
-def against_best(found: Sequence[Result]) -> Table | None:
+def against_best(evaluated: Sequence[Result]) -> Table | None:
     """Table III: the best of the paper's three methods, and every further method beside it; None where one lacks."""
-    base = results.paper_methods(found)
-    others = [r for r in found if r.trained and r not in base]
+    base = results.paper_methods(evaluated)
+    others = [r for r in evaluated if r.trained and r not in base]
     if not base or not others:
         return None
     rows, bests = [], []
     beaten = {r.variant: 0 for r in others}
-    for group in results.groups(found):
+    for group in results.groups(evaluated):
         current = results.best(base, group)
         bests.append(current)
         top = results.best([*base, *others], group)
         for r in others:
             value = r.map(group)
             beaten[r.variant] += value is not None and current is not None and value > current + 1e-12
-        proportion = found[0].evaluation["groups"][group]["proportion"]
+        proportion = evaluated[0].evaluation["groups"][group]["proportion"]
         rows.append(
             [escape(group), f"{proportion:.4f}", _mark(current, top)] + [_mark(r.map(group), top) for r in others]
         )
@@ -104,17 +104,21 @@ def against_best(found: Sequence[Result]) -> Table | None:
     return Table(["Group", "Proportion", "Current best"] + [escape(r.name) for r in others], rows)
 
 
-def beside_paper(found: Sequence[Result], published: Sequence[eclothing.Published] | None = None) -> Table | None:
+def beside_paper(evaluated: Sequence[Result], published: Sequence[eclothing.Published] | None = None) -> Table | None:
     """The paper's figures next to ours where it has a group of the same name, upper or lower case alike; else None."""
     known = {row.group.casefold(): row for row in (eclothing.published() if published is None else published)}
-    shared = [group for group in results.groups(found) if group.casefold() in known]
-    ours = [r for r in found if r.variant in METHODS]
+    shared = [group for group in results.groups(evaluated) if group.casefold() in known]
+    ours = [r for r in evaluated if r.variant in METHODS]
     if not shared or not ours:
         return None
     rows = []
     for group in shared:
         row = known[group.casefold()]
-        cells = [escape(group), f"{found[0].evaluation['groups'][group]['proportion']:.4f}", f"{row.proportion:.4f}"]
+        cells = [
+            escape(group),
+            f"{evaluated[0].evaluation['groups'][group]['proportion']:.4f}",
+            f"{row.proportion:.4f}",
+        ]
         for r in ours:
             cells += [percent(r.map(group)), f"{row.map[r.variant]:.2f}"]
         rows.append(cells)
@@ -130,35 +134,39 @@ def beside_paper(found: Sequence[Result], published: Sequence[eclothing.Publishe
     return Table(header, rows)
 
 
-def gammas(found: Sequence[Result]) -> Table | None:
+def gammas(evaluated: Sequence[Result]) -> Table | None:
     """gamma of each group for each trained method, and the sums."""
-    trained = [r for r in found if r.trained and r.gamma]
+    trained = [r for r in evaluated if r.trained and r.gamma]
     if not trained:
         return None
     rows = [
-        [escape(group), f"{found[0].evaluation['groups'][group]['proportion']:.4f}"]
+        [escape(group), f"{evaluated[0].evaluation['groups'][group]['proportion']:.4f}"]
         + [f"{r.gamma[group]:.4f}" if group in r.gamma else DASH for r in trained]
-        for group in results.groups(found)
+        for group in results.groups(evaluated)
     ]
     rows.append(["Sum", ""] + [f"{math.fsum(r.gamma.values()):.4f}" for r in trained])
     return Table(["Group", "Proportion"] + [escape(r.name) for r in trained], rows)
 
 
-def settings(found: Sequence[Result]) -> tuple[dict[str, str], Table | None]:
+def settings(evaluated: Sequence[Result]) -> tuple[dict[str, str], Table | None]:
     """Net and solver settings: those that all trained methods share, and a table of those that differ."""
-    trained = [r for r in found if r.trained]
+    trained = [r for r in evaluated if r.trained]
     flat = [_flat(r.evaluation.get("settings") or {}) for r in trained]
-    names = list(dict.fromkeys(name for one in flat for name in one))
-    common = {name: flat[0][name] for name in names if all(one.get(name) == flat[0].get(name) for one in flat)}
-    rows = [[f"`{n}`"] + [escape(one.get(n, DASH)) for one in flat] for n in names if n not in common]
+    names = list(dict.fromkeys(name for run_settings in flat for name in run_settings))
+    common = {
+        name: flat[0][name]
+        for name in names
+        if all(run_settings.get(name) == flat[0].get(name) for run_settings in flat)
+    }
+    rows = [[f"`{n}`"] + [escape(run_settings.get(n, DASH)) for run_settings in flat] for n in names if n not in common]
     table = Table(["Setting"] + [escape(r.name) for r in trained], rows) if rows else None
     return common, table
 
 
-def origins(found: Sequence[Result]) -> Table:
+def origins(evaluated: Sequence[Result]) -> Table:
     """Which weights and engine each row comes from, and how long it took."""
     rows = []
-    for r in found:
+    for r in evaluated:
         source = r.evaluation.get("features") or {}
         rows.append(
             [
@@ -177,12 +185,12 @@ def origins(found: Sequence[Result]) -> Table:
     return Table(header, rows, text=(0, 1, 2, 3, 6))
 
 
-def write_csv(path: Path, found: Sequence[Result]) -> None:
+def write_csv(path: Path, evaluated: Sequence[Result]) -> None:
     """``tables.csv``: a row per group, mAP in percent with 4 digits, and the paper's columns where they are known."""
     paper = {row.group.casefold(): row for row in eclothing.published()}
-    trained, base = [r for r in found if r.trained], results.paper_methods(found)
-    names = [r.variant for r in found]
-    counts = results.best_counts(found)
+    trained, base = [r for r in evaluated if r.trained], results.paper_methods(evaluated)
+    names = [r.variant for r in evaluated]
+    counts = results.best_counts(evaluated)
 
     def figure(value: float | None) -> str:
         return "" if value is None else f"{100 * value:.4f}"
@@ -191,16 +199,16 @@ def write_csv(path: Path, found: Sequence[Result]) -> None:
     header += ["paper_proportion", *(f"paper_{name}" for name in METHODS)]
     rows: list[list[Any]] = []
     bests = []
-    for group in results.groups(found):
-        values, top = found[0].evaluation["groups"][group], results.best(trained, group)
+    for group in results.groups(evaluated):
+        values, top = evaluated[0].evaluation["groups"][group], results.best(trained, group)
         row = paper.get(group.casefold())
         bests.append(results.best(base, group))
         rows.append(
-            [group, f"{values['proportion']:.6f}", values["queries"], *(figure(r.map(group)) for r in found)]
+            [group, f"{values['proportion']:.6f}", values["queries"], *(figure(r.map(group)) for r in evaluated)]
             + [figure(bests[-1]), " ".join(r.variant for r in trained if results.is_best(r.map(group), top))]
             + ([f"{row.proportion:.4f}", *(f"{row.map[m]:.2f}" for m in METHODS)] if row else [""] * 5)
         )
-    rows.append(["mean", "", "", *(figure(r.mean) for r in found), figure(_mean(bests)), ""] + [""] * 5)
+    rows.append(["mean", "", "", *(figure(r.mean) for r in evaluated), figure(_mean(bests)), ""] + [""] * 5)
     rows.append(["best in", "", "", *(counts.get(name, "") for name in names), "", ""] + [""] * 5)
     csv_file.write(path, header, rows)
 
@@ -221,8 +229,8 @@ def _mark(value: float | None, top: float | None) -> str:
     return f"**{percent(value)}**" if results.is_best(value, top) else percent(value)
 
 
-def _highest(found: Sequence[Result]) -> float | None:
-    return max((r.mean for r in found if r.mean is not None), default=None)
+def _highest(evaluated: Sequence[Result]) -> float | None:
+    return max((r.mean for r in evaluated if r.mean is not None), default=None)
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -23,16 +23,16 @@ def places(sets: list[np.ndarray]) -> list[np.ndarray]:
         sums = np.add.reduceat(points[order], (np.cumsum(sizes) - sizes)[used], axis=0)
         centres[used] = sums / sizes[used, None]
     centres = centres[_chain(centres)]
-    return [_nearest(one, centres) for one in sets]
+    return [_nearest(points_of_set, centres) for points_of_set in sets]
 
 
 def _nearest(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
     half_squares = np.einsum("ij,ij->i", centres, centres) / 2
-    found = np.empty(len(points), np.int32)
+    nearest = np.empty(len(points), np.int32)
     for start in range(0, len(points), _AT_ONCE):
         part = points[start : start + _AT_ONCE]
-        found[start : start + len(part)] = (part @ centres.T - half_squares).argmax(axis=1)
-    return found
+        nearest[start : start + len(part)] = (part @ centres.T - half_squares).argmax(axis=1)
+    return nearest
 
 
 def _chain(centres: np.ndarray) -> np.ndarray:

@@ -85,16 +85,16 @@ class ExactScores:
         narrow, wide = self._buffers(_AT_ONCE, a.shape[1])
         starts = np.flatnonzero(np.r_[len(rows) > 0, by_row[1:] != by_row[:-1]])
         for first, last in zip(starts, np.r_[starts[1:], len(rows)]):
-            one = a[by_row[first]].astype(np.float64)
+            row = a[by_row[first]].astype(np.float64)
             for start in range(first, last, _AT_ONCE):
                 part = order[start : min(start + _AT_ONCE, last)]
                 np.take(b, columns[part], axis=0, out=narrow[: len(part)], mode="clip")
                 others = wide[: len(part)]
                 np.copyto(others, narrow[: len(part)])
                 if self.cosine:
-                    values[part] = _dots(others, one)
+                    values[part] = _dots(others, row)
                 else:
-                    others -= one
+                    others -= row
                     values[part] = np.einsum("ij,ij->i", others, others)
         values = _cosines(values, squares[0] * squares[1]) if self.cosine else -np.sqrt(values)
         return self._defined_where_unsure(values, a, rows, b, columns)
@@ -161,6 +161,6 @@ def _between(squares: np.ndarray, error: np.ndarray) -> tuple[np.ndarray, np.nda
     return low + np.float32(0), low != high
 
 
-def _dots(rows: np.ndarray, one: np.ndarray) -> np.ndarray:
+def _dots(rows: np.ndarray, vector: np.ndarray) -> np.ndarray:
     vecdot = getattr(np, "vecdot", None)
-    return vecdot(rows, one) if vecdot is not None else np.einsum("ij,j->i", rows, one)
+    return vecdot(rows, vector) if vecdot is not None else np.einsum("ij,j->i", rows, vector)

@@ -33,9 +33,9 @@ def share(ranking: Ranking) -> None:
         theirs: list[list[Any]] = []
         for mine in (ranking.indices[part], ranking.scores[part]):
             tensor = torch.from_numpy(np.ascontiguousarray(mine))
-            found = [torch.empty_like(tensor) for _ in range(processes())]
-            dist.all_gather(found, tensor, group=group)
-            theirs.append([one.numpy() for one in found])
+            gathered = [torch.empty_like(tensor) for _ in range(processes())]
+            dist.all_gather(gathered, tensor, group=group)
+            theirs.append([tensor_of_process.numpy() for tensor_of_process in gathered])
         for number, (indices, scores) in enumerate(zip(*theirs)):
             if number != process():
                 ranking.merge(start, indices, scores)

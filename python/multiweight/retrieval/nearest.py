@@ -74,7 +74,7 @@ def top_k(
                 "of two nets cannot be compared: extract both with the same weights"
             )
         try:
-            found = Ranking(queries.n, k)
+            result = Ranking(queries.n, k)
         except MemoryError:
             raise UserError(f"k = {k}: lists of that length for {queries.n} rows do not fit into memory") from None
         wanted = min(k, queries.n - 1 if others is None else others.n)
@@ -87,45 +87,51 @@ def top_k(
                     directions = principal.directions(space, queries, others, wanted, memory)
             kept = joining.agree(0 if directions is None else len(directions.values))
             sizes = plan.plan(queries, others, wanted, memory, engine.processes(), block, kept)
-            with search.Search(queries, others, wanted, space, sizes, whole, directions, threads) as one:
+            with search.Search(queries, others, wanted, space, sizes, whole, directions, threads) as exact_search:
                 identity = {"k": wanted, "metric": metric, "panel": sizes.panel, "processes": engine.processes()}
                 if state is not None:
                     identity["queries"] = queries.fingerprint()
                     identity["candidates"] = None if others is None else others.fingerprint()
-                _work(one, state, identity, progress)
-                found.indices[:, :wanted], found.scores[:, :wanted] = one.ranking.indices, one.ranking.scores
-    return found.indices, found.scores
+                _work(exact_search, state, identity, progress)
+                result.indices[:, :wanted], result.scores[:, :wanted] = (
+                    exact_search.ranking.indices,
+                    exact_search.ranking.scores,
+                )
+    return result.indices, result.scores
 
 
 def _work(
-    one: search.Search, path: str | Path | None, identity: dict[str, Any], progress: Callable[[int], Any] | None
+    exact_search: search.Search,
+    path: str | Path | None,
+    identity: dict[str, Any],
+    progress: Callable[[int], Any] | None,
 ) -> None:
     """Do this process's tiles, and share what all found."""
-    tiles = list(enumerate(one.tiles()))[engine.process() :: engine.processes()]
+    tiles = list(enumerate(exact_search.tiles()))[engine.process() :: engine.processes()]
     kept = None
     if path is not None:
         path = Path(path)
         if engine.processes() > 1:
             path = path.with_name(f"{path.name}.{engine.process()}")
-        kept = State(path, identity, one.ranking)
-        one.learn()
+        kept = State(path, identity, exact_search.ranking)
+        exact_search.learn()
     told, total = 0.0, sum(len(a) * len(b) for _, (a, b) in tiles)
 
     def tell(more: float) -> None:
         nonlocal told
         before, told = told, told + more
         if progress is not None:
-            progress(int(round(told * one.queries.n)) - int(round(before * one.queries.n)))
+            progress(int(round(told * exact_search.queries.n)) - int(round(before * exact_search.queries.n)))
 
     for number, (rows, columns) in tiles:
         share = len(rows) * len(columns) / total
         if kept is not None and number in kept.done:
             tell(share)
             continue
-        one.do(rows, columns, lambda part, share=share: tell(part * share))  # type: ignore[misc]
+        exact_search.do(rows, columns, lambda part, share=share: tell(part * share))  # type: ignore[misc]
         if kept is not None:
             kept.save(number)
-    joining.share(one.ranking)
+    joining.share(exact_search.ranking)
 
 
 @contextmanager

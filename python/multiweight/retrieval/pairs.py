@@ -39,7 +39,7 @@ class Pairs:
     @staticmethod
     def join(parts: list[Pairs]) -> Pairs:
         return Pairs(
-            *(np.concatenate([getattr(one, name) for one in parts]) for name in ("rows", "columns", "low", "high"))
+            *(np.concatenate([getattr(pairs, name) for pairs in parts]) for name in ("rows", "columns", "low", "high"))
         )
 
 
@@ -57,9 +57,9 @@ def raise_limits(limits: np.ndarray, owners: np.ndarray, low: np.ndarray, k: int
     enough = at < len(keys)
     enough[enough] = sorted_owners[at[enough]] == sorted_owners[first[enough]]
     at = at[enough]
-    found = np.nextafter(_rising(keys[at]), np.float32(-np.inf)).astype(np.float64)  # float32 may have rounded up
+    raised = np.nextafter(_rising(keys[at]), np.float32(-np.inf)).astype(np.float64)  # float32 may have rounded up
     who = sorted_owners[at]
-    limits[who] = np.maximum(limits[who], found)
+    limits[who] = np.maximum(limits[who], raised)
 
 
 def sort_keys(owners: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -95,10 +95,10 @@ def choose(x: np.ndarray, bias: np.ndarray, others: int, k: int, widths: list[in
     # Few rows fit few directions badly.
     if cost[quick] > _LENIENT * cost[0]:
         return None
-    found = principal_directions(_fitted(x), max(widths), 2)
-    cost = _costs(x, bias, found, others, k, widths)
+    directions = principal_directions(_fitted(x), max(widths), 2)
+    cost = _costs(x, bias, directions, others, k, widths)
     best = min(cost, key=lambda m: cost[m])
-    return found.first(best) if best else None
+    return directions.first(best) if best else None
 
 
 def _fitted(x: np.ndarray) -> np.ndarray:

@@ -40,9 +40,9 @@ class ProductScreen:
             product = self.products[level]
             left, right = self._block(product, True, a), self._block(product, self.scoring.same, b)
             values = product.multiply(left.stored, right.stored)
-            found = self._screen(product, left, right, values, triangle, 4 * most)
-            if found is not None and len(found) <= most:
-                return found
+            kept = self._screen(product, left, right, values, triangle, 4 * most)
+            if kept is not None and len(kept) <= most:
+                return kept
             level = max(level + 1, self._finer)
             self._finer = level
         return None
@@ -61,37 +61,39 @@ class ProductScreen:
         """The pairs of two blocks that can matter; None where they are clearly more than ``most``."""
         scoring, bias = self.scoring, (a.bias, b.bias)
         lows: list[np.ndarray | None] = [None, None]
-        for axis, (one, other) in enumerate(((a, b), (b, a))):
+        for axis, (own, partner) in enumerate(((a, b), (b, a))):
             if axis == 1 and not scoring.itself:
                 continue
-            limits = scoring.limits[one.numbers]
-            worst = tuple(part.max(initial=0.0) for part in (other.lengths, other.errors, np.abs(other.bias)))
-            error = self.space.error(product, (one.lengths, one.errors, np.abs(one.bias)), worst)  # type: ignore
-            if (triangle or np.isneginf(limits).any()) and len(other) - triangle >= scoring.k:
+            limits = scoring.limits[own.numbers]
+            worst = tuple(part.max(initial=0.0) for part in (partner.lengths, partner.errors, np.abs(partner.bias)))
+            error = self.space.error(product, (own.lengths, own.errors, np.abs(own.bias)), worst)  # type: ignore
+            if (triangle or np.isneginf(limits).any()) and len(partner) - triangle >= scoring.k:
                 kth = product.kth(values, bias, scoring.k, triangle, 1 - axis)
-                largest = 1.001 * product.output * (one.lengths + one.errors) * (worst[0] + worst[1])
+                largest = 1.001 * product.output * (own.lengths + own.errors) * (worst[0] + worst[1])
                 np.maximum(limits, kth - error - largest, out=limits)
             target = self.space.below(limits)
             # What is left of the target without the biases bounds the rounding of the product that just reaches it.
             with np.errstate(invalid="ignore"):
-                left = target - one.bias
-                output = product.output * np.maximum(np.abs(left - other.bias.max()), np.abs(left - other.bias.min()))
+                left = target - own.bias
+                output = product.output * np.maximum(
+                    np.abs(left - partner.bias.max()), np.abs(left - partner.bias.min())
+                )
                 low = target - (error + output) * (1 + product.output)
             low = np.where(np.isneginf(target), -np.inf, low)
-            low[scoring.settled(one.numbers, other.numbers)] = np.inf
+            low[scoring.settled(own.numbers, partner.numbers)] = np.inf
             lows[axis] = np.nextafter(low.astype(np.float32), np.float32(-np.inf)).astype(np.float64)
-        rows, columns, found = product.select(values, bias, (lows[0], lows[1]), triangle)
+        rows, columns, products = product.select(values, bias, (lows[0], lows[1]), triangle)
         if len(rows) > most:
             return None
-        pairs = self._intervals(product, a, b, rows, columns, found.astype(np.float64))
+        pairs = self._intervals(product, a, b, rows, columns, products.astype(np.float64))
         return pairs.keep(scoring.needed(pairs))
 
     def _intervals(
-        self, product: Any, a: Block, b: Block, rows: np.ndarray, columns: np.ndarray, found: np.ndarray
+        self, product: Any, a: Block, b: Block, rows: np.ndarray, columns: np.ndarray, products: np.ndarray
     ) -> Pairs:
-        one = (a.lengths[rows], a.errors[rows], np.abs(a.bias[rows]))
-        other = (b.lengths[columns], b.errors[columns], np.abs(b.bias[columns]))
-        error = self.space.error(product, one, other)
+        own = (a.lengths[rows], a.errors[rows], np.abs(a.bias[rows]))
+        partner = (b.lengths[columns], b.errors[columns], np.abs(b.bias[columns]))
+        error = self.space.error(product, own, partner)
         if product.output:
-            error = error + product.output * (np.abs(found - a.bias[rows] - b.bias[columns]) + 2.0**-20)
-        return Pairs.between(a.numbers[rows], b.numbers[columns], found - error, found + error)
+            error = error + product.output * (np.abs(products - a.bias[rows] - b.bias[columns]) + 2.0**-20)
+        return Pairs.between(a.numbers[rows], b.numbers[columns], products - error, products + error)

@@ -77,7 +77,7 @@ class NumpyProduct:
         low: tuple[np.ndarray, np.ndarray | None],
         triangle: bool,
     ) -> Selection:
-        biases = [one.astype(self._scores()) for one in bias]
+        biases = [block_bias.astype(self._scores()) for block_bias in bias]
         rows_low = low[0].astype(self._scores())
         columns_low = None if low[1] is None else low[1].astype(self._scores())
 
@@ -93,8 +93,8 @@ class NumpyProduct:
             rows, columns = np.divmod(at, values.shape[1])
             return rows + start, columns, values.reshape(-1)[at]
 
-        found = [part(start) for start in range(0, len(biases[0]), STRIP)]
-        return tuple(np.concatenate(parts) for parts in zip(*found))  # type: ignore[return-value]
+        strips = [part(start) for start in range(0, len(biases[0]), STRIP)]
+        return tuple(np.concatenate(parts) for parts in zip(*strips))  # type: ignore[return-value]
 
     def kth(self, product: Any, bias: tuple[np.ndarray, np.ndarray], k: int, triangle: bool, axis: int) -> np.ndarray:
         biases = [one.astype(self._scores()) for one in bias]
@@ -198,8 +198,8 @@ def available(d: int, device: str | None = None) -> list[Any]:
 
 def _accelerator(torch: Any) -> str | None:
     """What PyTorch calls the kind of GPU that it finds here, with bfloat16 products; None for none."""
-    found = getattr(torch, "accelerator", None) and torch.accelerator.current_accelerator(check_available=True)
-    return None if found is None else str(found.type)
+    device = getattr(torch, "accelerator", None) and torch.accelerator.current_accelerator(check_available=True)
+    return None if device is None else str(device.type)
 
 
 def share_out(product: Any, threads: int, most: int) -> tuple[ExitStack, int]:

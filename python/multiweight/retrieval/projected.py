@@ -40,7 +40,7 @@ class Projected:
         sums = (m + 20) * 2.0**-24
         u = (rows.d + 16) * 2.0**-50 * np.sqrt(m)
 
-        def one(start: int, raw: np.ndarray) -> None:
+        def project(start: int, raw: np.ndarray) -> None:
             part = slice(start, start + len(raw))
             x, bias = space.centred(rows, raw, np.arange(part.start, part.stop))
             length = np.sqrt(np.einsum("ij,ij->i", x, x))
@@ -60,7 +60,7 @@ class Projected:
         step = max(16, min(STRIP, _VALUES // rows.d))
         for first, many in rows.parts(8 * step):
             strips = range(0, len(many), step)
-            list(pool.map(one, [first + at for at in strips], [many[at : at + step] for at in strips]))
+            list(pool.map(project, [first + at for at in strips], [many[at : at + step] for at in strips]))
 
     def side(self, numbers: np.ndarray, sign: int, left: bool) -> np.ndarray:
         """(len(numbers), m + 3) float32, one side of the product that gives upper bounds (``sign`` 1) or lower (-1).

@@ -55,35 +55,37 @@ class ProjectedScreen:
             if scoring.itself:
                 low[numbers[:, None] == others] = -np.inf
             kth = np.partition(low, width - scoring.k, axis=1)[:, width - scoring.k].astype(np.float64)
-            found = np.nextafter(kth + 2 * self.shift, -np.inf)
-            scoring.limits[numbers] = np.maximum(scoring.limits[numbers], found)
+            raised = np.nextafter(kth + 2 * self.shift, -np.inf)
+            scoring.limits[numbers] = np.maximum(scoring.limits[numbers], raised)
 
         list(scoring.pool.map(raise_some, range(0, len(queries), _ROWS)))
 
     def pairs(self, a: np.ndarray, b: np.ndarray, triangle: bool) -> Pairs | None:
         """The pairs of the rows ``a`` and ``b`` (numbers) that can matter; None where whole products are cheaper."""
-        scoring, found = self.scoring, []
+        scoring, selected = self.scoring, []
         most = len(a) * (DIAGONAL_SHARE * len(b) + scoring.k) if triangle else MOST_SHARE * len(a) * len(b)
         count = 0
         rows_low = self._lows(a, b)
         columns_low = self._lows(b, a) if scoring.itself else None
         left, right = self.queries.side(a, 1, True), self.candidates.side(b, 1, False)
         for row in range(0, len(a), _ROWS):
-            one = slice(row, min(row + _ROWS, len(a)))
+            block_rows = slice(row, min(row + _ROWS, len(a)))
             for column in range(0, len(b), _COLUMNS):
-                other = slice(column, min(column + _COLUMNS, len(b)))
-                if triangle and other.stop <= one.start:
+                block_columns = slice(column, min(column + _COLUMNS, len(b)))
+                if triangle and block_columns.stop <= block_rows.start:
                     continue
-                values = self._multiply(left[one], right[other])
-                at = self._select(values, rows_low[one], None if columns_low is None else columns_low[other])
+                values = self._multiply(left[block_rows], right[block_columns])
+                at = self._select(
+                    values, rows_low[block_rows], None if columns_low is None else columns_low[block_columns]
+                )
                 if triangle:
                     at = at[at // values.shape[1] + row < at % values.shape[1] + column]
                 count += len(at)
                 if count > most:
                     return None
                 rows, columns = np.divmod(at, values.shape[1])
-                found.append((rows + row, columns + column, values.reshape(-1)[at]))
-        rows, columns, high = (np.concatenate(parts) for parts in zip(*found)) if found else np.empty((3, 0), int)
+                selected.append((rows + row, columns + column, values.reshape(-1)[at]))
+        rows, columns, high = (np.concatenate(parts) for parts in zip(*selected)) if selected else np.empty((3, 0), int)
         return self._intervals(a[rows], b[columns], high)
 
     def _lows(self, numbers: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -92,8 +94,8 @@ class ProjectedScreen:
         low[self.scoring.settled(numbers, others)] = np.inf
         return np.nextafter(low.astype(np.float32), np.float32(-np.inf))
 
-    def _intervals(self, rows: np.ndarray, columns: np.ndarray, found: np.ndarray) -> Pairs:
-        high = found.astype(np.float64) + 2 * self.shift
+    def _intervals(self, rows: np.ndarray, columns: np.ndarray, products: np.ndarray) -> Pairs:
+        high = products.astype(np.float64) + 2 * self.shift
         rest = self.queries.points[rows, -1].astype(np.float64) * self.candidates.points[columns, -1]
         low = high - 2.001 * (rest + self.queries.slack[rows] + self.candidates.slack[columns])
         return Pairs.between(rows, columns, low, high)

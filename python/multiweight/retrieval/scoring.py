@@ -116,6 +116,6 @@ class Scoring:
         hope = hope[~self.settled(queries, others)[hope]]
         best = np.argsort(-scores[hope], axis=1, kind="stable")[:, : self.k]
         values = np.take_along_axis(scores[hope], best, axis=1).reshape(-1)
-        who, found = np.repeat(queries[hope], best.shape[1]), others[best].reshape(-1)
+        who, neighbours = np.repeat(queries[hope], best.shape[1]), others[best].reshape(-1)
         real = values > -np.inf
-        self.ranking.offer(who[real], found[real], values[real])
+        self.ranking.offer(who[real], neighbours[real], values[real])

@@ -97,13 +97,13 @@ class Search:
         # Of a tile of the diagonal, the blocks below it are left out.
         size = sum(len(left) * len(right) for left, right, _ in steps)
         for part in _doubling(steps) if self.by_bounds is not None and same else [steps]:
-            for left, right, found in self._screened(part):
-                if found is None:
+            for left, right, pairs in self._screened(part):
+                if pairs is None:
                     # Thousands of scores are equal: most pairs are needed, and only their order by index decides.
                     self._score()
                     self.scoring.score_all(left, right)
                 else:
-                    self._add(found)
+                    self._add(pairs)
                 if progress is not None:
                     progress(len(left) * len(right) / size)
             self._score()
@@ -128,22 +128,22 @@ class Search:
         for a, b, triangle in steps:
             waiting.append((a, b, self._workers.submit(self._screen, a, b, triangle)))
             if len(waiting) > 2 * self._at_a_time:
-                left, right, found = waiting.popleft()
-                yield left, right, found.result()
+                left, right, future = waiting.popleft()
+                yield left, right, future.result()
         while waiting:
-            left, right, found = waiting.popleft()
-            yield left, right, found.result()
+            left, right, future = waiting.popleft()
+            yield left, right, future.result()
 
     def _screen(self, a: np.ndarray, b: np.ndarray, triangle: bool) -> Pairs | None:
         settled = self.scoring.settled
         if settled(a, b).all() and (not self.itself or settled(b, a).all()):
             return Pairs.none()
-        found = None if self.by_bounds is None else self.by_bounds.pairs(a, b, triangle)
-        return self.by_products.pairs(a, b, triangle) if found is None else found
+        bounded = None if self.by_bounds is None else self.by_bounds.pairs(a, b, triangle)
+        return self.by_products.pairs(a, b, triangle) if bounded is None else bounded
 
-    def _add(self, found: Pairs) -> None:
-        self._unscored.append(found)
-        self._unscored_count += len(found)
+    def _add(self, pairs: Pairs) -> None:
+        self._unscored.append(pairs)
+        self._unscored_count += len(pairs)
         if self._unscored_count > self.sizes.pending:
             self._tighten()
             if self._unscored_count > self.sizes.pending // 2:
@@ -191,7 +191,7 @@ def _by_diagonals(rows: np.ndarray, columns: np.ndarray, block: int, same: bool)
             off = (j - i) % count
             order = 0 if off == 0 else 1 if i == 0 else 1 + (min(off, count - off) if same else off)
             steps.append((order, i, (a, b, same and i == j)))
-    return [step for _, _, step in sorted(steps, key=lambda one: one[:2])]
+    return [step for _, _, step in sorted(steps, key=lambda entry: entry[:2])]
 
 
 def _doubling(steps: list[_Step]) -> Iterator[list[_Step]]:

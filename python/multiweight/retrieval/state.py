@@ -36,20 +36,20 @@ class State:
     def _load(self) -> None:
         try:
             identity, indices, scores, done = npz_file.read(self.path, "identity", "indices", "scores", "done")
-            found = str(identity)
+            stored_identity = str(identity)
             kept = (self.ranking.indices, self.ranking.scores)
-            if found == self.identity and (
-                [one.shape for one in (indices, scores)] != [one.shape for one in kept]
-                or [one.dtype for one in (indices, scores)] != [one.dtype for one in kept]
+            if stored_identity == self.identity and (
+                [array.shape for array in (indices, scores)] != [array.shape for array in kept]
+                or [array.dtype for array in (indices, scores)] != [array.dtype for array in kept]
                 or done.dtype.kind not in "iu"
             ):
                 raise ValueError("arrays of other shapes")
         except ValueError as error:
             raise OtherSearch(self.path, f"not a search's state ({error}): delete it and search again") from None
-        if found != self.identity:
+        if stored_identity != self.identity:
             raise OtherSearch(
                 self.path,
-                f"the state of another search ({found}), asked for {self.identity}: "
+                f"the state of another search ({stored_identity}), asked for {self.identity}: "
                 "delete it, or give the options that it began with",
             )
         self.ranking.indices[:], self.ranking.scores[:] = indices, scores

@@ -37,19 +37,22 @@ def _by_method(nets: Nets, shop: Shop, name: str, pixels: np.ndarray, product: s
     return {
         **entry,
         "labels": likeliest(shop, seen.outputs[0]),
-        "products": [{**shop.described(one.position), "score": round(one.score, 4)} for one in products],
+        "products": [
+            {**shop.described(product_image.position), "score": round(product_image.score, 4)}
+            for product_image in products
+        ],
         "no_products": net.no_index,
     }
 
 
 def likeliest(shop: Shop, outputs: np.ndarray, most: int = LABELS) -> dict[str, list[list[Any]]]:
     """The ``most`` labels of each group with the highest of the ``outputs`` (labels,): [[label, probability], ...]."""
-    found = {}
+    by_group = {}
     for group in shop.catalog.groups:
         values = outputs[shop.catalog.slices[group.name]]
         order = np.argsort(-values, kind="stable")[:most]
-        found[group.name] = [[group.labels[m], round(float(values[m]), 4)] for m in order]
-    return found
+        by_group[group.name] = [[group.labels[m], round(float(values[m]), 4)] for m in order]
+    return by_group
 
 
 def predicted(nets: Nets, shop: Shop, method: str, pixels: Sequence[np.ndarray]) -> list[dict[str, list[list[Any]]]]:

@@ -46,8 +46,8 @@ class Api:
         async with self._uploads:
             data = await uploads.read(request)
             pixels = await run_in_threadpool(uploads.pixels, data)
-            found = await self._site.ask(lambda known: answers.of_photo(known, shop, methods, pixels))
-        return JSONResponse({"groups": list(shop.catalog.names), "methods": found})
+            by_method = await self._site.ask(lambda known: answers.of_photo(known, shop, methods, pixels))
+        return JSONResponse({"groups": list(shop.catalog.names), "methods": by_method})
 
     async def shop(self, request: Request) -> Response:
         """One page of the shop's photos: of a group or label, with what a method says of them."""
@@ -61,8 +61,8 @@ class Api:
         if method:
             try:
                 photos = await run_in_threadpool(lambda: [self._site.pictures.pixels(shop.keys[row]) for row in chosen])
-                said = await self._site.ask(lambda known: answers.predicted(known, shop, method, photos))
-                entries = [{**entry, "predicted": one} for entry, one in zip(entries, said)]
+                predictions = await self._site.ask(lambda known: answers.predicted(known, shop, method, photos))
+                entries = [{**entry, "predicted": prediction} for entry, prediction in zip(entries, predictions)]
             except UserError as error:
                 problem = str(error)
         return JSONResponse({"total": len(rows), "start": start, "page": PAGE, "photos": entries, "problem": problem})
@@ -74,8 +74,8 @@ class Api:
         methods = _methods(request, nets.trained(self._site.dataset))
         pixels = (await run_in_threadpool(self._site.pictures.pixels, shop.keys[row])).transpose(1, 2, 0)
         product = shop.records[row].product
-        found = await self._site.ask(lambda known: answers.of_photo(known, shop, methods, pixels, product))
-        return JSONResponse({"photo": shop.described(row), "groups": list(shop.catalog.names), "methods": found})
+        by_method = await self._site.ask(lambda known: answers.of_photo(known, shop, methods, pixels, product))
+        return JSONResponse({"photo": shop.described(row), "groups": list(shop.catalog.names), "methods": by_method})
 
     async def runs(self, _: Request) -> Response:
         return JSONResponse(await run_in_threadpool(training_state.all_runs, self._site.dataset))
@@ -85,12 +85,12 @@ class Api:
         shop = await run_in_threadpool(self._site.shop)
         method, group = request.path_params["method"], request.query_params.get("group", "")
         names = shop.catalog.group(group).labels
-        rows, found = await run_in_threadpool(feature_map.places, self._site.dataset, method)
+        rows, coordinates = await run_in_threadpool(feature_map.places, self._site.dataset, method)
         if len(rows) and rows[-1] >= len(shop):
             raise UserError(f"{method}: features of other images than the packed ones: extract them again")
         first = {label: n for n, label in enumerate(names)}
         points = []
-        for row, (x, y) in zip(rows.tolist(), found.astype(float).round(4).tolist()):
+        for row, (x, y) in zip(rows.tolist(), coordinates.astype(float).round(4).tolist()):
             carried = [first[label] for label in shop.labels(row).get(group, [])]
             points.append([shop.keys[row], x, y, carried[0] if carried else -1])
         return JSONResponse({"labels": list(names), "points": points})

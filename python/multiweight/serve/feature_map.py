@@ -44,11 +44,11 @@ def _identity(run: Run) -> str:
 def _kept(run: Run, identity: str) -> tuple[np.ndarray, np.ndarray] | None:
     """The map of these features as an earlier call left it, or None."""
     try:
-        found, rows, places = npz_file.read(run.root / "map.npz", "identity", "rows", "places")
+        stored_identity, rows, places = npz_file.read(run.root / "map.npz", "identity", "rows", "places")
     except ValueError:
         return None
     fits = places.shape == (*rows.shape, 2) and rows.dtype.kind == "i" and places.dtype.kind == "f"
-    return (rows, places) if fits and str(found) == identity else None
+    return (rows, places) if fits and str(stored_identity) == identity else None
 
 
 def _computed(values: np.ndarray, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
@@ -63,11 +63,11 @@ def _computed(values: np.ndarray, seed: int = 1) -> tuple[np.ndarray, np.ndarray
     chosen /= np.maximum(np.linalg.norm(chosen, axis=1, keepdims=True), 1e-12)
     n = len(chosen)
     if n < 4:
-        found = np.zeros((n, 2))
-        found[:, 0] = np.arange(n)
+        points = np.zeros((n, 2))
+        points[:, 0] = np.arange(n)
     else:
         parts = min(_PRINCIPAL, n - 1, chosen.shape[1])
         reduced = PCA(parts, random_state=seed).fit_transform(chosen)
-        found = TSNE(2, perplexity=min(30, (n - 1) / 3), init="pca", random_state=seed).fit_transform(reduced)
-    low, high = found.min(axis=0), found.max(axis=0)
-    return rows, ((found - low) / np.maximum(high - low, 1e-12)).astype(np.float32)
+        points = TSNE(2, perplexity=min(30, (n - 1) / 3), init="pca", random_state=seed).fit_transform(reduced)
+    low, high = points.min(axis=0), points.max(axis=0)
+    return rows, ((points - low) / np.maximum(high - low, 1e-12)).astype(np.float32)

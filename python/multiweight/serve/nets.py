@@ -69,7 +69,7 @@ class PhotoNet:
         """An image of each of the ``count`` products nearest to one feature (d,); none where there is no index."""
         if self._index is None:
             return []
-        return self._index.products(feature, count, lambda one: self._records[one.position].product, without)
+        return self._index.products(feature, count, lambda image: self._records[image.position].product, without)
 
 
 class Nets:
@@ -107,14 +107,14 @@ def _identity(run: Run) -> Identity:
     known = (run.features, run.deploy, run.dataset.catalog, run.dataset.packed("test"))
     last = run.last_snapshot()
     files = [*known, run.snapshot(last)] if last is not None and not run.features.exists() else known
-    found = []
+    stamps = []
     for path in files:
         try:
             stat = path.stat()
-            found.append((str(path), stat.st_mtime_ns, stat.st_size))
+            stamps.append((str(path), stat.st_mtime_ns, stat.st_size))
         except OSError:
-            found.append((str(path), 0, 0))
-    return tuple(found)
+            stamps.append((str(path), 0, 0))
+    return tuple(stamps)
 
 
 def _iteration(run: Run, weights: str) -> int | None:

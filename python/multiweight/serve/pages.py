@@ -80,7 +80,7 @@ class Pages:
         return FileResponse(path, media_type="image/svg+xml", headers={"Cache-Control": "no-cache"})
 
     def _methods(self) -> list[dict[str, str]]:
-        return [{"id": one, "name": title(one)} for one in nets.trained(self._site.dataset)]
+        return [{"id": variant, "name": title(variant)} for variant in nets.trained(self._site.dataset)]
 
     def _render(self, template: str, here: str, **facts: Any) -> Response:
         return HTMLResponse(render(template, here=here, dataset=self._site.dataset.name, **facts))

@@ -36,18 +36,18 @@ def state(run: Run) -> dict[str, Any]:
     solver, net = settings.get("solver") or {}, settings.get("net") or {}
     last = max((int(row["iteration"]) for row in rows), default=0)
     total = solver.get("iterations")
-    found = _speed(rows, training, net)
+    speed = _speed(rows, training, net)
     stage = _stage(run, rows, training, last, total)
     left = None
-    if stage == "training" and total and found["iterations_per_second"]:
-        left = (total - last) / found["iterations_per_second"]
+    if stage == "training" and total and speed["iterations_per_second"]:
+        left = (total - last) / speed["iterations_per_second"]
     lr = next((row["lr"] for row in reversed(rows) if row.get("lr")), None)
     return {
         **entry,
         "stage": stage,
         "iteration": last,
         "iterations": total,
-        "images_per_second": found["images_per_second"],
+        "images_per_second": speed["images_per_second"],
         "seconds_left": left,
         "lr": lr,
         "settings": {**{f"net.{k}": v for k, v in net.items()}, **{f"solver.{k}": v for k, v in solver.items()}},
@@ -62,7 +62,7 @@ def curves(rows: Sequence[dict[str, str]], gamma: dict[str, float]) -> dict[str,
     The first two are the loss without weights, sum_t J_t, an image's mean: comparable between methods; a log that
     tells the weighted sum alone has only ``train_weighted``. ``map`` is mAP in percent, on the images tested.
     """
-    found: dict[str, list[list[float]]] = {"train": [], "test": [], "train_weighted": [], "map": []}
+    points_of: dict[str, list[list[float]]] = {"train": [], "test": [], "train_weighted": [], "map": []}
     equal = all(value == 1 for value in gamma.values())
     for row in rows:
         parts = [value for name, value in row.items() if name.startswith("loss_")]
@@ -76,10 +76,10 @@ def curves(rows: Sequence[dict[str, str]], gamma: dict[str, float]) -> dict[str,
             ("train_weighted", _number(row.get("loss")) if row["phase"] == "train" else math.nan),
         ):
             if math.isfinite(value):
-                found.setdefault(name, []).append([at, round(value, 5)])
-    if found["train"]:
-        found["train_weighted"] = []
-    return {name: _thinned(points) for name, points in found.items()}
+                points_of.setdefault(name, []).append([at, round(value, 5)])
+    if points_of["train"]:
+        points_of["train_weighted"] = []
+    return {name: _thinned(points) for name, points in points_of.items()}
 
 
 def _thinned(points: list[list[float]]) -> list[list[float]]:

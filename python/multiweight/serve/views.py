@@ -14,25 +14,25 @@ from multiweight.serve.shop import Shop
 
 def facts(dataset: Dataset, shop: Shop, group: str) -> dict[str, Any]:
     """The template's facts; of ``group``, or of the first where it is empty. UserError: nothing evaluated, no group."""
-    found = results.load(dataset)
-    pairs = comparisons.pairs(dataset, found)
-    missing = results.missing_references(found)
-    outcome = report.Outcome(dataset.report, found, results.problems(found), missing)
-    shown = shop.catalog.group(group).name if group else results.groups(found)[0]
+    evaluated = results.load(dataset)
+    pairs = comparisons.pairs(dataset, evaluated)
+    missing = results.missing_references(evaluated)
+    outcome = report.Outcome(dataset.report, evaluated, results.problems(evaluated), missing)
+    shown = shop.catalog.group(group).name if group else results.groups(evaluated)[0]
     return {
-        "conclusion": conclusion.of(found, pairs),
+        "conclusion": conclusion.of(evaluated, pairs),
         "verdict": outcome.verdict,
         "verdict_text": report.verdict_text(outcome),
-        "k": found[0].evaluation["k"],
-        "summary": tables.summary(found),
+        "k": evaluated[0].evaluation["k"],
+        "summary": tables.summary(evaluated),
         "differences": comparisons.table(pairs),
-        "by_group": paper_tables.with_paper(found),
-        "group_rows": len(results.groups(found)),
+        "by_group": paper_tables.with_paper(evaluated),
+        "group_rows": len(results.groups(evaluated)),
         "figures": [pair for pair in report.CAPTIONS.items() if (dataset.report / f"{pair[0]}.svg").exists()],
         "group": shown,
-        "groups": results.groups(found),
-        "labels": labels.table(dataset, found, [shown]),
-        "worst": _worst(dataset, shop, found, shown),
+        "groups": results.groups(evaluated),
+        "labels": labels.table(dataset, evaluated, [shown]),
+        "worst": _worst(dataset, shop, evaluated, shown),
     }
 
 
@@ -44,8 +44,8 @@ def figure(dataset: Dataset, name: str) -> Path:
     return path
 
 
-def _worst(dataset: Dataset, shop: Shop, found: list[Result], group: str) -> list[dict[str, Any]]:
-    trained = [r for r in found if r.trained]
+def _worst(dataset: Dataset, shop: Shop, evaluated: list[Result], group: str) -> list[dict[str, Any]]:
+    trained = [r for r in evaluated if r.trained]
     if not trained:
         return []
     lists = labels.Lists(dataset, trained, trained[0].variant)

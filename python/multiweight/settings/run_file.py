@@ -71,19 +71,19 @@ def load(name: str | Path) -> dict[str, dict[str, Any]]:
     if path.suffix not in (".yaml", ".yml"):
         raise UserError(f"settings {name}: expected {', '.join(SHIPPED)}, or a file that ends in .yaml")
     root = yaml_file.read(path, "the settings")
-    found: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
+    values_of: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
     for section, (line, node) in _mapping(root, path, "the file").items():
         if section == OF_METHODS:
-            found[section] = {}
+            values_of[section] = {}
             for method, (line, own) in _mapping(node, path, section).items():
                 if method not in METHODS:
                     _unknown(path, line, f"{section}: method {method!r}", method, METHODS)
-                found[section][method] = _section(own, path, f"{section}: {method}", SECTIONS[THEIR_KEYS])
+                values_of[section][method] = _section(own, path, f"{section}: {method}", SECTIONS[THEIR_KEYS])
         elif section in SECTIONS:
-            found[section] = _section(node, path, section, SECTIONS[section])
+            values_of[section] = _section(node, path, section, SECTIONS[section])
         else:
             _unknown(path, line, f"section {section!r}", section, [*SECTIONS, OF_METHODS])
-    return found
+    return values_of
 
 
 def _section(node: Node, path: Path, name: str, kind: type) -> dict[str, Any]:

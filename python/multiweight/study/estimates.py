@@ -60,12 +60,12 @@ def estimate(by_seed: np.ndarray, resampled: np.ndarray | None = None, compariso
 def holm(ps: Sequence[float | None]) -> list[float | None]:
     """Each p corrected for the others that are read beside it (Holm 1979); None stays None and counts as none."""
     known = sorted((p, place) for place, p in enumerate(ps) if p is not None)
-    found: list[float | None] = [None] * len(ps)
+    corrected: list[float | None] = [None] * len(ps)
     largest = 0.0
     for number, (p, place) in enumerate(known):
         largest = max(largest, min(1.0, (len(known) - number) * p))
-        found[place] = largest
-    return found
+        corrected[place] = largest
+    return corrected
 
 
 def _p_of_t(value: float, error: float, freedom: int) -> float:

@@ -34,7 +34,7 @@ class Line:
 
     @property
     def seeds(self) -> list[int]:
-        return [one["settings"]["seed"] for one in self.runs]
+        return [run["settings"]["seed"] for run in self.runs]
 
     @property
     def gamma_sum(self) -> float:
@@ -42,12 +42,12 @@ class Line:
 
     def by_seed(self, groups: Sequence[str] | None = None, measure: str = MAP) -> np.ndarray:
         """The mean over ``groups`` (all) at the end, one value per seed; NaN where none of them was measured."""
-        return np.array([mean_of(one.get(measure) or {}, groups) for one in self.runs])
+        return np.array([mean_of(run.get(measure) or {}, groups) for run in self.runs])
 
     def resampled(self, part: str, seeds: Sequence[int] | None = None) -> np.ndarray | None:
         """The mean over runs (with one of ``seeds``) for each draw of the test images; None where one keeps none."""
-        used = [one for one in self.runs if seeds is None or one["settings"]["seed"] in seeds]
-        kept = [one.get("resamples", {}).get(part) for one in used]
+        used = [run for run in self.runs if seeds is None or run["settings"]["seed"] in seeds]
+        kept = [run.get("resamples", {}).get(part) for run in used]
         if not kept or any(values is None for values in kept):
             return None
         return np.mean(np.array(kept), axis=0)  # type: ignore[no-any-return]
@@ -64,10 +64,10 @@ class Line:
 
     def curve(self) -> tuple[np.ndarray, np.ndarray]:
         """Iterations (p,) and mean mAP (seeds, p)."""
-        points = [one["points"] for one in self.runs]
+        points = [run["points"] for run in self.runs]
         return (
             np.array([point["iteration"] for point in points[0]]),
-            np.array([[point["mean_map"] for point in one] for one in points]),
+            np.array([[point["mean_map"] for point in run] for run in points]),
         )
 
 
@@ -108,7 +108,9 @@ class Findings:
         return thirds.by_size(self.proportions)[thirds.MEAN]
 
     def untrained_map(self, group: str | None = None) -> float:
-        return float(np.mean([mean_of(one["groups"], None if group is None else [group]) for one in self.untrained]))
+        return float(
+            np.mean([mean_of(result["groups"], None if group is None else [group]) for result in self.untrained])
+        )
 
 
 def mean_of(values: Mapping[str, float | None], groups: Sequence[str] | None = None) -> float:
@@ -121,21 +123,21 @@ def read(study: Study, experiment: Experiment, results: order.Results) -> Findin
     """What an experiment found so far; None before its references and the end of one of its trials are there."""
     data = parts.name(experiment)
     lines = [line for method in experiment.methods if (line := _line(study, experiment, method, results)) is not None]
-    known = [(one, results[one.name]) for one in order.references(study, data) if one.name in results]
+    known = [(trial, results[trial.name]) for trial in order.references(study, data) if trial.name in results]
 
     def untrained(trunk: str) -> tuple[Mapping[str, Any], ...]:
-        return tuple(found for one, found in known if (one.purpose, one.trunk) == (UNTRAINED, trunk))
+        return tuple(result for trial, result in known if (trial.purpose, trial.trunk) == (UNTRAINED, trunk))
 
     own = untrained(order.trunk(study))
     if not own or not lines:
         return None
-    random = next((found for one, found in known if one.purpose == RANDOM), None)
+    random = next((result for trial, result in known if trial.purpose == RANDOM), None)
     return Findings(experiment, tuple(lines), own, untrained(NetSettings.trunk), random)
 
 
 def difference(
-    one: Line,
-    other: Line,
+    first_line: Line,
+    second_line: Line,
     groups: Sequence[str] | None = None,
     *,
     part: str | None = thirds.MEAN,
@@ -147,16 +149,18 @@ def difference(
     Of the mean over ``groups`` (all); ``part`` names the draws of the test images that belong to them, None where there
     are none. ``comparisons`` are read together.
     """
-    shared = [seed for seed in one.seeds if seed in other.seeds]
+    shared = [seed for seed in first_line.seeds if seed in second_line.seeds]
     if not shared:
-        raise UserError(f"{one.method.name} and {other.method.name} have no seed in common: run the study on")
+        raise UserError(
+            f"{first_line.method.name} and {second_line.method.name} have no seed in common: run the study on"
+        )
     first, second = (
         np.array([value for seed, value in zip(line.seeds, line.by_seed(groups, measure)) if seed in shared])
-        for line in (one, other)
+        for line in (first_line, second_line)
     )
     drawn = None
     if part is not None and measure == MAP:
-        mine, others = one.resampled(part, shared), other.resampled(part, shared)
+        mine, others = first_line.resampled(part, shared), second_line.resampled(part, shared)
         drawn = None if mine is None or others is None else mine - others
     return estimates.estimate(first - second, drawn, comparisons)
 
@@ -180,15 +184,15 @@ def chosen_rates(
     study: Study, experiments: Sequence[Experiment], results: order.Results
 ) -> dict[str, dict[str, dict[float, Any]]]:
     """Of each data part, each searched method's results by name and rate."""
-    found: dict[str, dict[str, dict[float, Any]]] = {}
+    searches: dict[str, dict[str, dict[float, Any]]] = {}
     for experiment in experiments:
         if experiment.rate is None:
-            data = found.setdefault(parts.name(experiment), {})
+            data = searches.setdefault(parts.name(experiment), {})
             for method in experiment.methods:
                 searched = order.searched(study, parts.name(experiment), method, results)
                 if searched:
                     data[method.name] = searched
-    return found
+    return searches
 
 
 def _line(study: Study, experiment: Experiment, method: Method, results: order.Results) -> Line | None:
@@ -197,8 +201,8 @@ def _line(study: Study, experiment: Experiment, method: Method, results: order.R
     if rate is None:
         return None
     trials = [order.final(study, experiment, method, rate, seed) for seed in study.seeds]
-    found = [dict(results[one.name]) for one in trials if one.name in results]
-    if not found:
+    runs = [dict(results[trial.name]) for trial in trials if trial.name in results]
+    if not runs:
         return None
-    done = tuple(one for one in found if one["status"] == "done")
-    return Line(method, rate, done, tuple(one for one in found if one["status"] != "done"))
+    done = tuple(trial for trial in runs if trial["status"] == "done")
+    return Line(method, rate, done, tuple(trial for trial in runs if trial["status"] != "done"))

@@ -26,7 +26,7 @@ class Check:
     """One condition: what was found and what was expected, as text; ``passed`` is False where it was not measured."""
 
     name: str
-    found: str
+    value: str
     expected: str
     passed: bool
 
@@ -51,28 +51,28 @@ class Gate:
         )
 
 
-def check(study: Study, found: Findings) -> Gate:
+def check(study: Study, result: Findings) -> Gate:
     """The conditions on an experiment with a finished trial."""
-    best = found.best
-    value, own = best.estimate().value, found.untrained_map()
-    papers = [one["points"][-1]["mean_map"] for one in found.paper_untrained]
+    best = result.best
+    value, own = best.estimate().value, result.untrained_map()
+    papers = [untrained_run["points"][-1]["mean_map"] for untrained_run in result.paper_untrained]
     any_net = max(own, float(np.mean(papers)) if papers else own)
-    needed = math.floor(GROUPS * len(found.groups))
-    above = sum(best.estimate(group).value > found.untrained_map(group) for group in found.groups)
+    needed = math.floor(GROUPS * len(result.groups))
+    above = sum(best.estimate(group).value > result.untrained_map(group) for group in result.groups)
     checks = [
         _points("best method above the untrained net of its trunk", value - own, ABOVE_OWN),
         _points("best method above the best untrained net, of its trunk or the paper's", value - any_net, ABOVE_ANY),
         Check(
-            "groups in which it is above its own untrained net", f"{above} of {len(found.groups)}", f"{needed} or more",
+            "groups in which it is above its own untrained net", f"{above} of {len(result.groups)}", f"{needed} or more",
             above >= needed,
         ),
-        *(_flat(study, line) for line in found.lines),
+        *(_flat(study, line) for line in result.lines),
     ]  # fmt: skip
     return Gate(tuple(checks), best.method.name, value)
 
 
-def _points(name: str, found: float, expected: float) -> Check:
-    return Check(name, f"{100 * found:+.2f}", f"+{expected:.0f} or more", 100 * found >= expected)
+def _points(name: str, value: float, expected: float) -> Check:
+    return Check(name, f"{100 * value:+.2f}", f"+{expected:.0f} or more", 100 * value >= expected)
 
 
 def _flat(study: Study, line: Line) -> Check:

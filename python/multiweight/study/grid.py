@@ -31,23 +31,26 @@ class Grid:
     name: str
     question: str
     dials: tuple[str, ...]
-    found: dict[tuple[float, ...], Findings | None]
+    shops: dict[tuple[float, ...], Findings | None]
 
     @property
     def done(self) -> dict[tuple[float, ...], Findings]:
-        return {at: one for at, one in self.found.items() if one is not None and one.lines}
+        return {at: cell for at, cell in self.shops.items() if cell is not None and cell.lines}
 
     def values(self, number: int) -> list[float]:
         """The positions of a dial, lowest first."""
-        return sorted({at[number] for at in self.found})
+        return sorted({at[number] for at in self.shops})
 
 
 def read(study: Study, family: str, results: order.Results) -> Grid:
     """What the experiments of ``family`` found so far."""
-    members = [one for one in study.experiments if one.family == family]
+    members = [experiment for experiment in study.experiments if experiment.family == family]
     dials = _shop(members[0]).dials
-    found = {tuple(_shop(one).at(dial) for dial in dials): findings.read(study, one, results) for one in members}
-    return Grid(family, members[0].question, dials, found)
+    shops = {
+        tuple(_shop(experiment).at(dial) for dial in dials): findings.read(study, experiment, results)
+        for experiment in members
+    }
+    return Grid(family, members[0].question, dials, shops)
 
 
 def table(grid: Grid) -> Table:
@@ -58,19 +61,19 @@ def table(grid: Grid) -> Table:
         header += [f"{title(name)} minus {title(names[0])}", "over seeds"]
     rows = []
     clear = _clear(grid, names[1:])
-    for at, one in grid.found.items():
+    for at, cell in grid.shops.items():
         cells = [f"{value:g}" for value in at]
-        lines = {line.method.name: line for line in one.lines} if one else {}
+        lines = {line.method.name: line for line in cell.lines} if cell else {}
         for name in names:
             line = lines.get(name)
             cells.append(f"{100 * line.estimate().value:.2f} ({line.rate:g})" if line else DASH)
         for name in names[1:]:
-            gained = _gain(one, name)
+            gained = _gain(cell, name)
             value = DASH if gained is None else f"{100 * gained.value:+.2f}"
             cells.append(f"**{value}**" if (at, name) in clear else value)
             ends = gained.seeds if gained else None
             cells.append(f"{100 * ends[0]:+.2f} to {100 * ends[1]:+.2f}" if ends else DASH)
-        rows.append([*cells, f"{100 * one.untrained_map():.2f}" if one else DASH])
+        rows.append([*cells, f"{100 * cell.untrained_map():.2f}" if cell else DASH])
     return Table([*header, "untrained"], rows)
 
 
@@ -81,10 +84,10 @@ def heat_map(path: Path, grid: Grid) -> None:
     xs = grid.values(1) if len(grid.dials) > 1 else [0.0]
     gains = np.full((len(names) - 1, len(ys), len(xs)), np.nan)
     clear, stars = _clear(grid, names[1:]), np.zeros(gains.shape, bool)
-    for at, one in grid.done.items():
+    for at, cell in grid.done.items():
         place = ys.index(at[0]) if at else 0, xs.index(at[1]) if len(at) > 1 else 0
         for panel, name in enumerate(names[1:]):
-            gained = _gain(one, name)
+            gained = _gain(cell, name)
             if gained is not None:
                 gains[panel][place], stars[panel][place] = 100 * gained.value, (at, name) in clear
     most = float(np.nanmax(np.abs(gains), initial=1.0))
@@ -111,8 +114,8 @@ def heat_map(path: Path, grid: Grid) -> None:
 
 def _clear(grid: Grid, names: Sequence[str]) -> set[tuple[tuple[float, ...], str]]:
     """The shops and methods whose gain is clear, corrected for all that are read in the table."""
-    gains = [(at, name, _gain(one, name)) for at, one in grid.found.items() for name in names]
-    corrected = estimates.holm([one.p if one else None for _, _, one in gains])
+    gains = [(at, name, _gain(cell, name)) for at, cell in grid.shops.items() for name in names]
+    corrected = estimates.holm([gain.p if gain else None for _, _, gain in gains])
     return {(at, name) for (at, name, _), p in zip(gains, corrected) if p is not None and p < estimates.SIGNIFICANT}
 
 
@@ -124,10 +127,10 @@ def _members(grid: Grid) -> Sequence[Method]:
     return next(iter(grid.done.values())).experiment.methods
 
 
-def _gain(found: Findings | None, name: str) -> Estimate | None:
+def _gain(result: Findings | None, name: str) -> Estimate | None:
     """The difference of a method from the first of its experiment; None before both have run."""
-    lines = {line.method.name: line for line in found.lines} if found else {}
-    first = found.experiment.methods[0].name if found else ""
+    lines = {line.method.name: line for line in result.lines} if result else {}
+    first = result.experiment.methods[0].name if result else ""
     if name not in lines or first not in lines or not set(lines[name].seeds) & set(lines[first].seeds):
         return None
     return findings.difference(lines[name], lines[first])

@@ -61,18 +61,18 @@ def references(study: Study, data: str) -> list[Trial]:
 
 def searched(study: Study, data: str, method: Method, results: Results) -> dict[float, list[Mapping[str, Any]]]:
     """The finished trials of a method's search, by rate, lowest first: one per seed."""
-    found = {}
+    by_rate = {}
     for rate in _rates(study):
         trials = [_searching(study, data, method, rate, second) for second in (False, True)]
-        done = [results[one.name] for one in trials if one.name in results]
+        done = [results[trial.name] for trial in trials if trial.name in results]
         if done:
-            found[rate] = done
-    return found
+            by_rate[rate] = done
+    return by_rate
 
 
 def mean_score(results: list[Mapping[str, Any]]) -> float:
     """The mean over the seeds of a rate; one that diverged counts against it."""
-    return sum(score(one) for one in results) / len(results)
+    return sum(score(result) for result in results) / len(results)
 
 
 def best_rate(study: Study, data: str, method: Method, results: Results) -> float | None:
@@ -82,14 +82,14 @@ def best_rate(study: Study, data: str, method: Method, results: Results) -> floa
     """
     if next(_search(study, data, method, results), None) is not None:
         return None
-    found = searched(study, data, method, results)
-    most = max(len(trials) for trials in found.values())
-    best = _best({rate: trials for rate, trials in found.items() if len(trials) == most})
-    return best if mean_score(found[best]) >= 0 else None
+    by_rate = searched(study, data, method, results)
+    most = max(len(trials) for trials in by_rate.values())
+    best = _best({rate: trials for rate, trials in by_rate.items() if len(trials) == most})
+    return best if mean_score(by_rate[best]) >= 0 else None
 
 
-def _best(found: Mapping[float, list[Mapping[str, Any]]]) -> float:
-    return max(found, key=lambda rate: (mean_score(found[rate]), -rate))
+def _best(by_rate: Mapping[float, list[Mapping[str, Any]]]) -> float:
+    return max(by_rate, key=lambda rate: (mean_score(by_rate[rate]), -rate))
 
 
 def trials(study: Study, experiment: Experiment, results: Results) -> Iterator[Trial]:
@@ -100,12 +100,12 @@ def trials(study: Study, experiment: Experiment, results: Results) -> Iterator[T
         waiting: list[tuple[int, Trial]] = []
         for method in experiment.methods:
             done = 0
-            for rate, found in searched(study, data, method, results).items():
-                yield from (_searching(study, data, method, rate, bool(n)) for n in range(len(found)))
-                done += len(found)
+            for rate, finished in searched(study, data, method, results).items():
+                yield from (_searching(study, data, method, rate, bool(n)) for n in range(len(finished)))
+                done += len(finished)
             waiting += enumerate(_search(study, data, method, results), done)
         # In turn over all methods, the one with the fewest trials first: a study that is stopped has compared them all.
-        yield from (one for _, one in sorted(waiting, key=lambda pair: pair[0]))
+        yield from (trial for _, trial in sorted(waiting, key=lambda pair: pair[0]))
     for seed in study.seeds:
         for method in experiment.methods:
             chosen = experiment.rate or best_rate(study, data, method, results)
@@ -145,24 +145,24 @@ def _search(study: Study, data: str, method: Method, results: Results) -> Iterat
     """
     known = _rates(study)
     listed = [float(f"{rate:g}") for rate in study.search.rates]
-    open_ones = [one for rate in listed if (one := _searching(study, data, method, rate)).name not in results]
+    open_ones = [trial for rate in listed if (trial := _searching(study, data, method, rate)).name not in results]
     if open_ones:
         yield from open_ones
         return
-    found = {rate: trials[:1] for rate, trials in searched(study, data, method, results).items()}
-    best = _best(found)
-    if mean_score(found[best]) < 0:
+    by_rate = {rate: trials[:1] for rate, trials in searched(study, data, method, results).items()}
+    best = _best(by_rate)
+    if mean_score(by_rate[best]) < 0:
         # All diverged so far: only a lower rate can help.
-        best = min(found)
+        best = min(by_rate)
     at = known.index(best)
-    if best == min(found) and at > 0:
+    if best == min(by_rate) and at > 0:
         yield _searching(study, data, method, known[at - 1])
         return
-    if best == max(found) and at + 1 < len(known) and mean_score(found[best]) >= 0:
+    if best == max(by_rate) and at + 1 < len(known) and mean_score(by_rate[best]) >= 0:
         yield _searching(study, data, method, known[at + 1])
         return
-    ranked = sorted(found, key=lambda rate: (-mean_score(found[rate]), rate))[: study.search.again]
+    ranked = sorted(by_rate, key=lambda rate: (-mean_score(by_rate[rate]), rate))[: study.search.again]
     for rate in ranked:
         again = _searching(study, data, method, rate, second=True)
-        if mean_score(found[rate]) >= 0 and again.name not in results:
+        if mean_score(by_rate[rate]) >= 0 and again.name not in results:
             yield again

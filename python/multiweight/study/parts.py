@@ -54,7 +54,7 @@ def make(
     none. UserError where the dataset is not packed and there is no source, is of another size, or lacks a group of a
     subset.
     """
-    if any(one.shop is None for one in experiments):
+    if any(experiment_of_shop.shop is None for experiment_of_shop in experiments):
         yield from _whole(study, experiments, runs, source)
     for experiment in experiments:
         data = name(experiment)
@@ -90,7 +90,7 @@ def _whole(
     if info.get("size") != study.size:
         raise UserError(f"{whole.info}: packed at {info.get('size')} pixels, the study wants {study.size}: pack again")
     known = Catalog.load(whole.catalog).names
-    for subset in dict.fromkeys(one.subset for one in experiments if one.subset):
+    for subset in dict.fromkeys(experiment.subset for experiment in experiments if experiment.subset):
         for group in (subset.large, subset.small):
             if group not in known:
                 raise UserError(f"{study.folder}: group {group!r} is unknown: {whole.name} has {', '.join(known)}")

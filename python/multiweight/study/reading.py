@@ -59,8 +59,8 @@ class _Reader:
         right = isinstance(value, int) if whole else isinstance(value, (int, float))
         # Compared, because math.isfinite fails on a whole number beyond every float.
         if isinstance(value, bool) or not right or not least <= value <= sys.float_info.max:
-            found = repr(value) if len(repr(value)) < 80 else f"{repr(value)[:40]}..."
-            raise self.fail(where, f"{found}: expected a {'whole ' if whole else ''}number, {least:g} or above")
+            shown = repr(value) if len(repr(value)) < 80 else f"{repr(value)[:40]}..."
+            raise self.fail(where, f"{shown}: expected a {'whole ' if whole else ''}number, {least:g} or above")
         return value
 
     def text(self, value: Any, where: str) -> Any:
@@ -73,10 +73,10 @@ class _Reader:
             raise self.fail(where, f"{value!r}: expected true or false")
         return value
 
-    def study(self, found: Any) -> Study:
+    def study(self, content: Any) -> Study:
         known = tuple(f.name for f in fields(Study) if f.name != "folder")
         needed = ("dataset", "size", "iterations", "seeds", "search", "experiments")
-        values = self.keys(found, known, needed, "the study")
+        values = self.keys(content, known, needed, "the study")
         for name in ("size", "iterations"):
             self.number(values[name], name)
         drop = values.get("drop", DROP)
@@ -95,8 +95,8 @@ class _Reader:
         if self.common.get("objective") not in (None, NetSettings.objective):
             raise self.fail("net: objective", "the references have the paper's: give it to a method with a `scheme`")
         self.trial_net({}, "net", BASELINE)
-        read = tuple(made for n, one in enumerate(experiments, 1) for made in self.experiments(one, n))
-        self.different("experiments", [one.name for one in read])
+        read = tuple(made for n, entry in enumerate(experiments, 1) for made in self.experiments(entry, n))
+        self.different("experiments", [entry.name for entry in read])
         self.consistent(read)
         return Study(
             folder=self.path.parent,
@@ -128,8 +128,8 @@ class _Reader:
             if abs(iterations * share - round(iterations * share)) > 1e-6:
                 raise self.fail(where, f"{share:g} of {iterations} iterations is no whole number")
 
-    def search(self, found: Any) -> Search:
-        values = self.keys(found, tuple(f.name for f in fields(Search)), ("rates", "iterations"), "search")
+    def search(self, content: Any) -> Search:
+        values = self.keys(content, tuple(f.name for f in fields(Search)), ("rates", "iterations"), "search")
         rates = values["rates"]
         if not isinstance(rates, list) or not rates:
             raise self.fail("search: rates", f"{rates!r}: expected a list of numbers")
@@ -139,26 +139,26 @@ class _Reader:
             self.number(values.get(name, default), f"search: {name}", least=default)
         return Search(**{**values, "rates": tuple(sorted(float(rate) for rate in rates))})
 
-    def experiments(self, found: Any, number: int) -> Iterator[Experiment]:
+    def experiments(self, content: Any, number: int) -> Iterator[Experiment]:
         """The experiments of one entry: one, or one for each shop."""
         where = f"experiment {number}"
-        if not isinstance(found, dict) or found.get("shops") is None:
-            yield self.experiment(found, where)
+        if not isinstance(content, dict) or content.get("shops") is None:
+            yield self.experiment(content, where)
             return
-        base = self.experiment({key: value for key, value in found.items() if key != "shops"}, where)
+        base = self.experiment({key: value for key, value in content.items() if key != "shops"}, where)
         where = f"experiment {base.name}"
         if base.subset:
             raise self.fail(where, "has `shops` and a `subset`: expected one of them")
-        values = self.keys(found["shops"], tuple(field.name for field in fields(ShopSettings)), (), f"{where}: shops")
+        values = self.keys(content["shops"], tuple(field.name for field in fields(ShopSettings)), (), f"{where}: shops")
         if len(base.methods) < 2:
             raise self.fail(where, "shops, and one method: expected the one to compare with, and others")
         lists = {key: value if isinstance(value, list) else [value] for key, value in values.items()}
         for key, value in lists.items():
             if not value:
                 raise self.fail(where, f"shops: {key}: []: expected a number, or some in a list")
-            for one in value:
+            for item in value:
                 whole = isinstance(getattr(sample_shop.DEFAULTS, key), int)
-                self.number(one, f"{where}: shops: {key}", whole=whole, least=0)
+                self.number(item, f"{where}: shops: {key}", whole=whole, least=0)
         dials = tuple(key for key, value in values.items() if isinstance(value, list))
         if len(dials) > 2:
             raise self.fail(where, f"shops: {', '.join(dials)} are lists: expected two at most, a figure's two axes")
@@ -172,14 +172,14 @@ class _Reader:
             name = f"{base.name}-{at}" if at else base.name
             yield replace(base, name=name, shop=Shop(settings, dials), family=base.name)
 
-    def experiment(self, found: Any, where: str) -> Experiment:
-        values = self.keys(found, _EXPERIMENT, ("name", "methods"), where)
+    def experiment(self, content: Any, where: str) -> Experiment:
+        values = self.keys(content, _EXPERIMENT, ("name", "methods"), where)
         where = f"experiment {self.name(values['name'], where)}"
         methods = values["methods"]
         if not isinstance(methods, list) or not methods:
             raise self.fail(where, f"methods {methods!r}: expected a list")
-        read = tuple(self.method(one, where) for one in methods)
-        self.different(where, [one.name for one in read])
+        read = tuple(self.method(entry, where) for entry in methods)
+        self.different(where, [entry.name for entry in read])
         subset = None
         if values.get("subset") is not None:
             of = self.keys(values["subset"], tuple(f.name for f in fields(Subset)), ("large", "small"), where)
@@ -191,7 +191,7 @@ class _Reader:
             subset = Subset(**of)
         if values.get("rate") is not None:
             self.number(values["rate"], f"{where}: rate", whole=False, least=1e-12)
-        lengths = self.keys(values.get("lengths") or {}, tuple(one.name for one in read), (), f"{where}: lengths")
+        lengths = self.keys(values.get("lengths") or {}, tuple(entry.name for entry in read), (), f"{where}: lengths")
         for name, length in lengths.items():
             self.number(length, f"{where}: lengths: {name}")
             self.length(length, f"{where}: lengths: {name}")
@@ -199,13 +199,13 @@ class _Reader:
             values["name"], read, subset, values.get("rate"), lengths, str(values.get("question") or "").strip()
         )
 
-    def method(self, found: Any, where: str) -> Method:
-        if isinstance(found, str):
-            if found not in METHODS:
+    def method(self, content: Any, where: str) -> Method:
+        if isinstance(content, str):
+            if content not in METHODS:
                 known = ", ".join(METHODS)
-                raise self.fail(where, f"method {found!r} is unknown: expected {known}, or keys with a scheme")
-            return self.method({"method": found}, where)
-        values = self.keys(found, ("name", "method", *_GAMMA, *_NET), (), where)
+                raise self.fail(where, f"method {content!r} is unknown: expected {known}, or keys with a scheme")
+            return self.method({"method": content}, where)
+        values = self.keys(content, ("name", "method", *_GAMMA, *_NET), (), where)
         base, net = values.get("method"), self.net({k: v for k, v in values.items() if k in _NET}, where)
         gamma = {key: values[key] for key in _GAMMA if values.get(key) is not None}
         if (base is None) == ("scheme" not in gamma):
@@ -234,8 +234,8 @@ class _Reader:
         return Method(own or self.name(name, where), base, net=net, **gamma)
 
     def net(self, values: Any, where: str) -> dict[str, Any]:
-        found = self.keys(values, _NET, (), where)
-        for name, value in found.items():
+        settings = self.keys(values, _NET, (), where)
+        for name, value in settings.items():
             kind = _NET_TYPES[name]
             if value is None:
                 continue
@@ -245,7 +245,7 @@ class _Reader:
                 self.text(value, f"{where}: {name}")
             else:
                 self.number(value, f"{where}: {name}", whole=kind.startswith("int"), least=0)
-        return found
+        return settings
 
     def trial_net(
         self, own: Mapping[str, Any], where: str, head: str = "multi_weight", weighting: str = "fixed"

@@ -26,15 +26,15 @@ def write(study: Study) -> Path:
     text = render(study)
     results = trial.results(study)
     for family in _families(study):
-        found_grid = grid.read(study, family, results)
-        if found_grid.done:
-            grid.heat_map(study.folder / f"{family}_gains.png", found_grid)
+        shop_grid = grid.read(study, family, results)
+        if shop_grid.done:
+            grid.heat_map(study.folder / f"{family}_gains.png", shop_grid)
     for experiment in study.experiments:
-        found = None if experiment.family else findings.read(study, experiment, results)
-        if found is not None and found.lines:
-            drawings.bars(study.folder / f"{experiment.name}_groups.png", found)
-            drawings.changes(study.folder / f"{experiment.name}_changes.png", found)
-            drawings.convergence(study.folder / f"{experiment.name}_convergence.png", found)
+        result = None if experiment.family else findings.read(study, experiment, results)
+        if result is not None and result.lines:
+            drawings.bars(study.folder / f"{experiment.name}_groups.png", result)
+            drawings.changes(study.folder / f"{experiment.name}_changes.png", result)
+            drawings.convergence(study.folder / f"{experiment.name}_convergence.png", result)
     target = study.folder / NAME
     whole_file.write(target, text)
     return target
@@ -43,71 +43,75 @@ def write(study: Study) -> Path:
 def render(study: Study) -> str:
     """The text of report.md."""
     results = trial.results(study)
-    found = [(e, findings.read(study, e, results)) for e in study.experiments]
+    by_experiment = [(e, findings.read(study, e, results)) for e in study.experiments]
     if not results:
         raise UserError(f"{trial.folder(study)}: no trial has run yet: run the study (make study)")
-    lines = [f"# Study: {study.folder.name}", "", *_verdicts(study, found), "", *_head(study, results), ""]
+    lines = [f"# Study: {study.folder.name}", "", *_verdicts(study, by_experiment), "", *_head(study, results), ""]
     lines += _rates(study, results)
     for family in _families(study):
         lines += ["", *_grid(study, grid.read(study, family, results), results)]
-    for experiment, one in found:
+    for experiment, result in by_experiment:
         if experiment.family:
             continue
         lines += ["", f"## {experiment.name}", "", experiment.question, ""]
-        lines += _experiment(study, experiment, one, results) if one else _begun(study, experiment, results)
+        lines += _experiment(study, experiment, result, results) if result else _begun(study, experiment, results)
     return "\n".join(lines).replace("\n\n\n", "\n\n").rstrip() + "\n"
 
 
 def _families(study: Study) -> list[str]:
     """The names of the experiments that run over shops, each once."""
-    return list(dict.fromkeys(one.family for one in study.experiments if one.family))
+    return list(dict.fromkeys(experiment.family for experiment in study.experiments if experiment.family))
 
 
-def _grid(study: Study, found: Grid, results: order.Results) -> Iterator[str]:
-    yield f"## {found.name}"
+def _grid(study: Study, shop_grid: Grid, results: order.Results) -> Iterator[str]:
+    yield f"## {shop_grid.name}"
     yield ""
-    yield found.question
+    yield shop_grid.question
     yield ""
-    if not found.done:
+    if not shop_grid.done:
         yield "Not run yet."
         return
-    left = sum(order.missing(study, one, results) for one in study.experiments if one.family == found.name)
+    left = sum(order.missing(study, e, results) for e in study.experiments if e.family == shop_grid.name)
     if left:
         yield f"Not finished: {left:,} iterations are left.\n"
-    shop = next(one.shop for one in study.experiments if one.family == found.name and one.shop)
-    images = [one.images for one in found.done.values()]
-    counts = {part: sorted({one[part] for one in images}) for part in ("train", "test")}
-    fixed = {key: value for key, value in asdict(shop.settings).items() if key not in (*found.dials, "quality")}
+    shop = next(e.shop for e in study.experiments if e.family == shop_grid.name and e.shop)
+    images = [result.images for result in shop_grid.done.values()]
+    counts = {part: sorted({count[part] for count in images}) for part in ("train", "test")}
+    fixed = {key: value for key, value in asdict(shop.settings).items() if key not in (*shop_grid.dials, "quality")}
     yield (
         f"Drawn shops: {_said(fixed)}; {counts['train'][0]:,} to {counts['train'][-1]:,} images to train with the "
         f"shop's noisy labels, {counts['test'][0]:,} to {counts['test'][-1]:,} to measure with the true ones. In "
         "brackets the method's rate, chosen on noisy labels as above.\n"
     )
-    yield table_formats.markdown(grid.table(found))
-    yield f"![gain over {' and '.join(found.dials) or 'the first method'}]({found.name}_gains.png)"
+    yield table_formats.markdown(grid.table(shop_grid))
+    yield f"![gain over {' and '.join(shop_grid.dials) or 'the first method'}]({shop_grid.name}_gains.png)"
 
 
-def _verdicts(study: Study, found: Sequence[tuple[Experiment, Findings | None]]) -> Iterator[str]:
+def _verdicts(study: Study, by_experiment: Sequence[tuple[Experiment, Findings | None]]) -> Iterator[str]:
     """First of all, whether the nets of each experiment have learned."""
-    for experiment, one in found:
+    for experiment, result in by_experiment:
         if not experiment.family:
-            told = gate.check(study, one).verdict if one and one.lines else "not run yet"
+            told = gate.check(study, result).verdict if result and result.lines else "not run yet"
             yield f"**{experiment.name}: {told}.**"
     for family in _families(study):
-        members = [one for experiment, one in found if experiment.family == family and one and one.lines]
-        gates = [gate.check(study, one) for one in members]
+        members = [
+            result for experiment, result in by_experiment if experiment.family == family and result and result.lines
+        ]
+        gates = [gate.check(study, result) for result in members]
         if gates:
-            best = max(gates, key=lambda one: one.value)
-            told = best.verdict if all(one.valid for one in gates) else (
-                f"{gate.UNDERTRAINED} in {sum(not one.valid for one in gates)} of {len(gates)} shops "
+            best = max(gates, key=lambda checked: checked.value)
+            told = best.verdict if all(checked.valid for checked in gates) else (
+                f"{gate.UNDERTRAINED} in {sum(not checked.valid for checked in gates)} of {len(gates)} shops "
                 f"(best mean mAP@50 {100 * best.value:.2f})"
             )  # fmt: skip
             yield f"**{family}: {told}.**"
 
 
 def _head(study: Study, results: order.Results) -> Iterator[str]:
-    trained = [one for one in results.values() if one["settings"]["purpose"] not in order.REFERENCES]
-    seconds = sum(one["seconds"] for one in results.values())
+    trained = [
+        trial_result for trial_result in results.values() if trial_result["settings"]["purpose"] not in order.REFERENCES
+    ]
+    seconds = sum(trial_result["seconds"] for trial_result in results.values())
     yield "Written by `make study-report` from the tables in `results/`; `make study` runs what is not there yet."
     yield ""
     yield (
@@ -115,7 +119,7 @@ def _head(study: Study, results: order.Results) -> Iterator[str]:
         f"divided by 10 after {study.drop:.0%} of them; seeds {', '.join(map(str, study.seeds))}."
     )
     for key in ("engine", "device", "processor"):
-        yield f"{key.capitalize()}: {'; '.join(sorted({str(one[key]) for one in results.values()}))}."
+        yield f"{key.capitalize()}: {'; '.join(sorted({str(trial_result[key]) for trial_result in results.values()}))}."
     yield f"{len(trained)} trainings, {duration(seconds)} in all, as the sum over trials."
     yield ""
     yield (
@@ -149,15 +153,15 @@ def _rates(study: Study, results: order.Results) -> Iterator[str]:
     for data, methods in findings.chosen_rates(study, study.experiments, results).items():
         if not methods:
             continue
-        rates = sorted({rate for found in methods.values() for rate in found})
+        rates = sorted({rate for by_rate in methods.values() for rate in by_rate})
         rows = []
-        for name, found in methods.items():
-            most = max(len(trials) for trials in found.values())
+        for name, by_rate in methods.items():
+            most = max(len(trials) for trials in by_rate.values())
             best = max(
-                (rate for rate in found if len(found[rate]) == most),
-                key=lambda rate: (order.mean_score(found[rate]), -rate),
+                (rate for rate in by_rate if len(by_rate[rate]) == most),
+                key=lambda rate: (order.mean_score(by_rate[rate]), -rate),
             )
-            cells = [_search_cell(found.get(rate), rate == best) for rate in rates]
+            cells = [_search_cell(by_rate.get(rate), rate == best) for rate in rates]
             rows.append([title(name), *cells])
         yield f"\n{'All groups' if data == 'whole' else data}:\n"
         yield table_formats.markdown(Table(["method", *(f"{rate:g}" for rate in rates)], rows))
@@ -166,9 +170,9 @@ def _rates(study: Study, results: order.Results) -> Iterator[str]:
 def _search_cell(trials: Sequence[Mapping[str, Any]] | None, best: bool) -> str:
     if trials is None:
         return DASH
-    for one in trials:
-        if one["status"] != "done":
-            return f"diverged at {one['iteration']:,}"
+    for trial_result in trials:
+        if trial_result["status"] != "done":
+            return f"diverged at {trial_result['iteration']:,}"
     value = f"{100 * order.mean_score(list(trials)):.2f}" + (f" ({len(trials)} seeds)" if len(trials) > 1 else "")
     return f"**{value}**" if best else value
 
@@ -178,53 +182,58 @@ def _begun(study: Study, experiment: Experiment, results: order.Results) -> Iter
     left = order.missing(study, experiment, results)
     yield f"No method has been trained to the end yet: {left:,} iterations are left.\n"
     rows = [
-        [one.trunk or one.purpose, str(one.seed or DASH), f"{100 * order.score(results[one.name]):.2f}"]
-        for one in order.references(study, parts.name(experiment))
-        if one.name in results
+        [
+            reference.trunk or reference.purpose,
+            str(reference.seed or DASH),
+            f"{100 * order.score(results[reference.name]):.2f}",
+        ]
+        for reference in order.references(study, parts.name(experiment))
+        if reference.name in results
     ]
     if rows:
         yield table_formats.markdown(Table(["untrained net of the trunk, or random", "seed", "mean mAP@50"], rows))
 
 
-def _experiment(study: Study, experiment: Experiment, found: Findings, results: order.Results) -> Iterator[str]:
+def _experiment(study: Study, experiment: Experiment, result: Findings, results: order.Results) -> Iterator[str]:
     left = order.missing(study, experiment, results)
     if left:
         yield f"Not finished: {left:,} iterations are left.\n"
-    yield f"{found.images['train']:,} training and {found.images['test']:,} test images, {len(found.groups)} groups.\n"
-    for line in found.all_lines:
-        for one in line.diverged:
-            seed = one["settings"]["seed"]
-            yield f"{title(line.method.name)} diverged with seed {seed} at iteration {one['iteration']:,}.\n"
-    lines = found.lines
+    images = result.images
+    yield f"{images['train']:,} training and {images['test']:,} test images, {len(result.groups)} groups.\n"
+    for line in result.all_lines:
+        for run in line.diverged:
+            seed = run["settings"]["seed"]
+            yield f"{title(line.method.name)} diverged with seed {seed} at iteration {run['iteration']:,}.\n"
+    lines = result.lines
     if not lines:
         return
-    opened = gate.check(study, found)
+    opened = gate.check(study, result)
     yield f"Have the nets learned? {opened.verdict}:\n"
     yield table_formats.markdown(tables.conditions(opened))
-    yield table_formats.markdown(tables.summary(found, lines))
+    yield table_formats.markdown(tables.summary(result, lines))
     yield f"![mAP of each group]({experiment.name}_groups.png)\n"
     if len(lines) > 1:
-        yield from _differences(experiment, found, lines)
-    yield table_formats.markdown(tables.by_group(found, lines))
-    yield table_formats.markdown(tables.convergence(found, lines))
+        yield from _differences(experiment, result, lines)
+    yield table_formats.markdown(tables.by_group(result, lines))
+    yield table_formats.markdown(tables.convergence(result, lines))
     yield f"![convergence]({experiment.name}_convergence.png)"
 
 
-def _differences(experiment: Experiment, found: Findings, lines: Sequence[Line]) -> Iterator[str]:
+def _differences(experiment: Experiment, result: Findings, lines: Sequence[Line]) -> Iterator[str]:
     missed = [
-        one.missed for line in lines[1:]
-        if (one := findings.difference(line, lines[0], comparisons=len(lines) - 1)).missed is not None
+        against_first.missed for line in lines[1:]
+        if (against_first := findings.difference(line, lines[0], comparisons=len(lines) - 1)).missed is not None
     ]  # fmt: skip
     if missed:
         yield (
             f"With {len(lines[0].seeds)} seeds, a difference of {100 * min(missed):.1f} to {100 * max(missed):.1f} "
             "points of the mean, by the spread of each method's, would have been found in 80 of 100 such studies.\n"
         )
-    if len(found.groups) >= len(thirds.THIRDS):
+    if len(result.groups) >= len(thirds.THIRDS):
         yield f"By size of the groups, and recognition; differences from {title(lines[0].method.name)}:\n"
-        yield table_formats.markdown(tables.by_size(found, lines))
+        yield table_formats.markdown(tables.by_size(result, lines))
     first = title(lines[0].method.name)
-    yield f"Clear differences from {first}, group by group: {tables.clear_groups(found, lines)}.\n"
+    yield f"Clear differences from {first}, group by group: {tables.clear_groups(result, lines)}.\n"
     yield f"![change against proportion]({experiment.name}_changes.png)\n"
 
 

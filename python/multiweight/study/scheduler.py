@@ -53,50 +53,50 @@ def run(
         try:
             while True:
                 results = trial.results(study)
-                busy = [one.trial.name for one in running]
+                busy = [job.trial.name for job in running]
                 waiting = [t for t in _open(study, experiments, results) if t.name not in busy]
                 while waiting and len(running) < jobs:
                     running.append(_start(waiting.pop(0), command, logs, jobs))
                 if not running:
                     return
                 time.sleep(_PAUSE)
-                for one in [one for one in running if one.process.poll() is not None]:
-                    running.remove(one)
-                    one.log.close()
-                    _check(study, one, logs)
-                    clock.finished(one.trial, study)
-                    say(clock.line(study, experiments, one.trial))
+                for job in [job for job in running if job.process.poll() is not None]:
+                    running.remove(job)
+                    job.log.close()
+                    _check(study, job, logs)
+                    clock.finished(job.trial, study)
+                    say(clock.line(study, experiments, job.trial))
         finally:
-            for one in running:
-                one.process.terminate()
-            for one in running:
-                one.process.wait()
-                one.log.close()
+            for job in running:
+                job.process.terminate()
+            for job in running:
+                job.process.wait()
+                job.log.close()
 
 
 def _open(study: Study, experiments: tuple[Experiment, ...], results: order.Results) -> Iterator[Trial]:
     given: set[str] = set()
     for experiment in experiments:
-        for one in order.trials(study, experiment, results):
-            if one.name not in results and one.name not in given:
-                given.add(one.name)
-                yield one
+        for planned in order.trials(study, experiment, results):
+            if planned.name not in results and planned.name not in given:
+                given.add(planned.name)
+                yield planned
 
 
-def _start(one: Trial, command: Command, logs: Path, jobs: int) -> _Running:
-    log = open(logs / f"{one.name}.log", "ab")
+def _start(trial: Trial, command: Command, logs: Path, jobs: int) -> _Running:
+    log = open(logs / f"{trial.name}.log", "ab")
     environment = {**processes.environment(), "OMP_NUM_THREADS": str(max(1, cores() // jobs))}
-    return _Running(one, subprocess.Popen(command(one), stdout=log, stderr=log, env=environment), log)
+    return _Running(trial, subprocess.Popen(command(trial), stdout=log, stderr=log, env=environment), log)
 
 
-def _check(study: Study, one: _Running, logs: Path) -> None:
-    path = logs / f"{one.trial.name}.log"
-    if one.process.returncode == 0 and one.trial.name in trial.results(study):
+def _check(study: Study, job: _Running, logs: Path) -> None:
+    path = logs / f"{job.trial.name}.log"
+    if job.process.returncode == 0 and job.trial.name in trial.results(study):
         return
     lines = path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     last = lines[-1] if lines else "it printed nothing"
     raise UserError(
-        f"{one.trial.name}: ended with status {one.process.returncode} ({last}): see {path}; mend it and run the study "
+        f"{job.trial.name}: ended with status {job.process.returncode} ({last}): see {path}; mend it and run the study "
         "again, which goes on where it stopped"
     )
 
@@ -107,16 +107,16 @@ class _Clock:
     def __init__(self, jobs: int):
         self.jobs, self.seconds, self.iterations, self.begun = jobs, 0.0, 0, time.monotonic()
 
-    def finished(self, one: Trial, study: Study) -> None:
-        self.iterations += one.iterations
+    def finished(self, trial: Trial, study: Study) -> None:
+        self.iterations += trial.iterations
         self.seconds = time.monotonic() - self.begun
 
-    def line(self, study: Study, experiments: tuple[Experiment, ...], one: Trial) -> str:
+    def line(self, study: Study, experiments: tuple[Experiment, ...], finished_trial: Trial) -> str:
         results = trial.results(study)
-        found = results[one.name]
-        what = f"diverged at iteration {found.get('iteration')}"
-        if found["status"] == "done":
-            what = "measured" if one.method is None else f"mean mAP {100 * order.score(found):.2f}"
+        result = results[finished_trial.name]
+        what = f"diverged at iteration {result.get('iteration')}"
+        if result["status"] == "done":
+            what = "measured" if finished_trial.method is None else f"mean mAP {100 * order.score(result):.2f}"
         missing = [order.missing(study, experiment, results) for experiment in experiments]
         told = ""
         if self.iterations:
@@ -125,7 +125,7 @@ class _Clock:
                     minutes = self.seconds / self.iterations * iterations / 60
                     told = f"; {experiment.name}: about {minutes:.0f} min left"
                     break
-        return f"{one.name.replace('_', ' ', 2)}: {what}{told}"
+        return f"{finished_trial.name.replace('_', ' ', 2)}: {what}{told}"
 
 
 @contextlib.contextmanager

@@ -37,30 +37,30 @@ _OWN = ("purpose", "data", "method", "rate", "seed", "iterations")
 
 def read(folder: Path) -> dict[str, dict[str, Any]]:
     """The results by name of trial, each as ``trial.run`` makes it; UserError names the file, line and column."""
-    found: dict[str, dict[str, Any]] = {}
+    results: dict[str, dict[str, Any]] = {}
     for line, row in _rows(folder / TRIALS, TRIAL_COLUMNS):
-        if row["trial"] in found:
+        if row["trial"] in results:
             raise UserError(f"{folder / TRIALS}:{line}: trial {row['trial']!r} stands twice: remove one of its rows")
-        found[row["trial"]] = _result(row, f"{folder / TRIALS}:{line}")
+        results[row["trial"]] = _result(row, f"{folder / TRIALS}:{line}")
     for _, row in _rows(folder / GROUPS, GROUP_COLUMNS):
-        one = found.get(row["trial"])
-        if one is None:
+        result = results.get(row["trial"])
+        if result is None:
             continue  # left by a call that was ended before its trial was whole
         name = row["group"]
         for key, column in (("proportions", "proportion"), ("gamma", "gamma"), ("queries", "queries"),
                             ("groups", "map"), ("recognition", "recognition")):  # fmt: skip
-            one.setdefault(key, {})[name] = row[column]
+            result.setdefault(key, {})[name] = row[column]
     for line, row in _rows(folder / RESAMPLES, RESAMPLE_COLUMNS):
-        if row["trial"] in found:
+        if row["trial"] in results:
             where = f"{folder / RESAMPLES}:{line}: mean_map"
             values = [value / 100 for value in _numbers((row["mean_map"] or "").split(), where)]
-            found[row["trial"]].setdefault("resamples", {})[row["part"]] = values
-    for name, one in found.items():
-        if one["status"] == "done" and one["settings"]["purpose"] != "search" and "groups" not in one:
+            results[row["trial"]].setdefault("resamples", {})[row["part"]] = values
+    for name, result in results.items():
+        if result["status"] == "done" and result["settings"]["purpose"] != "search" and "groups" not in result:
             raise UserError(
                 f"{folder / GROUPS}: trial {name!r} of {TRIALS} has no row: remove it there to run it again"
             )
-    return found
+    return results
 
 
 def add(folder: Path, name: str, result: Mapping[str, Any]) -> None:
@@ -95,7 +95,7 @@ def _row(name: str, result: Mapping[str, Any]) -> dict[str, Any]:
         "trial": name, **own, "status": result["status"], "diverged_at": result.get("iteration"),
         "mean_map": points[-1]["mean_map"] if points else None,
         "mean_recognition": _mean(result.get("recognition")),
-        "points": " ".join(f"{one['iteration']}:{one['mean_map']:.6f}" for one in points),
+        "points": " ".join(f"{point['iteration']}:{point['mean_map']:.6f}" for point in points),
         "train_images": result["images"]["train"], "test_images": result["images"]["test"],
         **{key: result.get(key) for key in
            ("seconds", "training_seconds", "engine", "device", "processor", "threads")},
@@ -130,11 +130,11 @@ def _rows(path: Path, columns: Mapping[str, Any]) -> Iterator[tuple[int, dict[st
     """Each row with the number of its line; an empty cell is None."""
     if not path.exists():
         return
-    found = csv_file.rows(path)
-    line, header = next(found, (1, []))
+    lines = csv_file.rows(path)
+    line, header = next(lines, (1, []))
     if header != list(columns):
         raise UserError(f"{path}:{line}: columns {', '.join(header)}: expected {', '.join(columns)}")
-    for line, cells in found:
+    for line, cells in lines:
         if len(cells) != len(columns):
             raise UserError(f"{path}:{line}: {len(cells)} cells: expected {len(columns)}")
         row: dict[str, Any] = {}
@@ -152,14 +152,14 @@ def _write(path: Path, columns: Mapping[str, Any], name: str, rows: list[dict[st
     kept = [cells for line, cells in _cells(path) if cells[0] != markup.cell(name)]
     new = [[_cell(row.get(column)) for column in columns] for row in rows]
     if kept or new or path.exists():
-        csv_file.write(path, list(columns), [*([markup.from_cell(one) for one in row] for row in kept), *new])
+        csv_file.write(path, list(columns), [*([markup.from_cell(text) for text in row] for row in kept), *new])
 
 
 def _cells(path: Path) -> Iterator[tuple[int, list[str]]]:
     if path.exists():
-        found = csv_file.rows(path)
-        next(found, None)
-        yield from found
+        lines = csv_file.rows(path)
+        next(lines, None)
+        yield from lines
 
 
 def _cell(value: Any) -> Any:
@@ -170,10 +170,10 @@ def _cell(value: Any) -> Any:
 
 def _numbers(cells: list[str], where: str) -> list[float]:
     try:
-        found = [float(cell) for cell in cells]
-        if not np.isfinite(found).all():
+        numbers = [float(cell) for cell in cells]
+        if not np.isfinite(numbers).all():
             raise ValueError
-        return found
+        return numbers
     except ValueError:
         raise UserError(f"{where}: {' '.join(cells)[:40]!r}: expected numbers") from None
 

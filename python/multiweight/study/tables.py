@@ -16,11 +16,11 @@ from multiweight.study.gate import Gate
 
 def conditions(gate: Gate) -> Table:
     """What the gate asks, and what was found."""
-    rows = [[one.name, one.found, one.expected, "yes" if one.passed else "**no**"] for one in gate.checks]
+    rows = [[check.name, check.value, check.expected, "yes" if check.passed else "**no**"] for check in gate.checks]
     return Table(["condition", "found", "expected", "passed"], rows, text=(0, 1, 2, 3))
 
 
-def summary(found: Findings, lines: Sequence[Line]) -> Table:
+def summary(result: Findings, lines: Sequence[Line]) -> Table:
     """A row per method with its intervals and its difference from the first one, and the references below."""
     header = ["method", "rate", "sum of gamma", "seeds", "each seed", "mean mAP@50", "over seeds", "over queries"]
     if len(lines) > 1:
@@ -39,7 +39,7 @@ def summary(found: Findings, lines: Sequence[Line]) -> Table:
             rows.append(row + _difference(compared[number - 1], corrected[number - 1], queries=True))
         else:
             rows.append(row + [DASH] * (len(header) - len(row)))
-    for name, references in _references(found):
+    for name, references in _references(result):
         values = [one["points"][-1]["mean_map"] for one in references]
         each = ", ".join(f"{100 * value:.2f}" for value in values)
         row = [name, DASH, DASH, str(len(values)), each, f"{100 * sum(values) / len(values):.2f}"]
@@ -47,12 +47,12 @@ def summary(found: Findings, lines: Sequence[Line]) -> Table:
     return Table(header, rows)
 
 
-def by_size(found: Findings, lines: Sequence[Line]) -> Table:
+def by_size(result: Findings, lines: Sequence[Line]) -> Table:
     """mAP of the head, the middle and the tail of the groups, and recognition of all; differences from the first."""
-    sized = {name: groups for name, groups in thirds.by_size(found.proportions).items() if name != thirds.MEAN}
+    sized = {name: groups for name, groups in thirds.by_size(result.proportions).items() if name != thirds.MEAN}
     header = ["method"]
     for name, groups in sized.items():
-        header += [f"{name}: {len(groups)} groups, to {found.proportions[groups[-1]]:.2g}", "difference", "p"]
+        header += [f"{name}: {len(groups)} groups, to {result.proportions[groups[-1]]:.2g}", "difference", "p"]
     header += ["recognition: mean AP", "difference", "p"]
     columns: list[list[tuple[float, Estimate | None]]] = []
     for name, groups in sized.items():
@@ -62,51 +62,63 @@ def by_size(found: Findings, lines: Sequence[Line]) -> Table:
     differences = [findings.difference(line, lines[0], part=None, measure=measure) for line in lines[1:]]
     means = [estimates.estimate(line.by_seed(measure=measure)).value for line in lines]
     columns.append([*zip(means, [None, *differences])])
-    corrected = [estimates.holm([one.p for _, one in column if one is not None]) for column in columns]
+    corrected = [estimates.holm([change.p for _, change in column if change is not None]) for column in columns]
     rows = []
     for number, line in enumerate(lines):
         row = [title(line.method.name)]
         for column, ps in zip(columns, corrected):
-            value, one = column[number]
+            value, change = column[number]
             row.append(DASH if value != value else f"{100 * value:.2f}")
-            row += [DASH, DASH] if one is None else _short(one, ps[number - 1])
+            row += [DASH, DASH] if change is None else _short(change, ps[number - 1])
         rows.append(row)
     return Table(header, rows)
 
 
-def by_group(found: Findings, lines: Sequence[Line]) -> Table:
+def by_group(result: Findings, lines: Sequence[Line]) -> Table:
     """mAP of each group: mean over seeds, and half the width of the interval over seeds."""
     rows = []
-    for group in found.groups:
+    for group in result.groups:
         each = [line.estimate(group) for line in lines]
-        best = max((one.value for one in each if one.value == one.value), default=0.0)
+        best = max(
+            (group_estimate.value for group_estimate in each if group_estimate.value == group_estimate.value),
+            default=0.0,
+        )
         cells = []
-        for one in each:
-            half = f" ± {100 * (one.seeds[1] - one.value):.1f}" if one.seeds else ""
-            text = f"{100 * one.value:.2f}{half}" if one.value == one.value else DASH
-            cells.append(f"**{text}**" if one.value == best else text)
+        for group_estimate in each:
+            half = f" ± {100 * (group_estimate.seeds[1] - group_estimate.value):.1f}" if group_estimate.seeds else ""
+            text = f"{100 * group_estimate.value:.2f}{half}" if group_estimate.value == group_estimate.value else DASH
+            cells.append(f"**{text}**" if group_estimate.value == best else text)
         queries = lines[0].runs[0]["queries"][group]
         rows.append(
-            [markup.markdown(group), f"{found.proportions[group]:.4f}", f"{queries:,}", *cells, _percent(found, group)]
+            [
+                markup.markdown(group),
+                f"{result.proportions[group]:.4f}",
+                f"{queries:,}",
+                *cells,
+                _percent(result, group),
+            ]
         )
     header = ["group", "proportion", "queries", *(title(line.method.name) for line in lines), UNTRAINED]
     return Table(header, rows)
 
 
-def clear_groups(found: Findings, lines: Sequence[Line]) -> str:
+def clear_groups(result: Findings, lines: Sequence[Line]) -> str:
     """In how many groups each method is clearly better or worse than the first, corrected for their number."""
     told = []
     for line in lines[1:]:
-        differences = [findings.difference(line, lines[0], [group], part=None) for group in found.groups]
-        clear = [p is not None and p < estimates.SIGNIFICANT for p in estimates.holm([one.p for one in differences])]
-        better = sum(is_clear and one.value > 0 for one, is_clear in zip(differences, clear))
+        differences = [findings.difference(line, lines[0], [group], part=None) for group in result.groups]
+        clear = [
+            p is not None and p < estimates.SIGNIFICANT
+            for p in estimates.holm([estimate.p for estimate in differences])
+        ]
+        better = sum(is_clear and estimate.value > 0 for estimate, is_clear in zip(differences, clear))
         told.append(f"{title(line.method.name)} better in {better}, worse in {sum(clear) - better}")
     return "; ".join(told)
 
 
-def convergence(found: Findings, lines: Sequence[Line]) -> Table:
+def convergence(result: Findings, lines: Sequence[Line]) -> Table:
     """Mean mAP at each point measured, and the iterations to what every method reaches."""
-    start = found.untrained_map()
+    start = result.untrained_map()
     level = min(float(line.curve()[1].mean(axis=0)[-1]) for line in lines)
     points = sorted({int(n) for line in lines for n in line.curve()[0]})
     rows = []
@@ -120,27 +132,25 @@ def convergence(found: Findings, lines: Sequence[Line]) -> Table:
     return Table(header, rows)
 
 
-def _references(found: Findings) -> list[tuple[str, Sequence[Mapping[str, Any]]]]:
-    named: list[tuple[str, Sequence[Mapping[str, Any]]]] = [(UNTRAINED, found.untrained)]
-    if found.paper_untrained and found.paper_untrained != found.untrained:
-        named.append((f"{UNTRAINED}, the paper's trunk", found.paper_untrained))
-    return [*named, *([(RANDOM, (found.random,))] if found.random is not None else [])]
+def _references(result: Findings) -> list[tuple[str, Sequence[Mapping[str, Any]]]]:
+    named: list[tuple[str, Sequence[Mapping[str, Any]]]] = [(UNTRAINED, result.untrained)]
+    if result.paper_untrained and result.paper_untrained != result.untrained:
+        named.append((f"{UNTRAINED}, the paper's trunk", result.paper_untrained))
+    return [*named, *([(RANDOM, (result.random,))] if result.random is not None else [])]
 
 
-def _difference(one: Estimate, p: float | None, queries: bool) -> list[str]:
-    value = f"{100 * one.value:+.2f}"
+def _difference(estimate: Estimate, p: float | None, queries: bool) -> list[str]:
+    value = f"{100 * estimate.value:+.2f}"
     clear = p is not None and p < estimates.SIGNIFICANT
-    return [
-        f"**{value}**" if clear else value, _ends(one.seeds, "+"), *([_ends(one.queries, "+")] if queries else []),
-        DASH if p is None else f"{p:.3f}",
-    ]  # fmt: skip
+    ends = [_ends(estimate.seeds, "+"), *([_ends(estimate.queries, "+")] if queries else [])]
+    return [f"**{value}**" if clear else value, *ends, DASH if p is None else f"{p:.3f}"]
 
 
-def _short(one: Estimate, p: float | None) -> list[str]:
+def _short(estimate: Estimate, p: float | None) -> list[str]:
     """A difference with its interval over seeds in one cell, and its p."""
-    if one.value != one.value:
+    if estimate.value != estimate.value:
         return [DASH, DASH]
-    value, ends, told = _difference(one, p, queries=False)
+    value, ends, told = _difference(estimate, p, queries=False)
     return [value if ends == DASH else f"{value} ({ends})", told]
 
 
@@ -148,6 +158,6 @@ def _ends(ends: tuple[float, float] | None, sign: str = "") -> str:
     return DASH if ends is None else f"{100 * ends[0]:{sign}.2f} to {100 * ends[1]:{sign}.2f}"
 
 
-def _percent(found: Findings, group: str) -> str:
-    value = found.untrained_map(group)
+def _percent(result: Findings, group: str) -> str:
+    value = result.untrained_map(group)
     return f"{100 * value:.2f}" if value == value else DASH

@@ -45,12 +45,12 @@ def results(study: Study) -> dict[str, dict[str, Any]]:
     older = next(folder(study).glob("*.json"), None)
     if older is not None:
         raise UserError(f"{older}: a result of an older design, one file a trial: remove such files, and run again")
-    found = table.read(folder(study))
+    by_name = table.read(folder(study))
     for experiment in study.experiments:
-        for one in order.trials(study, experiment, found):
-            if one.name in found:
-                _check(study, one, found[one.name])
-    return found
+        for trial in order.trials(study, experiment, by_name):
+            if trial.name in by_name:
+                _check(study, trial, by_name[trial.name])
+    return by_name
 
 
 def settings(study: Study, trial: Trial) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def settings(study: Study, trial: Trial) -> dict[str, Any]:
     }  # fmt: skip
     if trial.trunk:
         own["net"] = {**own["net"], "trunk": trial.trunk}
-    experiment = next((one for one in study.experiments if parts.name(one) == trial.data), None)
+    experiment = next((member for member in study.experiments if parts.name(member) == trial.data), None)
     if experiment is not None and experiment.subset is not None:
         own["subset"] = asdict(experiment.subset)
     if experiment is not None and experiment.shop is not None:
@@ -81,9 +81,9 @@ def settings(study: Study, trial: Trial) -> dict[str, Any]:
     return own
 
 
-def _check(study: Study, trial: Trial, found: dict[str, Any]) -> None:
+def _check(study: Study, trial: Trial, result: dict[str, Any]) -> None:
     """UserError where a result's settings differ from the study's; what an older result does not tell is not asked."""
-    told, asked = found["settings"], json.loads(json.dumps(settings(study, trial)))
+    told, asked = result["settings"], json.loads(json.dumps(settings(study, trial)))
     for name, value in asked.items():
         for key, before, now in _changed(name, told.get(name, value), value, study.size):
             raise UserError(
@@ -101,7 +101,7 @@ def _changed(name: str, before: Any, now: Any, size: int) -> Iterator[tuple[str,
         return
     defaults = {**NetSettings().as_dict(), "crop": size * 7 // 8} if name == "net" else {}
     for key in dict.fromkeys([*before, *now]):
-        old, new = (defaults.get(key) if one.get(key) is None else one[key] for one in (before, now))
+        old, new = (defaults.get(key) if values.get(key) is None else values[key] for values in (before, now))
         if old != new:
             yield f"{name} {key}", old, new
 
@@ -117,19 +117,19 @@ def run(study: Study, trial: Trial, runs: str | Path, caffe: ModuleType, device:
     begun = time.time()
     dataset = parts.dataset(study, runs, trial.data, trial.purpose == SEARCH)
     info = done.read(dataset.info)
-    found: dict[str, Any] = {
+    result: dict[str, Any] = {
         "settings": settings(study, trial), "status": "done", "images": info["counts"],
         "proportions": _proportions(dataset),
     }  # fmt: skip
     if trial.purpose in REFERENCES:
-        found.update(_reference(study, trial, dataset, caffe))
+        result.update(_reference(study, trial, dataset, caffe))
     else:
-        found.update(_trained(study, trial, dataset, caffe, device, show))
-    found.update(
+        result.update(_trained(study, trial, dataset, caffe, device, show))
+    result.update(
         seconds=time.time() - begun, engine=engine.describe(caffe), device=device, processor=_processor(),
         threads=os.environ.get("OMP_NUM_THREADS"), versions=evaluation.versions(),
     )  # fmt: skip
-    table.add(folder(study), trial.name, found)
+    table.add(folder(study), trial.name, result)
     _remove_snapshots(dataset.run(trial.name))
 
 
@@ -142,17 +142,17 @@ def _trained(
         training.train(caffe, own, device=device, show=show)
     except Diverged as error:
         return {"status": "diverged", "iteration": error.iteration, "points": [], "gamma": gamma}
-    found: dict[str, Any] = {"points": []}
+    result: dict[str, Any] = {"points": []}
     for iteration in _points(study, trial):
         extraction.extract_run(caffe, own, iteration=iteration)
         if trial.purpose == FINAL and iteration == trial.iterations:
             extraction.extract_run(caffe, own, iteration=iteration, outputs=True)
         measured = _measure(own, iteration)
-        found["points"].append(measured.pop("point"))
+        result["points"].append(measured.pop("point"))
     if trial.purpose == FINAL:
-        found.update(measured, gamma=gamma, resamples=_resamples(own))
+        result.update(measured, gamma=gamma, resamples=_resamples(own))
     _remove_large(own)
-    return {**found, "training_seconds": done.read(own.training)["seconds"]}
+    return {**result, "training_seconds": done.read(own.training)["seconds"]}
 
 
 def _reference(study: Study, trial: Trial, dataset: Dataset, caffe: ModuleType) -> dict[str, Any]:
@@ -168,9 +168,9 @@ def _reference(study: Study, trial: Trial, dataset: Dataset, caffe: ModuleType) 
         own = dataset.run(trial.name)
         extraction.extract_run(caffe, own, seed=trial.seed, untrained=True)
         measured = _measure(own, 0)
-    found = {"points": [measured.pop("point")], **measured, "resamples": _resamples(own)}
+    result = {"points": [measured.pop("point")], **measured, "resamples": _resamples(own)}
     _remove_large(own)
-    return found
+    return result
 
 
 def _points(study: Study, trial: Trial) -> list[int]:
@@ -197,15 +197,15 @@ def _write(study: Study, trial: Trial, dataset: Dataset, caffe: ModuleType) -> R
 def _measure(own: Run, iteration: int) -> dict[str, Any]:
     """The point, and of each group mAP, queries and, where the outputs are there, mean AP of its labels."""
     evaluation.evaluate(own)
-    found = done.read(own.evaluation)
-    groups = found["groups"]
+    evaluated = done.read(own.evaluation)
+    groups = evaluated["groups"]
     measured: dict[str, Any] = {
-        "point": {"iteration": iteration, "mean_map": found["mean_map"]},
+        "point": {"iteration": iteration, "mean_map": evaluated["mean_map"]},
         "groups": {name: values["map"] for name, values in groups.items()},
         "queries": {name: values["queries"] for name, values in groups.items()},
     }
-    if found["recognition"]:
-        measured["recognition"] = {name: values["map"] for name, values in found["recognition"].items()}
+    if evaluated["recognition"]:
+        measured["recognition"] = {name: values["map"] for name, values in evaluated["recognition"].items()}
     return measured
 
 
@@ -214,13 +214,13 @@ def _resamples(own: Run) -> dict[str, list[float]]:
     precision = hdf5_file.numbers(own.retrieval, "ap", 2, "run the trial again").astype(np.float64)
     proportions = _proportions(own.dataset)
     means, names = intervals.drawn(precision, RESAMPLES), list(proportions)
-    found = {}
+    means_of = {}
     for part, groups in thirds.by_size(proportions).items():
         columns = means[:, [names.index(group) for group in groups]]
         columns = columns[:, ~np.isnan(columns).all(axis=0)]
         if columns.shape[1]:
-            found[part] = columns.mean(axis=1).tolist()
-    return found
+            means_of[part] = columns.mean(axis=1).tolist()
+    return means_of
 
 
 def _remove_large(own: Run) -> None:

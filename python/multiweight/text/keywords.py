@@ -63,7 +63,7 @@ class Keywords:
         for word in self.drop:
             self._meaning.setdefault(phrase(word), [])
         self._longest = max(map(len, self._meaning), default=0)
-        self._segmenter = Segmenter(word for found in self._meaning for word in found)
+        self._segmenter = Segmenter(word for known_phrase in self._meaning for word in known_phrase)
 
     @property
     def group_of(self) -> dict[tuple[str, ...], str]:
@@ -77,7 +77,7 @@ class Keywords:
 
     def labels(self, text: str) -> list[Label]:
         """The (group, label) pairs that ``text`` says, each once, in order; the longest phrase at a place counts."""
-        return list(dict.fromkeys(label for found, _ in self.matches(self.words(text)) for label in found))
+        return list(dict.fromkeys(label for meant, _ in self.matches(self.words(text)) for label in meant))
 
     def words(self, text: str) -> list[str]:
         """The words of ``text``, those that are decided cut out as such."""
@@ -88,9 +88,9 @@ class Keywords:
         at = 0
         while at < len(tokens):
             for length in range(min(self._longest, len(tokens) - at), 0, -1):
-                found = tuple(tokens[at : at + length])
-                if found in self._meaning:
-                    yield self._meaning[found], found
+                candidate = tuple(tokens[at : at + length])
+                if candidate in self._meaning:
+                    yield self._meaning[candidate], candidate
                     at += length
                     break
             else:
@@ -140,8 +140,8 @@ class Keywords:
             for group, labels in self.groups.items()
         }
         candidates = {
-            found.word: {"count": found.times, "group": found.group, "examples": list(found.examples)}
-            for found in self.candidates
+            candidate.word: {"count": candidate.times, "group": candidate.group, "examples": list(candidate.examples)}
+            for candidate in self.candidates
         }
         parts = [{"groups": groups}, {"drop": self.drop}, {"candidates": candidates}]
         text = "\n".join(
@@ -153,13 +153,13 @@ class Keywords:
     def _check(self, path: str | Path) -> None:
         if self.groups:
             self.catalog()
-        for found, meant in self._meaning.items():
-            if not found:
+        for words, meant in self._meaning.items():
+            if not words:
                 raise UserError(f"{path}: an empty word under {'='.join(meant[0]) if meant else 'drop'}")
             within = [group for group, _ in meant]
             if len(set(within)) != len(within):
                 named = " and ".join("=".join(label) for label in meant)
-                raise UserError(f"{path}: {' '.join(found)!r} means {named}: one label of a group, choose it")
+                raise UserError(f"{path}: {' '.join(words)!r} means {named}: one label of a group, choose it")
 
 
 def _fields(node: Node, keys: tuple[str, ...], path: str | Path, what: str) -> dict[str, Node]:
@@ -206,10 +206,10 @@ def _groups(node: Node | None, path: str | Path) -> tuple[dict[str, dict[str, li
             value = labels[1]
         if value.kind != "mapping":
             raise UserError(f"{path}:{value.line}: group {name!r}: expected label: [words that mean it]")
-        found = groups[name] = {}
+        words_of = groups[name] = {}
         for label, (at, means) in value.fields.items():
-            if cells.tidy(label) in found:
+            if cells.tidy(label) in words_of:
                 raise UserError(f"{path}:{at}: the label {label!r} stands twice in {name!r}, but for spaces: join them")
             # A label alone means its own words.
-            found[cells.tidy(label)] = [label] if means.is_null else _words(means, path, f"label {name}={label}")
+            words_of[cells.tidy(label)] = [label] if means.is_null else _words(means, path, f"label {name}={label}")
     return groups, kinds

@@ -31,14 +31,14 @@ def report(texts: Iterable[str], keywords: Keywords) -> dict[str, Any]:
     groups: Counter[str] = Counter()
     together: Counter[tuple[Label, Label]] = Counter()
     for text in texts:
-        found = sorted(keywords.labels(text))
+        carried_labels = sorted(keywords.labels(text))
         total += 1
-        labelled += bool(found)
-        single.update(found)
-        carried = Counter(group for group, _ in found)
+        labelled += bool(carried_labels)
+        single.update(carried_labels)
+        carried = Counter(group for group, _ in carried_labels)
         groups.update(carried.keys())
-        alone.update(label for label in found if carried[label[0]] == 1)
-        together.update(combinations(found, 2))
+        alone.update(label for label in carried_labels if carried[label[0]] == 1)
+        together.update(combinations(carried_labels, 2))
     every = {group: list(labels) for group, labels in keywords.groups.items()}
     never = [
         (a, b)
@@ -79,28 +79,28 @@ def ambiguous(keywords: Keywords) -> dict[str, list[str]]:
     return {word: labels for word, labels in meant.items() if len(labels) > 1}
 
 
-def markdown(found: dict[str, Any]) -> str:
+def markdown(counts: dict[str, Any]) -> str:
     """The report as a page."""
-    share = found["labelled"] / max(found["texts"], 1)
+    share = counts["labelled"] / max(counts["texts"], 1)
     lines = [
         "# Labels from texts",
         "",
-        f"{found['labelled']:,} of {found['texts']:,} texts ({share:.1%}) have a label.",
+        f"{counts['labelled']:,} of {counts['texts']:,} texts ({share:.1%}) have a label.",
         "",
     ]
     lines += ["| group | texts | share | labels (texts) |", "|---|---|---|---|"]
-    for group, count in found["groups"].items():
-        labels = sorted(found["labels"][group].items(), key=lambda x: -x[1])
+    for group, count in counts["groups"].items():
+        labels = sorted(counts["labels"][group].items(), key=lambda x: -x[1])
         listed = ", ".join(f"{escaped(label)} ({n})" for label, n in labels)
-        lines.append(f"| {escaped(group)} | {count:,} | {count / max(found['texts'], 1):.2%} | {listed} |")
+        lines.append(f"| {escaped(group)} | {count:,} | {count / max(counts['texts'], 1):.2%} | {listed} |")
     sections = [
-        ("Never together, though chance would bring them together", [f"{a} and {b}" for a, b in found["never"][:30]]),
-        ("Always together: the first means the second", [f"{a} and {b}" for a, b in found["always"][:30]]),
+        ("Never together, though chance would bring them together", [f"{a} and {b}" for a, b in counts["never"][:30]]),
+        ("Always together: the first means the second", [f"{a} and {b}" for a, b in counts["always"][:30]]),
         (
             "Least certain: most often beside another label of their group",
-            [f"{e['label']}: alone in {e['alone']:.0%} of {e['texts']} texts" for e in found["uncertain"][:30]],
+            [f"{e['label']}: alone in {e['alone']:.0%} of {e['texts']} texts" for e in counts["uncertain"][:30]],
         ),
-        ("Words of several groups", [f"{word}: {', '.join(labels)}" for word, labels in found["ambiguous"].items()]),
+        ("Words of several groups", [f"{word}: {', '.join(labels)}" for word, labels in counts["ambiguous"].items()]),
     ]
     for title, entries in sections:
         lines += ["", f"## {title}", "", *([f"- {escaped(entry)}" for entry in entries] or ["None."])]

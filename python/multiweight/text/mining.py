@@ -52,32 +52,32 @@ def mine(
     wanted.sort(key=lambda phrase: (-counts[phrase], phrase))
     groups = _suggest(wanted, group_of, tokens)
     examples = _examples(wanted, tokens, texts)
-    found = [
+    candidates = [
         Candidate(" ".join(phrase), counts[phrase], groups.get(phrase, ""), tuple(examples[phrase]))
         for phrase in wanted
     ]
-    return Keywords(known.groups, known.kinds, known.drop, found)
+    return Keywords(known.groups, known.kinds, known.drop, candidates)
 
 
 def _read_seeds(path: Path) -> dict[str, list[str]]:
     root = yaml_file.read(path, "the seed words")
     if root is None or root.kind != "mapping":
         raise UserError(f"{path}: expected group: [words that suggest it]")
-    found = {}
+    words_of = {}
     for group, (line, node) in root.fields.items():
         if node.kind != "list" or any(item.kind != "text" for item in node.items):
             raise UserError(f"{path}:{line}: {group}: {node}: expected a list of words")
-        found[group] = [item.text for item in node.items]
-    return found
+        words_of[group] = [item.text for item in node.items]
+    return words_of
 
 
 def _counts(tokens: Sequence[list[str]]) -> tuple[Counter[str], Counter[Phrase]]:
     """Texts with each word, and with each pair of words side by side."""
     single: Counter[str] = Counter()
     pairs: Counter[Phrase] = Counter()
-    for found in tokens:
-        single.update(set(found))
-        pairs.update(set(zip(found, found[1:])))
+    for words in tokens:
+        single.update(set(words))
+        pairs.update(set(zip(words, words[1:])))
     return single, pairs
 
 
@@ -92,13 +92,13 @@ def _npmi(pair: Phrase, together: int, single: Counter[str], texts: int) -> floa
 def _suggest(
     wanted: Sequence[Phrase], group_of: Mapping[Phrase, str], tokens: Sequence[list[str]]
 ) -> dict[Phrase, str]:
-    found: dict[Phrase, str] = {}
+    suggested: dict[Phrase, str] = {}
     rest: set[str] = set()
     for phrase in wanted:
         inside = [phrase, *((word,) for word in reversed(phrase))]
         group = next((group_of[part] for part in inside if part in group_of), None)
         if group is not None:
-            found[phrase] = group
+            suggested[phrase] = group
         elif len(phrase) == 1:
             rest.add(phrase[0])
     known = {phrase[0]: group for phrase, group in group_of.items() if len(phrase) == 1}
@@ -113,8 +113,8 @@ def _suggest(
                 if dot / (norms[word] * norms[other]) > alike:
                     best, alike = group, dot / (norms[word] * norms[other])
         if best:
-            found[word,] = best
-    return found
+            suggested[word,] = best
+    return suggested
 
 
 def _neighbours(tokens: Sequence[list[str]], of: set[str]) -> dict[str, Counter[str]]:
@@ -128,8 +128,8 @@ def _neighbours(tokens: Sequence[list[str]], of: set[str]) -> dict[str, Counter[
 
 def _examples(wanted: Sequence[Phrase], tokens: Sequence[list[str]], texts: Sequence[str]) -> dict[Phrase, list[str]]:
     examples: dict[Phrase, list[str]] = {phrase: [] for phrase in wanted}
-    for found, text in zip(tokens, texts):
-        for phrase in {(word,) for word in found} | set(zip(found, found[1:])):
+    for words, text in zip(tokens, texts):
+        for phrase in {(word,) for word in words} | set(zip(words, words[1:])):
             listed = examples.get(phrase)
             if listed is not None and len(listed) < EXAMPLES and text not in listed:
                 listed.append(text)

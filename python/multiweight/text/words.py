@@ -27,13 +27,13 @@ def words(text: str) -> list[str]:
 
 def phrase(text: str) -> tuple[str, ...]:
     """A decided word or phrase as words: those that spaces part, and what stands together in Chinese is one."""
-    found: list[str] = []
+    words_found: list[str] = []
     for part in _made_plain(text).split():
         runs = _RUN.findall(part)
         # Letters beside Han are one word with it: t恤, v领.
         mixed = len(runs) > 1 and "".join(runs) == part and any(map(_HAN.match, runs))
-        found += [part] if mixed else [run if _HAN.match(run) else _without_s(run) for run in runs]
-    return tuple(found)
+        words_found += [part] if mixed else [run if _HAN.match(run) else _without_s(run) for run in runs]
+    return tuple(words_found)
 
 
 class Segmenter:
@@ -54,15 +54,15 @@ class Segmenter:
 
     def words(self, text: str) -> list[str]:
         """The words of ``text`` in order, as :func:`words` gives them."""
-        found: list[str] = []
+        words_found: list[str] = []
         parts = self._mixed.split(_made_plain(text)) if self._mixed else [_made_plain(text)]
         for number, part in enumerate(parts):
             if number % 2:
-                found.append(part)
+                words_found.append(part)
                 continue
             for run in _RUN.findall(part):
-                found += self._cut(run) if _HAN.match(run) else [_without_s(run)]
-        return found
+                words_found += self._cut(run) if _HAN.match(run) else [_without_s(run)]
+        return words_found
 
     def _cut(self, run: str) -> list[str]:
         cut = [word for word in self._jieba().cut(run) if word.strip()]
@@ -72,20 +72,20 @@ class Segmenter:
         for word in cut:
             at += len(word)
             ends.add(at)
-        found: list[str] = []
+        pieces: list[str] = []
         at = start = 0
         while at < len(run):
             end = next(end for end in sorted(ends) if end > at)
             length = self._known_at(run, at, end, ends, at == 0 or at in ends)
             if length or at in ends:
-                found += [run[start:at]] if start < at else []
+                pieces += [run[start:at]] if start < at else []
                 start = at
             if length:
-                found.append(run[at : at + length])
+                pieces.append(run[at : at + length])
                 start = at = at + length
             else:
                 at += 1
-        return found + ([run[start:]] if start < len(run) else [])
+        return pieces + ([run[start:]] if start < len(run) else [])
 
     def _known_at(self, run: str, at: int, end: int, ends: set[int], border: bool) -> int:
         """The length of the longest known word at ``at``: within the word that ends at ``end``, or of whole words."""

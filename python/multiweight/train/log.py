@@ -88,14 +88,14 @@ class Log:
 
     def gather(self, solver: Any, base_lr: float) -> None:
         """Called before each update: a loss that is not finite never reaches the weights, nor a snapshot."""
-        found = losses(solver.net)
-        if not math.isfinite(found["loss"]):
+        now = losses(solver.net)
+        if not math.isfinite(now["loss"]):
             raise Diverged(
-                f"iteration {solver.iter}: the loss is {found['loss']}: training has diverged and stops; the snapshots "
+                f"iteration {solver.iter}: the loss is {now['loss']}: training has diverged and stops; the snapshots "
                 f"before it are kept; try a base_lr below {base_lr:g} (make prototxt LR=...)",
                 solver.iter,
             )
-        for name, value in found.items():
+        for name, value in now.items():
             self._sums[name] = self._sums.get(name, 0.0) + value
         self._count += 1
         self._timed += 1
@@ -108,10 +108,10 @@ class Log:
         self._sums, self._count = {}, 0
         self.begin()
 
-    def test(self, iteration: int, found: dict[str, float]) -> None:
+    def test(self, iteration: int, values: dict[str, float]) -> None:
         """A row of the test phase, none where nothing is tested; the time it took is not the training's."""
-        if found:
-            self._row(iteration, "test", found, {})
+        if values:
+            self._row(iteration, "test", values, {})
         self.begin()
 
     def _row(self, iteration: int, phase: str, values: dict[str, float], more: dict[str, float], **cells: str) -> None:

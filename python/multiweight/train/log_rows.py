@@ -26,7 +26,7 @@ def read(path: Path) -> list[Row]:
     """
     if not path.exists():
         return []
-    found: list[Row] = []
+    log_rows: list[Row] = []
     problem: UserError | None = None
     columns: list[str] = []
     with open(path, "rb") as file:
@@ -46,10 +46,10 @@ def read(path: Path) -> list[Row]:
             problem = UserError(f"{path}:{line}: not a row of a training log ({told}): {_ADVICE}")
             continue  # the last row may be half of one
         row = dict(zip(columns, cells))
-        found.append(Row(int(row["iteration"]), row["phase"], row))
+        log_rows.append(Row(int(row["iteration"]), row["phase"], row))
     if problem is not None and last in (b"\n", b"\r"):
         raise problem
-    return found
+    return log_rows
 
 
 _ADVICE = "remove the file: a training goes on without the rows before"

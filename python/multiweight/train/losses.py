@@ -18,13 +18,13 @@ def losses(net: Any) -> dict[str, float]:
     """The total (``loss``: the sum of loss_weight times top) and each reporting top named ``loss_...``, unweighted."""
     weights = net.blob_loss_weights
     total = 0.0
-    found = {}
+    reported = {}
     for name, blob in net.blobs.items():
         if weights[name]:
             total += weights[name] * float(blob.data.reshape(-1)[0])
         if name in reporting(net):
-            found[name] = float(blob.data.reshape(-1)[0])
-    return {"loss": total, **found}
+            reported[name] = float(blob.data.reshape(-1)[0])
+    return {"loss": total, **reported}
 
 
 def reporting(net: Any) -> list[str]:
@@ -75,9 +75,9 @@ class TestNet:
             for name, value in losses(self._net).items():
                 sums[name] = sums.get(name, 0.0) + value / self._batches
         if self._score is not None and asked:
-            found = self._score(np.concatenate(features), np.concatenate(labels))
-            if found is not None:
-                sums["map"] = found
+            mean_ap = self._score(np.concatenate(features), np.concatenate(labels))
+            if mean_ap is not None:
+                sums["map"] = mean_ap
         return sums
 
     def go_on(self, iteration: int, records: int | None) -> None:

@@ -119,7 +119,7 @@ def _write_result(
     weights: str | None,
     device: str,
 ) -> None:
-    found = {
+    result = {
         "iterations": iterations,
         "seconds": seconds,
         "images_per_second": batch * iterations / seconds if seconds else 0.0,
@@ -129,7 +129,7 @@ def _write_result(
         "device": device,
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
-    steps.write(run.training, {"prototxt_sha256": identity}, found)
+    steps.write(run.training, {"prototxt_sha256": identity}, result)
 
 
 def _own_files(caffe: ModuleType, param: Any, run: Run, device: str) -> tuple[Path, Path]:

@@ -29,7 +29,7 @@ def failed(found):
 def test_nets_that_have_learned_are_valid(tmp_path):
     found = opened(tmp_path, TEXT.replace("drop: 0.8", ""))
     assert failed(found) == [] and found.valid and found.verdict == "valid (best mean mAP@50 40.00, multi-label)"
-    assert [one.found for one in found.checks] == ["+25.00", "+25.00", "2 of 2", "+0.20", "+0.20"]
+    assert [check.value for check in found.checks] == ["+25.00", "+25.00", "2 of 2", "+0.20", "+0.20"]
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_what_is_missing_is_named(tmp_path, curve, groups, names):
 
 def test_a_last_tenth_that_was_not_measured_does_not_pass(tmp_path):
     found = opened(tmp_path, made_up.TEXT, {4: 0.4, 8: 0.4})
-    assert [one.found for one in found.checks[-2:]] == ["not measured"] * 2 and not found.valid
+    assert [check.value for check in found.checks[-2:]] == ["not measured"] * 2 and not found.valid
     # A point before the drop of the rate says nothing of what follows it.
     early = opened(tmp_path / "early", TEXT.replace("points:", "drop: 0.9\npoints:"))
-    assert [one.found for one in early.checks[-2:]] == ["not measured"] * 2
+    assert [check.value for check in early.checks[-2:]] == ["not measured"] * 2

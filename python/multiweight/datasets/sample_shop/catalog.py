@@ -147,10 +147,10 @@ def products(count: int, seed: int, tail: float = 1.0) -> list[Product]:
     return [
         Product(
             f"p{n + 1:0{width}d}",
-            {group: found[group] for group in sorted(found, key=order.__getitem__)},
-            _second(rng, found["Color"]),
+            {group: chosen_labels[group] for group in sorted(chosen_labels, key=order.__getitem__)},
+            _second(rng, chosen_labels["Color"]),
         )
-        for n, found in enumerate(labels)
+        for n, chosen_labels in enumerate(labels)
     ]
 
 

@@ -80,9 +80,9 @@ def around(points: Points, count: int) -> list[tuple[float, float]]:
     return [tuple(np.array([np.interp(p, np.arange(len(ring)), ring[:, axis]) for axis in (0, 1)])) for p in position]
 
 
-def mix(one: Sequence[float], other: Sequence[float], share: float) -> Color:
+def mix(first: Sequence[float], second: Sequence[float], share: float) -> Color:
     """``share`` (0 to 1) of the way from one colour to another."""
-    a, b, c = (int(round(x + (y - x) * share)) for x, y in zip(one, other))
+    a, b, c = (int(round(x + (y - x) * share)) for x, y in zip(first, second))
     return a, b, c
 
 

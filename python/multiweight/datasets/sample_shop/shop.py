@@ -62,9 +62,9 @@ def make(
     check(settings)
     folder = Path(folder)
     mark = folder / MARK
-    found = done.finished(mark, asdict(settings), overwrite)
-    if found is not None:
-        return found, False
+    finished = done.finished(mark, asdict(settings), overwrite)
+    if finished is not None:
+        return finished, False
     lock.hold(folder, "make-sample-shop")
     if (folder / "records.csv").exists() and not mark.exists() and not overwrite:
         raise UserError(
