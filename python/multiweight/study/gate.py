@@ -57,13 +57,14 @@ def check(study: Study, result: Findings) -> Gate:
     value, own = best.estimate().value, result.untrained_map()
     papers = [untrained_run["points"][-1]["mean_map"] for untrained_run in result.paper_untrained]
     any_net = max(own, float(np.mean(papers)) if papers else own)
-    needed = math.floor(GROUPS * len(result.groups))
-    above = sum(best.estimate(group).value > result.untrained_map(group) for group in result.groups)
+    groups = result.groups
+    needed = math.floor(GROUPS * len(groups))
+    above = sum(best.estimate(group).value > result.untrained_map(group) for group in groups)
     checks = [
         _points("best method above the untrained net of its trunk", value - own, ABOVE_OWN),
         _points("best method above the best untrained net, of its trunk or the paper's", value - any_net, ABOVE_ANY),
         Check(
-            "groups in which it is above its own untrained net", f"{above} of {len(result.groups)}", f"{needed} or more",
+            "groups in which it is above its own untrained net", f"{above} of {len(groups)}", f"{needed} or more",
             above >= needed,
         ),
         *(_flat(study, line) for line in result.lines),
