@@ -22,8 +22,8 @@ from fork_cases import ForkCase, normal, one
 from judges import draw_weights, input_net, named
 
 import caffe_torch
-import caffe_torch.export.forms  # noqa: F401  (fills the registry)
-from caffe_torch.export import registry, source
+import caffe_torch.export.converters  # noqa: F401  (fills the registry)
+from caffe_torch.export import registry, subgraph
 
 SECTION, FORK_SECTION = "Layers", "Layers of forks"
 
@@ -31,13 +31,13 @@ SECTION, FORK_SECTION = "Layers", "Layers of forks"
 EXPORTED = [
     replace(case, frozen=(), backward=False)
     for case in CASES
-    if case.type not in (*registry.IMPOSSIBLE, *source.READERS) and case.bottoms and case.forwards == 1
+    if case.type not in (*registry.UNSUPPORTED, *subgraph.READERS) and case.bottoms and case.forwards == 1
     and "../files" not in case.layer
 ]  # fmt: skip
 _X = normal(2, 8, 6, 10)
 #: Layers of forks: those that OpenCV 4 judges (test_fork_layers.py), and some that it does not know.
 FORKS = [
-    *(case for case in JUDGED_FORKS if case.type not in registry.IMPOSSIBLE),
+    *(case for case in JUDGED_FORKS if case.type not in registry.UNSUPPORTED),
     one("Normalize", 'normalize_param { normalize_type: "L1" }', _X, case="sphereface"),
     one("Flip", "", _X, case="width"),
     one("Upsample", "upsample_param { scale: 2 }", _X, case="yolo"),
@@ -199,7 +199,7 @@ def test_opencv4_judges_what_it_reads(request: pytest.FixtureRequest, opencv4: P
 
 def test_every_type_that_can_be_exported_has_a_case() -> None:
     cases = [*EXPORTED, *FORKS]
-    assert set(registry.FORMS) - {case.type for case in cases} == set(WITHOUT_CASE)
+    assert set(registry.CONVERTERS) - {case.type for case in cases} == set(WITHOUT_CASE)
     assert {*OPENCV5, *OPENCV4} <= {case.name for case in cases}
 
 

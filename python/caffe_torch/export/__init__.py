@@ -1,9 +1,9 @@
-"""The way out of Caffe: a net as an ONNX model or as a torch.nn.Module, its numbers checked against the net's own.
+"""Export: a net as an ONNX model or as a torch.nn.Module, its numbers checked against the net's own.
 
 - ``onnx_model.py``: the model of a net, written once its numbers are right
-- ``source.py``: the net as export reads it
+- ``subgraph.py``: the layers that the outputs need, and their shapes
 - ``graph.py``: nodes, values and initializers as they are written
-- ``registry.py``, ``forms/``: how each layer type is written
+- ``registry.py``, ``converters/``: how each layer type becomes ONNX nodes
 - ``preprocessing.py``: mean, scale and channel order inside the model
 - ``checking.py``: the model in onnxruntime against the net
 - ``torch_module.py``: a net as a torch.nn.Module, and its state as safetensors
@@ -39,11 +39,12 @@ def onnx(
     """Write ``net``, of the TEST phase, as an ONNX model; gives how far onnxruntime lies from the net at most.
 
     Layers and blobs keep their names; the parameters are in the file. ``outputs`` are blobs (default: the net's own);
-    layers that they do not need are left out. The batch is open, or fixed at ``batch``; ``any_size`` opens height and
-    width too. ``preprocessing`` puts mean, scale and channel order into the model. The model runs in onnxruntime on
-    random inputs, and on ``inputs`` (by blob, as the net's, or as the model's with ``preprocessing``).
+    layers that they do not need are left out. The batch axis is dynamic, or fixed at ``batch``;
+    ``any_size`` makes height and width dynamic too. ``preprocessing`` puts mean, scale and channel order into the
+    model. The model runs in onnxruntime on random inputs, and on ``inputs`` (by blob, as the net's, or as the model's
+    with ``preprocessing``).
 
-    CaffeError: a net of the TRAIN phase, no Input layer, a layer that ONNX cannot say (named), a batch or size that the
+    CaffeError: a net of the TRAIN phase, no Input layer, a layer without a converter (named), a batch or size that the
     net cannot take, an output further than 1e-4 of its largest value from the net's; the file is then not written.
     Needs the extra ``export``.
     """

@@ -13,8 +13,8 @@ from onnx import helper
 
 from caffe_torch.errors import CaffeError
 from caffe_torch.export.preprocessing import Preprocessing
-from caffe_torch.export.registry import FORMS, MakeTestValues
-from caffe_torch.export.source import Source, Step
+from caffe_torch.export.registry import CONVERTERS, MakeTestValues
+from caffe_torch.export.subgraph import LayerNode, Subgraph
 
 #: max|a-b| / max|b| of an output, above which a model is not kept.
 TOLERANCE = 1e-4
@@ -56,7 +56,7 @@ def deviation(model: np.ndarray, net: np.ndarray) -> float:
 
 
 def check(
-    data: bytes, model: onnx.ModelProto, exported: Source, preprocessing: Preprocessing | None, given: Arrays | None
+    data: bytes, model: onnx.ModelProto, exported: Subgraph, preprocessing: Preprocessing | None, given: Arrays | None
 ) -> Deviation:
     """Run both on random inputs of the exported sizes and of others, and on ``given``; CaffeError where they differ."""
     try:
@@ -104,14 +104,14 @@ def _run(session: onnxruntime.InferenceSession, arrays: Arrays, outputs: list[st
         raise CaffeError(f"export: onnxruntime cannot run the model with {_shown(arrays)}: {error}") from None
 
 
-def _for_net(arrays: Arrays, exported: Source, preprocessing: Preprocessing | None) -> Arrays:
+def _for_net(arrays: Arrays, exported: Subgraph, preprocessing: Preprocessing | None) -> Arrays:
     if preprocessing is None:
         return arrays
     blob = preprocessing.input(exported.inputs)
     return {**arrays, blob: preprocessing.apply(arrays[blob], exported.inputs[blob])}
 
 
-def _inputs(exported: Source, preprocessing: Preprocessing | None, given: Arrays | None) -> Iterator[Arrays]:
+def _inputs(exported: Subgraph, preprocessing: Preprocessing | None, given: Arrays | None) -> Iterator[Arrays]:
     random = np.random.default_rng(0)
     test_values = _test_values_of(exported)
     images = preprocessing.input(exported.inputs) if preprocessing is not None else None
@@ -125,7 +125,7 @@ def _inputs(exported: Source, preprocessing: Preprocessing | None, given: Arrays
 
 
 def _drawn(
-    random: np.random.Generator, shape: tuple[int, ...], draw: tuple[Step, MakeTestValues] | None, pixels: bool
+    random: np.random.Generator, shape: tuple[int, ...], draw: tuple[LayerNode, MakeTestValues] | None, pixels: bool
 ) -> np.ndarray:
     if draw is not None:
         return draw[1](draw[0], random, shape)
@@ -134,36 +134,36 @@ def _drawn(
     return np.asarray(random.standard_normal(shape, np.float32) * np.float32(_PIXELS if len(shape) == 4 else 1))
 
 
-def _test_values_of(exported: Source) -> dict[str, tuple[Step, MakeTestValues]]:
+def _test_values_of(exported: Subgraph) -> dict[str, tuple[LayerNode, MakeTestValues]]:
     """How test values for a blob are made, where a layer does not take every number."""
-    test_values: dict[str, tuple[Step, MakeTestValues]] = {}
-    for step in reversed(exported.steps):
-        if step.type in FORMS:
-            for k, make in FORMS[step.type].test_values.items():
-                if -len(step.bottoms) <= k < len(step.bottoms):
-                    test_values[step.bottoms[k]] = step, make
-        if step.type in _PASSING:
-            chosen = next((test_values[top] for top in step.tops if top in test_values), None)
+    test_values: dict[str, tuple[LayerNode, MakeTestValues]] = {}
+    for layer_node in reversed(exported.layer_nodes):
+        if layer_node.type in CONVERTERS:
+            for k, make in CONVERTERS[layer_node.type].test_values.items():
+                if -len(layer_node.bottoms) <= k < len(layer_node.bottoms):
+                    test_values[layer_node.bottoms[k]] = layer_node, make
+        if layer_node.type in _PASSING:
+            chosen = next((test_values[top] for top in layer_node.tops if top in test_values), None)
             if chosen is not None:
-                test_values.setdefault(step.bottoms[0], chosen)
+                test_values.setdefault(layer_node.bottoms[0], chosen)
     return test_values
 
 
-def _culprit(model: onnx.ModelProto, exported: Source, arrays: Arrays, preprocessing: Preprocessing | None) -> str:
+def _culprit(model: onnx.ModelProto, exported: Subgraph, arrays: Arrays, preprocessing: Preprocessing | None) -> str:
     """The first layer, in the net's order, whose top differs once all layers in place have had it."""
     whole = onnx.ModelProto()
     whole.CopyFrom(model)
     values = {name for node in model.graph.node for name in node.output}
-    tops = list(dict.fromkeys(top for step in exported.steps for top in step.tops if top in values))
+    tops = list(dict.fromkeys(top for layer_node in exported.layer_nodes for top in layer_node.tops if top in values))
     del whole.graph.output[:]
     whole.graph.output.extend(helper.make_empty_tensor_value_info(name) for name in tops)
     ours = _run(_session(whole.SerializeToString()), arrays, tops)
     theirs = exported.run(_for_net(arrays, exported, preprocessing), tops)
-    last_writer = {top: step for step in exported.steps for top in step.tops}
-    for step in exported.steps:
-        for top in step.tops:
-            if top not in ours or last_writer[top] is not step:
+    last_writer = {top: layer_node for layer_node in exported.layer_nodes for top in layer_node.tops}
+    for layer_node in exported.layer_nodes:
+        for top in layer_node.tops:
+            if top not in ours or last_writer[top] is not layer_node:
                 continue
             if ours[top].shape != theirs[top].shape or deviation(ours[top], theirs[top]) > TOLERANCE:
-                return f"the first to differ is layer {step.name!r} ({step.type}), at blob {top!r}"
+                return f"the first to differ is layer {layer_node.name!r} ({layer_node.type}), at blob {top!r}"
     return "no layer by itself differs as much"

@@ -9,7 +9,7 @@ import numpy as np
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from caffe_torch.errors import CaffeError
-from caffe_torch.export.source import Shape, Step
+from caffe_torch.export.subgraph import LayerNode, Shape
 
 #: An end that lies behind every axis, for Slice.
 END = np.iinfo(np.int64).max
@@ -80,17 +80,17 @@ class Graph:
 
 
 class LayerGraph:
-    """The nodes of one layer while its form writes them."""
+    """The ONNX nodes of one layer, while its converter adds them; ``inputs`` are the names of its bottoms' values."""
 
-    def __init__(self, graph: Graph, step: Step, inputs: Sequence[str]):
-        self.graph, self.step, self.inputs = graph, step, list(inputs)
-        self.bottoms, self.tops = step.bottom_shapes, step.top_shapes
-        self.param: Any = step.param
-        self.layer: Any = step.layer
+    def __init__(self, graph: Graph, layer_node: LayerNode, inputs: Sequence[str]):
+        self.graph, self.layer_node, self.inputs = graph, layer_node, list(inputs)
+        self.bottoms, self.tops = layer_node.bottom_shapes, layer_node.top_shapes
+        self.param: Any = layer_node.param
+        self.layer: Any = layer_node.layer
         self._nodes: list[NodeProto] = []
 
     def fail(self, message: str) -> CaffeError:
-        return CaffeError(f"export: layer {self.step.name!r} ({self.step.type}) {message}")
+        return CaffeError(f"export: layer {self.layer_node.name!r} ({self.layer_node.type}) {message}")
 
     def node(self, op: str, *inputs: str, **attributes: Any) -> str:
         """A node with one output, whose name it returns."""
@@ -98,13 +98,13 @@ class LayerGraph:
 
     def nodes(self, op: str, *inputs: str, outputs: int, **attributes: Any) -> list[str]:
         """A node with several outputs."""
-        names = [self.graph.unique(f"{self.step.name}/{op}") for _ in range(outputs)]
+        names = [self.graph.unique(f"{self.layer_node.name}/{op}") for _ in range(outputs)]
         self._nodes.append(helper.make_node(op, list(inputs), names, **attributes))
         return names
 
     def constant(self, value: Any, dtype: Any = np.float32) -> str:
         """A constant of the layer; float32, or int64 where told."""
-        return self.graph.initializer(f"{self.step.name}/constant", np.asarray(value, dtype))
+        return self.graph.initializer(f"{self.layer_node.name}/constant", np.asarray(value, dtype))
 
     def indices(self, *values: int) -> str:
         """A list of axes, sizes or positions."""
@@ -112,9 +112,9 @@ class LayerGraph:
 
     def blob(self, index: int, shape: Sequence[int] | None = None) -> str:
         """The layer's parameter ``index``, in another shape if wanted."""
-        array = self.step.blobs[index]
+        array = self.layer_node.blobs[index]
         array = array if shape is None else array.reshape(tuple(shape))
-        return self.graph.parameter(f"{self.step.name}/{index}", array)
+        return self.graph.parameter(f"{self.layer_node.name}/{index}", array)
 
     def require_fixed(self, shape: Shape, *axes: int) -> None:
         """CaffeError where one of these axes follows the size of the inputs."""
@@ -163,10 +163,10 @@ class LayerGraph:
         for node in self._nodes:
             number = count[node.op_type] = count.get(node.op_type, 0) + 1
             extra = f"/{node.op_type}" + (f"_{number}" if number > 1 else "")
-            name = self.step.name if len(self._nodes) == 1 else self.step.name + extra
+            name = self.layer_node.name if len(self._nodes) == 1 else self.layer_node.name + extra
             # Two layers of a net may have one name, two nodes may not.
             node.name = name if name not in self.graph.node_names else f"{name}#{len(self.graph.node_names)}"
             self.graph.node_names.add(node.name)
         self.graph.nodes.extend(self._nodes)
-        for top, value in zip(self.step.tops, tops):
+        for top, value in zip(self.layer_node.tops, tops):
             self.graph.values[top] = value

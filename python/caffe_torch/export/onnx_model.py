@@ -1,4 +1,4 @@
-"""The ONNX model of a net: built from the forms of its layers, checked, then written."""
+"""The ONNX model of a net: built by the converters of its layers, checked, then written."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-import caffe_torch.export.forms  # noqa: F401  (fills the registry)
+import caffe_torch.export.converters  # noqa: F401  (fills the registry)
 from caffe_torch.errors import CaffeError
-from caffe_torch.export import checking, source
+from caffe_torch.export import checking, subgraph
 from caffe_torch.export.graph import Graph, LayerGraph
 from caffe_torch.export.preprocessing import Preprocessing
-from caffe_torch.export.registry import AFTER, FORMS, IMPOSSIBLE, Write
-from caffe_torch.export.source import Shape, Sizes, Source, Step
+from caffe_torch.export.registry import CONVERTERS, HINTS, UNSUPPORTED, Convert
+from caffe_torch.export.subgraph import LayerNode, Shape, Sizes, Subgraph
 from caffe_torch.files.wire import write_atomically
 from caffe_torch.net.net import Net
 
-#: The newest operators that onnxruntime and OpenCV 5 and 4 all read in full.
+#: The newest opset whose operators, as far as they are used here, OpenCV 4, OpenCV 5 and onnxruntime all support.
 OPSET, IR_VERSION = 13, 8
-#: A protocol buffer holds no more bytes.
+#: Bytes: protobuf writes no larger message.
 _LIMIT = 2**31 - 1
 
 
@@ -36,10 +36,10 @@ def write(
     preprocessing: Preprocessing | None,
     inputs: Mapping[str, np.ndarray] | None,
 ) -> checking.Deviation:
-    """What :func:`caffe_torch.export.onnx` says."""
+    """Write the model to ``path``; arguments, result and errors are those of :func:`caffe_torch.export.onnx`."""
     sizes, others = _sizes(net, batch, any_size)
-    with source.resized(net, sizes):
-        exported = source.read(net, outputs, others)
+    with subgraph.resized(net, sizes):
+        exported = subgraph.read(net, outputs, others)
         model = build(exported, preprocessing)
         data = _bytes(model, path)
         worst = checking.check(data, model, exported, preprocessing, inputs)
@@ -52,47 +52,52 @@ def _put(data: bytes, file: BinaryIO) -> None:
 
 
 def _sizes(net: Net, batch: int | None, any_size: bool) -> tuple[dict[str, Sizes], dict[str, Sizes]]:
-    """The sizes of the inputs to export with, and others to see which axes follow them.
+    """Two sets of input shapes, by blob: an axis that differs between them becomes dynamic in the model.
 
-    The batch is the first axis of the first input, and of those that are as long.
+    The batch axis is the first axis of the first input, and of every input with as many items.
     """
-    inputs = source.inputs_of(net)
+    inputs = subgraph.inputs_of(net)
     if batch is not None and batch < 1:
         raise CaffeError(f"export: batch {batch}: expected 1 or more")
     first = next((size[0] for size in inputs.values() if size), 0)
     sizes, others = {}, {}
     for name, size in inputs.items():
         batched = bool(size) and size[0] == first
-        # A batch of 2 shows what a batch of 1 hides: an axis of 1 is also one that broadcasts.
-        now = batch if batch is not None else 2
-        own = [now, *size[1:]] if batched else list(size)
-        other = [now + 1, *size[1:]] if batched and batch is None else list(own)
+        # With a batch of 1 a missing batch axis would broadcast, and go unnoticed.
+        batch_size = batch if batch is not None else 2
+        shape = [batch_size, *size[1:]] if batched else list(size)
+        other = [batch_size + 1, *size[1:]] if batched and batch is None else list(shape)
         if any_size and len(size) == 4:
+            # Different steps, so that height and width are not taken for one another; both divide by common strides.
             other[2], other[3] = size[2] + 32, size[3] + 64
-        sizes[name], others[name] = tuple(own), tuple(other)
+        sizes[name], others[name] = tuple(shape), tuple(other)
     return sizes, others
 
 
-def build(exported: Source, preprocessing: Preprocessing | None = None) -> onnx.ModelProto:
-    """The model of what ``exported`` holds; CaffeError names a layer that cannot be written."""
+def build(exported: Subgraph, preprocessing: Preprocessing | None = None) -> onnx.ModelProto:
+    """The model of the subgraph; CaffeError names a layer that cannot be exported."""
     graph = Graph(exported.inputs)
-    blobs = list(dict.fromkeys(top for step in exported.steps if not step.is_inserted_split for top in step.tops))
+    blobs = list(
+        dict.fromkeys(
+            top for layer_node in exported.layer_nodes if not layer_node.is_inserted_split for top in layer_node.tops
+        )
+    )
     graph.reserve(blobs)
     if preprocessing is not None:
         blob = preprocessing.input(exported.inputs)
         preprocessing.write(graph, blob, exported.inputs[blob])
-    for step in exported.steps:
-        if step.type != "Input":
-            group = LayerGraph(graph, step, [graph.values[name] for name in step.bottoms])
-            group.close(_form(step, exported)(group))
+    for layer_node in exported.layer_nodes:
+        if layer_node.type != "Input":
+            layer_graph = LayerGraph(graph, layer_node, [graph.values[name] for name in layer_node.bottoms])
+            layer_graph.close(_converter(layer_node, exported)(layer_graph))
     graph.name_values([blob for blob in blobs if blob in graph.values], exported.outputs)
-    batch = next(iter(exported.inputs.values()))
+    first_input = next(iter(exported.inputs.values()))
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,
             exported.net.name or "net",
-            [_value(name, shape, batch) for name, shape in exported.inputs.items()],
-            [_value(name, exported.shape(name), batch) for name in exported.outputs],
+            [_value(name, shape, first_input) for name, shape in exported.inputs.items()],
+            [_value(name, exported.shape(name), first_input) for name in exported.outputs],
             list(graph.initializers.values()),
         ),
         opset_imports=[helper.make_opsetid("", OPSET)],
@@ -102,29 +107,34 @@ def build(exported: Source, preprocessing: Preprocessing | None = None) -> onnx.
     return model
 
 
-def _form(step: Step, exported: Source) -> Write:
-    if step.type in FORMS:
-        return FORMS[step.type].write
-    reason = IMPOSSIBLE.get(step.type, "has no form there")
-    before = list(dict.fromkeys(_plain(name, exported) for name in step.bottoms))
+def _converter(layer_node: LayerNode, exported: Subgraph) -> Convert:
+    if layer_node.type in CONVERTERS:
+        return CONVERTERS[layer_node.type].convert
+    reason = UNSUPPORTED.get(layer_node.type, "is not supported by the ONNX export")
+    before = list(dict.fromkeys(_before_split(name, exported) for name in layer_node.bottoms))
     before = [name for name in before if name not in exported.net.inputs]
-    advice = f"; what lies before it can be, with --until {','.join(before)} (outputs={before})" if before else ""
-    more = AFTER.get(step.type)
+    advice = (
+        f"; export the net up to its inputs: --until {','.join(before)}, or outputs={before} in Python"
+        if before
+        else ""
+    )
+    hint = HINTS.get(layer_node.type)
     raise CaffeError(
-        f"export: layer {step.name!r} ({step.type}) cannot be written as ONNX: it {reason}{advice}"
-        + (f"; {more}" if more else "")
+        f"export: layer {layer_node.name!r} ({layer_node.type}) cannot be exported to ONNX: it {reason}{advice}"
+        + (f"; {hint}" if hint else "")
     )
 
 
-def _plain(blob: str, exported: Source) -> str:
-    """The blob that the user knows, where the net has put in a Split."""
-    return next((s.bottoms[0] for s in exported.steps if s.is_inserted_split and blob in s.tops), blob)
+def _before_split(blob: str, exported: Subgraph) -> str:
+    """The blob of the prototxt, where ``blob`` is a copy made by a Split that the net inserted."""
+    return next((s.bottoms[0] for s in exported.layer_nodes if s.is_inserted_split and blob in s.tops), blob)
 
 
-def _value(name: str, shape: Shape, batch: Shape) -> onnx.ValueInfoProto:
+def _value(name: str, shape: Shape, first_input: Shape) -> onnx.ValueInfoProto:
+    """Name and shape of an input or output; a dynamic axis is called ``batch``, or ``<blob>_<axis>``."""
     sizes: list[int | str] = list(shape.sizes)
     for axis in shape.varying:
-        is_batch = axis == 0 and (shape.sizes[0], shape.others[0]) == (batch.sizes[0], batch.others[0])
+        is_batch = axis == 0 and (shape.sizes[0], shape.others[0]) == (first_input.sizes[0], first_input.others[0])
         sizes[axis] = "batch" if is_batch else f"{name}_{axis}"
     return helper.make_tensor_value_info(name, TensorProto.FLOAT, sizes)
 
@@ -132,5 +142,8 @@ def _value(name: str, shape: Shape, batch: Shape) -> onnx.ValueInfoProto:
 def _bytes(model: onnx.ModelProto, path: str | Path) -> bytes:
     size = model.ByteSize()
     if size > _LIMIT:
-        raise CaffeError(f"{path}: the model has {size / 1e9:.1f} GB; an ONNX file holds 2.1 GB")
+        raise CaffeError(
+            f"{path}: the model has {size / 1e9:.1f} GB, an ONNX file holds at most 2.1 GB (protobuf): "
+            "export fewer layers, up to an earlier blob"
+        )
     return model.SerializeToString()

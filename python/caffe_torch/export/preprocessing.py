@@ -10,7 +10,7 @@ import numpy as np
 
 from caffe_torch.errors import CaffeError
 from caffe_torch.export.graph import Graph
-from caffe_torch.export.source import Shape
+from caffe_torch.export.subgraph import Shape
 from caffe_torch.files import binary_file, wire
 
 ORDERS = ("bgr", "rgb")

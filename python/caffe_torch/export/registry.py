@@ -1,4 +1,4 @@
-"""How each layer type is written to ONNX: the registry of forms, filled by the modules of ``forms/``."""
+"""The converters from layers to ONNX nodes, by layer type; the modules of ``converters/`` fill the registry."""
 
 from __future__ import annotations
 
@@ -8,49 +8,50 @@ from typing import TYPE_CHECKING, Callable
 
 import numpy as np
 
-from caffe_torch.export.source import Step
+from caffe_torch.export.subgraph import LayerNode
 
 if TYPE_CHECKING:
     from caffe_torch.export.graph import LayerGraph
 
-#: Writes the nodes of one layer and returns the names of its tops' values.
-Write = Callable[["LayerGraph"], Sequence[str]]
-#: Makes random values of a bottom, valid for the layer, with which the exported model is checked.
-MakeTestValues = Callable[[Step, np.random.Generator, tuple[int, ...]], np.ndarray]
+#: Adds the ONNX nodes of one layer to its LayerGraph; returns the names of the tops' values, in the tops' order.
+Convert = Callable[["LayerGraph"], Sequence[str]]
+#: Makes float32 test values of a given shape that are valid for one bottom of the layer.
+MakeTestValues = Callable[[LayerNode, np.random.Generator, tuple[int, ...]], np.ndarray]
 
 
 @dataclass(frozen=True)
-class Form:
-    """``write`` makes the nodes of a layer. ``test_values`` makes the values with which the exported model is checked.
+class Converter:
+    """How a layer type becomes ONNX nodes.
 
-    It has an entry for the index of each bottom that does not take every number, such as labels.
+    ``test_values``: for bottoms that accept only some values, such as class labels, the function that makes random ones
+    to check the exported model with. The key is the index of the bottom; a negative one counts from the last.
     """
 
-    write: Write
+    convert: Convert
     test_values: Mapping[int, MakeTestValues] = field(default_factory=dict)
 
 
-FORMS: dict[str, Form] = {}
-#: Layer type -> why it has no form.
-IMPOSSIBLE: dict[str, str] = {
+CONVERTERS: dict[str, Converter] = {}
+#: Layer type -> why it has no converter, as the end of the error's sentence "it ...".
+UNSUPPORTED: dict[str, str] = {
     "Python": "is a program of its own",
     "HDF5Output": "writes a file",
 }
-#: Layer type -> where its part that ONNX does not hold can be had instead.
-AFTER: dict[str, str] = {}
+#: Layer type -> a hint for the end of that error: how its work can be done outside the model.
+HINTS: dict[str, str] = {}
 
 
-def form(*types: str, test_values: Mapping[int, MakeTestValues] | None = None) -> Callable[[Write], Write]:
-    """Decorator: the function writes layers of these types; its argument is the LayerGraph that it adds nodes to."""
+def converter(*types: str, test_values: Mapping[int, MakeTestValues] | None = None) -> Callable[[Convert], Convert]:
+    """Decorator: registers the function as the converter of these layer types."""
 
-    def add(write: Write) -> Write:
+    def add(convert: Convert) -> Convert:
         for name in types:
-            FORMS[name] = Form(write, dict(test_values or {}))
-        return write
+            CONVERTERS[name] = Converter(convert, dict(test_values or {}))
+        return convert
 
     return add
 
 
-def integers_below(limit: Callable[[Step], int]) -> MakeTestValues:
-    """Test values: whole numbers of 0 or more, below what ``limit`` says of the layer."""
-    return lambda step, random, shape: random.integers(0, limit(step), shape).astype(np.float32)
+def integers_below(limit: Callable[[LayerNode], int]) -> MakeTestValues:
+    """Test values: whole numbers from 0 to below ``limit(layer)``, as float32."""
+    return lambda layer, random, shape: random.integers(0, limit(layer), shape).astype(np.float32)

@@ -1,4 +1,4 @@
-"""A net as a torch.nn.Module: its layers' plain meaning under autograd, for fine-tuning and PyTorch's own exporters."""
+"""A net as a torch.nn.Module of differentiable operations, for fine-tuning, torch.export and torch.onnx."""
 
 from __future__ import annotations
 
@@ -11,42 +11,46 @@ from torch import Tensor, nn
 
 from caffe_torch.blob.blob import Blob
 from caffe_torch.errors import CaffeError
-from caffe_torch.export import source
+from caffe_torch.export import subgraph
 from caffe_torch.export.settings import Settings
-from caffe_torch.export.source import Step
+from caffe_torch.export.subgraph import LayerNode
 from caffe_torch.layers.base import REGISTRY, FunctionLayer
 from caffe_torch.net.net import Net
 
-_NAMES = ("weight", "bias")
+_PARAMETER_NAMES = ("weight", "bias")
+
+#: The address of a parameter's memory and its shape: equal for the parameters that layers share.
+_MemoryKey = tuple[int, tuple[int, ...]]
+_Parameters = dict[_MemoryKey, nn.Parameter]
 
 
 class CaffeModule(nn.Module):
-    """``module(*inputs)`` in the order of the net's: the output, or a dict of them by blob where there are several.
+    """``module(*inputs)`` takes float32 tensors in the net's order; gives the output, or a dict by blob of several.
 
     Each layer is a module of its name, dots in it as ``_``, with parameters ``weight``, ``bias``, ``blob2``, ...
     """
 
     def __init__(self, net: Net, outputs: Sequence[str] | None, share: bool):
         super().__init__()
-        exported = source.read(net, outputs, {})
+        exported = subgraph.read(net, outputs, {})
         self.inputs, self.outputs = list(exported.inputs), list(exported.outputs)
-        parameters: dict[Any, nn.Parameter] = {}
-        self._route: list[tuple[str, list[str], list[str]]] = []
-        for step in exported.steps:
-            if step.type == "Input":
+        parameters: _Parameters = {}
+        self._schedule: list[tuple[str, list[str], list[str]]] = []
+        for layer_node in exported.layer_nodes:
+            if layer_node.type == "Input":
                 continue
-            name = step.name.replace(".", "_")
+            name = layer_node.name.replace(".", "_")
             if name in self._modules:
-                raise CaffeError(f"export: two layers are called {step.name!r}; a module needs a name for each")
-            self.add_module(name, _module(step, parameters, share))
-            self._route.append((name, list(step.bottoms), list(step.tops)))
+                raise CaffeError(f"export: two layers are called {layer_node.name!r}; a module needs a name for each")
+            self.add_module(name, _module(layer_node, parameters, share))
+            self._schedule.append((name, list(layer_node.bottoms), list(layer_node.tops)))
         self.eval()
 
     def forward(self, *inputs: Tensor) -> Tensor | dict[str, Tensor]:
         if len(inputs) != len(self.inputs):
             raise CaffeError(f"the net has {len(self.inputs)} inputs ({', '.join(self.inputs)}), found {len(inputs)}")
         blobs = dict(zip(self.inputs, inputs))
-        for name, bottoms, tops in self._route:
+        for name, bottoms, tops in self._schedule:
             blobs.update(zip(tops, self._modules[name]([blobs[b] for b in bottoms])))  # type: ignore[misc]
         if len(self.outputs) == 1:
             return blobs[self.outputs[0]]
@@ -54,31 +58,32 @@ class CaffeModule(nn.Module):
 
 
 class _Layer(nn.Module):
-    """A layer with its parameters; those that two layers share by name are one."""
+    """A layer with its parameters; one that layers share by name (ParamSpec.name) is one nn.Parameter of both."""
 
-    def __init__(self, step: Step, parameters: dict[Any, nn.Parameter], share: bool):
+    def __init__(self, layer_node: LayerNode, parameters: _Parameters, share: bool):
         super().__init__()
-        for i, blob in enumerate(step.layer.blobs):
+        for i, blob in enumerate(layer_node.layer.blobs):
             key = blob.data.__array_interface__["data"][0], blob.shape
             if key not in parameters:
                 values = blob.tensor().data
                 parameters[key] = nn.Parameter(values if share else values.clone())
-            self.register_parameter(_NAMES[i] if i < len(_NAMES) else f"blob{i}", parameters[key])
+            self.register_parameter(_PARAMETER_NAMES[i] if i < len(_PARAMETER_NAMES) else f"blob{i}", parameters[key])
 
 
-class _Function(_Layer):
-    """A layer whose class computes its tops from tensors."""
+class _FunctionLayerModule(_Layer):
+    """A layer whose class (a FunctionLayer) computes its tops from tensors."""
 
-    def __init__(self, step: Step, parameters: dict[Any, nn.Parameter], share: bool):
-        super().__init__(step, parameters, share)
-        # The plain class, not its fast form, which computes on blobs.
-        layer = REGISTRY[step.type](step.param, step.layer.phase)
-        layer.blobs[:] = [Blob(*blob.shape) for blob in step.layer.blobs]
-        self._bottoms = [Blob(*shape.sizes) for shape in step.bottom_shapes]
-        self._tops = [Blob() for _ in step.tops]
+    def __init__(self, layer_node: LayerNode, parameters: _Parameters, share: bool):
+        super().__init__(layer_node, parameters, share)
+        # The reference class: its CPU-optimised subclass works on blobs, not on tensors.
+        layer = REGISTRY[layer_node.type](layer_node.param, layer_node.layer.phase)
+        layer.blobs[:] = [Blob(*blob.shape) for blob in layer_node.layer.blobs]
+        self._bottoms = [Blob(*shape.sizes) for shape in layer_node.bottom_shapes]
+        self._tops = [Blob() for _ in layer_node.tops]
         layer.setup(self._bottoms, self._tops)
         layer.reshape(self._bottoms, self._tops)
-        layer.param = Settings(step.param)
+        # torch.compile cannot follow protobuf messages.
+        layer.param = Settings(layer_node.param)
         self._layer: Any = layer
         self._shapes = [tuple(blob.shape) for blob in self._bottoms]
 
@@ -93,18 +98,22 @@ class _Function(_Layer):
 
 
 class _ReLU(_Layer):
-    def __init__(self, step: Step, parameters: dict[Any, nn.Parameter], share: bool):
-        super().__init__(step, parameters, share)
-        self.slope = float(step.layer.slope)
+    """ReLU, leaky where negative_slope is set."""
+
+    def __init__(self, layer_node: LayerNode, parameters: _Parameters, share: bool):
+        super().__init__(layer_node, parameters, share)
+        self.slope = float(layer_node.layer.slope)
 
     def forward(self, inputs: list[Tensor]) -> Sequence[Tensor]:
         return [F.leaky_relu(inputs[0], self.slope) if self.slope else F.relu(inputs[0])]
 
 
 class _InnerProduct(_Layer):
-    def __init__(self, step: Step, parameters: dict[Any, nn.Parameter], share: bool):
-        super().__init__(step, parameters, share)
-        self.axis, self.transpose = step.layer.axis, step.layer.transpose
+    """InnerProduct over all axes from ``axis`` on."""
+
+    def __init__(self, layer_node: LayerNode, parameters: _Parameters, share: bool):
+        super().__init__(layer_node, parameters, share)
+        self.axis, self.transpose = layer_node.layer.axis, layer_node.layer.transpose
 
     def forward(self, inputs: list[Tensor]) -> Sequence[Tensor]:
         weight, bias = self._parameters["weight"], self._parameters.get("bias")
@@ -113,27 +122,34 @@ class _InnerProduct(_Layer):
 
 
 class _Dropout(_Layer):
-    def __init__(self, step: Step, parameters: dict[Any, nn.Parameter], share: bool):
-        super().__init__(step, parameters, share)
-        self.ratio, self.test_scale = float(step.layer.ratio), float(step.layer.test_scale)
-        self.samples_in_test = bool(step.layer.train)
+    """Dropout in Caffe's two scalings."""
+
+    def __init__(self, layer_node: LayerNode, parameters: _Parameters, share: bool):
+        super().__init__(layer_node, parameters, share)
+        self.ratio, self.test_scale = float(layer_node.layer.ratio), float(layer_node.layer.test_scale)
+        # Set in a net of the TEST phase by SegNet's sample_weights_test alone.
+        self.samples_in_test = bool(layer_node.layer.train)
 
     def forward(self, inputs: list[Tensor]) -> Sequence[Tensor]:
-        # Unscaled drop-out (scale_train: false) keeps its mean by the same factor that TEST multiplies by.
+        # With scale_train: false Caffe does not scale in TRAIN and multiplies by test_scale = 1 - ratio in TEST;
+        # F.dropout divides by 1 - ratio in training, so its output times test_scale is Caffe's in both phases.
         y = F.dropout(inputs[0], self.ratio, self.training or self.samples_in_test)
         return [y * self.test_scale if self.test_scale != 1 else y]
 
 
 class _BatchNorm(nn.Module):
-    """Running mean and variance as buffers, Caffe's sums divided by their weight; ``train()`` updates them."""
+    """Running mean and variance as buffers: copies of Caffe's sums divided by the third blob, their total weight.
+
+    In training they are updated by PyTorch's exponential average, without that weight.
+    """
 
     running_mean: Tensor
     running_var: Tensor
 
-    def __init__(self, step: Step, parameters: dict[Any, nn.Parameter], share: bool):
+    def __init__(self, layer_node: LayerNode, parameters: _Parameters, share: bool):
         super().__init__()
-        param = step.param.batch_norm_param
-        mean, variance, weight = (blob.tensor().data for blob in step.layer.blobs)
+        param = layer_node.param.batch_norm_param
+        mean, variance, weight = (blob.tensor().data for blob in layer_node.layer.blobs)
         factor = torch.where(weight == 0, 0.0, 1 / weight)
         self.register_buffer("running_mean", mean * factor)
         self.register_buffer("running_var", variance * factor)
@@ -149,39 +165,44 @@ class _BatchNorm(nn.Module):
         return [y.reshape(inputs[0].shape)]
 
 
-class _Copies(_Layer):
-    """Split, which gives its bottom several names, and Silence, which gives it none."""
+class _SameTensor(_Layer):
+    """Returns its input once for each top (Split), or not at all (Silence)."""
 
-    def __init__(self, step: Step, parameters: dict[Any, nn.Parameter], share: bool):
-        super().__init__(step, parameters, share)
-        self.tops = len(step.tops)
+    def __init__(self, layer_node: LayerNode, parameters: _Parameters, share: bool):
+        super().__init__(layer_node, parameters, share)
+        self.tops = len(layer_node.tops)
 
     def forward(self, inputs: list[Tensor]) -> Sequence[Tensor]:
         return [inputs[0]] * self.tops
 
 
-class _Parameter(_Layer):
+class _ParameterLayer(_Layer):
+    """Caffe's layer type Parameter, whose top is its parameter."""
+
     def forward(self, inputs: list[Tensor]) -> Sequence[Tensor]:
         return list(self._parameters.values())  # type: ignore[arg-type]
 
 
 _MODULES: Mapping[str, type[nn.Module]] = {
-    "ReLU": _ReLU, "InnerProduct": _InnerProduct, "Dropout": _Dropout, "BatchNorm": _BatchNorm, "Split": _Copies,
-    "Silence": _Copies, "Parameter": _Parameter,
+    "ReLU": _ReLU, "InnerProduct": _InnerProduct, "Dropout": _Dropout, "BatchNorm": _BatchNorm, "Split": _SameTensor,
+    "Silence": _SameTensor, "Parameter": _ParameterLayer,
 }  # fmt: skip
 
 
-def _module(step: Step, parameters: dict[Any, nn.Parameter], share: bool) -> nn.Module:
-    if step.type in _MODULES:
-        return _MODULES[step.type](step, parameters, share)
-    if issubclass(REGISTRY[step.type], FunctionLayer):
-        return _Function(step, parameters, share)
-    advice = f"; what lies before it can be a module: outputs={step.bottoms}" if step.bottoms else ""
-    raise CaffeError(f"export: layer {step.name!r} ({step.type}) is no differentiable function of tensors{advice}")
+def _module(layer_node: LayerNode, parameters: _Parameters, share: bool) -> nn.Module:
+    if layer_node.type in _MODULES:
+        return _MODULES[layer_node.type](layer_node, parameters, share)
+    if issubclass(REGISTRY[layer_node.type], FunctionLayer):
+        return _FunctionLayerModule(layer_node, parameters, share)
+    advice = f"; make a module of the net up to its inputs: outputs={layer_node.bottoms}" if layer_node.bottoms else ""
+    raise CaffeError(
+        f"export: layer {layer_node.name!r} ({layer_node.type}) cannot be expressed as a differentiable torch "
+        f"function{advice}"
+    )
 
 
 def to_safetensors(module: nn.Module) -> bytes:
-    """The module's state_dict in the safetensors format; a parameter of several names is there under each."""
+    """The module's state_dict in the safetensors format; a shared parameter is saved under each of its names."""
     import safetensors.torch
 
     return safetensors.torch.save({name: value.detach().cpu().clone() for name, value in module.state_dict().items()})

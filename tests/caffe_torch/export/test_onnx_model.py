@@ -12,7 +12,7 @@ import small
 
 import caffe_torch as caffe
 from caffe_torch import export
-from caffe_torch.export import onnx_model, registry, source
+from caffe_torch.export import onnx_model, registry, subgraph
 from caffe_torch.layers.base import REGISTRY
 
 
@@ -141,8 +141,8 @@ def test_wrong_numbers_are_not_kept_and_the_layer_is_named(tmp_path, monkeypatch
     def wrong(group):
         return [group.node("LeakyRelu", group.inputs[0], alpha=0.001)]
 
-    assert "ReLU" in onnx_model.FORMS
-    monkeypatch.setitem(onnx_model.FORMS, "ReLU", registry.Form(wrong))
+    assert "ReLU" in onnx_model.CONVERTERS
+    monkeypatch.setitem(onnx_model.CONVERTERS, "ReLU", registry.Converter(wrong))
     with pytest.raises(caffe.CaffeError, match=r"differs by .* layer 'relu' \(ReLU\), at blob 'conv'"):
         export.onnx(small.net(tmp_path), tmp_path / "net.onnx")
     assert not (tmp_path / "net.onnx").exists()
@@ -150,23 +150,23 @@ def test_wrong_numbers_are_not_kept_and_the_layer_is_named(tmp_path, monkeypatch
 
 def test_every_layer_type_has_a_form_or_a_reason():
     own = {name for name, layer in REGISTRY.items() if layer.__module__.startswith("caffe_torch.layers.")}
-    assert own == {*registry.FORMS, *registry.IMPOSSIBLE, *source.READERS}
-    assert not set(registry.FORMS) & {*registry.IMPOSSIBLE, *source.READERS}
+    assert own == {*registry.CONVERTERS, *registry.UNSUPPORTED, *subgraph.READERS}
+    assert not set(registry.CONVERTERS) & {*registry.UNSUPPORTED, *subgraph.READERS}
 
 
-@pytest.mark.parametrize("kind", sorted(registry.IMPOSSIBLE))
+@pytest.mark.parametrize("kind", sorted(registry.UNSUPPORTED))
 def test_the_error_names_a_layer_without_a_form_and_what_lies_before_it(tmp_path, kind):
-    found = source.read(small.net(tmp_path), ["fc"], {})
+    found = subgraph.read(small.net(tmp_path), ["fc"], {})
     layer = SimpleNamespace(name="last", type=kind, param=None)
     step = replace(found.steps[-1], layer=layer, bottoms=["data", "sum", "fc", "sum"])
     with pytest.raises(caffe.CaffeError) as error:
         onnx_model.build(replace(found, steps=[*found.steps, step]))
-    assert str(error.value).startswith(f"export: layer 'last' ({kind}) cannot be written as ONNX: it ")
-    assert registry.IMPOSSIBLE[kind] in str(error.value)
-    assert "what lies before it can be, with --until sum,fc (outputs=['sum', 'fc'])" in str(error.value)
+    assert str(error.value).startswith(f"export: layer 'last' ({kind}) cannot be exported to ONNX: it ")
+    assert registry.UNSUPPORTED[kind] in str(error.value)
+    assert "export the net up to its inputs: --until sum,fc, or outputs=['sum', 'fc'] in Python" in str(error.value)
 
 
-@pytest.mark.parametrize("kind", source.READERS)
+@pytest.mark.parametrize("kind", subgraph.READERS)
 def test_a_layer_that_reads_is_named(tmp_path, kind):
     class Reader(REGISTRY["DummyData"]):
         """Of this type, without its files."""

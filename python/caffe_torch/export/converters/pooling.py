@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from caffe_torch.export.graph import LayerGraph
-from caffe_torch.export.registry import form
-from caffe_torch.export.source import Shape
+from caffe_torch.export.registry import converter
+from caffe_torch.export.subgraph import Shape
 from caffe_torch.layers.pooling import PoolingWindow
 
 #: What lies in a window of max pooling that reaches beyond the image.
@@ -108,7 +108,7 @@ def pool(
     return [quotient]
 
 
-@form("Pooling")
+@converter("Pooling")
 def pooling(graph: LayerGraph) -> list[str]:
     param, shape = graph.param.pooling_param, graph.bottoms[0]
     if param.global_pooling and param.pool != param.STOCHASTIC and len(graph.tops) == 1:
@@ -118,7 +118,7 @@ def pooling(graph: LayerGraph) -> list[str]:
     return pool(graph, graph.inputs[0], graph.layer.window, shape, param, mask=len(graph.tops) > 1)
 
 
-@form("SPP")
+@converter("SPP")
 def spp(graph: LayerGraph) -> list[str]:
     param, shape, x = graph.param.spp_param, graph.bottoms[0], graph.inputs[0]
     graph.require_fixed(shape, 2, 3)  # the bins divide the size that there is

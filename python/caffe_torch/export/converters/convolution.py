@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from caffe_torch.export.graph import LayerGraph
-from caffe_torch.export.registry import form
-from caffe_torch.export.source import Shape
+from caffe_torch.export.registry import converter
+from caffe_torch.export.subgraph import Shape
 
 
 def _images(shape: Shape, axis: int) -> Shape:
@@ -30,8 +30,8 @@ def _window(graph: LayerGraph) -> dict[str, list[int]]:
 def _convolve(graph: LayerGraph, op: str) -> list[str]:
     geometry, tops = graph.layer.geometry, []
     kernel = geometry.kernel or (1,)
-    first, second = graph.step.blobs[0].shape[:2]
-    weights = [graph.blob(0, (first, second, *kernel)), *([graph.blob(1)] if len(graph.step.blobs) > 1 else [])]
+    first, second = graph.layer_node.blobs[0].shape[:2]
+    weights = [graph.blob(0, (first, second, *kernel)), *([graph.blob(1)] if len(graph.layer_node.blobs) > 1 else [])]
     for x, bottom, top in zip(graph.inputs, graph.bottoms, graph.tops):
         plain, made = _images(bottom, geometry.channel_axis), _images(top, geometry.channel_axis)
         x, settings = graph.reshape(x, bottom, plain), _window(graph)
@@ -47,17 +47,17 @@ def _convolve(graph: LayerGraph, op: str) -> list[str]:
     return tops
 
 
-@form("Convolution")
+@converter("Convolution")
 def convolution(graph: LayerGraph) -> list[str]:
     return _convolve(graph, "Conv")
 
 
-@form("Deconvolution")
+@converter("Deconvolution")
 def deconvolution(graph: LayerGraph) -> list[str]:
     return _convolve(graph, "ConvTranspose")
 
 
-@form("Im2col")
+@converter("Im2col")
 def im2col(graph: LayerGraph) -> list[str]:
     """A convolution a channel, by kernels that are 1 at one place each."""
     geometry, bottom, top = graph.layer.geometry, graph.bottoms[0], graph.tops[0]

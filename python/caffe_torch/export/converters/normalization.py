@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 
 from caffe_torch.export.graph import LayerGraph
-from caffe_torch.export.registry import form
-from caffe_torch.export.source import Shape
+from caffe_torch.export.registry import converter
+from caffe_torch.export.subgraph import Shape
 
 #: The largest alpha up to which LRN is one node: onnxruntime moves its window by differences, which costs digits where
 #: the sums outweigh k.
 _SMALL = 0.01
 
 
-@form("LRN")
+@converter("LRN")
 def lrn(graph: LayerGraph) -> list[str]:
     param, x = graph.param.lrn_param, graph.inputs[0]
     size, half = param.local_size, param.local_size // 2
@@ -39,12 +39,12 @@ def lrn(graph: LayerGraph) -> list[str]:
     ]
 
 
-@form("BatchNorm")
+@converter("BatchNorm")
 def batch_norm(graph: LayerGraph) -> list[str]:
     param, x, shape = graph.param.batch_norm_param, graph.inputs[0], graph.bottoms[0]
     if not graph.layer.global_stats:
         return [_standardised(graph, x, [0, *range(2, len(shape))], param.eps, outside=False)]
-    mean, variance, weight = graph.step.blobs
+    mean, variance, weight = graph.layer_node.blobs
     factor = 0.0 if weight.item() == 0 else 1 / weight.item()
     mean, variance = mean * np.float32(factor), variance * np.float32(factor)
     if len(shape) < 2:
@@ -56,7 +56,7 @@ def batch_norm(graph: LayerGraph) -> list[str]:
     ]
 
 
-@form("MVN")
+@converter("MVN")
 def mvn(graph: LayerGraph) -> list[str]:
     """Over each image's channels, or over all of them; eps is added to the deviation."""
     param, x, shape = graph.param.mvn_param, graph.inputs[0], graph.bottoms[0]
@@ -83,7 +83,7 @@ def _operand(graph: LayerGraph, index: int, axis: int) -> str:
         shape, x = graph.bottoms[1], graph.inputs[1]
         behind = len(graph.bottoms[0]) - axis - len(shape) if len(shape) else 0
         return graph.node("Unsqueeze", x, graph.indices(*range(len(shape), len(shape) + behind))) if behind else x
-    sizes = graph.step.blobs[index].shape
+    sizes = graph.layer_node.blobs[index].shape
     behind = len(graph.bottoms[0]) - axis - len(sizes) if sizes else 0
     return graph.blob(index, (*sizes, *(1,) * behind))
 
@@ -92,16 +92,18 @@ def _axis(graph: LayerGraph, settings: Any) -> int:
     return settings.axis % len(graph.bottoms[0])
 
 
-@form("Scale")
+@converter("Scale")
 def scale(graph: LayerGraph) -> list[str]:
     param, two = graph.param.scale_param, len(graph.inputs) > 1
     y = graph.node("Mul", graph.inputs[0], _operand(graph, -1 if two else 0, _axis(graph, param)))
     return [
-        graph.node("Add", y, _operand(graph, len(graph.step.blobs) - 1, _axis(graph, param))) if param.bias_term else y
+        graph.node("Add", y, _operand(graph, len(graph.layer_node.blobs) - 1, _axis(graph, param)))
+        if param.bias_term
+        else y
     ]
 
 
-@form("Bias")
+@converter("Bias")
 def bias(graph: LayerGraph) -> list[str]:
     operand = _operand(graph, -1 if len(graph.inputs) > 1 else 0, _axis(graph, graph.param.bias_param))
     return [graph.node("Add", graph.inputs[0], operand)]

@@ -5,17 +5,17 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from caffe_torch.export.forms.convolution import convolution
+from caffe_torch.export.converters.convolution import convolution
 from caffe_torch.export.graph import LayerGraph
-from caffe_torch.export.registry import AFTER, IMPOSSIBLE, form
-from caffe_torch.export.source import Shape, Step
+from caffe_torch.export.registry import HINTS, UNSUPPORTED, converter
+from caffe_torch.export.subgraph import LayerNode, Shape
 
 _LEAST = 1e-6
 
 _BOXES = "keeps a number of boxes that depends on the data"
 _TRAINING = "belongs to training"
 
-IMPOSSIBLE.update(
+UNSUPPORTED.update(
     {
         **dict.fromkeys(("DetectionOutput", "Proposal", "YoloDetectionOutput", "Yolov3DetectionOutput"), _BOXES),
         "PSROIPooling": "averages windows whose size depends on the data",
@@ -24,17 +24,17 @@ IMPOSSIBLE.update(
         **dict.fromkeys(("DetectionEvaluate", "SegAccuracy"), "scores a net against labels"),
     }
 )
-AFTER["DetectionOutput"] = "docs/EXPORT.md has the rest of it in NumPy"
+HINTS["DetectionOutput"] = "docs/EXPORT.md has the rest of it in NumPy"
 
-form("DepthwiseConvolution", "ConvolutionDepthwise")(convolution)
+converter("DepthwiseConvolution", "ConvolutionDepthwise")(convolution)
 
 
-@form("Permute")
+@converter("Permute")
 def permute(graph: LayerGraph) -> list[str]:
     return [graph.node("Transpose", graph.inputs[0], perm=list(graph.layer.order))]
 
 
-@form("ShuffleChannel")
+@converter("ShuffleChannel")
 def shuffle_channel(graph: LayerGraph) -> list[str]:
     shape = graph.bottoms[0]
     graph.require_fixed(shape, *range(1, len(shape)))
@@ -46,7 +46,7 @@ def shuffle_channel(graph: LayerGraph) -> list[str]:
     ]
 
 
-@form("Reorg")
+@converter("Reorg")
 def reorg(graph: LayerGraph) -> list[str]:
     s, shape = graph.layer.stride, graph.bottoms[0]
     graph.require_fixed(shape, 1, 2, 3)
@@ -59,7 +59,7 @@ def reorg(graph: LayerGraph) -> list[str]:
     return [graph.node("Reshape", moved, graph.indices(0, *graph.tops[0].sizes[1:]))]
 
 
-@form("Flip")
+@converter("Flip")
 def flip(graph: LayerGraph) -> list[str]:
     param, x = graph.param.flip_param, graph.inputs[0]
     for axis, wanted in ((2, param.flip_height), (3, param.flip_width)):
@@ -67,7 +67,7 @@ def flip(graph: LayerGraph) -> list[str]:
     return [x]
 
 
-@form("Normalize")
+@converter("Normalize")
 def normalize(graph: LayerGraph) -> list[str]:
     x, axes = graph.inputs[0], len(graph.bottoms[0])
     if not graph.layer.scaled:
@@ -82,7 +82,7 @@ def normalize(graph: LayerGraph) -> list[str]:
     return [graph.node("Mul", graph.node("Div", x, norm), graph.blob(0, (-1, *(1,) * (axes - 2))))]
 
 
-@form("ReLU6")
+@converter("ReLU6")
 def relu6(graph: LayerGraph) -> list[str]:
     x, slope = graph.inputs[0], graph.param.relu6_param.negative_slope
     capped = graph.node("Clip", x, graph.constant(0.0), graph.constant(6.0))
@@ -91,7 +91,7 @@ def relu6(graph: LayerGraph) -> list[str]:
     ]
 
 
-@form("Interp")
+@converter("Interp")
 def interp(graph: LayerGraph) -> list[str]:
     param, shape = graph.param.interp_param, graph.bottoms[0]
     graph.require_fixed(shape, 2, 3)
@@ -104,14 +104,14 @@ def interp(graph: LayerGraph) -> list[str]:
     return [graph.node("Resize", x, "", "", size, mode="linear", coordinate_transformation_mode="align_corners")]
 
 
-def _places(step: Step, random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+def _places(layer_node: LayerNode, random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     """Different places of each plane of the top."""
-    count = step.layer.size[0] * step.layer.size[1]
+    count = layer_node.layer.size[0] * layer_node.layer.size[1]
     planes = [random.permutation(count)[: shape[2] * shape[3]] for _ in range(shape[0] * shape[1])]
     return np.array(planes, np.float32).reshape(shape)
 
 
-@form("Upsample", test_values={1: _places})
+@converter("Upsample", test_values={1: _places})
 def upsample(graph: LayerGraph) -> list[str]:
     x, shape = graph.inputs[0], graph.bottoms[0]
     if len(graph.inputs) == 1:
@@ -129,14 +129,14 @@ def upsample(graph: LayerGraph) -> list[str]:
     return [graph.node("Reshape", filled, graph.indices(0, *graph.tops[0].sizes[1:]))]
 
 
-@form("Axpy")
+@converter("Axpy")
 def axpy(graph: LayerGraph) -> list[str]:
     shape, ones = graph.bottoms[1], (1,) * (len(graph.bottoms[1]) - 2)
     a = graph.reshape(graph.inputs[0], graph.bottoms[0], Shape((*shape.sizes[:2], *ones), (*shape.others[:2], *ones)))
     return [graph.node("Add", graph.node("Mul", a, graph.inputs[1]), graph.inputs[2])]
 
 
-@form("BN")
+@converter("BN")
 def bn(graph: LayerGraph) -> list[str]:
     param, channels = graph.param.bn_param, graph.bottoms[0][1]
     if not graph.layer.segnet:
@@ -148,15 +148,15 @@ def bn(graph: LayerGraph) -> list[str]:
     return [graph.node("Add", graph.node("Mul", graph.inputs[0], graph.blob(0, sides)), graph.blob(1, sides))]
 
 
-def _regions(step: Step, random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+def _regions(layer_node: LayerNode, random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     """Regions (image 0, x1, y1, x2, y2) within the features, in the image's pixels."""
-    height, width = step.bottom_shapes[0].sizes[2:]
-    scale = step.layer.scale
+    height, width = layer_node.bottom_shapes[0].sizes[2:]
+    scale = layer_node.layer.scale
     corners = np.sort(random.integers(0, [width, height], (shape[0], 2, 2)), axis=1).reshape(-1, 4)
     return np.concatenate([np.zeros((shape[0], 1)), np.round(corners / scale)], axis=1).astype(np.float32)
 
 
-@form("ROIPooling", test_values={1: _regions})
+@converter("ROIPooling", test_values={1: _regions})
 def roi_pooling(graph: LayerGraph) -> list[str]:
     rows = graph.node("Reshape", graph.inputs[1], graph.indices(-1, 5))
     return [
@@ -166,7 +166,7 @@ def roi_pooling(graph: LayerGraph) -> list[str]:
     ]
 
 
-@form("PriorBox")
+@converter("PriorBox")
 def prior_box(graph: LayerGraph) -> list[str]:
     """Boxes depend on sizes alone: constants."""
     for shape in graph.bottoms:

@@ -1,4 +1,4 @@
-"""How layer types are written to ONNX, one module per family; importing this package fills the registry.
+"""How layer types become ONNX nodes, one module per family; importing this package fills the registry.
 
 - ``activations.py``: ReLU, Sigmoid and other functions of one value, Dropout, Softmax
 - ``arithmetic.py``: Power, Exp, Log, Eltwise, Reduction

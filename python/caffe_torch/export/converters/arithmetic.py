@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from caffe_torch.export.graph import LayerGraph
-from caffe_torch.export.registry import form
+from caffe_torch.export.registry import converter
 
 
-@form("Power")
+@converter("Power")
 def power(graph: LayerGraph) -> list[str]:
     param = graph.param.power_param
     y = graph.shifted(graph.scaled(graph.inputs[0], param.scale), param.shift)
     return [y if param.power == 1 else graph.node("Pow", y, graph.constant(param.power))]
 
 
-@form("Exp")
+@converter("Exp")
 def exp(graph: LayerGraph) -> list[str]:
     param, log_base = graph.param.exp_param, graph.layer.log_base
     return [
@@ -21,7 +21,7 @@ def exp(graph: LayerGraph) -> list[str]:
     ]
 
 
-@form("Log")
+@converter("Log")
 def log(graph: LayerGraph) -> list[str]:
     param = graph.param.log_param
     return [
@@ -32,7 +32,7 @@ def log(graph: LayerGraph) -> list[str]:
     ]
 
 
-@form("Eltwise")
+@converter("Eltwise")
 def eltwise(graph: LayerGraph) -> list[str]:
     param = graph.param.eltwise_param
     parts = graph.inputs
@@ -45,7 +45,7 @@ def eltwise(graph: LayerGraph) -> list[str]:
     return [y]
 
 
-@form("Reduction")
+@converter("Reduction")
 def reduction(graph: LayerGraph) -> list[str]:
     param, x = graph.param.reduction_param, graph.inputs[0]
     axes = list(range(graph.layer.axis, len(graph.bottoms[0])))

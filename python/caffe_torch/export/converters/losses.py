@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from caffe_torch.export.forms.scores import rows
+from caffe_torch.export.converters.scores import rows
 from caffe_torch.export.graph import LayerGraph
-from caffe_torch.export.registry import form, integers_below
-from caffe_torch.export.source import Step
+from caffe_torch.export.registry import converter, integers_below
+from caffe_torch.export.subgraph import LayerNode
 
 #: Floors below which Caffe takes no logarithm.
 _FLT_MIN = float(np.finfo(np.float32).tiny)
@@ -64,7 +64,9 @@ def _loss(graph: LayerGraph, losses: str, counted: str | None, normalizer: str) 
     return graph.node("Div", _total(graph, losses), normalizer)
 
 
-@form("SigmoidCrossEntropyLoss", test_values={1: lambda step, random, shape: random.random(shape, np.float32)})
+@converter(
+    "SigmoidCrossEntropyLoss", test_values={1: lambda layer_node, random, shape: random.random(shape, np.float32)}
+)
 def sigmoid_cross_entropy(graph: LayerGraph) -> list[str]:
     x, t = graph.inputs[0], graph.reshape(graph.inputs[1], graph.bottoms[1], graph.bottoms[0])
     # max(x, 0) - x t + log(1 + exp(-|x|)), which overflows nowhere.
@@ -75,8 +77,8 @@ def sigmoid_cross_entropy(graph: LayerGraph) -> list[str]:
     return [_loss(graph, losses, counted, normalizer)]
 
 
-def _classes(step: Step) -> int:
-    return step.layer.classes
+def _classes(layer_node: LayerNode) -> int:
+    return layer_node.layer.classes
 
 
 def _softmax(graph: LayerGraph) -> tuple[str, str, str | None, str]:
@@ -95,14 +97,14 @@ def _probabilities(graph: LayerGraph) -> list[str]:
     return [graph.node("Softmax", graph.inputs[0], axis=graph.layer.axis)] if len(graph.tops) > 1 else []
 
 
-@form("SoftmaxWithLoss", test_values={1: integers_below(_classes)})
+@converter("SoftmaxWithLoss", test_values={1: integers_below(_classes)})
 def softmax_with_loss(graph: LayerGraph) -> list[str]:
     probabilities, labels, counted, normalizer = _softmax(graph)
     own = graph.node("Max", graph.node("GatherElements", probabilities, labels, axis=1), graph.constant(_FLT_MIN))
     return [_loss(graph, graph.node("Neg", graph.node("Log", own)), counted, normalizer), *_probabilities(graph)]
 
 
-@form("InfogainLoss", test_values={1: integers_below(_classes)})
+@converter("InfogainLoss", test_values={1: integers_below(_classes)})
 def infogain(graph: LayerGraph) -> list[str]:
     probabilities, labels, counted, normalizer = _softmax(graph)
     classes = graph.layer.classes
@@ -117,8 +119,8 @@ def infogain(graph: LayerGraph) -> list[str]:
     return [_loss(graph, losses, counted, normalizer), *_probabilities(graph)]
 
 
-def _items(step: Step) -> int:
-    return int(np.prod(step.bottom_shapes[0].sizes[1:]))
+def _items(layer_node: LayerNode) -> int:
+    return int(np.prod(layer_node.bottom_shapes[0].sizes[1:]))
 
 
 def _flat(graph: LayerGraph) -> tuple[str, str]:
@@ -127,8 +129,8 @@ def _flat(graph: LayerGraph) -> tuple[str, str]:
     return graph.node("Flatten", graph.inputs[0], axis=1), labels
 
 
-@form("MultinomialLogisticLoss", test_values={
-    0: lambda step, random, shape: random.uniform(0.01, 1, shape).astype(np.float32), 1: integers_below(_items),
+@converter("MultinomialLogisticLoss", test_values={
+    0: lambda layer_node, random, shape: random.uniform(0.01, 1, shape).astype(np.float32), 1: integers_below(_items),
 })  # fmt: skip
 def multinomial(graph: LayerGraph) -> list[str]:
     p, labels = _flat(graph)
@@ -136,10 +138,10 @@ def multinomial(graph: LayerGraph) -> list[str]:
     return [graph.node("Div", _total(graph, graph.node("Neg", graph.node("Log", own))), _first(graph, p))]
 
 
-@form("HingeLoss", test_values={1: integers_below(_items)})
+@converter("HingeLoss", test_values={1: integers_below(_items)})
 def hinge(graph: LayerGraph) -> list[str]:
     x, labels = _flat(graph)
-    own = graph.node("Equal", labels, graph.constant(np.arange(_items(graph.step))[None], np.int64))
+    own = graph.node("Equal", labels, graph.constant(np.arange(_items(graph.layer_node))[None], np.int64))
     signs = graph.node("Where", own, graph.constant(-1.0), graph.constant(1.0))
     margin = graph.node("Relu", graph.shifted(graph.node("Mul", signs, x), 1.0))
     if graph.param.hinge_loss_param.norm == graph.param.hinge_loss_param.L2:
@@ -147,14 +149,14 @@ def hinge(graph: LayerGraph) -> list[str]:
     return [graph.node("Div", _total(graph, margin), _first(graph, x))]
 
 
-@form("EuclideanLoss")
+@converter("EuclideanLoss")
 def euclidean(graph: LayerGraph) -> list[str]:
     other = graph.reshape(graph.inputs[1], graph.bottoms[1], graph.bottoms[0])
     squares = graph.node("ReduceSumSquare", graph.node("Sub", graph.inputs[0], other), keepdims=0)
     return [graph.node("Div", squares, graph.scaled(_first(graph, graph.inputs[0]), 2))]
 
 
-@form("ContrastiveLoss", test_values={2: integers_below(lambda step: 2)})
+@converter("ContrastiveLoss", test_values={2: integers_below(lambda layer_node: 2)})
 def contrastive(graph: LayerGraph) -> list[str]:
     param = graph.param.contrastive_loss_param
     difference = graph.node("Flatten", graph.node("Sub", graph.inputs[0], graph.inputs[1]), axis=1)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from caffe_torch.export.graph import LayerGraph
-from caffe_torch.export.registry import form, integers_below
-from caffe_torch.export.source import Shape
+from caffe_torch.export.registry import converter, integers_below
+from caffe_torch.export.subgraph import Shape
 
 
-@form("ArgMax")
+@converter("ArgMax")
 def argmax(graph: LayerGraph) -> list[str]:
     """Of equal values the last comes first."""
     param, x, bottom, top = graph.param.argmax_param, graph.inputs[0], graph.bottoms[0], graph.tops[0]
@@ -38,7 +38,7 @@ def _cut(shape: Shape, axis: int, size: int) -> Shape:
     return Shape(*((*s[:axis], size, *s[axis + 1 :]) for s in (shape.sizes, shape.others)))
 
 
-@form("Accuracy", test_values={1: integers_below(lambda step: step.layer.classes)})
+@converter("Accuracy", test_values={1: integers_below(lambda layer_node: layer_node.layer.classes)})
 def accuracy(graph: LayerGraph) -> list[str]:
     """An equal score counts as better."""
     param, layer = graph.param.accuracy_param, graph.layer

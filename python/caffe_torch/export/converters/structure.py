@@ -5,20 +5,20 @@ from __future__ import annotations
 import numpy as np
 
 from caffe_torch.export.graph import END, LayerGraph
-from caffe_torch.export.registry import form, integers_below
+from caffe_torch.export.registry import converter, integers_below
 
 
-@form("Split")
+@converter("Split")
 def split(graph: LayerGraph) -> list[str]:
     return graph.inputs * len(graph.tops)
 
 
-@form("Silence")
+@converter("Silence")
 def silence(graph: LayerGraph) -> list[str]:
     return []
 
 
-@form("Slice")
+@converter("Slice")
 def slice_(graph: LayerGraph) -> list[str]:
     layer, x = graph.layer, graph.inputs[0]
     if len(graph.tops) == 1:
@@ -31,17 +31,17 @@ def slice_(graph: LayerGraph) -> list[str]:
     return [graph.slice(x, layer.axis, start, end) for start, end in zip(points, [*points[1:], END])]
 
 
-@form("Concat")
+@converter("Concat")
 def concat(graph: LayerGraph) -> list[str]:
     return [graph.node("Concat", *graph.inputs, axis=graph.layer.axis)]
 
 
-@form("Flatten", "Reshape")
+@converter("Flatten", "Reshape")
 def reshape(graph: LayerGraph) -> list[str]:
     return [graph.reshape(graph.inputs[0], graph.bottoms[0], graph.tops[0])]
 
 
-@form("Crop")
+@converter("Crop")
 def crop(graph: LayerGraph) -> list[str]:
     like, where = graph.bottoms[1], graph.layer._where
     axes, starts = [axis for axis, _, _ in where], [start for _, start, _ in where]
@@ -53,26 +53,26 @@ def crop(graph: LayerGraph) -> list[str]:
     return [graph.node("Slice", graph.inputs[0], graph.indices(*starts), ends, graph.indices(*axes))]
 
 
-@form("Tile")
+@converter("Tile")
 def tile(graph: LayerGraph) -> list[str]:
     repeats = [1] * len(graph.bottoms[0])
     repeats[graph.layer.axis] = graph.param.tile_param.tiles
     return [graph.node("Tile", graph.inputs[0], graph.indices(*repeats))]
 
 
-@form("BatchReindex", test_values={1: integers_below(lambda step: step.bottom_shapes[0][0])})
+@converter("BatchReindex", test_values={1: integers_below(lambda layer_node: layer_node.bottom_shapes[0][0])})
 def batch_reindex(graph: LayerGraph) -> list[str]:
     return [graph.node("Gather", graph.inputs[0], graph.as_int(graph.inputs[1]), axis=0)]
 
 
-def _selectors(step: object, random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+def _selectors(layer_node: object, random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     """0 and 1, at least one of them 1."""
     drawn = random.integers(0, 2, shape).astype(np.float32)
     drawn.reshape(-1)[:1] = 1
     return drawn
 
 
-@form("Filter", test_values={k: _selectors for k in range(-1, 0)})
+@converter("Filter", test_values={k: _selectors for k in range(-1, 0)})
 def filter_(graph: LayerGraph) -> list[str]:
     flat = graph.node("Reshape", graph.inputs[-1], graph.indices(-1))
     chosen = graph.node("Not", graph.node("Equal", flat, graph.constant(0.0)))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from caffe_torch.export.graph import LayerGraph
-from caffe_torch.export.registry import form
-from caffe_torch.export.source import Step
+from caffe_torch.export.registry import converter
+from caffe_torch.export.subgraph import LayerNode
 
 
-def _markers(step: Step, random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+def _markers(layer_node: LayerNode, random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     """Continuation markers that begin a sequence at once, so that nothing is left of the run before."""
     drawn = random.integers(0, 2, shape).astype(np.float32)
     drawn[0] = 0
@@ -25,7 +25,9 @@ def _lstm_unit(graph: LayerGraph, cell: str, gates: str, cont: str) -> list[str]
     return [cell, graph.node("Mul", graph.node("Sigmoid", o), graph.node("Tanh", cell))]
 
 
-@form("LSTMUnit", test_values={2: lambda step, random, shape: random.integers(0, 2, shape).astype(np.float32)})
+@converter(
+    "LSTMUnit", test_values={2: lambda layer_node, random, shape: random.integers(0, 2, shape).astype(np.float32)}
+)
 def lstm_unit(graph: LayerGraph) -> list[str]:
     return _lstm_unit(
         graph, graph.inputs[0], graph.inputs[1], graph.node("Unsqueeze", graph.inputs[2], graph.indices(2))
@@ -39,7 +41,7 @@ def _recurrent(graph: LayerGraph, lstm: bool) -> list[str]:
     inputs = int(np.prod(graph.bottoms[0].sizes[2:]))
     weights = [
         graph.node("Transpose", graph.blob(k), perm=[1, 0]) if array.ndim == 2 else graph.blob(k)
-        for k, array in enumerate(graph.step.blobs)
+        for k, array in enumerate(graph.layer_node.blobs)
     ]
     first = 3 if layer.static else 2
     if layer.exposed:
@@ -71,11 +73,11 @@ def _recurrent(graph: LayerGraph, lstm: bool) -> list[str]:
     return [graph.node("Concat", *outputs, axis=0), *(states if layer.exposed else [])]
 
 
-@form("LSTM", test_values={1: _markers})
+@converter("LSTM", test_values={1: _markers})
 def lstm(graph: LayerGraph) -> list[str]:
     return _recurrent(graph, lstm=True)
 
 
-@form("RNN", test_values={1: _markers})
+@converter("RNN", test_values={1: _markers})
 def rnn(graph: LayerGraph) -> list[str]:
     return _recurrent(graph, lstm=False)

@@ -1,6 +1,6 @@
-"""The net as export reads it: the steps that its outputs need, and their shapes at two sizes of the inputs.
+"""The part of a net that is exported: the layers that its outputs need, with the shapes at two sizes of the inputs.
 
-The one file of this room that knows what is inside ``Net``.
+No other file of this folder reads the attributes of ``Net``.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ READERS = (
 
 @dataclass(frozen=True)
 class Shape:
-    """A blob's ``sizes`` as the net stands, and its ``others`` where the inputs have other sizes."""
+    """A blob's shape at two sizes of the inputs, ``sizes`` and ``others``; an axis on which they differ is dynamic."""
 
     sizes: Sizes
     others: Sizes
@@ -39,7 +39,7 @@ class Shape:
         return self.sizes[axis]
 
     def varies(self, axis: int) -> bool:
-        """Whether the size of this axis follows the inputs."""
+        """Whether the size of this axis depends on the size of the inputs."""
         return self.sizes[axis] != self.others[axis]
 
     @property
@@ -48,7 +48,7 @@ class Shape:
 
 
 @dataclass(frozen=True)
-class Step:
+class LayerNode:
     """One layer: its names, its LayerParameter, its parameters as arrays, the shapes of its bottoms and tops.
 
     ``layer`` is the net's own, with what its setup has read.
@@ -84,27 +84,27 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Source:
-    """The steps that the ``outputs`` need, in the net's order, and the inputs among their blobs."""
+class Subgraph:
+    """The layers that the ``outputs`` need, in the net's order, and the input blobs that these read."""
 
     net: Net
-    steps: list[Step]
+    layer_nodes: list[LayerNode]
     inputs: dict[str, Shape]
     outputs: list[str]
 
     def shape(self, blob: str) -> Shape:
-        return next(s.top_shapes[s.tops.index(blob)] for s in reversed(self.steps) if blob in s.tops)
+        return next(s.top_shapes[s.tops.index(blob)] for s in reversed(self.layer_nodes) if blob in s.tops)
 
     def run(self, arrays: Mapping[str, np.ndarray], blobs: Sequence[str]) -> dict[str, np.ndarray]:
         """The net's own values of ``blobs`` for inputs of any size that it takes."""
         with resized(self.net, {name: array.shape for name, array in arrays.items()}):
             for name, array in arrays.items():
                 self.net.blobs[name].data[...] = array
-            self.net._forward(0, self.steps[-1].position)
+            self.net._forward(0, self.layer_nodes[-1].position)
             return {name: self.net.blobs[name].data.copy() for name in blobs}
 
 
-def read(net: Net, outputs: Sequence[str] | None, other_sizes: Mapping[str, Sizes]) -> Source:
+def read(net: Net, outputs: Sequence[str] | None, other_sizes: Mapping[str, Sizes]) -> Subgraph:
     """What ``outputs`` (the net's own, where None) need; shapes too where inputs have ``other_sizes``.
 
     CaffeError: a net of the TRAIN phase, an unknown output, no Input layer, or a layer that cannot follow another size.
@@ -119,18 +119,26 @@ def read(net: Net, outputs: Sequence[str] | None, other_sizes: Mapping[str, Size
             raise CaffeError(f"export: {name!r} is an input of the net, no output")
     with resized(net, other_sizes):
         others = {name: blob.shape for name, blob in net.blobs.items()}
-    needed, steps = set(wanted), []
-    for step in reversed(list(_steps(net, others))):
-        if needed & set(step.tops):
-            needed |= set(step.bottoms)
-            steps.append(step)
-    steps.reverse()
-    inputs = {t: s for step in steps if step.type == "Input" for t, s in zip(step.tops, step.top_shapes) if t in needed}
+    needed, layer_nodes = set(wanted), []
+    for layer_node in reversed(list(_layer_nodes(net, others))):
+        if needed & set(layer_node.tops):
+            needed |= set(layer_node.bottoms)
+            layer_nodes.append(layer_node)
+    layer_nodes.reverse()
+    inputs = {
+        t: s
+        for layer_node in layer_nodes
+        if layer_node.type == "Input"
+        for t, s in zip(layer_node.tops, layer_node.top_shapes)
+        if t in needed
+    }
     if not inputs:
-        readers = [f"{step.name!r} ({step.type})" for step in steps if step.type in READERS]
+        readers = [
+            f"{layer_node.name!r} ({layer_node.type})" for layer_node in layer_nodes if layer_node.type in READERS
+        ]
         advice = f"; its data come from layer {readers[0]}: take its deploy form" if readers else ""
         raise CaffeError(f"export: the net has no Input layer before {', '.join(wanted)}{advice}")
-    return Source(net, steps, inputs, wanted)
+    return Subgraph(net, layer_nodes, inputs, wanted)
 
 
 def inputs_of(net: Net) -> dict[str, Sizes]:
@@ -138,11 +146,11 @@ def inputs_of(net: Net) -> dict[str, Sizes]:
     return {name: net.blobs[name].shape for name in net.inputs}
 
 
-def _steps(net: Net, others: Mapping[str, Sizes]) -> Iterator[Step]:
+def _layer_nodes(net: Net, others: Mapping[str, Sizes]) -> Iterator[LayerNode]:
     for i, node in enumerate(net.graph.nodes):
         bottoms, tops = node.bottom_names, node.top_names
         shapes = [[Shape(net.blobs[name].shape, others[name]) for name in names] for names in (bottoms, tops)]
-        yield Step(node.layer, list(bottoms), list(tops), shapes[0], shapes[1], i)
+        yield LayerNode(node.layer, list(bottoms), list(tops), shapes[0], shapes[1], i)
 
 
 @contextmanager
