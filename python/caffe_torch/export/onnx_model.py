@@ -114,9 +114,7 @@ def _converter(layer_node: LayerNode, exported: Subgraph) -> Convert:
     before = list(dict.fromkeys(_before_split(name, exported) for name in layer_node.bottoms))
     before = [name for name in before if name not in exported.net.inputs]
     advice = (
-        f"; export the net up to its inputs: --until {','.join(before)}, or outputs={before} in Python"
-        if before
-        else ""
+        f"; export the net up to its inputs: --until {','.join(before)} (in Python: outputs={before})" if before else ""
     )
     hint = HINTS.get(layer_node.type)
     raise CaffeError(

@@ -136,7 +136,7 @@ def test_parameters_shared_by_name_are_written_once(tmp_path):
 
 
 def test_wrong_numbers_are_not_kept_and_the_layer_is_named(tmp_path, monkeypatch):
-    """A form that is wrong: what the check is for."""
+    """A converter that is wrong: what the check is for."""
 
     def wrong(group):
         return [group.node("LeakyRelu", group.inputs[0], alpha=0.001)]
@@ -163,7 +163,7 @@ def test_the_error_names_a_layer_without_a_form_and_what_lies_before_it(tmp_path
         onnx_model.build(replace(found, steps=[*found.steps, step]))
     assert str(error.value).startswith(f"export: layer 'last' ({kind}) cannot be exported to ONNX: it ")
     assert registry.UNSUPPORTED[kind] in str(error.value)
-    assert "export the net up to its inputs: --until sum,fc, or outputs=['sum', 'fc'] in Python" in str(error.value)
+    assert "export the net up to its inputs: --until sum,fc (in Python: outputs=['sum', 'fc'])" in str(error.value)
 
 
 @pytest.mark.parametrize("kind", subgraph.READERS)
