@@ -137,17 +137,17 @@ def plain(batch: int, threads: int) -> Worker:
 def original_worker(net: Any, threads: int) -> Iterator[Worker | None]:
     """A worker with the original Caffe, or None, after saying why."""
     try:
-        found = original.find()
+        reference = original.find()
     except original.NoOriginal as reason:
         print(f"not measured against the original Caffe: {reason}")
         yield None
         return
-    folder = Path(tempfile.mkdtemp(prefix="benchmark-", dir=found.root / "tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="benchmark-", dir=reference.root / "tmp"))
     try:
-        seen = Path("/") / folder.relative_to(found.root)
+        seen = Path("/") / folder.relative_to(reference.root)
         shutil.copy(REPOSITORY / "benchmarks" / "worker_caffe.py", folder)
         solver = write_solver(folder, net, seen)
-        command = [*found.command, str(seen / "worker_caffe.py"), "caffe", solver]
+        command = [*reference.command, str(seen / "worker_caffe.py"), "caffe", solver]
         worker = Worker("original", command, threads, original.environment())
         yield worker
         worker.close()

@@ -35,7 +35,7 @@ def picture(
 ) -> tuple[np.ndarray, list[tuple[int, np.ndarray]]]:
     """(uint8 (64, 64, 3), (class, corners 0..1) of every garment on it)."""
     image = photos.background(SIDE, rng)
-    found: list[tuple[int, np.ndarray]] = []
+    boxes: list[tuple[int, np.ndarray]] = []
     taken = np.zeros((SIDE, SIDE), bool)
     for _ in range(rng.randint(1, 3)):
         product = products[rng.randint(len(products))]
@@ -52,8 +52,8 @@ def picture(
         taken[window] = True
         image[window] += (cloth - image[window]) * alpha[:, :, None].astype(np.float32)
         label = 1 if product.labels["Garment"] in catalog.BOTTOMS else 2
-        found.append((label, np.array([x, y, x + size[0], y + size[1]]) / SIDE))
-    return np.clip(image, 0, 255).astype(np.uint8), found
+        boxes.append((label, np.array([x, y, x + size[0], y + size[1]]) / SIDE))
+    return np.clip(image, 0, 255).astype(np.uint8), boxes
 
 
 def write(path: Path, count: int, seed: int) -> None:

@@ -137,10 +137,10 @@ def main() -> int:
             rows[row] = lambda place=place, row=row: caffe_step(place, *ROWS[row])
         base = 0
         for name, make in rows.items():
-            found = counted(make())
-            base = base or found["kernels"]
-            numbers = "  ".join(f"{key} {value}" for key, value in found.items())
-            print(f"{name:<18} {numbers}  ratio {found['kernels'] / base:.2f}")
+            counted_step = counted(make())
+            base = base or counted_step["kernels"]
+            numbers = "  ".join(f"{key} {value}" for key, value in counted_step.items())
+            print(f"{name:<18} {numbers}  ratio {counted_step['kernels'] / base:.2f}")
             if args.operations:
                 for operation, count in emulated.counts.by_operation().most_common():
                     print(f"    {count:5d} {operation}")

@@ -35,14 +35,14 @@ def main() -> int:
 
     def timed(name: str, work: object) -> object:
         started = time.time(), time.process_time()
-        found = work()  # type: ignore[operator]
+        result = work()  # type: ignore[operator]
         print(f"{name:36} {time.time() - started[0]:7.1f} s {time.process_time() - started[1]:7.1f} processor s")
-        return found
+        return result
 
     print(f"{args.n:,} images, {len(slices)} groups, {catalog.size} labels, lists of 50")
-    found: measures.Scores = timed("AP, precision, recall, NDCG", lambda: measures.score(labels, slices, indices))  # type: ignore
+    scores: measures.Scores = timed("AP, precision, recall, NDCG", lambda: measures.score(labels, slices, indices))  # type: ignore
     timed("AP by min(all, k)", lambda: measures.score(labels, slices, indices, "min"))
-    timed("bootstrap, 1,000 resamples", lambda: intervals.bootstrap(found.ap))
+    timed("bootstrap, 1,000 resamples", lambda: intervals.bootstrap(scores.ap))
     try:
         import torch
         import torchmetrics

@@ -120,9 +120,9 @@ def pixels_differ(made: Dataset, theirs: Path) -> float:
     datum = engine.messages().Datum
     far = total = 0
     for (_, a), (_, b) in zip(items(made.images("train")), items(theirs)):
-        one, two = (decode(datum.FromString(value)).astype(np.int16) for value in (a, b))
-        far += int((np.abs(one - two) > 1).sum())
-        total += one.size
+        made_pixels, their_pixels = (decode(datum.FromString(value)).astype(np.int16) for value in (a, b))
+        far += int((np.abs(made_pixels - their_pixels) > 1).sum())
+        total += made_pixels.size
     return far / total
 
 
@@ -132,8 +132,8 @@ def mean_differs(prefix: list[str], root: Path, made: Dataset, theirs: Path) -> 
     inside = [f"/{path.relative_to(root)}" for path in (theirs, out)]
     subprocess.run([*prefix, "compute_image_mean", *inside], check=True, stderr=subprocess.DEVNULL)
     blobs = [engine.messages().BlobProto.FromString(path.read_bytes()) for path in (made.mean, out)]
-    one, two = (np.array(blob.data) for blob in blobs)
-    return float(np.abs(one - two).max() / two.max())
+    made_mean, their_mean = (np.array(blob.data) for blob in blobs)
+    return float(np.abs(made_mean - their_mean).max() / their_mean.max())
 
 
 def speed(work: Path, prefix: list[str], root: Path) -> None:

@@ -46,14 +46,14 @@ def features(net: Any, images: LmdbImages, side: int) -> np.ndarray:
     """(n, 1280) float32: the mean over the last blob's pixels, of photos enlarged to ``side``."""
     import torch
 
-    found: list[np.ndarray] = []
+    batches: list[np.ndarray] = []
     waiting: list[np.ndarray] = []
 
     def flush() -> None:
         pixels = torch.tensor(np.stack(waiting), dtype=torch.float32)
         pixels = torch.nn.functional.interpolate(pixels, size=(side, side), mode="bilinear", align_corners=False)
         with torch.inference_mode():
-            found.append(net.extract_features((pixels - 127) / 128).mean(dim=(2, 3)).numpy())
+            batches.append(net.extract_features((pixels - 127) / 128).mean(dim=(2, 3)).numpy())
         waiting.clear()
 
     for _, pixels in images.images(0):
@@ -62,7 +62,7 @@ def features(net: Any, images: LmdbImages, side: int) -> np.ndarray:
             flush()
     if waiting:
         flush()
-    return np.concatenate(found)
+    return np.concatenate(batches)
 
 
 def main() -> None:
@@ -82,8 +82,8 @@ def main() -> None:
     seconds = time.monotonic() - begun
     scores = evaluation.rank(labels, catalog, lambda only: nearest.top_k(values), "retrieved")[2]
     groups, mean, ends = evaluation.summary(scores, catalog)
-    for name, one in groups.items():
-        print(f"{name:20} {100 * one['map']:6.2f}" if one["map"] is not None else f"{name:20}      -")
+    for name, measured in groups.items():
+        print(f"{name:20} {100 * measured['map']:6.2f}" if measured["map"] is not None else f"{name:20}      -")
     assert mean is not None and ends is not None, "no test image has a label"
     print(f"mean mAP@50 {100 * mean:.2f}, 95% over queries {100 * ends[0]:.2f} to {100 * ends[1]:.2f}")
     print(f"{len(values)} photos of {args.dataset} in {seconds:.0f} s, {values.shape[1]} values each")

@@ -79,8 +79,8 @@ def files(folder: Path) -> Iterator[tuple[str, str]]:
                 if blob.returncode == 0:
                     yield path, blob.stdout.decode("utf-8", "surrogateescape")
         return
-    for found in sorted(path for path in folder.rglob("*") if path.suffix in ENDINGS and path.is_file()):
-        yield str(found.relative_to(folder)), found.read_text(encoding="utf-8", errors="surrogateescape")
+    for file in sorted(path for path in folder.rglob("*") if path.suffix in ENDINGS and path.is_file()):
+        yield str(file.relative_to(folder)), file.read_text(encoding="utf-8", errors="surrogateescape")
 
 
 def reason(error: Exception) -> str:

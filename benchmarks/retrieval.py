@@ -138,17 +138,20 @@ def main() -> int:
         np.save(Path(folder) / "x.npy", x)
         rows, size = len(x), x.nbytes
         del x
-        found: dict[str, list[dict[str, Any]]] = {"faiss": [], "ours": []}
+        measured: dict[str, list[dict[str, Any]]] = {"faiss": [], "ours": []}
         command = [sys.executable, __file__, "--k", str(args.k), "--threads", str(args.threads), "--child"]
         for _ in range(args.runs):
-            for which in found:
+            for which in measured:
                 kernels = {"OPENBLAS_CORETYPE": blas_kernels(), **environment} if which == "faiss" else environment
                 done = subprocess.run(
                     [*command, f"{which}:{folder}"], env=kernels, stdout=subprocess.PIPE, text=True, check=True
                 )
-                found[which].append(json.loads(done.stdout))
+                measured[which].append(json.loads(done.stdout))
         numbers = ("seconds", "processor", "peak")
-        median = {w: {n: float(np.median([one[n] for one in f])) for n in numbers} for w, f in found.items()}
+        median = {
+            w: {n: float(np.median([measurement[n] for measurement in f])) for n in numbers}
+            for w, f in measured.items()
+        }
         for which, name in (("faiss", "faiss IndexFlatIP"), ("ours", "multiweight top_k")):
             m = median[which]
             print(
@@ -157,7 +160,7 @@ def main() -> int:
             )
         for name in ("seconds", "processor"):
             print(f"ratio by {name}: {median['faiss'][name] / median['ours'][name]:.2f}")
-        told = found["ours"][-1]["told"]
+        told = measured["ours"][-1]["told"]
         print(
             f"top_k: {told.pop('directions') or 'no'} principal directions, "
             f"{told.pop('pairs') / rows:.1f} exact scores a row; seconds of its threads: "

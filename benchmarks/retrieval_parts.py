@@ -76,13 +76,13 @@ class Shares:
     def _count(self, exact: type, principal: object) -> None:
         score, choose = exact.pairs, principal.choose  # type: ignore[attr-defined]
 
-        def pairs(one: object, a: object, rows: np.ndarray, *rest: object) -> object:
+        def pairs(exact_scores: object, a: object, rows: np.ndarray, *rest: object) -> object:
             self.pairs += len(rows)
-            return score(one, a, rows, *rest)
+            return score(exact_scores, a, rows, *rest)
 
         def chosen(*args: object) -> object:
-            found = choose(*args)
-            self.directions = 0 if found is None else len(found.values)
-            return found
+            result = choose(*args)
+            self.directions = 0 if result is None else len(result.values)
+            return result
 
         exact.pairs, principal.choose = pairs, chosen  # type: ignore[attr-defined]

@@ -107,16 +107,16 @@ def main() -> int:
         return 0
     environment = {**os.environ, **{name: str(args.threads) for name in THREADS}}
     command = [sys.executable, __file__, *sys.argv[1:], "--child"]
-    found = json.loads(subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True).stdout)
+    result = json.loads(subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True).stdout)
     print(
         f"{args.n:,} rows of {args.d:,} values, top-{args.k}, {args.threads} thread(s), {args.memory:,} MB, "
-        f"{found['directions'] or 'no'} principal directions, {found['pairs'] / args.n:.1f} exact scores a row"
+        f"{result['directions'] or 'no'} principal directions, {result['pairs'] / args.n:.1f} exact scores a row"
     )
-    print(f"{found['seconds']:,.0f} s = {found['seconds'] / 60:.1f} min, {found['processor']:,.0f} processor s")
-    print("seconds of its threads: " + ", ".join(f"{name} {spent:.1f}" for name, spent in found["spent"].items()))
-    print(f"peak resident memory: {found['peak'] / 1e9:.2f} GB (memory={args.memory:,} MB beside the libraries)")
-    print(f"of {CHECKED} rows searched by brute force, {found['wrong']} differ")
-    return 1 if found["wrong"] else 0
+    print(f"{result['seconds']:,.0f} s = {result['seconds'] / 60:.1f} min, {result['processor']:,.0f} processor s")
+    print("seconds of its threads: " + ", ".join(f"{name} {spent:.1f}" for name, spent in result["spent"].items()))
+    print(f"peak resident memory: {result['peak'] / 1e9:.2f} GB (memory={args.memory:,} MB beside the libraries)")
+    print(f"of {CHECKED} rows searched by brute force, {result['wrong']} differ")
+    return 1 if result["wrong"] else 0
 
 
 if __name__ == "__main__":

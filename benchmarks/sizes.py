@@ -27,8 +27,8 @@ def workers(threads: int) -> Iterator[list[common.Worker]]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="benchmark-")))
         command = [sys.executable, str(WORKER), "caffe_torch", str(folder)]
         paths = {"PYTHONPATH": str(common.REPOSITORY / "python")}
-        found = [common.Worker("caffe_torch", command, threads, paths)]
-        stack.callback(found[0].close)
+        started = [common.Worker("caffe_torch", command, threads, paths)]
+        stack.callback(started[0].close)
         try:
             other = original.find()
         except original.NoOriginal as reason:
@@ -39,9 +39,9 @@ def workers(threads: int) -> Iterator[list[common.Worker]]:
             seen = Path("/") / there.relative_to(other.root)
             shutil.copy(WORKER, there)
             command = [*other.command, str(seen / WORKER.name), "caffe", str(seen)]
-            found.append(common.Worker("original", command, threads, original.environment()))
-            stack.callback(found[1].close)
-        yield found
+            started.append(common.Worker("original", command, threads, original.environment()))
+            stack.callback(started[1].close)
+        yield started
 
 
 def resident(process: int, what: str = "VmRSS") -> float:
@@ -56,9 +56,9 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     print(common.machine())
-    with workers(args.threads) as found:
+    with workers(args.threads) as started:
         print(f"\n{'MiB':16} {'begin':>8} {'256 x 256':>10} {f'{args.sizes} sizes':>10} {'growth':>8} {'at most':>8}")
-        for worker in found:
+        for worker in started:
             begin, largest, end = (resident(worker.ask(what, args.sizes)) for what in ("begin", "largest", "others"))
             most = resident(worker.ask("begin"), "VmHWM")
             print(f"{worker.name:16} {begin:8.0f} {largest:10.0f} {end:10.0f} {end - begin:8.0f} {most:8.0f}")

@@ -33,7 +33,7 @@ def main() -> int:
     rows = Rows(np.concatenate([extraction.load(path).values for path in args.features]))
     space, everything = Space(True, [rows]), np.arange(rows.n)
     numbers = sample(rows.n, 4096)
-    found = principal_directions(
+    directions = principal_directions(
         space.centred(rows, rows.take(numbers), numbers)[0].astype(np.float32), max(args.widths), 3
     )
     some = np.sort(np.random.default_rng(1).choice(rows.n, min(args.some, rows.n), replace=False))
@@ -44,7 +44,7 @@ def main() -> int:
     variance = np.square(x).sum()
     for m in args.widths:
         with ThreadPoolExecutor(1) as pool:
-            points, _, shift = project(space, rows, None, found.first(m), pool)
+            points, _, shift = project(space, rows, None, directions.first(m), pool)
         high = points.side(some, 1, True) @ points.side(everything, 1, False).T + 2 * shift
         high[np.arange(len(some)), some] = -np.inf
         left = (high >= limits).sum(axis=1).mean()

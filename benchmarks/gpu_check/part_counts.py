@@ -9,26 +9,26 @@ from typing import Any
 import device_counts
 import emulated_accelerator as emulated
 import torch
-from parts import Place
+from parts import Target
 from torch.autograd import DeviceType
 
 import caffe_torch as caffe
 
 
-def found(place: Place) -> dict[str, Any]:
+def measure(target: Target) -> dict[str, Any]:
     """Kernels, uploads and downloads by net, and the kernels beside those of a loop in PyTorch written by hand."""
     caffe.set_mode_gpu()
     rows: dict[str, Callable[[], Callable[[], None]]] = {
-        "plain PyTorch": lambda: device_counts.plain_step(place.device, place.size)
+        "plain PyTorch": lambda: device_counts.plain_step(target.device, target.size)
     }
     for row, (method, in_numpy) in device_counts.ROWS.items():
-        folder = place.folder / row
+        folder = target.folder / row
         folder.mkdir()
-        rows[row] = partial(device_counts.caffe_step, folder, method, in_numpy, place.size)
+        rows[row] = partial(device_counts.caffe_step, folder, method, in_numpy, target.size)
     results: dict[str, Any] = {}
     base = 0
     for row, make in rows.items():
-        counted = device_counts.counted(make()) if place.emulated else _profiled(make(), place)
+        counted = device_counts.counted(make()) if target.emulated else _profiled(make(), target)
         base = base or counted["kernels"]
         results[row] = (
             f"{counted['kernels']} kernels ({counted['kernels'] / base:.2f} of the loop's), "
@@ -38,9 +38,9 @@ def found(place: Place) -> dict[str, Any]:
     return results
 
 
-def _profiled(step: Any, place: Place) -> dict[str, int]:
+def _profiled(step: Any, target: Target) -> dict[str, int]:
     """One step after two others, on a GPU whose kernels the profiler tells; RuntimeError where it tells none."""
-    module = torch.get_device_module(place.device)
+    module = torch.get_device_module(target.device)
     for _ in range(2):
         step()
     module.synchronize()
@@ -52,7 +52,7 @@ def _profiled(step: Any, place: Place) -> dict[str, int]:
     kernels = sum(not name.startswith(("Memcpy", "Memset")) for name in names)
     if not kernels:
         raise RuntimeError(
-            f"the profiler tells no kernels of {place.device.type}; the emulated counts stand in docs/GPU.md"
+            f"the profiler tells no kernels of {target.device.type}; the emulated counts stand in docs/GPU.md"
         )
     emulated.counts.clear()
     return {"kernels": kernels, "uploads": ups, "downloads": downs}

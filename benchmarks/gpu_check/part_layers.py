@@ -9,18 +9,18 @@ import files
 import runner
 from cases import CASES
 from deviations import deviation
-from parts import Place
+from parts import Target
 
 import caffe_torch as caffe
 
 
-def found(place: Place) -> dict[str, Any]:
+def measure(target: Target) -> dict[str, Any]:
     """How many cases agree to their tolerance, 1e-4 of a blob's largest value unless a case says more."""
-    (place.folder / "files").mkdir()
-    (place.folder / "run").mkdir()
-    files.write(place.folder / "files")
-    os.chdir(place.folder / "run")
-    chosen = CASES[::12] if place.emulated else CASES
+    (target.folder / "files").mkdir()
+    (target.folder / "run").mkdir()
+    files.write(target.folder / "files")
+    os.chdir(target.folder / "run")
+    chosen = CASES[::12] if target.emulated else CASES
     worst, apart, failed = ("", 0.0), [], []
     for case in chosen:
         job = case.as_job()

@@ -1,4 +1,4 @@
-"""What the machine is."""
+"""gpu_check, part 1: GPUs, versions of PyTorch and Python, and the host."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import platform
 from typing import Any
 
 import torch
-from parts import Place
+from parts import Target
 
 
-def found(place: Place) -> dict[str, Any]:
+def measure(target: Target) -> dict[str, Any]:
     """The GPUs, what PyTorch was built for, the host; it needs no package but PyTorch."""
-    module = torch.get_device_module(place.device)
-    tell = None if place.emulated else getattr(module, "get_device_properties", None)
+    module = torch.get_device_module(target.device)
+    get_properties = None if target.emulated else getattr(module, "get_device_properties", None)
     return {
-        "GPUs": 0 if place.emulated else torch.accelerator.device_count(),
-        "GPU": str(tell(0)) if tell else None,
-        "kind": place.device.type,
+        "GPUs": 0 if target.emulated else torch.accelerator.device_count(),
+        "GPU": str(get_properties(0)) if get_properties else None,
+        "kind": target.device.type,
         "PyTorch": torch.__version__,
         "CUDA": torch.version.cuda,
         "ROCm": getattr(torch.version, "hip", None),

@@ -6,24 +6,24 @@ from typing import Any
 
 import device_counts
 import torch
-from parts import Place
+from parts import Target
 
 import caffe_torch as caffe
 
 
-def found(place: Place) -> dict[str, Any]:
+def measure(target: Target) -> dict[str, Any]:
     """MiB by net; what the device does not tell is said."""
-    module = torch.get_device_module(place.device)
+    module = torch.get_device_module(target.device)
     tell = getattr(module, "max_memory_allocated", None)
     caffe.set_mode_gpu()
-    results: dict[str, Any] = {"batch": place.size.batch}
+    results: dict[str, Any] = {"batch": target.size.batch}
     for what in ("loop", "multi_label", "multi_weight"):
         if what == "loop":
-            step = device_counts.plain_step(place.device, place.size)
+            step = device_counts.plain_step(target.device, target.size)
         else:
-            folder = place.folder / what
+            folder = target.folder / what
             folder.mkdir()
-            step = device_counts.caffe_step(folder, what, False, place.size)
+            step = device_counts.caffe_step(folder, what, False, target.size)
         if tell:
             module.empty_cache()
             module.reset_peak_memory_stats()

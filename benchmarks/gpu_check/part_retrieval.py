@@ -7,25 +7,25 @@ from typing import Any
 
 import numpy as np
 import torch
-from parts import Place
+from parts import Target
 
 from multiweight.retrieval.nearest import top_k
 
 
-def found(place: Place) -> dict[str, Any]:
+def measure(target: Target) -> dict[str, Any]:
     """Seconds of both, and how many of the neighbours of 200 rows agree with float64's."""
-    rows, width, k = (400, 32, 10) if place.emulated else (100_000, 4_096, 50)
+    rows, width, k = (400, 32, 10) if target.emulated else (100_000, 4_096, 50)
     x = np.maximum(np.random.default_rng(1).standard_normal((rows, width), dtype=np.float32), 0)
     begun = time.perf_counter()
     ours, _ = top_k(x, k, "cosine")
     seconds = time.perf_counter() - begun
     begun = time.perf_counter()
-    theirs = _by_hand(torch.from_numpy(x).to(place.device), k)
+    theirs = _by_hand(torch.from_numpy(x).to(target.device), k)
     by_hand = time.perf_counter() - begun
     checked = range(0, rows, max(rows // 200, 1))
     exact = {i: _exact(x, i, k) for i in checked}
     right = [
-        sum(len(exact[i] & set(found[i].tolist())) for i in checked) / (k * len(exact)) for found in (ours, theirs)
+        sum(len(exact[i] & set(indices[i].tolist())) for i in checked) / (k * len(exact)) for indices in (ours, theirs)
     ]
     if right[0] < 0.9999:
         raise RuntimeError(f"only {100 * right[0]:.2f}% of the neighbours are the exact ones")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from parts import Place
+from parts import Target
 
 import caffe_torch as caffe
 from multiweight.base.paths import Dataset
@@ -20,15 +20,15 @@ from multiweight.prepare import split
 from multiweight.records.catalog import Catalog
 
 
-def found(place: Place) -> dict[str, Any]:
+def measure(target: Target) -> dict[str, Any]:
     """The mean loss of the first and the last tenth of the iterations, and how far they lie apart."""
-    toy = place.emulated
+    toy = target.emulated
     iterations, products, batch, width = (6, 30, 4, 1 / 16) if toy else (300, 400, 32, 1 / 4)
-    dataset = _packed(place.folder, products)
+    dataset = _packed(target.folder, products)
     settings = NetSettings(
         head="multi_weight", size=80, crop=67, width=width, batch_size=batch, dropout=0.0, mirror=False
     ).for_head("multi_weight")
-    solver = _solver(place.folder, dataset, settings)
+    solver = _solver(target.folder, dataset, settings)
     losses = {}
     for mode, choose in (("CPU", caffe.set_mode_cpu), ("GPU", caffe.set_mode_gpu)):
         choose()
@@ -70,8 +70,8 @@ def _solver(folder: Path, dataset: Dataset, settings: NetSettings) -> str:
 
 def _losses(solver_file: str, iterations: int) -> list[float]:
     solver = caffe.get_solver(solver_file)
-    found = []
+    losses = []
     for _ in range(iterations):
         solver.step(1)
-        found.append(float(solver.net.blobs["loss"].data.reshape(-1)[0]))
-    return found
+        losses.append(float(solver.net.blobs["loss"].data.reshape(-1)[0]))
+    return losses

@@ -1,4 +1,7 @@
-"""The parts in their order, and how one runs: on the GPU where there is one, else on the emulated accelerator."""
+"""The parts in their order, and how one runs: on the GPU where there is one, else on the emulated accelerator.
+
+Each ``part_<name>.py`` has ``measure(target)``, which returns its results, a flat dict of numbers and texts for JSON.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +27,8 @@ NAMES = {
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a part computes: PyTorch's ``device``, whether it is the ``emulated`` one, and a ``folder`` for files."""
+class Target:
+    """What a part measures: PyTorch's ``device``, whether it is the ``emulated`` one, and a ``folder`` for files."""
 
     device: Any
     emulated: bool
@@ -40,39 +43,39 @@ class Place:
 
 
 def run(name: str, out: Path) -> int:
-    """Run the part in this process and write what it found, a flat dict, to ``out``; an error is one line, status 1."""
+    """Run the part in this process and write its results to ``out``; an error is one line, status 1."""
     for path in ("python", "tests", "tests/parity", "tests/multiweight", "tests/device", "benchmarks"):
         sys.path.insert(1, str(REPOSITORY / path))
     try:
         part = importlib.import_module(f"part_{name}")
-        with _place() as place:
-            found = part.found(place)
+        with _target() as target:
+            results = part.measure(target)
     except Exception as error:
         text = str(error).strip().splitlines() or [""]
         print(f"{type(error).__name__}: {text[0]}", file=sys.stderr)
         return 1
-    out.write_text(json.dumps({"on": _where(place), **found}), encoding="utf-8")
+    out.write_text(json.dumps({"on": _where(target), **results}), encoding="utf-8")
     return 0
 
 
 @contextmanager
-def _place() -> Iterator[Place]:
+def _target() -> Iterator[Target]:
     import emulated_accelerator
     import torch
 
     real = torch.accelerator.current_accelerator(check_available=True)
     with tempfile.TemporaryDirectory(prefix="gpu-check-") as folder:
         if real is not None:
-            yield Place(torch.device(real.type, 0), False, Path(folder))
+            yield Target(torch.device(real.type, 0), False, Path(folder))
             return
         with emulated_accelerator.present() as device:
-            yield Place(device, True, Path(folder))
+            yield Target(device, True, Path(folder))
 
 
-def _where(place: Place) -> str:
+def _where(target: Target) -> str:
     import torch
 
-    if place.emulated:
+    if target.emulated:
         return "the emulated accelerator, at toy size: no GPU was measured"
-    tell = getattr(torch.get_device_module(place.device), "get_device_name", None)
-    return str(tell(0)) if tell else place.device.type
+    tell = getattr(torch.get_device_module(target.device), "get_device_name", None)
+    return str(tell(0)) if tell else target.device.type
