@@ -158,9 +158,9 @@ def test_every_layer_type_has_a_form_or_a_reason():
 def test_the_error_names_a_layer_without_a_form_and_what_lies_before_it(tmp_path, kind):
     found = subgraph.read(small.net(tmp_path), ["fc"], {})
     layer = SimpleNamespace(name="last", type=kind, param=None)
-    step = replace(found.steps[-1], layer=layer, bottoms=["data", "sum", "fc", "sum"])
+    step = replace(found.layer_nodes[-1], layer=layer, bottoms=["data", "sum", "fc", "sum"])
     with pytest.raises(caffe.CaffeError) as error:
-        onnx_model.build(replace(found, steps=[*found.steps, step]))
+        onnx_model.build(replace(found, steps=[*found.layer_nodes, step]))
     assert str(error.value).startswith(f"export: layer 'last' ({kind}) cannot be exported to ONNX: it ")
     assert registry.UNSUPPORTED[kind] in str(error.value)
     assert "export the net up to its inputs: --until sum,fc (in Python: outputs=['sum', 'fc'])" in str(error.value)
