@@ -160,7 +160,7 @@ def test_the_error_names_a_layer_without_a_form_and_what_lies_before_it(tmp_path
     layer = SimpleNamespace(name="last", type=kind, param=None)
     step = replace(found.layer_nodes[-1], layer=layer, bottoms=["data", "sum", "fc", "sum"])
     with pytest.raises(caffe.CaffeError) as error:
-        onnx_model.build(replace(found, steps=[*found.layer_nodes, step]))
+        onnx_model.build(replace(found, layer_nodes=[*found.layer_nodes, step]))
     assert str(error.value).startswith(f"export: layer 'last' ({kind}) cannot be exported to ONNX: it ")
     assert registry.UNSUPPORTED[kind] in str(error.value)
     assert "export the net up to its inputs: --until sum,fc (in Python: outputs=['sum', 'fc'])" in str(error.value)
