@@ -41,7 +41,7 @@ class Shares:
     """Counts and times the parts of a search, each in the thread that does it."""
 
     def __init__(self) -> None:
-        from multiweight.retrieval import exact, principal, product_screen, projected, projected_screen, ranking, rows
+        from multiweight.retrieval import exact, matmul_screen, principal, projected, projected_screen, ranking, rows
 
         self.spent: dict[str, float] = {}
         self.directions, self.pairs = 0, 0
@@ -53,7 +53,7 @@ class Shares:
             ("first limits", projected_screen, ["places"]),
             ("product", projected_screen.ProjectedScreen, ["_multiply"]),
             ("selection", projected_screen.ProjectedScreen, ["_select"]),
-            ("whole rows", product_screen.ProductScreen, ["pairs"]),
+            ("whole rows", matmul_screen.MatmulScreen, ["pairs"]),
             ("exact scores", exact.ExactScores, ["pairs", "many_to_many"]),
             ("ranking", ranking.Ranking, ["offer"]),
         ):

@@ -14,7 +14,7 @@ import caffe_torch as caffe
 from multiweight.base import engine
 from multiweight.features import extraction
 from multiweight.query import annotation
-from multiweight.retrieval import products
+from multiweight.retrieval import matmul
 from multiweight.retrieval.nearest import top_k
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -57,7 +57,7 @@ def test_neighbours(metric):
     x = np.maximum(np.random.default_rng(2).standard_normal((300, 24)), 0).astype(np.float32)
     expected = top_k(x, 7, metric, device="cpu")
     with on_the_device() as counts:
-        assert products.available(24)[0].name == "bfloat16 on emulated"
+        assert matmul.available(24)[0].name == "bfloat16 on emulated"
         found = top_k(x, 7, metric)
         assert counts.kernels_of() > 0
     for ours, theirs in zip(found, expected):

@@ -27,7 +27,7 @@ docs/RETRIEVAL.md; the rest's share of the variance stands behind):
 
 A flat spectrum leaves long rests, and nearly all pairs survive. A small sample tells so beforehand, and products of
 whole rows screen instead, in float32 with an interval of the measured rounding around each value
-(``product_screen.py``). They also take the single blocks where too many pairs survive the bounds.
+(``matmul_screen.py``). They also take the single blocks where too many pairs survive the bounds.
 
 Neither the directions, nor blocks, memory, threads or processes change the answer: a bound only decides which pairs are
 scored, a score is defined by correctly rounded sums, and equal scores go by index.
@@ -41,8 +41,8 @@ scored, a score is defined by correctly rounded sums, and equal scores go by ind
 - ``projected.py``: rows in them, and the bounds
 - ``clusters.py``: an order with near rows together
 - ``projected_screen.py``: screening by the bounds
-- ``product_screen.py``: screening by products of whole rows
-- ``products.py``: those products
+- ``matmul_screen.py``: screening by matrix products of whole rows
+- ``matmul.py``: those products, in float32, float64 and on a GPU
 - ``pairs.py``: what a screening left
 - ``scoring.py``: exact scores of those pairs
 - ``exact.py``: the scores

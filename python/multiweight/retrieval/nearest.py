@@ -14,7 +14,7 @@ import numpy as np
 from multiweight.base import engine
 from multiweight.base.errors import UserError
 from multiweight.features import features_file
-from multiweight.retrieval import joining, plan, principal, products, search
+from multiweight.retrieval import joining, matmul, plan, principal, search
 from multiweight.retrieval.blocks import Space
 from multiweight.retrieval.ranking import Ranking
 from multiweight.retrieval.rows import Rows
@@ -80,58 +80,58 @@ def top_k(
         wanted = min(k, queries.n - 1 if others is None else others.n)
         if wanted >= 1 and queries.n:
             space = Space(metric == "cosine", [queries, queries if others is None else others])
-            whole = products.available(queries.d, device)
+            matmuls = matmul.available(queries.d, device)
             directions = None
-            if whole[0].name == "float32":  # a GPU multiplies whole rows sooner
-                with products.share_out(whole[0], 1, 1)[0]:
+            if matmuls[0].name == "float32":  # a GPU multiplies whole rows sooner
+                with matmul.limit_blas_threads(matmuls[0], 1, 1)[0]:
                     directions = principal.directions(space, queries, others, wanted, memory)
             kept = joining.agree(0 if directions is None else len(directions.values))
             sizes = plan.plan(queries, others, wanted, memory, engine.processes(), block, kept)
-            with search.Search(queries, others, wanted, space, sizes, whole, directions, threads) as exact_search:
+            with search.Search(queries, others, wanted, space, sizes, matmuls, directions, threads) as running:
                 identity = {"k": wanted, "metric": metric, "panel": sizes.panel, "processes": engine.processes()}
                 if state is not None:
                     identity["queries"] = queries.fingerprint()
                     identity["candidates"] = None if others is None else others.fingerprint()
-                _work(exact_search, state, identity, progress)
+                _work(running, state, identity, progress)
                 result.indices[:, :wanted], result.scores[:, :wanted] = (
-                    exact_search.ranking.indices,
-                    exact_search.ranking.scores,
+                    running.ranking.indices,
+                    running.ranking.scores,
                 )
     return result.indices, result.scores
 
 
 def _work(
-    exact_search: search.Search,
+    running: search.Search,
     path: str | Path | None,
     identity: dict[str, Any],
     progress: Callable[[int], Any] | None,
 ) -> None:
     """Do this process's tiles, and share what all found."""
-    tiles = list(enumerate(exact_search.tiles()))[engine.process() :: engine.processes()]
+    tiles = list(enumerate(running.tiles()))[engine.process() :: engine.processes()]
     kept = None
     if path is not None:
         path = Path(path)
         if engine.processes() > 1:
             path = path.with_name(f"{path.name}.{engine.process()}")
-        kept = State(path, identity, exact_search.ranking)
-        exact_search.learn()
+        kept = State(path, identity, running.ranking)
+        running.scoring.raise_limits_to_ranking()
     told, total = 0.0, sum(len(a) * len(b) for _, (a, b) in tiles)
 
     def tell(more: float) -> None:
         nonlocal told
         before, told = told, told + more
         if progress is not None:
-            progress(int(round(told * exact_search.queries.n)) - int(round(before * exact_search.queries.n)))
+            progress(int(round(told * running.queries.n)) - int(round(before * running.queries.n)))
 
     for number, (rows, columns) in tiles:
         share = len(rows) * len(columns) / total
         if kept is not None and number in kept.done:
             tell(share)
             continue
-        exact_search.do(rows, columns, lambda part, share=share: tell(part * share))  # type: ignore[misc]
+        running.search_tile(rows, columns, lambda part, share=share: tell(part * share))  # type: ignore[misc]
         if kept is not None:
             kept.save(number)
-    joining.share(exact_search.ranking)
+    joining.share(running.ranking)
 
 
 @contextmanager

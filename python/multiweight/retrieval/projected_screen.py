@@ -28,7 +28,7 @@ class ProjectedScreen:
 
     def __init__(self, scoring: Scoring, queries: Projected, candidates: Projected, shift: float):
         self.scoring, self.queries, self.candidates, self.shift = scoring, queries, candidates, shift
-        sets = [queries.points] if scoring.itself else [queries.points, candidates.points]
+        sets = [queries.points] if scoring.self_search else [queries.points, candidates.points]
         self.places = places(sets)
         self._local = threading.local()
 
@@ -48,11 +48,11 @@ class ProjectedScreen:
             numbers = queries[start : start + _ROWS]
             middle = int(np.searchsorted(sorted_places, self.places[0][numbers[len(numbers) // 2]]))
             # Of a set against itself, the window is the one around the rows themselves.
-            middle = start + len(numbers) // 2 if scoring.itself else middle
+            middle = start + len(numbers) // 2 if scoring.self_search else middle
             first = min(max(0, middle - width // 2), len(candidates) - width)
             others = candidates[first : first + width]
             low = self.queries.side(numbers, -1, True) @ self.candidates.side(others, -1, False).T
-            if scoring.itself:
+            if scoring.self_search:
                 low[numbers[:, None] == others] = -np.inf
             kth = np.partition(low, width - scoring.k, axis=1)[:, width - scoring.k].astype(np.float64)
             raised = np.nextafter(kth + 2 * self.shift, -np.inf)
@@ -66,7 +66,7 @@ class ProjectedScreen:
         most = len(a) * (DIAGONAL_SHARE * len(b) + scoring.k) if triangle else MOST_SHARE * len(a) * len(b)
         count = 0
         rows_low = self._lows(a, b)
-        columns_low = self._lows(b, a) if scoring.itself else None
+        columns_low = self._lows(b, a) if scoring.self_search else None
         left, right = self.queries.side(a, 1, True), self.candidates.side(b, 1, False)
         for row in range(0, len(a), _ROWS):
             block_rows = slice(row, min(row + _ROWS, len(a)))
@@ -91,7 +91,7 @@ class ProjectedScreen:
     def _lows(self, numbers: np.ndarray, others: np.ndarray) -> np.ndarray:
         """(len(numbers),) float32, what a bound has to reach to matter to each row."""
         low = self.scoring.space.below(self.scoring.limits[numbers]) - 2 * self.shift
-        low[self.scoring.settled(numbers, others)] = np.inf
+        low[self.scoring.cannot_improve(numbers, others)] = np.inf
         return np.nextafter(low.astype(np.float32), np.float32(-np.inf))
 
     def _intervals(self, rows: np.ndarray, columns: np.ndarray, products: np.ndarray) -> Pairs:

@@ -23,7 +23,7 @@ class Scoring:
     """
 
     def __init__(self, queries: Rows, candidates: Rows | None, k: int, space: Space, pool: Executor):
-        self.queries, self.itself = queries, candidates is None
+        self.queries, self.self_search = queries, candidates is None
         self.candidates = queries if candidates is None else candidates
         self.k, self.space, self.pool = k, space, pool
         self.exact = ExactScores(space.cosine, queries.d, queries.nonnegative and self.candidates.nonnegative)
@@ -45,7 +45,7 @@ class Scoring:
         """(raw rows, number of the first, whose they are) of the queries, or of the candidates."""
         return (*self._raw, self.queries) if left else (*self._other, self.candidates)
 
-    def settled(self, queries: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+    def cannot_improve(self, queries: np.ndarray, candidates: np.ndarray) -> np.ndarray:
         """Which of the queries (numbers) none of the candidates can change: k perfect scores, all of lower index."""
         worst, last = self.ranking.worst[queries], self.ranking.indices[queries, -1]
         return (worst >= (1.0 if self.space.cosine else 0.0)) & (last >= 0) & (last < candidates.min())
@@ -53,7 +53,7 @@ class Scoring:
     def needed(self, pairs: Pairs) -> np.ndarray:
         """Which pairs can reach the limit of their row, or, of a set against itself, of their column."""
         needed = pairs.high >= self.space.below(self.limits[pairs.rows])
-        if self.itself:
+        if self.self_search:
             needed |= pairs.high >= self.space.below(self.limits[pairs.columns])
         return needed
 
@@ -78,13 +78,13 @@ class Scoring:
         self._offer(a, b, scores)
 
     def _offer(self, rows: np.ndarray, columns: np.ndarray, scores: np.ndarray) -> None:
-        if self.itself:
+        if self.self_search:
             rows, columns = np.concatenate([rows, columns]), np.concatenate([columns, rows])
             scores = np.concatenate([scores, scores])
         self.ranking.offer(rows, columns, scores)
-        self.learn()
+        self.raise_limits_to_ranking()
 
-    def learn(self) -> None:
+    def raise_limits_to_ranking(self) -> None:
         """Raise the limits to what the ranking holds."""
         np.maximum(self.limits, self.space.lowest(self.ranking.worst), out=self.limits)
 
@@ -92,7 +92,7 @@ class Scoring:
         """Every score of two blocks (numbers), for the rows and, of a set against itself, for the columns."""
         (raw, first, rows), (other, other_first, other_rows) = self.side(True), self.side(False)
         a, b = np.sort(a), np.sort(b)
-        triangle = self.itself and np.array_equal(a, b)
+        triangle = self.self_search and np.array_equal(a, b)
         block = other[b - other_first]
         # Equal rows are computed once: a dead net has thousands.
         as_bytes = block.view(np.dtype((np.void, block.itemsize * block.shape[1]))).reshape(-1)
@@ -105,15 +105,15 @@ class Scoring:
             if triangle:
                 scores[mine[:, None] == b] = -np.inf
             self._offer_all(mine, b, scores)
-            if self.itself and not triangle:
+            if self.self_search and not triangle:
                 self._offer_all(b, mine, scores.T)
-        self.learn()
+        self.raise_limits_to_ranking()
 
     def _offer_all(self, queries: np.ndarray, others: np.ndarray, scores: np.ndarray) -> None:
         """Take the best of whole rows of scores into the ranking; ``others`` rise; -inf is no pair."""
         full = self.ranking.indices[queries, -1] >= 0
         hope = np.flatnonzero(~full | (scores.max(axis=1) >= self.ranking.worst[queries]))
-        hope = hope[~self.settled(queries, others)[hope]]
+        hope = hope[~self.cannot_improve(queries, others)[hope]]
         best = np.argsort(-scores[hope], axis=1, kind="stable")[:, : self.k]
         values = np.take_along_axis(scores[hope], best, axis=1).reshape(-1)
         who, neighbours = np.repeat(queries[hope], best.shape[1]), others[best].reshape(-1)

@@ -43,7 +43,7 @@ def test_scores_are_those_of_correctly_rounded_sums():
     squares = [np.einsum("ij,ij->i", x.astype(float), x.astype(float)) for x in (a, b)]
     for cosine in (True, False):
         exact = ExactScores(cosine, 200, nonnegative=False)
-        defined = np.array([[exact._defined(x, y) for y in b] for x in a])
+        defined = np.array([[exact._exact_score(x, y) for y in b] for x in a])
         np.testing.assert_array_equal(exact.many_to_many(a, squares[0], b, squares[1]), defined)
         columns, rows = (part.reshape(-1) for part in np.indices((30, 30)))
         pairs = exact.pairs(a, rows, squares[0], b, columns, squares[1])
@@ -104,5 +104,5 @@ def test_few_values_at_a_time_and_a_numpy_without_vecdot_give_the_same(cosine, m
     a, b = (generator.normal(size=(20, 30)).astype(np.float32) for _ in range(2))
     monkeypatch.delattr(np, "vecdot", raising=False)
     for values in (1 << 19, 1200, 100):  # in one, in parts of 40 rows and one by one
-        monkeypatch.setattr(exact_scores, "_VALUES", values)
+        monkeypatch.setattr(exact_scores, "_BUFFER_VALUES", values)
         assert_all_ways_agree(ExactScores(cosine, 30, nonnegative=False), a, b)

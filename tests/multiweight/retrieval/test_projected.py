@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brute_force import feature_sets, nearest
+from multiweight.retrieval import matmul, plan, principal, projected, projected_screen, search
 from multiweight.retrieval import nearest as retrieval
-from multiweight.retrieval import plan, principal, products, projected, projected_screen, search
 from multiweight.retrieval.blocks import Space
 from multiweight.retrieval.nearest import top_k
 from multiweight.retrieval.principal import Directions, principal_directions
@@ -71,13 +71,13 @@ def search_by_bounds(x, gallery, k, metric, directions, sizes, known=None):
     """
     rows, others = Rows(x), None if gallery is None else Rows(gallery)
     space = Space(metric == "cosine", [rows, others or rows])
-    whole = products.available(x.shape[1], "cpu")
+    whole = matmul.available(x.shape[1], "cpu")
     with search.Search(rows, others, k, space, sizes, whole, directions, 1) as one:
-        one.by_products.pairs = None
+        one.matmul_screen.pairs = None
         if known is not None:
             np.maximum(one.limits, space.lowest(known), out=one.limits)
         for a, b in one.tiles():
-            one.do(a, b)
+            one.search_tile(a, b)
     return one.ranking.indices, one.ranking.scores
 
 
@@ -250,7 +250,7 @@ def test_a_stopped_search_by_bounds_goes_on(tmp_path, chosen, monkeypatch):
     with h5py.File(str(tmp_path / "x.h5"), "w") as file:
         file.create_dataset("x", data=x)
     options = dict(memory=9 << 20, device="cpu", threads=1, state=tmp_path / "state.npz")
-    done, do = [], search.Search.do
+    done, do = [], search.Search.search_tile
 
     def stopping(self, rows, columns, progress=None):
         if len(done) == 2:
@@ -259,7 +259,7 @@ def test_a_stopped_search_by_bounds_goes_on(tmp_path, chosen, monkeypatch):
         do(self, rows, columns, progress)
 
     with h5py.File(str(tmp_path / "x.h5"), "r") as file:
-        monkeypatch.setattr(search.Search, "do", stopping)
+        monkeypatch.setattr(search.Search, "search_tile", stopping)
         with pytest.raises(KeyboardInterrupt):
             top_k(file["x"], 10, **options)
         before = list(done)

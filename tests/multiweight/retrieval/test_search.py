@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from brute_force import feature_sets, nearest
 from multiweight.base import hdf5_file
 from multiweight.base.errors import UserError
+from multiweight.retrieval import matmul, matmul_screen, plan, search
 from multiweight.retrieval import nearest as retrieval
-from multiweight.retrieval import plan, product_screen, products, search
 from multiweight.retrieval.blocks import Space
 from multiweight.retrieval.exact import ExactScores
 from multiweight.retrieval.nearest import top_k
@@ -29,11 +29,11 @@ from multiweight.retrieval.rows import Rows
 def ladders(d):
     torch = pytest.importorskip("torch")
     assert torch
-    rest = [products.NumpyProduct(np.float32, d), products.NumpyProduct(np.float64, d)]
+    rest = [matmul.NumpyMatmul(np.float32, d), matmul.NumpyMatmul(np.float64, d)]
     return {
         "numpy": rest,
         "float64": rest[1:],
-        "bfloat16": [products.DeviceProduct(d, "cpu"), *rest],
+        "bfloat16": [matmul.DeviceMatmul(d, "cpu"), *rest],
     }
 
 
@@ -45,7 +45,7 @@ def searched(x, k, metric, ladder, sizes, directions=None, gallery=None, change=
         if change is not None:
             change(one)
         for a, b in one.tiles():
-            one.do(a, b)
+            one.search_tile(a, b)
     return one.ranking
 
 
@@ -64,11 +64,11 @@ def test_any_product_block_panel_and_pending_gives_brute_force(x, k, metric, lad
     if len(x) < 2:
         return
     # Pairs are scored early, and every block leaves too many, in turn.
-    before, product_screen.MOST_PAIRS = product_screen.MOST_PAIRS, -(10**6) if crowded else product_screen.MOST_PAIRS
+    before, matmul_screen.MOST_PAIRS = matmul_screen.MOST_PAIRS, -(10**6) if crowded else matmul_screen.MOST_PAIRS
     try:
         ranking = searched(x, k, metric, ladders(x.shape[1])[ladder], plan.Plan(block, panel, 20))
     finally:
-        product_screen.MOST_PAIRS = before
+        matmul_screen.MOST_PAIRS = before
     expected_indices, expected_scores = nearest(x, x, k, metric, itself=True)
     np.testing.assert_array_equal(ranking.indices, expected_indices)
     np.testing.assert_array_equal(ranking.scores, expected_scores)
@@ -119,7 +119,7 @@ def test_a_product_with_a_wrong_bound_would_be_noticed():
 
     def trust(one):
         one.space.error = lambda *_: 0.0
-        one.by_products.products[0].output = 0.0
+        one.matmul_screen.matmuls[0].output = 0.0
 
     ranking = searched(x, 5, "cosine", ladders(64)["bfloat16"], plan.Plan(100, 400, 10**6), change=trust)
     assert (ranking.indices != nearest(x, x, 5, "cosine", itself=True)[0]).any()
@@ -174,7 +174,7 @@ class Stop(Exception):
 def test_a_stopped_search_goes_on(tmp_path, monkeypatch):
     x = np.random.default_rng(1).normal(size=(1500, 64)).astype(np.float32)
     path, state = written(tmp_path / "f.h5", x), tmp_path / "state.npz"
-    done, way = [], search.Search.do
+    done, way = [], search.Search.search_tile
 
     def do(self, rows, columns, progress=None):
         if len(done) == 4:
@@ -182,7 +182,7 @@ def test_a_stopped_search_goes_on(tmp_path, monkeypatch):
         done.append((rows, columns))
         way(self, rows, columns, progress)
 
-    monkeypatch.setattr(search.Search, "do", do)
+    monkeypatch.setattr(search.Search, "search_tile", do)
     with pytest.raises(Stop):
         top_k(path, 7, memory=1 << 20, state=state)
     before = list(done)
@@ -251,8 +251,8 @@ def blas_threads():
 @pytest.mark.parametrize("threads, calls, each", [(1, 1, 1), (2, 2, 1), (5, 5, 1), (16, 8, 2), (200, 8, 25)])
 def test_products_share_the_threads(monkeypatch, threads, calls, each):
     x = np.random.default_rng(4).normal(size=(40, 6)).astype(np.float32)
-    before, seen, multiply = blas_threads(), [], products.NumpyProduct.multiply
-    stack, found = products.share_out(products.NumpyProduct(np.float32, 6), threads, 8)
+    before, seen, multiply = blas_threads(), [], matmul.NumpyMatmul.multiply
+    stack, found = matmul.limit_blas_threads(matmul.NumpyMatmul(np.float32, 6), threads, 8)
     stack.close()
     assert found == calls
 
@@ -260,15 +260,15 @@ def test_products_share_the_threads(monkeypatch, threads, calls, each):
         seen.append(blas_threads())
         return multiply(self, a, b)
 
-    monkeypatch.setattr(products, "_torch", lambda: None)
-    monkeypatch.setattr(products.NumpyProduct, "multiply", watch)
+    monkeypatch.setattr(matmul, "_torch", lambda: None)
+    monkeypatch.setattr(matmul.NumpyMatmul, "multiply", watch)
     rows = Rows(x)
-    whole = products.available(6, "cpu")
+    whole = matmul.available(6, "cpu")
     with search.Search(
         rows, None, 3, Space(True, [rows]), plan.Plan(4, 40, 10**6, ahead=8), whole, None, threads
     ) as one:
         for a, b in one.tiles():
-            one.do(a, b)
+            one.search_tile(a, b)
     assert len(seen) >= 55 and max(seen) <= each
     assert blas_threads() == before
     assert np.array_equal(one.ranking.indices, nearest(x, x, 3, "cosine", True)[0])
@@ -278,7 +278,7 @@ def test_without_threadpoolctl_it_is_one_product_at_a_time(monkeypatch):
     x = np.random.default_rng(4).normal(size=(40, 6)).astype(np.float32)
     with monkeypatch.context() as patch:
         patch.setitem(sys.modules, "threadpoolctl", None)
-        assert products.share_out(products.NumpyProduct(np.float32, 6), 4, 8)[1] == 1
+        assert matmul.limit_blas_threads(matmul.NumpyMatmul(np.float32, 6), 4, 8)[1] == 1
         alone = top_k(x, 3, threads=4, block=4)
     together = top_k(x, 3, threads=4, block=4)
     assert np.array_equal(alone[0], together[0]) and np.array_equal(alone[1], together[1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from multiweight.retrieval import plan, products, search
+from multiweight.retrieval import matmul, plan, search
 from multiweight.retrieval.blocks import Space
 from multiweight.retrieval.nearest import top_k
 from multiweight.retrieval.rows import Rows
@@ -15,7 +15,7 @@ def opened(n, others, sizes):
     rows = Rows(np.random.default_rng(0).normal(size=(n, 4)).astype(np.float32))
     gallery = None if others is None else Rows(np.ones((others, 4), np.float32))
     space = Space(True, [rows, gallery or rows])
-    return search.Search(rows, gallery, 2, space, sizes, [products.NumpyProduct(np.float32, 4)], None, 1)
+    return search.Search(rows, gallery, 2, space, sizes, [matmul.NumpyMatmul(np.float32, 4)], None, 1)
 
 
 @pytest.mark.parametrize(("n", "others"), [(10, None), (9, None), (3, None), (10, 7), (2, 9)])

@@ -1,8 +1,8 @@
-"""Matrix products that screen: cheap similarities of two blocks of rows, each with a bound of its error.
+"""Matrix products of whole rows: cheap similarities of two blocks of rows, each with an error bound.
 
-A product's error against the true one has three parts: the rows' rounding, which the caller measures; the sum, at most
-``accumulation`` times the product of the rows' lengths in any order of summation; and the rounding of what comes out,
-at most ``output`` times the result.
+The error of a product has three parts: the rounding of the rows, which the caller measures; that of the sum, at most
+``accumulation`` times the product of the rows' lengths in any order of summation; and the rounding of the result, at
+most ``output`` times the result.
 """
 
 from __future__ import annotations
@@ -19,8 +19,11 @@ from multiweight.retrieval.rows import STRIP
 Selection = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-class Product(Protocol):
-    """One way to multiply; :func:`available` lists those of this machine, cheapest first."""
+class Matmul(Protocol):
+    """An implementation of the matrix product; :func:`available` lists those of this machine, cheapest first.
+
+    ``bytes`` is the size of a stored value.
+    """
 
     name: str
     bytes: int
@@ -38,7 +41,7 @@ class Product(Protocol):
 
     def select(
         self,
-        product: Any,
+        similarities: Any,
         bias: tuple[np.ndarray, np.ndarray],
         low: tuple[np.ndarray, np.ndarray | None],
         triangle: bool,
@@ -48,11 +51,13 @@ class Product(Protocol):
         ``triangle`` keeps column > row alone.
         """
 
-    def kth(self, product: Any, bias: tuple[np.ndarray, np.ndarray], k: int, triangle: bool, axis: int) -> np.ndarray:
+    def kth(
+        self, similarities: Any, bias: tuple[np.ndarray, np.ndarray], k: int, triangle: bool, axis: int
+    ) -> np.ndarray:
         """The k-th highest biased similarity of each row (``axis`` 1) or column (0), the diagonal left out."""
 
 
-class NumpyProduct:
+class NumpyMatmul:
     """NumPy's matrix product, float32 or float64."""
 
     def __init__(self, dtype: type, d: int):
@@ -72,7 +77,7 @@ class NumpyProduct:
 
     def select(
         self,
-        product: Any,
+        similarities: Any,
         bias: tuple[np.ndarray, np.ndarray],
         low: tuple[np.ndarray, np.ndarray | None],
         triangle: bool,
@@ -83,7 +88,7 @@ class NumpyProduct:
 
         def part(start: int) -> Selection:
             # A strip fits the cache, so the passes over it cost little beside the product.
-            values = self._biased(product, biases, start)
+            values = self._biased(similarities, biases, start)
             keep = values >= rows_low[start : start + len(values), None]
             if columns_low is not None:
                 keep |= values >= columns_low
@@ -96,9 +101,11 @@ class NumpyProduct:
         strips = [part(start) for start in range(0, len(biases[0]), STRIP)]
         return tuple(np.concatenate(parts) for parts in zip(*strips))  # type: ignore[return-value]
 
-    def kth(self, product: Any, bias: tuple[np.ndarray, np.ndarray], k: int, triangle: bool, axis: int) -> np.ndarray:
-        biases = [one.astype(self._scores()) for one in bias]
-        strips = [self._biased(product, biases, start) for start in range(0, len(biases[0]), STRIP)]
+    def kth(
+        self, similarities: Any, bias: tuple[np.ndarray, np.ndarray], k: int, triangle: bool, axis: int
+    ) -> np.ndarray:
+        biases = [block_bias.astype(self._scores()) for block_bias in bias]
+        strips = [self._biased(similarities, biases, start) for start in range(0, len(biases[0]), STRIP)]
         values = np.concatenate(strips)
         if triangle:
             np.fill_diagonal(values, -np.inf)
@@ -109,14 +116,14 @@ class NumpyProduct:
     def _scores(self) -> Any:
         return np.float64 if self.bytes == 8 else np.float32
 
-    def _biased(self, product: Any, biases: list[np.ndarray], start: int) -> np.ndarray:
+    def _biased(self, similarities: Any, biases: list[np.ndarray], start: int) -> np.ndarray:
         stop = min(start + STRIP, len(biases[0]))
-        values = product[start:stop] + biases[1]
+        values = similarities[start:stop] + biases[1]
         values += biases[0][start:stop, None]
         return values
 
 
-class DeviceProduct:
+class DeviceMatmul:
     """PyTorch's product of bfloat16 rows on a GPU: float32 sums, rounded to bfloat16.
 
     ``device`` is PyTorch's name of it. The GPU selects too: only the survivors come back.
@@ -146,12 +153,12 @@ class DeviceProduct:
 
     def select(
         self,
-        product: Any,
+        similarities: Any,
         bias: tuple[np.ndarray, np.ndarray],
         low: tuple[np.ndarray, np.ndarray | None],
         triangle: bool,
     ) -> Selection:
-        values = self._biased(product, bias)
+        values = self._biased(similarities, bias)
         keep = values >= self._there(low[0])[:, None]
         if low[1] is not None:
             keep |= values >= self._there(low[1])
@@ -160,25 +167,27 @@ class DeviceProduct:
         rows, columns = keep.nonzero(as_tuple=True)
         return rows.cpu().numpy(), columns.cpu().numpy(), values[rows, columns].cpu().numpy()
 
-    def kth(self, product: Any, bias: tuple[np.ndarray, np.ndarray], k: int, triangle: bool, axis: int) -> np.ndarray:
-        values = self._biased(product, bias)
+    def kth(
+        self, similarities: Any, bias: tuple[np.ndarray, np.ndarray], k: int, triangle: bool, axis: int
+    ) -> np.ndarray:
+        values = self._biased(similarities, bias)
         if triangle:
             values.fill_diagonal_(-np.inf)
         return values.topk(k, dim=axis).values.select(axis, k - 1).cpu().double().numpy()
 
-    def _biased(self, product: Any, bias: tuple[np.ndarray, np.ndarray]) -> Any:
-        return product.float().add_(self._there(bias[1])).add_(self._there(bias[0])[:, None])
+    def _biased(self, similarities: Any, bias: tuple[np.ndarray, np.ndarray]) -> Any:
+        return similarities.float().add_(self._there(bias[1])).add_(self._there(bias[0])[:, None])
 
     def _there(self, values: np.ndarray) -> Any:
         return self.torch.from_numpy(values.astype(np.float32)).to(self.device)
 
 
-def available(d: int, device: str | None = None) -> list[Any]:
-    """Products for rows of ``d`` values, cheapest first, float64 last.
+def available(d: int, device: str | None = None) -> list[Matmul]:
+    """Implementations for rows of ``d`` values, cheapest first, float64 last.
 
     ``device`` is ``cpu``, a GPU's name as PyTorch has it (``cuda``, ``cuda:1``), or None for a GPU where there is one.
     """
-    ladder: list[Any] = [NumpyProduct(np.float32, d), NumpyProduct(np.float64, d)]
+    ladder: list[Matmul] = [NumpyMatmul(np.float32, d), NumpyMatmul(np.float64, d)]
     torch = None if device == "cpu" else _torch()
     if torch is None:
         return ladder
@@ -192,7 +201,7 @@ def available(d: int, device: str | None = None) -> list[Any]:
                 f"device {device!r} cannot be used ({str(error).splitlines()[0]}): expected cpu, or a GPU's name as "
                 "PyTorch has it, such as cuda or cuda:1"
             ) from None
-        return [DeviceProduct(d, device), *ladder]
+        return [DeviceMatmul(d, device), *ladder]
     return ladder
 
 
@@ -202,14 +211,16 @@ def _accelerator(torch: Any) -> str | None:
     return None if device is None else str(device.type)
 
 
-def share_out(product: Any, threads: int, most: int) -> tuple[ExitStack, int]:
-    """Let up to ``most`` calls of ``multiply`` at a time use ``threads`` cores: (what ends it, how many calls).
+def limit_blas_threads(matmul: Matmul, threads: int, most: int) -> tuple[ExitStack, int]:
+    """Limit the BLAS so that up to ``most`` calls of ``multiply`` at a time use ``threads`` cores together.
+
+    Returns (the ExitStack that ends the limit, the number of calls to make at a time).
 
     NumPy's BLAS makes several products with one thread each sooner than one with several, which wait for one another
     whenever something else takes a core. Without threadpoolctl, and for PyTorch's products, it is one call at a time.
     """
     stack, calls = ExitStack(), max(1, min(threads, most))
-    if type(product) is not NumpyProduct:
+    if type(matmul) is not NumpyMatmul:
         return stack, 1
     try:
         limits = importlib.import_module("threadpoolctl").threadpool_limits
