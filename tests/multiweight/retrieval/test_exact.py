@@ -73,11 +73,11 @@ def test_rows_without_a_negative_value_have_the_tighter_bound(cosine, monkeypatc
     exact = ExactScores(cosine, 300, nonnegative=True)
     assert_all_ways_agree(exact, a, b)
     # The bound's size, by hand: (d + 16) units in the last place of float64, twice, of the score itself.
-    low, unsure = exact._round(np.array([0.5, 0.5 + 2**-26]))
-    assert low.tolist() == [0.5, 0.5] and unsure.tolist() == [False, False]
+    low, ambiguous = exact._round_or_flag(np.array([0.5, 0.5 + 2**-26]))
+    assert low.tolist() == [0.5, 0.5] and ambiguous.tolist() == [False, False]
     # Halfway between two float32, 0.5 and 0.5 + 2**-24, 2 * 316 * 2**-53 * 0.5 decides on neither side.
-    unsure = exact._round(0.5 + 2**-25 + np.array([-1, -0.9, 0, 0.9, 1.01]) * 316 * 2.0**-53)[1]
-    assert unsure.tolist() == [False, True, True, True, False]
+    ambiguous = exact._round_or_flag(0.5 + 2**-25 + np.array([-1, -0.9, 0, 0.9, 1.01]) * 316 * 2.0**-53)[1]
+    assert ambiguous.tolist() == [False, True, True, True, False]
 
 
 @pytest.mark.parametrize("cosine", [True, False])
