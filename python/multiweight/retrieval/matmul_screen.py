@@ -61,7 +61,7 @@ class MatmulScreen:
     def _screen(self, matmul: Matmul, a: Block, b: Block, values: Any, triangle: bool, most: int) -> Pairs | None:
         """The pairs of two blocks that can matter; None where they are clearly more than ``most``."""
         scoring, bias = self.scoring, (a.bias, b.bias)
-        lows: list[np.ndarray | None] = [None, None]
+        lows: list[np.ndarray] = []
         for axis, (own, partner) in enumerate(((a, b), (b, a))):
             if axis == 1 and not scoring.self_search:
                 continue
@@ -82,8 +82,8 @@ class MatmulScreen:
                 low = target - (error + output) * (1 + matmul.output)
             low = np.where(np.isneginf(target), -np.inf, low)
             low[scoring.cannot_improve(own.numbers, partner.numbers)] = np.inf
-            lows[axis] = np.nextafter(low.astype(np.float32), np.float32(-np.inf)).astype(np.float64)
-        rows, columns, matmuls = matmul.select(values, bias, (lows[0], lows[1]), triangle)
+            lows.append(np.nextafter(low.astype(np.float32), np.float32(-np.inf)).astype(np.float64))
+        rows, columns, matmuls = matmul.select(values, bias, (lows[0], lows[1] if len(lows) > 1 else None), triangle)
         if len(rows) > most:
             return None
         pairs = self._intervals(matmul, a, b, rows, columns, matmuls.astype(np.float64))
