@@ -18,9 +18,10 @@ from multiweight.retrieval import matmul
 from multiweight.retrieval.nearest import top_k
 
 TESTS = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(TESTS / "multiweight" / "features"), str(TESTS / "tools")]
-import test_features as features  # noqa: E402
+sys.path[:0] = [str(TESTS / "multiweight"), str(TESTS / "tools")]
 from test_photo_tools import shop  # noqa: E402, F401  (a fixture)
+
+import tiny_features as features  # noqa: E402
 
 
 def test_the_gpu_that_is_asked_for_is_torch_s_accelerator():

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from test_scripts import DOCKER, ROOT, call, program, refused
+from scripts import DOCKER, ROOT, call, program, refused
 
 BUILD, CHECK_GPU = DOCKER / "cuda" / "build.sh", DOCKER / "cuda" / "check_gpu.sh"
 RECORD = DOCKER / "cuda" / "record.txt"
