@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -98,12 +99,12 @@ def caffe_step(folder: Path, method: str, in_numpy: bool, size: Size = SMALL) ->
 
     run_back = solver.net.graph.backward
 
-    def backward() -> None:
+    def backward(first: int | None = None, last: int = 0) -> None:
         emulated.counts.phase = "backward"
-        run_back()
+        run_back(first, last)
 
     # Not by a callback of the net: with one, siblings are not joined.
-    solver.net.graph.backward = backward
+    solver.net.graph.backward = backward  # type: ignore[method-assign]
     solver.add_callback(lambda: None, lambda: setattr(emulated.counts, "phase", "update"))
     return step
 
@@ -134,7 +135,7 @@ def main() -> int:
         for row in args.net or ROWS:
             place = Path(folder) / row
             place.mkdir()
-            rows[row] = lambda place=place, row=row: caffe_step(place, *ROWS[row])
+            rows[row] = partial(caffe_step, place, *ROWS[row])
         base = 0
         for name, make in rows.items():
             counted_step = counted(make())

@@ -6,7 +6,9 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -15,6 +17,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 from multiweight.evaluate import intervals, measures  # noqa: E402
 from multiweight.paper import eclothing  # noqa: E402
 from multiweight.retrieval import nearest  # noqa: E402
+
+_Result = TypeVar("_Result")
 
 
 def main() -> int:
@@ -33,25 +37,25 @@ def main() -> int:
     indices = nearest.random_k(args.n, 50, 1)
     slices = [catalog.slices[name] for name in catalog.names]
 
-    def timed(name: str, work: object) -> object:
+    def timed(name: str, work: Callable[[], _Result]) -> _Result:
         started = time.time(), time.process_time()
-        result = work()  # type: ignore[operator]
+        result = work()
         print(f"{name:36} {time.time() - started[0]:7.1f} s {time.process_time() - started[1]:7.1f} processor s")
         return result
 
     print(f"{args.n:,} images, {len(slices)} groups, {catalog.size} labels, lists of 50")
-    scores: measures.Scores = timed("AP, precision, recall, NDCG", lambda: measures.score(labels, slices, indices))  # type: ignore
+    scores = timed("AP, precision, recall, NDCG", lambda: measures.score(labels, slices, indices))
     timed("AP by min(all, k)", lambda: measures.score(labels, slices, indices, "min"))
     timed("bootstrap, 1,000 resamples", lambda: intervals.bootstrap(scores.ap))
     try:
         import torch
-        import torchmetrics
+        from torchmetrics.retrieval import RetrievalMAP
     except ImportError:
         print("torchmetrics is not installed: no ratio")
         return 0
     queries = np.flatnonzero(labels[:, slices[0]].any(axis=1))[: args.part]
     relevant = torch.from_numpy(measures.relevance(labels[:, slices[0]], indices, queries))
-    metric = torchmetrics.retrieval.RetrievalMAP(empty_target_action="neg")
+    metric = RetrievalMAP(empty_target_action="neg")
     order = torch.arange(50, 0, -1, dtype=torch.float32).repeat(len(queries), 1)
     which = torch.arange(len(queries))[:, None].repeat(1, 50)
     started = time.process_time()

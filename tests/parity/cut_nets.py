@@ -110,7 +110,7 @@ def write(made: Cut, folder: Path, name: str) -> None:
     for layer in text.layer:
         del layer.blobs[:]
     (folder / f"{name}.prototxt").write_text(input_net(str(text), made.inputs))
-    np.savez(folder / f"{name}.in.npz", **made.inputs)
+    np.savez(folder / f"{name}.in.npz", **made.inputs)  # type: ignore[arg-type]
 
 
 def defined(ours: Any) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -120,9 +120,9 @@ def defined(ours: Any) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         bottoms = [_value(ours, blob) for blob in ours.bottom_names[name]]
         tops = [_value(ours, blob) for blob in ours.top_names[name]]
         if layer.type == "Proposal":
-            expected = proposals(*bottoms, layer.param.proposal_param)
+            expected = proposals(bottoms[0], bottoms[1], bottoms[2], layer.param.proposal_param)
         elif layer.type == "Upsample":
-            expected = unpooled(*bottoms, tops[0].shape[2:])
+            expected = unpooled(bottoms[0], bottoms[1], tops[0].shape[2:])
         elif layer.type == "YoloDetectionOutput":
             expected = yolo_v2_boxes(bottoms[0], layer.param.yolo_detection_output_param)
         elif layer.type == "Pooling" and len(tops) > 1:

@@ -31,10 +31,13 @@ MEAN, VARIANCE = X.mean(axis=(0, 2, 3)), X.var(axis=(0, 2, 3))
 
 def _values() -> list[Defined]:
     """Layers on values, axes and places."""
+
+    def interpolation(crop: tuple[int, int], size: tuple[int, int]) -> Expected:
+        return lambda _: defined.interpolated(X[:, :, crop[0] : 6 - crop[1], crop[0] : 7 - crop[1]], *size)
+
     cases = [
         Defined(one("Interp", f"interp_param {{ {settings} }}", X, case=name),
-                lambda _, crop=crop, size=size: defined.interpolated(
-                    X[:, :, crop[0] : 6 - crop[1], crop[0] : 7 - crop[1]], *size))
+                interpolation(crop, size))
         for name, settings, crop, size in (
             ("zoom", "zoom_factor: 8", (0, 0), (41, 49)), ("shrink", "shrink_factor: 2", (0, 0), (3, 4)),
             ("pads", "shrink_factor: 3 zoom_factor: 2 pad_beg: -1 pad_end: -1", (1, 1), (3, 3)),
@@ -62,7 +65,8 @@ def _values() -> list[Defined]:
         *(Defined(one(name, f"convolution_param {{ {filled}: {n} }}", X, case=str(n)),
                   lambda w: defined.convolved(X, w[0], w[1], 2, 1)) for name, n in weights.items()),
         Defined(one("BN", "bn_param { frozen: true eps: 0.01 }", X, case="pspnet_frozen"),
-                lambda w: defined.normalised(X, *(b.reshape(-1) for b in (w[2], w[3], w[0], w[1])), 0.01)),
+                lambda w: defined.normalised(
+                    X, w[2].reshape(-1), w[3].reshape(-1), w[0].reshape(-1), w[1].reshape(-1), 0.01)),
         Defined(one("BN", "bn_param { eps: 0.01 momentum: 0.9 }", X, case="pspnet_train"),
                 lambda w: defined.normalised(X, MEAN, VARIANCE, w[0].reshape(-1), w[1].reshape(-1), 0.01), True),
         Defined(one("BN", "bn_param { scale_filler { value: 1 } }", X, case="segnet"),
@@ -133,6 +137,9 @@ def _losses() -> list[Defined]:
     def centres(w: Sequence[np.ndarray]) -> float:
         return float(np.square(x - w[0][faces.astype(int)]).sum() / 12)
 
+    def margin_product(m: int) -> Expected:
+        return lambda w: losses.margin_product(x, faces, w[0] / np.linalg.norm(w[0], axis=1)[:, None], m, 1.0)
+
     return [
         Defined(one("SmoothL1Loss", "", a, b, case="plain"), lambda _: losses.smooth(a - b).sum() / 4),
         Defined(one("SmoothL1Loss", "smooth_l1_loss_param { sigma: 3 }", a, b, inner, outer, case="weighted"),
@@ -145,7 +152,7 @@ def _losses() -> list[Defined]:
         Defined(one("CenterLoss", "center_loss_param { num_output: 3 }", x, faces, case="faces"), centres),
         *(Defined(one("MarginInnerProduct", "margin_inner_product_param { num_output: 3 base: 2 gamma: 1 power: 1 "
                       f"lambda_min: 0.1 type: {kind} }}", x, faces, case=kind.lower()),
-                  lambda w, m=m: losses.margin_product(x, faces, w[0] / np.linalg.norm(w[0], axis=1)[:, None], m, 1.0))
+                  margin_product(m))
           for m, kind in enumerate(("SINGLE", "DOUBLE", "TRIPLE", "QUADRUPLE"), 1)),
     ]  # fmt: skip
 
@@ -174,6 +181,10 @@ def _multibox() -> list[Defined]:
         "a_class_each_logistic": "mining_type: NONE share_location: false use_prior_for_matching: false "
         "conf_loss_type: LOGISTIC bp_inside: true",
     }
+
+    def loss(codes: np.ndarray, scores: np.ndarray, param: Any) -> Expected:
+        return lambda _: losses.multibox(codes, scores, prior, truth, param)
+
     cases = []
     for name, text in settings.items():
         text = f"num_classes: 3 {text}"
@@ -182,8 +193,7 @@ def _multibox() -> list[Defined]:
         codes, scores = normal(3, 12, columns, 4, seed=2, scale=0.3), normal(3, 12, 3, seed=1)
         case = one("MultiBoxLoss", f"multibox_loss_param {{ {text} }}", codes.reshape(3, -1), scores.reshape(3, -1),
                    prior, truth.reshape(1, 1, -1, 8), case=name)  # fmt: skip
-        cases.append(Defined(case, lambda _, codes=codes, scores=scores, param=param: losses.multibox(
-            codes, scores, prior, truth, param)))  # fmt: skip
+        cases.append(Defined(case, loss(codes, scores, param)))
     return cases
 
 

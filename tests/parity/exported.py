@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -89,7 +90,7 @@ def in_opencv(
     nets: Sequence[Exported], folder: Path, reader: str, python: str | Path
 ) -> dict[str, dict[str, np.ndarray] | str]:
     """Of every net its outputs, or what was said where it is not read; ``reader`` is onnx or caffe."""
-    jobs = []
+    jobs: list[dict[str, Any]] = []
     for one in nets:
         names = one.model_inputs if reader == "onnx" else list(one.inputs)
         inputs = f"{one.name}.{reader}.inputs.npz"

@@ -51,7 +51,7 @@ def multibox(codes: np.ndarray, scores: np.ndarray, prior: np.ndarray, truth: np
     total, matches = 0.0, 0
     for image in range(len(codes)):
         own = truth[truth[:, 0] == image]
-        labels = [[] for _ in corners]  # the classes of a prior's boxes
+        labels: list[list[int]] = [[] for _ in corners]  # the classes of a prior's boxes
         losses = []  # (prior, of its codes)
         for column, boxed, rows in _columns(codes[image], corners, variances, own, param):
             match, overlap = _matched(boxed, own, rows, param)

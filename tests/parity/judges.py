@@ -76,8 +76,8 @@ class OpenCV:
         draw_weights(net)
         if net.params:
             net.save(str(self._folder / f"{name}.caffemodel"))
-        np.savez(self._folder / f"{name}.in.npz", **inputs)
-        return {key: value.copy() for key, value in net.forward(**inputs).items()}
+        np.savez(self._folder / f"{name}.in.npz", **inputs)  # type: ignore[arg-type]
+        return {key: value.copy() for key, value in net.forward(None, None, None, **inputs).items()}
 
     def run(self) -> None:
         done = subprocess.run(

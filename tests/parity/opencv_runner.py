@@ -6,6 +6,7 @@ Of job NAME: NAME.prototxt, NAME.caffemodel (maybe), NAME.in.npz; it writes NAME
 import sys
 import traceback
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,7 +14,8 @@ import numpy as np
 
 def run(folder: Path, name: str) -> None:
     weights = folder / f"{name}.caffemodel"
-    net = cv2.dnn.readNetFromCaffe(str(folder / f"{name}.prototxt"), *([str(weights)] if weights.exists() else []))
+    read: Any = getattr(cv2.dnn, "readNetFromCaffe")  # noqa: B009  (OpenCV 4 has it, the stubs of OpenCV 5 do not)
+    net = read(str(folder / f"{name}.prototxt"), *([str(weights)] if weights.exists() else []))
     with np.load(folder / f"{name}.in.npz") as inputs:
         for blob in inputs.files:
             net.setInput(inputs[blob], blob)

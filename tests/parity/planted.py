@@ -47,7 +47,7 @@ def momentum() -> None:
         start(self, *args)
         self.param.momentum *= 1.01
 
-    Solver.__init__ = spoilt  # type: ignore[method-assign]
+    Solver.__init__ = spoilt  # type: ignore[method-assign,assignment]
 
 
 @fault
@@ -59,7 +59,7 @@ def pooling_edge() -> None:
         window = read(*args)
         return pooling.PoolingWindow(window.kernel, window.stride, window.pad, floor=True)
 
-    pooling.read_window = spoilt
+    pooling.read_window = spoilt  # type: ignore[assignment]
 
 
 @fault
@@ -83,7 +83,7 @@ def normalization() -> None:
     def spoilt(self: Any, default: int, *args: Any) -> Any:
         return normalizer(self, self.param.loss_param.FULL, *args)
 
-    losses.SigmoidCrossEntropyLoss.normalizer = spoilt  # type: ignore[method-assign]
+    losses.SigmoidCrossEntropyLoss.normalizer = spoilt  # type: ignore[method-assign,assignment]
 
 
 if __name__ == "__main__":

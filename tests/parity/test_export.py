@@ -36,7 +36,7 @@ EXPORTED = [
 ]  # fmt: skip
 _X = normal(2, 8, 6, 10)
 #: Layers of forks: those that OpenCV 4 judges (test_fork_layers.py), and some that it does not know.
-FORKS = [
+FORKS: list[Case | ForkCase] = [
     *(case for case in JUDGED_FORKS if case.type not in registry.UNSUPPORTED),
     one("Normalize", 'normalize_param { normalize_type: "L1" }', _X, case="sphereface"),
     one("Flip", "", _X, case="width"),
@@ -198,7 +198,7 @@ def test_opencv4_judges_what_it_reads(request: pytest.FixtureRequest, opencv4: P
 
 
 def test_every_type_that_can_be_exported_has_a_case() -> None:
-    cases = [*EXPORTED, *FORKS]
+    cases: list[Case | ForkCase] = [*EXPORTED, *FORKS]
     assert set(registry.CONVERTERS) - {case.type for case in cases} == set(WITHOUT_CASE)
     assert {*OPENCV5, *OPENCV4} <= {case.name for case in cases}
 

@@ -126,7 +126,7 @@ def test_the_layer_alone(case: ForkCase, detections: Callable[..., np.ndarray], 
     inputs = named(case.inputs)
     (tmp_path / "net.prototxt").write_text(input_net(case.layers, inputs))
     net = caffe.Net(str(tmp_path / "net.prototxt"), caffe.TEST)
-    net.forward(**inputs)
+    net.forward(None, None, None, **inputs)
     _same(detections(*case.inputs, **_settings(net)), net)
 
 

@@ -25,7 +25,7 @@ def test_a_layer_is_its_definition(defined: Defined, tmp_path: Path, fork_table:
     net = caffe.Net(str(path), caffe.TRAIN if defined.train else caffe.TEST)
     draw_weights(net)
     weights = [blob.data.copy() for blob in net.params.get("it", ())]
-    net.forward(**inputs)
+    net.forward(None, None, None, **inputs)
     ours, expected = net.blobs["it"].data, np.asarray(defined.expected(weights))
     assert np.abs(expected).max() > 0
     fork_table.compare(SECTION, case.type, case.name, {"it": ours}, {"it": expected}, {"it": "forward"}, TOLERANCE)

@@ -40,7 +40,7 @@ def _run(name: str, folder: Path) -> tuple[Any, cut_nets.Cut]:
     net = caffe.Net(str(path), caffe.TEST)
     draw_weights(net)
     settle(net, inputs, spec.magnitudes)
-    net.forward(**inputs)
+    net.forward(None, None, None, **inputs)
     return net, cut_nets.cut(net, layers, inputs)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from case import Case
@@ -23,7 +24,11 @@ COLUMNS = {"top": "forward", "diff": "gradient", "param_diff": "gradient", "para
 @pytest.fixture(scope="module")
 def results(pair: Pair, request: pytest.FixtureRequest) -> dict[str, dict[str, Result]]:
     """The cases of the tests that were selected, in both engines."""
-    chosen = [item.callspec.params["case"] for item in request.session.items if _is_case(item, request.module)]
+    chosen: list[Any] = [
+        item.callspec.params["case"]
+        for item in request.session.items
+        if isinstance(item, pytest.Function) and _is_case(item, request.module)
+    ]
     return pair.run([case.as_job() for case in chosen])
 
 

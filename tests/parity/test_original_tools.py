@@ -84,7 +84,7 @@ def test_convert_imageset(name: str, shop: Workshop, table: Table) -> None:
         if a.encoded and a.data != b.data:
             # Written anew, by another release of the encoder: the same pixels where the kind keeps them.
             pixels = [cv2.imdecode(np.frombuffer(d.data, np.uint8), cv2.IMREAD_UNCHANGED) for d in (a, b)]
-            assert pixels[0].shape == pixels[1].shape
+            assert pixels[0] is not None and pixels[1] is not None and pixels[0].shape == pixels[1].shape
             far = np.abs(pixels[0].astype(int) - pixels[1]).max()
             assert far <= (0 if name == "as png" else 3), key
         elif name == "resized":
@@ -189,8 +189,8 @@ def test_extract_features(trained: None, shop: Workshop, table: Table) -> None:
         for (key, a), (_, b) in zip(mine, other):
             assert (a.channels, a.height, a.width) == (b.channels, b.height, b.width) == shape
             assert a.HasField("label") == b.HasField("label") and not a.data
-            arrays = [{"data": np.array(datum.float_data)} for datum in (a, b)]
-            table.compare(SECTION, "extract_features", f"{blob}/{key!r}", *arrays, COLUMNS, 1e-5)
+            mine_values, other_values = ({"data": np.array(datum.float_data)} for datum in (a, b))
+            table.compare(SECTION, "extract_features", f"{blob}/{key!r}", mine_values, other_values, COLUMNS, 1e-5)
 
 
 @pytest.mark.parametrize("change, words", [

@@ -145,7 +145,8 @@ def test_tiny_net(run: str, tiny: dict[str, dict[str, Result]], pair: Pair, tabl
     row = run if run.startswith("policy") else run.split()[0] if run.split()[0] in RULES else "SGD"
     assert ours.values()["iteration"] == LENGTH
     table.compare("Solvers, tiny net", row, run, ours.values(), theirs.values(), COLUMNS)
-    table.compare("Solvers, tiny net", row, run, *histories(pair, run), COLUMNS)
+    our_history, their_history = histories(pair, run)
+    table.compare("Solvers, tiny net", row, run, our_history, their_history, COLUMNS)
     compare_logs(table, "Solvers, tiny net", row, run, ours.log, theirs.log, LENGTH)
 
 
