@@ -1,4 +1,7 @@
-"""CSV: rows with their lines, strictly read, and files that appear whole and that a spreadsheet may open."""
+"""CSV: rows with their lines, strictly read, and files that appear whole and that a spreadsheet may open.
+
+By the csv module and not by pandas, which would guess types, and does not tell the line of a bad cell.
+"""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from multiweight.base.paths import Dataset
 from multiweight.base.progress import bar
 from multiweight.datasets import importing
 from multiweight.pack.chunks import ENCODINGS, ChunkMaker, Settings, Shuffled, key
-from multiweight.pack.part import Mended, Part, earlier, from_shards, pack_part, write
+from multiweight.pack.part import Part, PhotosChanged, earlier, from_shards, pack_part, write
 from multiweight.pack.writer import LmdbWriter, partial_of, remove
 from multiweight.photos.decoding import RESIZE
 from multiweight.photos.images import ImageFolder
@@ -233,7 +233,7 @@ def _part(
         try:
             packed = pack_part(dataset, part, suffix, maker, spans, judge, progress)
             break
-        except Mended:
+        except PhotosChanged:
             for path in paths:
                 remove(partial_of(path))
             sums.unlink(missing_ok=True)

@@ -20,7 +20,7 @@ from multiweight.records.bad_images import BadImage
 KEPT_EVERY = 128  # chunks between two writings of the sums of pixels: their 1.5 MB to 400 MB of images
 
 
-class Mended(Exception):
+class PhotosChanged(Exception):
     """A photo that an earlier run left out can be read now: what that run wrote does not fit any more."""
 
 
@@ -43,7 +43,7 @@ def pack_part(
 ) -> Part:
     """Write the chunks ``spans`` of a part; ``stop_at`` is called with the bad images so far and may raise.
 
-    Raises Mended where the LMDBs of a stopped run no longer fit the photos.
+    Raises PhotosChanged where the LMDBs of a stopped run no longer fit the photos.
     """
     writers = LmdbWriter(dataset.images(part, shard)), LmdbWriter(dataset.labels(part, shard))
     kept = dataset.pixel_sums(part, shard)
@@ -89,7 +89,7 @@ def _earlier(writer: LmdbWriter, spans: list[tuple[int, int]], maker: ChunkMaker
     for position in np.flatnonzero(~result.present[first:stop]) + first:
         reason = maker.read(maker.items[int(position)])
         if not isinstance(reason, BadImage):
-            raise Mended(maker.items[int(position)].image)
+            raise PhotosChanged(maker.items[int(position)].image)
         result.bad.append(reason)
     chunks, total = _kept(kept)
     begin = first

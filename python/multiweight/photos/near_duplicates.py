@@ -1,4 +1,8 @@
-"""Photos that look the same: a perceptual hash of each, and the pairs whose hashes are close."""
+"""Photos that look the same: a perceptual hash of each, and the pairs whose hashes are close.
+
+The products joined by such pairs are found by a union-find of ten lines: scipy.sparse.csgraph would make SciPy a
+dependency of the split, which has none and also runs in the original's container.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,7 @@ BANDS = 4
 BITS = np.array([bin(n).count("1") for n in range(256)], np.uint8)
 
 
-class Looks(NamedTuple):
+class Fingerprints(NamedTuple):
     """Of n photos: ``hashes`` uint64 (n,), ``thumbnails`` uint8 (n, 48), ``readable`` bool, ``spread`` float32.
 
     ``spread`` is the standard deviation of a photo's grey levels: near 0 for a blank one.
@@ -33,7 +37,7 @@ class Looks(NamedTuple):
     spread: np.ndarray
 
 
-def look(image: np.ndarray) -> tuple[int, np.ndarray, float]:
+def fingerprint(image: np.ndarray) -> tuple[int, np.ndarray, float]:
     """(hash, thumbnail, spread) of uint8 (h, w, 3) BGR.
 
     The hash has a bit for each of the 64 lowest frequencies of the cosine transform of the 32 x 32 grey picture:
@@ -46,56 +50,56 @@ def look(image: np.ndarray) -> tuple[int, np.ndarray, float]:
     return int(np.packbits(bits).view(">u8")[0]), thumbnail, float(grey.std())
 
 
-def looks(images: ImageFolder, records: Sequence[Record], progress: Callable[..., Any] = quiet) -> Looks:
-    """The looks of the records' photos; unreadable ones are marked so."""
-    found = Looks(
+def fingerprints(images: ImageFolder, records: Sequence[Record], progress: Callable[..., Any] = quiet) -> Fingerprints:
+    """The fingerprints of the records' photos; unreadable ones are marked so."""
+    prints = Fingerprints(
         np.zeros(len(records), np.uint64),
         np.zeros((len(records), 48), np.uint8),
         np.zeros(len(records), bool),
         np.zeros(len(records), np.float32),
     )
 
-    def one(number: int) -> None:
+    def take(number: int) -> None:
         try:
-            seen = look(images.read(records[number].image))
+            values = fingerprint(images.read(records[number].image))
         except UnreadableImage:
             return
-        found.hashes[number], found.thumbnails[number], found.spread[number] = seen
-        found.readable[number] = True
+        prints.hashes[number], prints.thumbnails[number], prints.spread[number] = values
+        prints.readable[number] = True
 
     with ThreadPoolExecutor(cores()) as pool, progress(total=len(records), desc="looking at photos") as shown:
         for start in range(0, len(records), 1024):
-            for _ in pool.map(one, range(start, min(start + 1024, len(records)))):
+            for _ in pool.map(take, range(start, min(start + 1024, len(records)))):
                 shown.update(1)
-    return found
+    return prints
 
 
-def pairs(found: Looks, distance: int = DISTANCE) -> np.ndarray:
+def pairs(prints: Fingerprints, distance: int = DISTANCE) -> np.ndarray:
     """int64 (m, 2): photos i < j of at most ``distance`` (0 to 3) differing bits and like colours."""
-    usable = np.flatnonzero(found.readable)
+    usable = np.flatnonzero(prints.readable)
     listed = [np.zeros((0, 2), np.int64)]
     for band in range(BANDS):
-        keys = (found.hashes[usable] >> np.uint64(16 * band)) & np.uint64(0xFFFF)
+        keys = (prints.hashes[usable] >> np.uint64(16 * band)) & np.uint64(0xFFFF)
         order = np.argsort(keys, kind="stable")
         edges = np.flatnonzero(np.diff(keys[order])) + 1
         for group in np.split(usable[order], edges):
             if len(group) > 1:
-                listed += _close(found, np.sort(group), distance)
+                listed += _close(prints, np.sort(group), distance)
     every = np.concatenate(listed)
     return np.unique(every, axis=0) if len(every) else every
 
 
-def _close(found: Looks, group: np.ndarray, distance: int) -> Iterator[np.ndarray]:
-    hashes, thumbnails = found.hashes[group], found.thumbnails[group].astype(np.int16)
+def _close(prints: Fingerprints, group: np.ndarray, distance: int) -> Iterator[np.ndarray]:
+    hashes, thumbnails = prints.hashes[group], prints.thumbnails[group].astype(np.int16)
     for start in range(0, len(group), 256):
         rows = slice(start, start + 256)
         differing = (hashes[rows, None] ^ hashes[None, :]).view(np.uint8).reshape(-1, len(group), 8)
-        one, two = np.nonzero(BITS[differing].sum(axis=2, dtype=np.uint8) <= distance)
-        one += start
-        keep = one < two
-        one, two = one[keep], two[keep]
-        alike = np.abs(thumbnails[one] - thumbnails[two]).max(axis=1, initial=0) <= COLOUR
-        yield np.stack([group[one[alike]], group[two[alike]]], axis=1)
+        first, second = np.nonzero(BITS[differing].sum(axis=2, dtype=np.uint8) <= distance)
+        first += start
+        keep = first < second
+        first, second = first[keep], second[keep]
+        alike = np.abs(thumbnails[first] - thumbnails[second]).max(axis=1, initial=0) <= COLOUR
+        yield np.stack([group[first[alike]], group[second[alike]]], axis=1)
 
 
 def clusters(records: Sequence[Record], close: np.ndarray) -> dict[str, str]:
@@ -108,8 +112,8 @@ def clusters(records: Sequence[Record], close: np.ndarray) -> dict[str, str]:
             product = first[product]
         return product
 
-    for one, two in close:
-        a, b = root(records[int(one)].product), root(records[int(two)].product)
+    for i, j in close:
+        a, b = root(records[int(i)].product), root(records[int(j)].product)
         if a != b:
             first[max(a, b)] = min(a, b)
     return {record.product: root(record.product) for record in records}

@@ -16,7 +16,7 @@ from multiweight.base.paths import Dataset
 from multiweight.base.progress import bar
 from multiweight.datasets import importing
 from multiweight.photos.images import ImageFolder
-from multiweight.photos.near_duplicates import Looks, looks
+from multiweight.photos.near_duplicates import Fingerprints, fingerprints
 from multiweight.records import bad_images, records
 from multiweight.records.bad_images import BadImage
 from multiweight.records.catalog import Catalog
@@ -52,7 +52,7 @@ def exclusive_groups(items: Sequence[Record], share: float) -> set[str]:
 
 
 def clean(
-    items: Sequence[Record], seen: Looks, settings: Settings = DEFAULTS
+    items: Sequence[Record], prints: Fingerprints, settings: Settings = DEFAULTS
 ) -> tuple[list[Record], list[BadImage], list[BadImage]]:
     """(records kept, records left out, labels taken away), the last two with reasons.
 
@@ -60,7 +60,7 @@ def clean(
     """
     groups = exclusive_groups(items, settings.exclusive)
     products: dict[tuple[int, bytes], set[str]] = {}
-    keys = [(int(seen.hashes[n]), seen.thumbnails[n].tobytes()) for n in range(len(items))]
+    keys = [(int(prints.hashes[n]), prints.thumbnails[n].tobytes()) for n in range(len(items))]
     for item, key in zip(items, keys):
         products.setdefault(key, set()).add(item.product)
     kept, left, taken = [], [], []
@@ -74,9 +74,9 @@ def clean(
                 unknown=(*(pair for pair in item.unknown if pair != (group, records.ALL)), (group, records.ALL)),
             )
         reason = ""
-        if seen.readable[n] and seen.spread[n] < BLANK:
+        if prints.readable[n] and prints.spread[n] < BLANK:
             reason = "a blank photo"
-        elif seen.readable[n] and len(products[keys[n]]) >= settings.repeats:
+        elif prints.readable[n] and len(products[keys[n]]) >= settings.repeats:
             reason = f"no product: the same photo stands for {len(products[keys[n]])} products"
         elif not item.labels and not settings.keep_unlabelled:
             reason = "no label"
@@ -109,8 +109,8 @@ def clean_dataset(
     items = records.read(source, catalog)
     folder = done.read(dataset.import_mark)["settings"]["folder"]
     with ImageFolder(folder) as images:
-        seen = looks(images, items, progress)
-    kept, left, taken = clean(items, seen, settings)
+        prints = fingerprints(images, items, progress)
+    kept, left, taken = clean(items, prints, settings)
     if not kept:
         raise UserError(f"{source}: cleaning would leave no record: the first, {left[0].image}: {left[0].reason}")
     (dataset.clean_mark).unlink(missing_ok=True)
@@ -122,7 +122,7 @@ def clean_dataset(
         "kept": len(kept),
         "left_out": dict(reasons),
         "labels_taken": dict(Counter(item.reason.split(":")[0] for item in taken)),
-        "unreadable": int(np.count_nonzero(~seen.readable)),
+        "unreadable": int(np.count_nonzero(~prints.readable)),
         "exclusive_groups": sorted(exclusive_groups(items, settings.exclusive)),
     }
     done.write(dataset.clean_mark, wanted, result)

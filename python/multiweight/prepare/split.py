@@ -255,7 +255,7 @@ def split_dataset(
 def _near(dataset: Dataset, items: Sequence[Record], progress: Callable[..., Any]) -> np.ndarray:
     folder = done.read(dataset.import_mark)["settings"]["folder"]
     with ImageFolder(folder) as images:
-        return near_duplicates.pairs(near_duplicates.looks(images, items, progress))
+        return near_duplicates.pairs(near_duplicates.fingerprints(images, items, progress))
 
 
 def _given(dataset: Dataset, items: Sequence[Record]) -> tuple[list[Record], list[Record]]:

@@ -1,4 +1,8 @@
-"""Run a study's trials, several at a time, each in a process of its own; what is finished is never run again."""
+"""Run a study's trials, several at a time, each in a process of its own; what is finished is never run again.
+
+Not by concurrent.futures: the processes must be ended when the study is, which an executor cannot do, and the trial
+that comes next depends on the results so far.
+"""
 
 from __future__ import annotations
 

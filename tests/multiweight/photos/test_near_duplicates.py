@@ -6,7 +6,7 @@ from multiweight.base.progress import quiet
 from multiweight.datasets import importing
 from multiweight.photos import near_duplicates
 from multiweight.photos.images import ImageFolder
-from multiweight.photos.near_duplicates import Looks
+from multiweight.photos.near_duplicates import Fingerprints
 from multiweight.prepare import split
 from multiweight.records import records
 from multiweight.records.records import Record
@@ -19,8 +19,8 @@ def test_copies_are_found_and_others_are_not():
     one = picture(1)
     again = cv2.imdecode(cv2.imencode(".jpg", cv2.resize(one, (90, 120)), [cv2.IMWRITE_JPEG_QUALITY, 70])[1], 1)
     recoloured = one[:, :, ::-1]
-    seen = [near_duplicates.look(np.ascontiguousarray(image)) for image in (one, picture(2), again, recoloured)]
-    found = Looks(
+    seen = [near_duplicates.fingerprint(np.ascontiguousarray(image)) for image in (one, picture(2), again, recoloured)]
+    found = Fingerprints(
         np.array([h for h, _, _ in seen], np.uint64), np.stack([t for _, t, _ in seen]),
         np.ones(4, bool), np.array([s for _, _, s in seen], np.float32),
     )  # fmt: skip
@@ -34,7 +34,7 @@ def test_every_pair_within_the_distance_as_by_brute_force():
         hashes[150 + n] = hashes[n] ^ np.bitwise_or.reduce(
             np.uint64(1) << flips.astype(np.uint64), initial=np.uint64(0)
         )
-    found = Looks(hashes, np.zeros((300, 48), np.uint8), np.ones(300, bool), np.ones(300, np.float32))
+    found = Fingerprints(hashes, np.zeros((300, 48), np.uint8), np.ones(300, bool), np.ones(300, np.float32))
     found.readable[[3, 153]] = False
     wanted = [
         [i, j]
@@ -66,7 +66,7 @@ def shop(folder, copies=8, products=60):
 def test_dedupe_keeps_near_duplicates_on_one_side(tmp_path):
     folder = shop(tmp_path / "shop")
     with ImageFolder(folder) as images:
-        close = near_duplicates.pairs(near_duplicates.looks(images, records.read(folder / "records.csv")))
+        close = near_duplicates.pairs(near_duplicates.fingerprints(images, records.read(folder / "records.csv")))
     assert close.tolist() == [[n, 52 + n] for n in range(8)]
     dataset = Dataset("twins", tmp_path / "runs")
     importing.import_dataset(dataset, folder, progress=quiet)
