@@ -1,4 +1,4 @@
-"""caffe.Classifier: a net that scores whole images, by ten crops each or by the centre alone."""
+"""caffe.Classifier: class scores for images, from ten crops of each or from the centre crop."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from caffe_torch.proto.caffe_pb2 import TEST
 
 
 class Classifier(Net):
-    """The net of a deploy.prototxt with its weights, and how images are prepared for its first input.
+    """A net of the TEST phase that prepares images for its first input, (n, channels, height, width).
 
-    ``image_dims`` (height, width) is what images are resized to before cropping, by default (None or empty) the input's
-    own size; ``mean``, ``input_scale``, ``raw_scale`` and ``channel_swap`` are as in ``caffe.io.Transformer``.
+    Images are resized to ``image_dims`` (height, width) in pixels and then cropped; None or empty: the input's size.
+    Of each crop the channels are put in the order ``channel_swap`` ((2, 1, 0): RGB to BGR), the values multiplied by
+    ``raw_scale`` (255 for images of ``caffe.io.load_image``, 0 to 1), ``mean`` subtracted, (channels,) or (channels,
+    height, width), and the result multiplied by ``input_scale``.
     """
 
     def __init__(
@@ -31,9 +33,9 @@ class Classifier(Net):
         channel_swap: Sequence[int] | None = None,
     ):
         super().__init__(model_file, TEST, weights=pretrained_file)
-        name = self.inputs[0]
-        shape = self.blobs[name].data.shape
-        self.transformer = io.prepare(name, shape, mean, input_scale, raw_scale, channel_swap)
+        input_name = self.inputs[0]
+        shape = self.blobs[input_name].data.shape
+        self.transformer = io.prepare(input_name, shape, mean, input_scale, raw_scale, channel_swap)
         self.crop_dims = np.array(shape[2:])
         self.image_dims = self.crop_dims if image_dims is None or len(image_dims) == 0 else image_dims
 
@@ -63,9 +65,9 @@ class Classifier(Net):
             top, left = (middle - self.crop_dims / 2.0).astype(int)
             bottom, right = (middle + self.crop_dims / 2.0).astype(int)
             crops = images[:, top:bottom, left:right]
-        name = self.inputs[0]
-        prepared = np.array([self.transformer.preprocess(name, crop) for crop in crops], np.float32)
-        scores = self.forward_all(**{name: prepared})[self.outputs[0]]
+        input_name = self.inputs[0]
+        prepared = np.array([self.transformer.preprocess(input_name, crop) for crop in crops], np.float32)
+        scores = self.forward_all(**{input_name: prepared})[self.outputs[0]]
         if oversample:
             scores = scores.reshape(len(scores) // 10, 10, -1).mean(1)
         return scores

@@ -1,22 +1,28 @@
-"""Lists of files, as data layers read them: text of any encoding, with or without a byte order mark."""
+"""Text files that data layers read, such as lists of images: UTF-8, or bytes of another ASCII-compatible encoding."""
 
 from __future__ import annotations
+
+import codecs
 
 from caffe_torch.errors import CaffeError
 from caffe_torch.files import native
 
-_MARK = b"\xef\xbb\xbf"
-
 
 def read_text(path: str, what: str) -> str:
-    """The file's text; bytes that are no UTF-8 stay what they are, for paths. ``what`` names the file in messages."""
+    """The file's text without a byte order mark, lines ending in \\n; ``what`` names the file in messages.
+
+    Bytes that are not valid UTF-8 become lone surrogates (surrogateescape), which the system turns back into the same
+    bytes where the text is used as a path. CaffeError: a file that cannot be read, or holds NUL bytes.
+    """
     try:
         with open(native.path(path), "rb") as file:
             data = file.read()
     except OSError as error:
         raise CaffeError(f"{path}: the {what} cannot be read ({error.strerror})") from None
     if b"\0" in data:
-        kind = "an HDF5 file" if data.startswith(b"\x89HDF") else "no text"
-        raise CaffeError(f"{path}: the {what} cannot be read: it is {kind}; give a text file with a name a line")
-    decoded = data.removeprefix(_MARK).decode("utf-8", "surrogateescape")
+        kind = "an HDF5 file" if data.startswith(b"\x89HDF") else "binary, or UTF-16"
+        raise CaffeError(
+            f"{path}: the {what} cannot be read: it is {kind}; give a text file with one file name per line"
+        )
+    decoded = data.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape")
     return decoded.replace("\r\n", "\n").replace("\r", "\n")

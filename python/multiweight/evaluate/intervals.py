@@ -1,7 +1,7 @@
 """How sure a figure is: bootstrap intervals over images, and a paired permutation test between two methods.
 
 Not by scipy.stats: its resampling copies every drawn value of every group, where here a resample of all groups is one
-product of counts with a table; and SciPy is no dependency of the evaluation, which also runs in the original's container.
+product of counts with a table. Nor is SciPy a dependency of the evaluation, which also runs in the original's root.
 """
 
 from __future__ import annotations

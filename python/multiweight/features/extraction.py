@@ -135,8 +135,8 @@ def extract_run(
     lock.hold(run.dataset.data, "extract-features", shared=True)
     net, snapshot = (run, None) if untrained else net_of(run, iteration)
     lock.hold(run.root, "extract-features", name=lock.RESULTS)
-    if snapshot is None and initial_weights_file.needed(caffe, net):
-        snapshot = initial_weights_file.write(caffe, net, seed)
+    if snapshot is None and initial_weights_file.has_batch_norm(caffe, net):
+        snapshot = initial_weights_file.write_initial_weights(caffe, net, seed)
     wanted: str | Sequence[str]
     if outputs:
         wanted = output_blobs(caffe, net.deploy, Catalog.load(run.dataset.catalog))

@@ -1,4 +1,7 @@
-"""The initial weights of a net with BatchNorm, whose running sums mean nothing before images have passed through it."""
+"""The weights file of an untrained net with BatchNorm: initial weights, and statistics of some training batches.
+
+Before images have passed through a BatchNorm layer it has no running mean and variance.
+"""
 
 from __future__ import annotations
 
@@ -11,30 +14,31 @@ from multiweight.base import engine, whole_file
 from multiweight.base.paths import Run
 from multiweight.nets import run_paths
 
-#: Training batches that fill the running sums.
+#: Training batches that fill the running statistics (Caffe stores them as sums with a weight); chosen by hand.
 BATCHES = 60
 
 
-def needed(caffe: ModuleType, run: Run) -> bool:
+def has_batch_norm(caffe: ModuleType, run: Run) -> bool:
     """Whether the run's net has a BatchNorm layer."""
-    net = run_paths.read(run.deploy, engine.schema(caffe).NetParameter())
-    return any(layer.type == "BatchNorm" for layer in net.layer)
+    parameter = run_paths.read(run.deploy, engine.schema(caffe).NetParameter())
+    return any(layer.type == "BatchNorm" for layer in parameter.layer)
 
 
-def write(caffe: ModuleType, run: Run, seed: int) -> Path:
-    """Weights drawn with ``seed``, and the running sums of 60 training batches, as a .caffemodel in the run's folder.
+def write_initial_weights(caffe: ModuleType, run: Run, seed: int) -> Path:
+    """Write a .caffemodel of initial weights and of the statistics of ``BATCHES`` training batches; returns its path.
 
-    The weights are those with which a training with that seed begins; the batches pass forward, and nothing is learned.
-    UserError where the training images are not there.
+    The weights are those with which a training with this ``seed`` begins; the batches only pass forward. ``caffe`` is
+    the engine of ``engine.select``, whose global random seed is set. UserError where the training images are not there,
+    or the prototxt cannot be read. The prototxt that it runs stays in the run's folder.
     """
-    file, target = run.root / "train_val_untrained.prototxt", run.root / f"untrained_seed_{seed}.caffemodel"
-    net = run_paths.net(caffe, run.train_val)
-    head = f"# Written from {run.train_val.name}, with the paths of this machine.\n"
-    whole_file.write(file, head + text_format.MessageToString(net))
+    prototxt, weights = run.root / "train_val_untrained.prototxt", run.root / f"untrained_seed_{seed}.caffemodel"
+    parameter = run_paths.net(caffe, run.train_val)
+    comment = f"# Written from {run.train_val.name}, with the paths of this machine.\n"
+    whole_file.write(prototxt, comment + text_format.MessageToString(parameter))
     caffe.set_random_seed(seed)
-    filled = caffe.Net(str(file), caffe.TRAIN)
+    net = caffe.Net(str(prototxt), caffe.TRAIN)
     for _ in range(BATCHES):
-        filled.forward()
-    with whole_file.place(target) as partial:
-        filled.save(str(partial))
-    return target
+        net.forward()
+    with whole_file.place(weights) as partial:
+        net.save(str(partial))
+    return weights

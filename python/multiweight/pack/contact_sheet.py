@@ -1,4 +1,4 @@
-"""A contact sheet of a packed dataset: pictures as a net sees them, with their labels, for a person to look at."""
+"""A contact sheet of a packed dataset: a grid of its images, as a net sees them, with their labels."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from multiweight.base.paths import Dataset
 from multiweight.pack.reader import LmdbPair
 from multiweight.records.catalog import Catalog
 
-TEXT, LINE, MARGIN = 13, 17, 6
+#: In pixels: the font, a line of text, the space between cells, the least width of a cell.
+FONT_PX, LINE_PX, MARGIN_PX, _LEAST_WIDTH = 13, 17, 6, 160
+#: Of OpenCV 5's font: its weight; of OpenCV 4's: its scale.
+_FONT_WEIGHT, _FONT_SCALE = 400, 0.36
 
 
 def sheet(
@@ -50,13 +53,13 @@ def sheet(
             rng = np.random.RandomState(seed)
             keys = sorted(known[n] for n in rng.permutation(len(known))[:count])
         entries = {key: pair.get(key) for key in keys}
-    side = max(160, max(entries[key][0].shape[1] for key in keys))
-    cells = [_cell(key, *entries[key], catalog, side) for key in keys]
+    cell_width = max(_LEAST_WIDTH, max(entries[key][0].shape[1] for key in keys))
+    cells = [_cell(key, *entries[key], catalog, cell_width) for key in keys]
     height = max(cell.shape[0] for cell in cells)
-    rows = []
+    rows, blank = [], np.empty((0, 0, 3), np.uint8)
     for start in range(0, len(cells), columns):
-        row = [_grown(cell, height, side) for cell in cells[start : start + columns]]
-        row += [_grown(row[0][:0], height, side)] * (min(columns, len(cells)) - len(row))
+        row = [_padded(cell, height, cell_width) for cell in cells[start : start + columns]]
+        row += [_padded(blank, height, cell_width)] * (min(columns, len(cells)) - len(row))
         rows.append(np.concatenate(row, axis=1))
     return np.concatenate(rows), list(keys)
 
@@ -78,30 +81,32 @@ def write(path: Path, image: np.ndarray) -> None:
         raise UserError(f"{path}: cannot be written ({error.strerror})") from None
 
 
-def _cell(key: str, image: np.ndarray, labels: np.ndarray, catalog: Catalog, side: int) -> np.ndarray:
+def _cell(key: str, image: np.ndarray, labels: np.ndarray, catalog: Catalog, cell_width: int) -> np.ndarray:
+    """One image (3, height, width) BGR uint8 on white, the key and the labels (L,) below; long lines are cut."""
     lines = [key]
     for group in catalog.groups:
         values = labels[catalog.slices[group.name]]
-        carried = [label for label, value in zip(group.labels, values) if value == 1]
-        if carried or (values == -1).all():
-            lines.append(f"{group.name}: {', '.join(carried) or '?'}")
+        positive = [label for label, value in zip(group.labels, values) if value == 1]
+        if positive or (values == -1).all():
+            lines.append(f"{group.name}: {', '.join(positive) or '?'}")
     picture = np.ascontiguousarray(image.transpose(1, 2, 0))
-    cell = np.full((picture.shape[0] + LINE * len(lines) + MARGIN, side, 3), 255, np.uint8)
+    cell = np.full((picture.shape[0] + LINE_PX * len(lines) + MARGIN_PX, cell_width, 3), 255, np.uint8)
     cell[: picture.shape[0], : picture.shape[1]] = picture
     for number, line in enumerate(lines, 1):
-        cell = _text(cell, line, picture.shape[0] + LINE * number)
+        cell = _text(cell, line, picture.shape[0] + LINE_PX * number)
     return cell
 
 
 def _text(image: np.ndarray, line: str, bottom: int) -> np.ndarray:
-    if hasattr(cv2, "FontFace"):  # OpenCV 5 draws every script
-        drawn: Any = cv2.putText(image, line, (2, bottom), (0, 0, 0), cv2.FontFace("uni"), TEXT, 400)
+    if hasattr(cv2, "FontFace"):  # OpenCV 5's font has the characters of all languages, OpenCV 4's has ASCII
+        drawn: Any = cv2.putText(image, line, (2, bottom), (0, 0, 0), cv2.FontFace("uni"), FONT_PX, _FONT_WEIGHT)
         return drawn if isinstance(drawn, np.ndarray) else image
     plain = line.encode("ascii", "replace").decode("ascii")
-    return cv2.putText(image, plain, (2, bottom), cv2.FONT_HERSHEY_SIMPLEX, 0.36, (0, 0, 0), 1, cv2.LINE_AA)
+    return cv2.putText(image, plain, (2, bottom), cv2.FONT_HERSHEY_SIMPLEX, _FONT_SCALE, (0, 0, 0), 1, cv2.LINE_AA)
 
 
-def _grown(cell: np.ndarray, height: int, width: int) -> np.ndarray:
-    ground = np.full((height + MARGIN, width + MARGIN, 3), 255, np.uint8)
-    ground[: cell.shape[0], : cell.shape[1]] = cell
-    return ground
+def _padded(cell: np.ndarray, height: int, width: int) -> np.ndarray:
+    """The cell in the corner of a white picture of that size and a margin."""
+    canvas = np.full((height + MARGIN_PX, width + MARGIN_PX, 3), 255, np.uint8)
+    canvas[: cell.shape[0], : cell.shape[1]] = cell
+    return canvas

@@ -1,4 +1,4 @@
-"""Records of a million images in little memory: names in one buffer, products and labels as numbers."""
+"""Compact storage of the records of a file: image names in one buffer, products and labels as numbers."""
 
 from __future__ import annotations
 
@@ -15,32 +15,36 @@ from multiweight.records.records import Record, Statements
 
 
 class RecordTable:
-    """A record file as ``records.read`` gives it, about 100 bytes an image; ``table[n]`` makes the n-th Record."""
+    """The records of a file, read-only, in about 100 bytes per image; ``table[n]`` makes the n-th Record, from 0.
+
+    ``catalog`` checks the labels. UserError names the file and the line of a bad row or of an image named twice.
+    """
 
     def __init__(self, path: str | Path, catalog: Catalog | None = None):
         self._statements = Statements(catalog)
         self._names = bytearray()
-        self._name_ends = array("q", [0])
-        self._codes = array("i")
-        self._code_ends = array("q", [0])
-        self._product = array("i")
-        self._products: list[str] = []
-        numbers: dict[str, int] = {}
+        self._name_offsets = array("q", [0])  # name n is _names[_name_offsets[n] : _name_offsets[n + 1]]
+        self._label_ids = array("i")  # indices into _statements.known, of all rows one after the other
+        self._label_offsets = array("q", [0])
+        self._product_ids = array("i")
+        self._product_names: list[str] = []
+        id_of_product: dict[str, int] = {}
         lines, hashes = array("i"), array("q")
         for line, (_, image, product, text) in records.checked_rows(path, records.HEADER):
-            self._codes.extend(self._statements.codes(text, f"{path}:{line}"))
-            self._code_ends.append(len(self._codes))
+            self._label_ids.extend(self._statements.codes(text, f"{path}:{line}"))
+            self._label_offsets.append(len(self._label_ids))
             self._names += image.encode("utf-8")
-            self._name_ends.append(len(self._names))
-            number = numbers.setdefault(product, len(numbers))
-            if number == len(self._products):
-                self._products.append(product)
-            self._product.append(number)
+            self._name_offsets.append(len(self._names))
+            product_id = id_of_product.setdefault(product, len(id_of_product))
+            if product_id == len(self._product_names):
+                self._product_names.append(product)
+            self._product_ids.append(product_id)
             lines.append(line)
             hashes.append(hash(image))
-        self._refuse_doubles(path, lines, hashes)
+        self._reject_duplicates(path, lines, hashes)
 
-    def _refuse_doubles(self, path: str | Path, lines: array[int], hashes: array[int]) -> None:
+    def _reject_duplicates(self, path: str | Path, lines: array[int], hashes: array[int]) -> None:
+        """UserError where two rows have one image; by sorted hashes, since a set of a million names takes 100 MB."""
         values = np.frombuffer(hashes, np.int64) if hashes else np.zeros(0, np.int64)
         order = np.argsort(values, kind="stable")
         for at in np.flatnonzero(np.diff(values[order]) == 0):
@@ -49,15 +53,15 @@ class RecordTable:
                 raise UserError(f"{path}:{lines[second]}: {records.twice(self._image(first), lines[first])}")
 
     def __len__(self) -> int:
-        return len(self._product)
+        return len(self._product_ids)
 
-    def _image(self, number: int) -> str:
-        return self._names[self._name_ends[number] : self._name_ends[number + 1]].decode("utf-8")
+    def _image(self, row: int) -> str:
+        return self._names[self._name_offsets[row] : self._name_offsets[row + 1]].decode("utf-8")
 
-    def __getitem__(self, number: int) -> Record:
-        codes = self._codes[self._code_ends[number] : self._code_ends[number + 1]]
+    def __getitem__(self, row: int) -> Record:
+        codes = self._label_ids[self._label_offsets[row] : self._label_offsets[row + 1]]
         labels = records.by_kind(self._statements.known[code] for code in codes)
-        return Record(self._image(number), self._products[self._product[number]], *labels)
+        return Record(self._image(row), self._product_names[self._product_ids[row]], *labels)
 
     def __iter__(self) -> Iterator[Record]:
-        return (self[number] for number in range(len(self)))
+        return (self[row] for row in range(len(self)))

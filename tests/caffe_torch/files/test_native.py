@@ -10,7 +10,7 @@ import pytest
 
 import caffe_torch as caffe
 from caffe_torch import CaffeError
-from caffe_torch.layers.sources.image_data import read_list
+from caffe_torch.layers.sources.image_data import read_single_label_list
 from caffe_torch.proto import caffe_pb2
 
 GBK = "数据".encode("gbk")
@@ -122,20 +122,20 @@ def test_a_byte_order_mark_is_read_away(tmp_path, monkeypatch, mark):
 def test_a_tab_or_comma_before_the_label_is_named_with_the_line_to_write(tmp_path, line):
     (tmp_path / "l.txt").write_text(f"first.jpg 1\n{line}\n")
     with pytest.raises(CaffeError, match=r"l.txt:2: .* separated by a space, found .*write '(a|a b).jpg 3'"):
-        read_list(str(tmp_path / "l.txt"))
+        read_single_label_list(str(tmp_path / "l.txt"))
 
 
 @pytest.mark.parametrize("label", ["1.5", "x", "99999999999", "1_0", "٣"])
 def test_a_label_that_is_no_whole_number_of_32_bits(tmp_path, label):
     (tmp_path / "l.txt").write_text(f"a.jpg {label}\n")
     with pytest.raises(CaffeError, match="l.txt:1: expected an image and its whole-number label"):
-        read_list(str(tmp_path / "l.txt"))
+        read_single_label_list(str(tmp_path / "l.txt"))
 
 
 def test_a_name_that_has_a_comma_is_a_name(tmp_path):
     (tmp_path / "x,5").write_bytes(b"")
     (tmp_path / "l.txt").write_text("x,5\na,b.jpg 2\n")
-    assert read_list(str(tmp_path / "l.txt"), f"{tmp_path}/") == [("x,5", 0), ("a,b.jpg", 2)]
+    assert read_single_label_list(str(tmp_path / "l.txt"), f"{tmp_path}/") == [("x,5", 0), ("a,b.jpg", 2)]
 
 
 def test_an_hdf5_file_in_the_place_of_its_list(tmp_path, monkeypatch):

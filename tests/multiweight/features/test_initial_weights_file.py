@@ -27,15 +27,15 @@ def written(dataset, trunk):
 
 def test_a_net_without_batch_norm_needs_none(dataset):
     caffe, run = written(dataset, "alexnet")
-    assert not initial_weights_file.needed(caffe, run)
+    assert not initial_weights_file.has_batch_norm(caffe, run)
     assert extraction.extract_run(caffe, run, untrained=True, seed=3)
     assert extraction.load(run.features).attributes["weights"] == "initial weights, seed 3"
 
 
 def test_the_running_sums_are_of_the_training_images(dataset):
     caffe, run = written(dataset, "alexnet_bn")
-    assert initial_weights_file.needed(caffe, run)
-    weights = initial_weights_file.write(caffe, run, seed=2)
+    assert initial_weights_file.has_batch_norm(caffe, run)
+    weights = initial_weights_file.write_initial_weights(caffe, run, seed=2)
     net = caffe.Net(str(run.deploy), str(weights), caffe.TEST)
     mean, variance, count = (blob.data.copy() for blob in net.params["bn1"])
     # Each batch counts 0.999 times as much as the next: 60 of them.

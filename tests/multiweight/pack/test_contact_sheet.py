@@ -23,7 +23,7 @@ def test_pictures_stand_in_order_with_text_below(dataset):
     assert shown == keys
     with LmdbPair(caffe(), dataset.images("train"), dataset.labels("train")) as pair:
         images = {key: image.transpose(1, 2, 0) for key, image, _ in pair}
-    cell = 160 + contact_sheet.MARGIN
+    cell = 160 + contact_sheet.MARGIN_PX
     assert sheet.shape[1] == 2 * cell and sheet.dtype == np.uint8
     height = sheet.shape[0] // 2
     for key, (row, column) in zip(keys, ((0, 0), (0, 1), (1, 0))):
@@ -68,7 +68,7 @@ def test_the_command_says_how_many_it_has_drawn(dataset, tmp_path, capsys, flags
     assert capsys.readouterr().out == f"wrote {out}: {shown} images of {dataset.images(part)}\n"
     drawn = cv2.imread(str(out))
     columns = 1 if "--columns=1" in flags else min(shown, 6)
-    assert drawn.shape[1] == columns * (160 + contact_sheet.MARGIN)
+    assert drawn.shape[1] == columns * (160 + contact_sheet.MARGIN_PX)
 
 
 @pytest.mark.parametrize("options", [{"count": 0}, {"count": -5}, {"columns": 0}])

@@ -1,4 +1,4 @@
-"""ImageData: image files named in a list, one `path label` a line."""
+"""ImageData: image files named in a list, one `path label` per line."""
 
 from __future__ import annotations
 
@@ -18,15 +18,18 @@ from caffe_torch.layers.base import register
 from caffe_torch.layers.sources.prefetching import PrefetchingLayer, Reader, first_record
 from caffe_torch.runtime import ranks
 
-#: Labels have 32 bits.
-_LABELS = 2**31
+#: Caffe reads labels as int32. The top is float32, which holds whole numbers up to 2**24 exactly.
+_LABEL_LIMIT = 2**31
 
-#: What people write between a name and its label, and Caffe does not take for it.
-_OTHERWISE = re.compile(r"^(.*?)\s*[\t,;]\s*(-?\d+)$")
+#: A name and its label separated by a tab, a comma or a semicolon, which Caffe would read as one name.
+_WRONG_SEPARATOR = re.compile(r"^(.*?)\s*[\t,;]\s*(-?\d+)$")
 
 
-def read_labels(path: str, count: int) -> list[tuple[str, list[int]]]:
-    """(image, its labels) of each line ``path label label ...`` with ``count`` of them; CaffeError names the line."""
+def read_multi_label_list(path: str, count: int) -> list[tuple[str, list[int]]]:
+    """(path, labels) of each line ``path label label ...`` with ``count`` labels; no spaces in the path.
+
+    CaffeError names the line.
+    """
     rows = []
     for number, line in enumerate(lists.read_text(path, "list of images").split("\n"), 1):
         if not line.strip():
@@ -45,19 +48,20 @@ def read_labels(path: str, count: int) -> list[tuple[str, list[int]]]:
 
 
 def _is_label(word: str) -> bool:
-    return bool(re.fullmatch(r"[-+]?\d{1,10}", word, re.ASCII)) and -_LABELS <= int(word) < _LABELS
+    return bool(re.fullmatch(r"[-+]?\d{1,10}", word, re.ASCII)) and -_LABEL_LIMIT <= int(word) < _LABEL_LIMIT
 
 
-def read_list(path: str, root: str = "") -> list[tuple[str, int]]:
-    """(image, label) of each line; the label is what follows the last space, 0 where there is none.
+def read_single_label_list(path: str, root: str = "") -> list[tuple[str, int]]:
+    """(path, label) of each line; the label is what follows the last space, 0 where the line has no space.
 
-    ``root`` is what the images' paths follow. CaffeError names the line.
+    ``root`` is the prefix of each path, as it stands: a folder ends with /. CaffeError names the line.
     """
     rows = []
     for number, line in enumerate(lists.read_text(path, "list of images").split("\n"), 1):
         if not line.strip():
             continue
-        otherwise = _OTHERWISE.match(line.strip())
+        otherwise = _WRONG_SEPARATOR.match(line.strip())
+        # A file may really be called "x,5".
         if otherwise and not os.path.exists(native.path(root + line.rstrip())):
             raise CaffeError(
                 f"{path}:{number}: an image and its label are separated by a space, found {line!r}: "
@@ -76,52 +80,56 @@ def read_list(path: str, root: str = "") -> list[tuple[str, int]]:
     return rows
 
 
-class _Files:
-    """Batch i holds the files from i * batch_size on, each pass in a new order where they are shuffled."""
+class _ImageListReader:
+    """The Reader of ImageData: each epoch in a new order where ``shuffle`` is set.
+
+    Item k of batch i is record start + rank + (i * batch_size + k) * processes of the list, epoch after epoch.
+    """
 
     def __init__(self, param: Any, phase: int, seed: int):
         data = param.image_data_param
         #: Of each image its path and its label, or its labels where the list has several.
         self.lines: Sequence[tuple[str, Any]] = (
-            read_labels(data.source, data.label_dim) if data.HasField("label_dim")
-            else read_list(data.source, data.root_folder)
+            read_multi_label_list(data.source, data.label_dim) if data.HasField("label_dim")
+            else read_single_label_list(data.source, data.root_folder)
         )  # fmt: skip
-        self.labels = (data.label_dim,) if data.HasField("label_dim") else ()
+        self.label_shape = (data.label_dim,) if data.HasField("label_dim") else ()
         self.seed, self.shuffle = seed, data.shuffle
         self.size, self.color, self.root = data.batch_size, data.is_color, data.root_folder
-        self.resized = (data.new_height, data.new_width) if data.new_height else None
+        self.resize_to = (data.new_height, data.new_width) if data.new_height else None
         self.transform = Transformer(param.transform_param, phase, np.random.default_rng(seed))
         self.rank = ranks.rank() if phase == TRAIN else 0
-        self.stride = ranks.world_size() if phase == TRAIN else 1
+        self.processes = ranks.world_size() if phase == TRAIN else 1
         if data.rand_skip > len(self.lines):
             raise CaffeError(f"{data.source}: rand_skip is {data.rand_skip}, but it lists {len(self.lines)} images")
         self.start = first_record(seed, data.rand_skip)
         self._order: tuple[int, np.ndarray] | None = None
         self.shape = self.transform.shape(self._read(self.start)[0].shape)
 
-    def _read(self, position: int) -> tuple[np.ndarray, Any]:
-        """Image (channels, height, width) and label or labels at a position counted over all passes."""
-        turn, index = divmod(position, len(self.lines))
+    def _read(self, record: int) -> tuple[np.ndarray, Any]:
+        """Image (channels, height, width) and label or labels of a record, counted over all epochs."""
+        epoch, index = divmod(record, len(self.lines))
         if self.shuffle:
-            if self._order is None or self._order[0] != turn:
-                self._order = (turn, np.random.default_rng((self.seed, 0, turn)).permutation(len(self.lines)))
+            if self._order is None or self._order[0] != epoch:
+                self._order = (epoch, np.random.default_rng((self.seed, 0, epoch)).permutation(len(self.lines)))
             index = int(self._order[1][index])
         name, label = self.lines[index]
-        return read_image(self.root + name, self.color, self.resized).transpose(2, 0, 1), label
+        return read_image(self.root + name, self.color, self.resize_to).transpose(2, 0, 1), label
 
     def batch(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Images (batch, channels, height, width) and labels (batch, ...), float32."""
         self.transform.generator = np.random.default_rng((self.seed, index))
-        labels = np.empty((self.size, *self.labels), np.float32)
+        labels = np.empty((self.size, *self.label_shape), np.float32)
         images = first = None
         for i in range(self.size):
-            position = self.start + self.rank + (index * self.size + i) * self.stride
-            image, labels[i] = self._read(position)
-            if images is None or first is None:  # a batch is as large as its first image
+            record = self.start + self.rank + (index * self.size + i) * self.processes
+            image, labels[i] = self._read(record)
+            if images is None or first is None:  # the first image fixes the shape of the batch
                 first = image.shape
                 images = np.empty((self.size, *self.transform.shape(image.shape)), np.float32)
             if image.shape != first and not self.transform.crop[0]:
                 raise CaffeError(
-                    f"image {position % len(self.lines)} of the list has shape {image.shape}, others of its batch "
+                    f"image {record % len(self.lines)} of the list has shape {image.shape}, others of its batch "
                     f"{first}: give new_height and new_width, or batch_size 1"
                 )
             self.transform(image, images[i])
@@ -131,9 +139,10 @@ class _Files:
 
 @register("ImageData")
 class ImageData(PrefetchingLayer):
-    """Reads ``image_data_param.source``; paths in it follow ``root_folder``; tops are images and labels.
+    """Reads the images listed in ``image_data_param.source``; tops are images (BGR, float32) and labels.
 
-    With ``label_dim``, as HashNet has it, a line has so many labels, and the second top is (batch, label_dim).
+    ``root_folder`` is put before each path. ``label_dim`` (of the fork thuml/HashNet) is the number of labels per line;
+    the second top is then (batch, label_dim).
     """
 
     tops = (2, 2)
@@ -147,7 +156,7 @@ class ImageData(PrefetchingLayer):
             raise self.fail("new_height and new_width must be given both or not at all")
         if data.HasField("label_dim") and data.label_dim < 1:
             raise self.fail("label_dim must be 1 or more")
-        return _Files(self.param, self.phase, seed)
+        return _ImageListReader(self.param, self.phase, seed)
 
     def setup(self, bottom: list[Blob], top: list[Blob]) -> None:
         super().setup(bottom, top)
