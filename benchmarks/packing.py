@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Packing against the original's convert_imageset, on the same drawn photos and cores, and its peak memory.
+"""build_lmdb (images to LMDBs) against BVLC Caffe's convert_imageset, on synthetic JPEGs; build_lmdb's peak memory.
 
     python benchmarks/packing.py speed              3,781 photos of 400x533 to 256x256, raw and JPEG; ratios
     python benchmarks/packing.py cores              the same with 1, 2, ... threads
     python benchmarks/packing.py memory 1000000     peak memory for so many records of small images
 
-The original is an installed convert_imageset, or that of the Debian root in MULTIWEIGHT_ORIGINAL_ROOT, by chroot.
+convert_imageset is the installed one, or that of the folder MULTIWEIGHT_ORIGINAL_ROOT: a root file system of Debian
+with Caffe, entered by chroot (which needs root rights).
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
@@ -34,6 +36,7 @@ from multiweight.records import records  # noqa: E402
 from multiweight.records.catalog import Catalog  # noqa: E402
 from multiweight.records.records import Record  # noqa: E402
 
+#: Photos, their size, the side to which they are packed; and how many different ones are drawn, which repeat.
 PHOTOS, WIDTH, HEIGHT, SIZE, DRAWN = 3781, 400, 533, 256, 200
 GROUPS = {"Colour": [f"c{n}" for n in range(45)], "Type": [f"t{n}" for n in range(90)]}
 
@@ -48,8 +51,10 @@ def photo(rng: np.random.RandomState, width: int, height: int) -> bytes:
     return cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
 
 
-def dataset(runs: Path, name: str, folder: Path, images: int, width: int, height: int, linked: bool) -> Dataset:
-    """A split dataset of drawn photos: all but a few of them for training; ``linked``: names share files."""
+def make_dataset(
+    runs: Path, name: str, folder: Path, images: int, width: int, height: int, hard_links: bool
+) -> Dataset:
+    """A split dataset of synthetic photos, 10 of them for test; ``hard_links``: all names are links to 1,000 files."""
     rng = np.random.RandomState(0)
     drawn = [photo(rng, width, height) for _ in range(DRAWN)]
     made = Dataset(name, runs)
@@ -57,12 +62,12 @@ def dataset(runs: Path, name: str, folder: Path, images: int, width: int, height
     (folder / "images").mkdir(parents=True)
     Catalog.from_dict(GROUPS).save(made.catalog)
 
-    def rows(start: int, stop: int):
+    def rows(start: int, stop: int) -> Iterator[Record]:
         for n in range(start, stop):
             path = folder / "images" / f"{n % 1000:03d}" / f"{n:07d}.jpg"
             path.parent.mkdir(exist_ok=True)
             first = folder / "images" / f"{n % 1000:03d}" / f"{n % 1000:07d}.jpg"
-            if linked and n >= 1000:
+            if hard_links and n >= 1000:
                 os.link(first, path)
             else:
                 path.write_bytes(drawn[n % DRAWN])
@@ -71,34 +76,35 @@ def dataset(runs: Path, name: str, folder: Path, images: int, width: int, height
 
     records.write(made.split("train"), rows(0, images - 10))
     records.write(made.split("test"), rows(images - 10, images))
-    done.write(made.data / "import.json", {"folder": str(folder), "source": "records"}, {})
+    # build_lmdb reads the folder of the photos from it.
+    done.write(made.import_mark, {"folder": str(folder), "source": "records"}, {})
     return made
 
 
-class Used(NamedTuple):
-    """What a command took: seconds on the clock, seconds of the processors, peak MB."""
+class ResourceUse(NamedTuple):
+    """What a command took: wall seconds, CPU seconds, peak resident memory in MiB."""
 
     seconds: float
-    cpu: float
-    peak: float
+    cpu_seconds: float
+    peak_mib: float
 
 
-def measured(command: list[str], **options: Any) -> Used:
+def measured(command: list[str], env: Mapping[str, str] | None = None) -> ResourceUse:
     begun = time.monotonic()
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options)
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env)
     _, status, usage = os.wait4(child.pid, 0)
     if status:
         raise SystemExit(f"{' '.join(command)}: status {status}")
-    return Used(time.monotonic() - begun, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+    return ResourceUse(time.monotonic() - begun, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
-def pack(made: Dataset, *options: str) -> Used:
+def pack(made: Dataset, *options: str) -> ResourceUse:
     """tools/build_lmdb.py, from its start to its end."""
     command = [sys.executable, str(Path(__file__).resolve().parents[1] / "tools/build_lmdb.py"), "--dataset", made.name]
     return measured([*command, "--runs", str(made.root.parent), "--overwrite", *options])
 
 
-def original() -> tuple[list[str], Path]:
+def reference_program() -> tuple[list[str], Path]:
     root = os.environ.get("MULTIWEIGHT_ORIGINAL_ROOT")
     if root:
         return ["chroot", root], Path(root)
@@ -107,7 +113,9 @@ def original() -> tuple[list[str], Path]:
     raise SystemExit("no convert_imageset: install Debian 11's caffe, or set MULTIWEIGHT_ORIGINAL_ROOT")
 
 
-def convert(prefix: list[str], root: Path, folder: Path, listing: Path, out: Path, *options: str) -> Used:
+def run_convert_imageset(
+    prefix: list[str], root: Path, folder: Path, listing: Path, out: Path, *options: str
+) -> ResourceUse:
     shutil.rmtree(out, ignore_errors=True)
     inside = [f"/{path.relative_to(root)}" for path in (folder, listing, out)]
     size = [f"--resize_height={SIZE}", f"--resize_width={SIZE}"]
@@ -115,8 +123,10 @@ def convert(prefix: list[str], root: Path, folder: Path, listing: Path, out: Pat
     return measured(command, env={**os.environ, "GLOG_minloglevel": "2"})
 
 
-def pixels_differ(made: Dataset, theirs: Path) -> float:
-    """Share of the training values that differ by more than one level; convert_imageset keeps the order of its list."""
+def share_of_differing_values(made: Dataset, theirs: Path) -> float:
+    """Share of the training values that differ by more than one grey level (of 0 to 255); convert_imageset keeps
+    the order of its list.
+    """
     datum = engine.messages().Datum
     far = total = 0
     for (_, a), (_, b) in zip(items(made.images("train")), items(theirs)):
@@ -126,7 +136,7 @@ def pixels_differ(made: Dataset, theirs: Path) -> float:
     return far / total
 
 
-def mean_differs(prefix: list[str], root: Path, made: Dataset, theirs: Path) -> float:
+def relative_mean_difference(prefix: list[str], root: Path, made: Dataset, theirs: Path) -> float:
     """Largest difference of mean.binaryproto from compute_image_mean's, relative to its largest value."""
     out = theirs.with_name("mean.binaryproto")
     inside = [f"/{path.relative_to(root)}" for path in (theirs, out)]
@@ -138,36 +148,44 @@ def mean_differs(prefix: list[str], root: Path, made: Dataset, theirs: Path) -> 
 
 def speed(work: Path, prefix: list[str], root: Path) -> None:
     folder = work / "photos"
-    made = dataset(work / "runs", "speed", folder, PHOTOS, WIDTH, HEIGHT, False)
+    made = make_dataset(work / "runs", "speed", folder, PHOTOS, WIDTH, HEIGHT, False)
     print(f"{PHOTOS} photos of {WIDTH}x{HEIGHT} to {SIZE}x{SIZE}, {cores()} cores; seconds, best of 3 in turn")
-    listing, theirs = work / "list.txt", work / "theirs_lmdb"
-    for name, ours, flags in (("raw", [], []), ("JPEG", ["--encoding", "jpg"], ["--encoded", "--encode_type=jpg"])):
+    listing, reference_lmdb = work / "list.txt", work / "theirs_lmdb"
+    for name, ours, caffe_flags in (
+        ("raw", [], []),
+        ("JPEG", ["--encoding", "jpg"], ["--encoded", "--encode_type=jpg"]),
+    ):
+        # Once before the measurement, for train_packed.csv, whose order the list must have.
         pack(made, "--size", str(SIZE), *ours)
         packed = [r for part in ("train", "test") for _, r in records.read_packed(made.packed(part))]
         listing.write_text("".join(f"{record.image} 0\n" for record in packed))
         times = [
-            (convert(prefix, root, folder, listing, theirs, *flags), pack(made, "--size", str(SIZE), *ours))
+            (
+                run_convert_imageset(prefix, root, folder, listing, reference_lmdb, *caffe_flags),
+                pack(made, "--size", str(SIZE), *ours),
+            )
             for _ in range(3)
         ]
-        them, us = (min(column) for column in zip(*times))
+        reference, build_lmdb = (min(runs, key=lambda run: run.seconds) for runs in zip(*times))
         print(
-            f"  {name:<5} convert_imageset {them.seconds:6.2f}   build_lmdb {us.seconds:6.2f}   "
-            f"ratio {them.seconds / us.seconds:.2f}   (processor time {them.cpu:.2f} and {us.cpu:.2f})",
+            f"  {name:<5} convert_imageset {reference.seconds:6.2f}   build_lmdb {build_lmdb.seconds:6.2f}   "
+            f"ratio {reference.seconds / build_lmdb.seconds:.2f}   "
+            f"(processor time {reference.cpu_seconds:.2f} and {build_lmdb.cpu_seconds:.2f})",
             flush=True,
         )
         if name == "raw":
-            print(f"        values that differ by more than 1 level: {pixels_differ(made, theirs):.4%}")
+            share = share_of_differing_values(made, reference_lmdb)
+            print(f"        values that differ by more than 1 level: {share:.4%}")
             listing.write_text(
                 "".join(f"{record.image} 0\n" for _, record in records.read_packed(made.packed("train")))
             )
-            convert(prefix, root, folder, listing, theirs, *flags)
-            print(
-                f"        mean against compute_image_mean: {mean_differs(prefix, root, made, theirs):.1e}", flush=True
-            )
+            run_convert_imageset(prefix, root, folder, listing, reference_lmdb, *caffe_flags)
+            difference = relative_mean_difference(prefix, root, made, reference_lmdb)
+            print(f"        mean against compute_image_mean: {difference:.1e}", flush=True)
 
 
 def scaling(work: Path) -> None:
-    made = dataset(work / "runs", "cores", work / "photos", PHOTOS, WIDTH, HEIGHT, False)
+    made = make_dataset(work / "runs", "cores", work / "photos", PHOTOS, WIDTH, HEIGHT, False)
     counts = [n for n in (1, 2, 4, 8, 16, 32) if n <= cores()]
     for encoding in ([], ["--encoding", "jpg"]):
         for threads in counts:
@@ -181,10 +199,10 @@ def scaling(work: Path) -> None:
 
 def memory(work: Path, count: int) -> None:
     small = count > 100_000
-    made = dataset(work / "runs", "memory", work / "photos", count, 24, 32, True)
+    made = make_dataset(work / "runs", "memory", work / "photos", count, 24, 32, True)
     size = 8 if small else SIZE
     used = pack(made, "--size", str(size), *([] if small else ["--encoding", "jpg"]))
-    print(f"  {count} records, {size}x{size}: {used.seconds:.0f} s, peak {used.peak:.0f} MB")
+    print(f"  {count} records, {size}x{size}: {used.seconds:.0f} s, peak {used.peak_mib:.0f} MiB")
 
 
 def main() -> None:
@@ -192,7 +210,7 @@ def main() -> None:
     parser.add_argument("what", choices=["speed", "cores", "memory"])
     parser.add_argument("records", type=int, nargs="?", default=35_000)
     args = parser.parse_args()
-    prefix, root = original() if args.what == "speed" else ([], Path("/"))
+    prefix, root = reference_program() if args.what == "speed" else ([], Path("/"))
     work = Path(tempfile.mkdtemp(prefix="packing-", dir=root / "tmp"))
     try:
         if args.what == "speed":

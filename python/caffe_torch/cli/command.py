@@ -1,4 +1,7 @@
-"""The ``caffe`` command on this engine: caffe-torch train|test|time|device_query with its flags, and export."""
+"""The command line ``caffe-torch``, in place of Caffe's ``caffe``: train|test|time|device_query, and export.
+
+The original's other programs (``names.TOOLS``) start here too.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,12 @@ import sys
 from collections.abc import Callable, Sequence
 
 from caffe_torch import __version__
-from caffe_torch.cli.flags import set_log, with_underscores, without_glogs
+from caffe_torch.cli.flags import drop_glog_flags, set_log, with_underscores
 from caffe_torch.cli.names import COMMANDS, TOOLS
 from caffe_torch.errors import CaffeError
 from caffe_torch.runtime import user_modules
 
-_EFFECTS = ("stop", "snapshot", "none")
+_SIGNAL_ACTIONS = ("stop", "snapshot", "none")
 #: Flags that the original has not, so that no script gives them to another subcommand on purpose.
 _EXPORTS = ("output", "until", "batch", "any_size", "mean", "scale", "channels", "inputs")
 
@@ -38,23 +41,29 @@ def parser() -> argparse.ArgumentParser:
 
     flag("solver", "train: the solver .prototxt")
     flag("model", "test, time, export: the net .prototxt")
-    flag("weights", "train, test, export: .caffemodel to start from or to score; several are separated by commas")
+    flag("weights", "train: .caffemodel to start from; test: to score; export: to export; several separated by commas")
     flag("snapshot", "train: .solverstate to resume from")
-    flag("gpu", "number of the GPU, several separated by commas, or all; each trains with the whole batch size")
+    flag("gpu", "number of the GPU, several separated by commas, or all; the batch size is per GPU, as in Caffe")
     flag("iterations", "test, time: how many batches", int, 50)
     flag("phase", "time: TRAIN or TEST", choices=("TRAIN", "TEST"), default="TRAIN")
     flag("level", "the net's level, for its include and exclude rules", int, 0)
     flag("stage", "the net's stages, separated by commas, for its include and exclude rules")
-    flag("sigint_effect", "train: what SIGINT (Ctrl-C) does", choices=_EFFECTS, default="stop")
-    flag("sighup_effect", "train: what SIGHUP does", choices=_EFFECTS, default="snapshot")
+    flag("sigint_effect", "train: what SIGINT (Ctrl-C) does", choices=_SIGNAL_ACTIONS, default="stop")
+    flag("sighup_effect", "train: what SIGHUP does", choices=_SIGNAL_ACTIONS, default="snapshot")
     flag("minloglevel", "least level of the log: 0 information, 1 warnings, 2 errors", int, None)
     flag("log_dir", "folder for a copy of the log, caffe.INFO")
     flag("output", "export: the .onnx file to write; .safetensors for the weights as a PyTorch module has them")
-    flag("until", "export: blobs to give, separated by commas, without what they do not need (default: the net's own)")
-    flag("batch", "export: the batch size (default: open)", int, None)
-    p.add_argument("-any_size", "--any_size", action="store_true", help="export: leave height and width open too")
-    flag("mean", "export: subtract in the model: a mean.binaryproto, or numbers separated by commas, one per channel")
-    flag("scale", "export: multiply by it in the model, after the mean", float, 1.0)
+    flag(
+        "until",
+        "export: output blobs, separated by commas (default: the net's own); layers that they do not need are left out",
+    )
+    flag("batch", "export: a fixed batch size (default: a dynamic axis)", int, None)
+    p.add_argument("-any_size", "--any_size", action="store_true", help="export: height and width are dynamic axes too")
+    flag(
+        "mean",
+        "export: the model subtracts it from pixels of 0 to 255: a mean.binaryproto, or a number per channel, with commas",
+    )
+    flag("scale", "export: the model multiplies by it, after the mean", float, 1.0)
     flag("channels", "export: the order of images' channels; the net's is bgr", default="bgr", choices=("bgr", "rgb"))
     flag("inputs", "export: an .npz of inputs by blob to check the model with, besides random ones")
     flag("layers", "modules that register layers (caffe.register_layer), separated by commas")
@@ -62,7 +71,7 @@ def parser() -> argparse.ArgumentParser:
         "-forbid_python",
         "--forbid_python",
         action="store_true",
-        help="refuse Python layers: a .prototxt names modules to import, so a stranger's is a stranger's code",
+        help="refuse Python layers: a .prototxt names modules to import, so an untrusted one can run its author's code",
     )
     return p
 
@@ -70,20 +79,21 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line ``argv`` (without the program's name) and return the exit status.
 
-    What the original aborts on becomes one line on standard error and status 1.
+    What the original aborts on becomes one line on standard error and status 1; wrong flags end with 2, Ctrl-C with
+    130. ``--forbid-python`` and ``--layers`` are put into ``os.environ`` and stay there.
     """
-    words = list(sys.argv[1:] if argv is None else argv)
-    # Called by a link of the name of one of the original's programs, it is that program.
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    # Started by a symlink that is called as one of the original's programs, it runs that program.
     if argv is None and os.path.basename(sys.argv[0]) in TOOLS:
-        words = [os.path.basename(sys.argv[0]), *words]
-    if words and words[0] in TOOLS:
-        return _ended(lambda: _run_tool(words[0], words[1:]))
-    args = _parse(with_underscores(without_glogs(words)))
+        arguments = [os.path.basename(sys.argv[0]), *arguments]
+    if arguments and arguments[0] in TOOLS:
+        return _exit_status(lambda: _run_tool(arguments[0], arguments[1:]))
+    args = _parse(with_underscores(drop_glog_flags(arguments)))
     if args.forbid_python:
         os.environ["CAFFE_TORCH_FORBID_PYTHON"] = "1"
     if args.layers:
         os.environ[user_modules.LAYERS] = args.layers
-    return _ended(lambda: _run_command(args, words))
+    return _exit_status(lambda: _run_command(args, arguments))
 
 
 def _parse(words: Sequence[str]) -> argparse.Namespace:
@@ -101,10 +111,10 @@ def _run_command(args: argparse.Namespace, words: Sequence[str]) -> int:
 
 
 def _run_tool(name: str, words: Sequence[str]) -> int:
-    return int(importlib.import_module(f"caffe_torch.cli.{TOOLS[name]}").run_tool(name, without_glogs(words)))
+    return int(importlib.import_module(f"caffe_torch.cli.{TOOLS[name]}").run_tool(name, drop_glog_flags(words)))
 
 
-def _ended(run: Callable[[], int]) -> int:
+def _exit_status(run: Callable[[], int]) -> int:
     """The exit status of ``run``, 1 where it raised CaffeError, which is said in one line."""
     try:
         return run()

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from caffe_torch import export
-from caffe_torch.cli.scoring import stages
+from caffe_torch.cli.flags import comma_separated
 from caffe_torch.errors import CaffeError
 from caffe_torch.net.net import Net
 from caffe_torch.proto.caffe_pb2 import TEST
@@ -30,17 +30,18 @@ _DAMAGE = (
 _OF_ONNX = {"batch": None, "any_size": False, "mean": "", "scale": 1.0, "channels": "bgr", "inputs": ""}
 
 
-def run(args: argparse.Namespace, argv: Sequence[str]) -> int:
+def run(args: argparse.Namespace, _argv: Sequence[str]) -> int:
+    """Write the file of ``--output``; returns 0, or raises CaffeError."""
     if not args.model:
         raise CaffeError("export: needs --model, the net's deploy .prototxt")
     if not args.output:
         raise CaffeError("export: needs --output, the .onnx or .safetensors file to write")
     _check_output(args)
     inputs = _read_npz(args.inputs) if args.inputs else None
-    net = Net(args.model, TEST, level=args.level, stages=stages(args.stage), weights=args.weights or None)
+    net = Net(args.model, TEST, level=args.level, stages=comma_separated(args.stage), weights=args.weights or None)
     if net.params and not args.weights:
-        raise CaffeError("export: needs --weights, the .caffemodel whose parameters to write")
-    outputs = [name for name in args.until.split(",") if name] or None
+        raise CaffeError("export: needs --weights, the .caffemodel to export")
+    outputs = comma_separated(args.until) or None
     try:
         if args.output.endswith(".safetensors"):
             export.safetensors(net, args.output, outputs=outputs)
@@ -60,7 +61,7 @@ def run(args: argparse.Namespace, argv: Sequence[str]) -> int:
         if package not in _PACKAGES:
             raise
         raise CaffeError(_MISSING.format(package)) from None
-    log.info(f"Worst deviation from the net: {deviation}")
+    log.info(f"Largest relative difference of onnxruntime from the net: {deviation}")
     log.info(f"Wrote {args.output}")
     return 0
 

@@ -39,7 +39,7 @@ def with_underscores(words: Sequence[str]) -> list[str]:
     return written
 
 
-def without_glogs(words: Sequence[str]) -> list[str]:
+def drop_glog_flags(words: Sequence[str]) -> list[str]:
     """The words of a command line that are none of glog's flags, nor their values."""
     left = []
     rest = iter(words)
@@ -106,3 +106,8 @@ def _whole(name: str, text: str) -> int:
         return int(text)
     except ValueError:
         raise CaffeError(f"--{name}={text}: expected a whole number") from None
+
+
+def comma_separated(value: str) -> list[str]:
+    """The names in a flag's value, such as those of ``--stage``."""
+    return [name for name in value.split(",") if name]

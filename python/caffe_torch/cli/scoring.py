@@ -9,16 +9,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from caffe_torch.cli import devices
+from caffe_torch.cli.flags import comma_separated
 from caffe_torch.errors import CaffeError
 from caffe_torch.net import nonfinite
 from caffe_torch.net.net import Net
 from caffe_torch.proto.caffe_pb2 import TEST
 from caffe_torch.runtime import log
-
-
-def stages(flag: str) -> list[str]:
-    """The names in ``--stage``."""
-    return [name for name in flag.split(",") if name]
 
 
 def run(args: argparse.Namespace, argv: Sequence[str]) -> int:
@@ -29,7 +25,7 @@ def run(args: argparse.Namespace, argv: Sequence[str]) -> int:
     if args.iterations < 1:
         raise CaffeError(f"test: --iterations must be 1 or more, found {args.iterations}")
     devices.use_first(args.gpu)
-    net = Net(args.model, TEST, level=args.level, stages=stages(args.stage), weights=args.weights)
+    net = Net(args.model, TEST, level=args.level, stages=comma_separated(args.stage), weights=args.weights)
     log.info(f"Running for {args.iterations} iterations.")
     loss = 0.0
     sums: dict[str, np.ndarray] = {}

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Callable
 
 from caffe_torch.cli import devices
-from caffe_torch.cli.scoring import stages
+from caffe_torch.cli.flags import comma_separated
 from caffe_torch.errors import CaffeError
 from caffe_torch.net.net import Net
 from caffe_torch.proto import caffe_pb2
@@ -21,7 +21,7 @@ def run(args: argparse.Namespace, argv: Sequence[str]) -> int:
     if args.iterations < 1:
         raise CaffeError(f"time: --iterations must be 1 or more, found {args.iterations}")
     devices.use_first(args.gpu)
-    net = Net(args.model, caffe_pb2.Phase.Value(args.phase), level=args.level, stages=stages(args.stage))
+    net = Net(args.model, caffe_pb2.Phase.Value(args.phase), level=args.level, stages=comma_separated(args.stage))
     graph, nodes = net.graph, net.graph.nodes
     log.info("Performing Forward")
     log.info(f"Initial loss: {graph.forward():g}")

@@ -12,7 +12,7 @@ from typing import Any
 from tqdm import tqdm
 
 from caffe_torch.cli import devices, processes
-from caffe_torch.cli.scoring import stages
+from caffe_torch.cli.flags import comma_separated
 from caffe_torch.errors import CaffeError
 from caffe_torch.files import native, prototxt
 from caffe_torch.proto import caffe_pb2
@@ -29,7 +29,7 @@ def run(args: argparse.Namespace, argv: Sequence[str]) -> int:
         raise CaffeError("train: give --snapshot to resume or --weights to finetune, not both")
     param = prototxt.read_solver(args.solver)
     param.train_state.level = args.level
-    param.train_state.stage.extend(stages(args.stage))
+    param.train_state.stage.extend(comma_separated(args.stage))
     if args.snapshot or args.weights:
         param.ClearField("weights")
     if args.weights:

@@ -1,8 +1,8 @@
 """Kaggle's Fashion Product Images (Param Aggarwal), small or full: ``styles.csv`` and ``images/`` or ``images.zip``.
 
-One image per product; what the titles say beyond the columns is told by ``fashion_product_images.keywords.yaml``.
-The columns id, gender, masterCategory, subCategory, articleType, baseColour, season, year,
-usage, productDisplayName (year may be absent). The full set has rows whose title holds a comma without quotes.
+One image per product. The columns id, gender, subCategory, articleType, baseColour, season and usage are required,
+the title, productDisplayName, is optional, others are ignored. More labels are found in the titles by the words of
+``fashion_product_images.keywords.yaml``. The full set has rows whose title holds a comma without quotes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from multiweight.text.keywords import Keywords
 
 NAME = "fashion_product_images"
 LAYOUT = "styles.csv with images.zip or images/"
-COLUMNS = ("gender", "season", "usage", "baseColour")
+#: The columns that become groups of kind attribute.
+ATTRIBUTE_COLUMNS = ("gender", "season", "usage", "baseColour")
 TITLE = "productDisplayName"
 KEYWORDS = Path(__file__).with_name("fashion_product_images.keywords.yaml")
 INPUTS = ("styles.csv", str(KEYWORDS))
@@ -41,9 +42,10 @@ def load(folder: Path, min_products: int = 2) -> Loaded:
     """Catalog and records of the set.
 
     Groups: the columns gender, season, usage and baseColour, one group of kind ``type`` for each subCategory that
-    holds at least two article types of ``min_products`` products, and the keyword groups of the titles, so that the
-    proportions differ widely. An empty or NA value is no label; a label of fewer than ``min_products`` products is left
-    out, and named in the notes: with one product it could stand on one side of the split alone. Groups and labels are
+    holds at least two article types of ``min_products`` products, and the keyword groups of the titles: how often an
+    image has a label differs widely between them, which the paper's weights depend on. An empty or NA value is no
+    label. A label of fewer than ``min_products`` products is left out and named in the notes: the train/test split is
+    by product, so that a label of one product would be missing from one of the two. Groups and labels are
     in a fixed order: columns as above, subCategories by name, keywords as in their file. Rows with a wrong number of
     fields, without an id or with a second use of one are listed as bad, with their line. UserError: no usable row, no
     photos, two groups of one name.
@@ -55,10 +57,10 @@ def load(folder: Path, min_products: int = 2) -> Loaded:
         raise UserError(f"{path}: no usable row below the header; {len(bad)} cannot be used{first}")
     notes: list[str] = []
     images = _images(folder, notes)
-    counts: dict[str, Counter[str]] = {column: Counter() for column in COLUMNS}
+    counts: dict[str, Counter[str]] = {column: Counter() for column in ATTRIBUTE_COLUMNS}
     types: dict[str, Counter[str]] = {}
     for row in rows:
-        for column in COLUMNS:
+        for column in ATTRIBUTE_COLUMNS:
             if not is_missing(row[column]):
                 counts[column][row[column]] += 1
         if not is_missing(row["subCategory"]) and not is_missing(row["articleType"]):
@@ -66,8 +68,8 @@ def load(folder: Path, min_products: int = 2) -> Loaded:
 
     keywords = Keywords.load(KEYWORDS)
     _refuse_equal_names(path, types, keywords)
-    mined_labels = [keywords.labels(row.get(TITLE, "")) for row in rows]
-    mined = Counter(pair for pairs in mined_labels for pair in pairs)
+    title_labels = [keywords.labels(row.get(TITLE, "")) for row in rows]
+    title_label_counts = Counter(pair for pairs in title_labels for pair in pairs)
     groups: dict[str, dict[str, object]] = {}
     single = []
     for name, counter in [*counts.items(), *sorted(types.items())]:
@@ -85,15 +87,15 @@ def load(folder: Path, min_products: int = 2) -> Loaded:
         notes.append(f"no group for subCategory {', '.join(single)}: fewer than two article types with {products}")
     if TITLE not in rows[0]:
         notes.append(f"no group of keywords: {path.name} has no column {TITLE!r}")
-    _add_mined(groups, notes, keywords, mined, min_products)
+    _add_keyword_groups(groups, notes, keywords, title_label_counts, min_products)
     if not groups:
         raise UserError(f"{path}: no label is on {min_products} products or more: lower --min-products")
     catalog = Catalog.from_dict(groups)
     known = {(group.name, label) for group in catalog.groups for label in group.labels}
 
     records = []
-    for row, mined_pairs in zip(rows, mined_labels):
-        pairs = [(column, row[column]) for column in COLUMNS] + [(row["subCategory"], row["articleType"])]
+    for row, mined_pairs in zip(rows, title_labels):
+        pairs = [(column, row[column]) for column in ATTRIBUTE_COLUMNS] + [(row["subCategory"], row["articleType"])]
         pairs += mined_pairs
         # A product without a file keeps the name it should have, so that the list of bad images can say it.
         reference = images.get(row["id"], f"images/{row['id']}.jpg")
@@ -103,27 +105,27 @@ def load(folder: Path, min_products: int = 2) -> Loaded:
 
 def _refuse_equal_names(path: Path, types: Iterable[str], keywords: Keywords) -> None:
     """UserError where a subCategory or a group of keywords has another group's name, whose labels it would replace."""
-    column = next((name for name in types if name in COLUMNS), None)
+    column = next((name for name in types if name in ATTRIBUTE_COLUMNS), None)
     if column is not None:
         raise UserError(
             f"{path}: subCategory {column!r} has the name of a column that is a group: rename it in the table"
         )
     for name in keywords.groups:
-        if name in COLUMNS or name in types:
-            where = "a column that is a group" if name in COLUMNS else f"a subCategory of {path}"
+        if name in ATTRIBUTE_COLUMNS or name in types:
+            where = "a column that is a group" if name in ATTRIBUTE_COLUMNS else f"a subCategory of {path}"
             raise UserError(f"{KEYWORDS}: group {name!r} has the name of {where}: rename it there or here")
 
 
-def _add_mined(
+def _add_keyword_groups(
     groups: dict[str, dict[str, object]],
     notes: list[str],
     keywords: Keywords,
-    mined: Counter[Label],
+    title_label_counts: Counter[Label],
     min_products: int,
 ) -> None:
-    for name, means in keywords.groups.items():
-        labels = [label for label in means if mined[name, label] >= min_products]
-        rare = [label for label in means if 0 < mined[name, label] < min_products]
+    for name, words_of_label in keywords.groups.items():
+        labels = [label for label in words_of_label if title_label_counts[name, label] >= min_products]
+        rare = [label for label in words_of_label if 0 < title_label_counts[name, label] < min_products]
         if rare:
             notes.append(f"{name}: left out {', '.join(rare)}: on fewer than {min_products} products")
         if labels:
@@ -134,7 +136,7 @@ def _rows(path: Path) -> tuple[list[dict[str, str]], list[BadImage]]:
     lines = csv_file.rows(path)
     number, header = next(lines, (1, []))
     header = [name.strip() for name in header]
-    missing = [name for name in ("id", "subCategory", "articleType", *COLUMNS) if name not in header]
+    missing = [name for name in ("id", "subCategory", "articleType", *ATTRIBUTE_COLUMNS) if name not in header]
     if missing:
         raise UserError(f"{path}:{number}: no column {missing[0]!r}: found {', '.join(header) or 'nothing'}")
     rows, bad = [], []
@@ -142,7 +144,11 @@ def _rows(path: Path) -> tuple[list[dict[str, str]], list[BadImage]]:
     for number, fields in lines:
         row = {name: cells.tidy(field) for name, field in zip(header, fields)}
         key = row["id"] = cells.identity(row.get("id", ""))
-        names = [row[name] for name in (*COLUMNS, "subCategory", "articleType") if not is_missing(row.get(name, ""))]
+        names = [
+            row[name]
+            for name in (*ATTRIBUTE_COLUMNS, "subCategory", "articleType")
+            if not is_missing(row.get(name, ""))
+        ]
         unfit = next((name for name in names if cells.name_problem(name)), None)
         reason = ""
         if len(fields) != len(header):

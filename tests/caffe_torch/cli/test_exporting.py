@@ -35,7 +35,7 @@ def words(tmp_path):
 def test_it_writes_the_model_and_says_how_far_it_lies_from_the_net(words, tmp_path, capfd):
     assert command.main(words) == 0
     said = capfd.readouterr().err
-    assert "Worst deviation from the net: " in said and f"Wrote {tmp_path}/net.onnx" in said
+    assert "Largest relative difference of onnxruntime from the net: " in said and f"Wrote {tmp_path}/net.onnx" in said
     net = caffe.Net(words[2], caffe.TEST, weights=words[4])
     (prob,) = onnxruntime.InferenceSession(f"{tmp_path}/net.onnx").run(None, {"data": net.blobs["data"].data})
     np.testing.assert_allclose(prob, net.forward()["prob"], rtol=1e-5)

@@ -3,7 +3,7 @@
 import pytest
 
 from caffe_torch import CaffeError
-from caffe_torch.cli.flags import parse, with_underscores, without_glogs
+from caffe_torch.cli.flags import drop_glog_flags, parse, with_underscores
 
 DEFAULTS = {"gray": False, "backend": "lmdb", "height": 0, "max_side": 0}
 
@@ -46,11 +46,11 @@ def test_mistakes(words, said):
 
 def test_glogs_flags_are_passed_over():
     words = "-logtostderr --v 2 --nolog_prefix --stderrthreshold=0 --gray a --colorlogtostderr=false".split()
-    assert without_glogs(words) == ["--gray", "a"]
+    assert drop_glog_flags(words) == ["--gray", "a"]
 
 
 def test_a_flags_name_may_have_hyphens():
     """gflags 2.2's: caffe device_query -log-dir=a-b sets log_dir."""
     words = "train -log-dir=a-b --sigint-effect none -5 - a-b --x".split()
     assert with_underscores(words) == "train --log_dir=a-b --sigint_effect none -5 - a-b --x".split()
-    assert without_glogs(["--log-prefix", "--nolog-prefix", "--log-link", "x", "a"]) == ["a"]
+    assert drop_glog_flags(["--log-prefix", "--nolog-prefix", "--log-link", "x", "a"]) == ["a"]
