@@ -61,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("-any_size", "--any_size", action="store_true", help="export: height and width are dynamic axes too")
     flag(
         "mean",
-        "export: the model subtracts it from pixels of 0 to 255: a mean.binaryproto, or a number per channel, with commas",
+        "export: the model subtracts it from pixels of 0 to 255: a mean.binaryproto, or numbers for the channels",
     )
     flag("scale", "export: the model multiplies by it, after the mean", float, 1.0)
     flag("channels", "export: the order of images' channels; the net's is bgr", default="bgr", choices=("bgr", "rgb"))
