@@ -101,7 +101,7 @@ def test_a_net_in_ssd_form(
     words = ["export", "--model", "deploy.prototxt", "--weights", "ssd.caffemodel", "--output", "ssd.onnx"]
     assert command.main(words) != 0
     said = capsys.readouterr().err
-    assert "layer 'it' (DetectionOutput) cannot be written" in said and "docs/EXPORT.md" in said
+    assert "layer 'it' (DetectionOutput) cannot be exported to ONNX" in said and "docs/EXPORT.md" in said
     until = re.search(r": (--until \S+)", said)
     assert until is not None and not Path("ssd.onnx").exists()
     assert command.main([*words, *until[1].split()]) == 0
