@@ -14,6 +14,7 @@ import small_shop
 from multiweight.base import engine
 from multiweight.base.progress import quiet
 from multiweight.evaluate import evaluation
+from multiweight.evaluate.settings import Settings
 from multiweight.features import extraction
 from multiweight.nets import recipe_files, recipes
 from multiweight.pack import packing
@@ -39,7 +40,7 @@ def trained_shop(tmp_path_factory):
         run = dataset.run(variant)
         training.train(caffe, run)
         extraction.extract_run(caffe, run)
-        evaluation.evaluate(run, k=10)
+        evaluation.evaluate(run, Settings(k=10))
     return dataset
 
 

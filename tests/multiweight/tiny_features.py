@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import lmdb
 import numpy as np
 
 from multiweight.base import engine
 from multiweight.features import extraction
+from multiweight.features.settings import Settings
 
 NET = """
 name: "tiny"
@@ -75,5 +78,8 @@ def expected(made, mean=True):
 
 
 def run(caffe, made, **options):
-    given = dict(weights=made.weights, mean=made.mean, batch=3, variant="tiny")
-    return extraction.extract(caffe, made.deploy, made.images, made.output, **{**given, **options})
+    known = {field.name for field in fields(Settings)}
+    chosen = Settings(**{"batch": 3, **{name: value for name, value in options.items() if name in known}})
+    given = dict(weights=made.weights, mean=made.mean, variant="tiny", settings=chosen)
+    given.update((name, value) for name, value in options.items() if name not in known)
+    return extraction.extract(caffe, made.deploy, made.images, made.output, **given)

@@ -10,10 +10,10 @@ from multiweight.base import done, engine, flags
 from multiweight.base.done import outcome
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset, Run
-from multiweight.evaluate import evaluation, measures
+from multiweight.evaluate import evaluation
 from multiweight.paper import methods
 from multiweight.paper.methods import RANDOM, UNTRAINED, in_order
-from multiweight.retrieval import nearest
+from multiweight.settings import run_file
 
 
 def parser() -> argparse.ArgumentParser:
@@ -25,23 +25,7 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--all", action="store_true", help="every run of the dataset that has features.h5")
     p.add_argument("--random", action="store_true", help="a random ranking, as variant random")
-    p.add_argument("--k", type=int, default=nearest.DEFAULT_K, help="length of a result list, images (R of Eq. 10)")
-    p.add_argument("--metric", choices=nearest.METRICS, default="cosine", help="similarity of two features")
-    p.add_argument(
-        "--denominator",
-        choices=measures.DENOMINATORS,
-        default="retrieved",
-        help="M of Eq. (10): relevant images in the list (the paper), in the test set, or the smaller of that and k",
-    )
-    p.add_argument(
-        "--candidates",
-        choices=evaluation.CANDIDATES,
-        default="all",
-        help="what is searched for a group's queries: all test images, or those with a label of the group",
-    )
-    p.add_argument("--memory", type=int, default=nearest.DEFAULT_MEMORY >> 20, help="bound of the search, MB")
-    p.add_argument("--float16", action="store_true", help="tell what storing the features as float16 would change")
-    p.add_argument("--seed", type=int, default=1, help="seed of the random ranking")
+    run_file.flags(p, "evaluate")
     return p
 
 
@@ -54,15 +38,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         variants = [*dict.fromkeys(v for v in extracted if v not in variants), *variants]
     if not variants:
         raise UserError("give --variant, --all or --random")
-    if args.memory < 1:
-        raise UserError(f"--memory {args.memory}: expected 1 or more, in MB")
+    settings = run_file.settings(args, "evaluate")
     # Under torchrun every process searches its part, and one of them talks.
     first = engine.process() == 0
     for variant in variants:
         run = dataset.run(variant)
-        options = dict(metric=args.metric, denominator=args.denominator, k=args.k, candidates=args.candidates)
-        options.update(seed=args.seed, memory=args.memory << 20, half=args.float16, show=first)
-        worked = evaluation.evaluate(run, **options)
+        worked = evaluation.evaluate(run, settings, show=first)
         if first:
             print(f"{variant}: {outcome('evaluated', worked)} {run.evaluation}")
             show(run)

@@ -16,6 +16,7 @@ from multiweight.features import extraction, transform
 from multiweight.paper import methods
 from multiweight.paper.methods import UNTRAINED, in_order
 from multiweight.photos import image_source
+from multiweight.settings import run_file
 
 
 def parser() -> argparse.ArgumentParser:
@@ -26,12 +27,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--all", action="store_true", help="every run of the dataset that has a snapshot")
     p.add_argument("--untrained", action="store_true", help="the multi-label net before training, as variant untrained")
     p.add_argument("--iteration", type=int, help="take the snapshot of this iteration (default: the last)")
-    p.add_argument("--blob", help="blob to store (default: the one settings.json names, else fc7)")
-    p.add_argument("--views", choices=transform.VIEWS, default="centre", help="average over crops and mirror images")
-    p.add_argument("--float16", action="store_true", help="store half precision (evaluate.py --float16 tells the cost)")
-    p.add_argument("--probabilities", action="store_true", help="the sigmoid outputs too, for recognition")
-    p.add_argument("--batch", type=int, default=50, help="images per forward pass")
-    p.add_argument("--seed", type=int, default=1, help="seed of the initial weights of --untrained")
+    run_file.flags(p, "features")
     flags.gpu(p)
     flags.engine(p)
     o = p.add_argument_group("any net and LMDB, without a run")
@@ -46,13 +42,19 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
-    if args.batch < 1:
-        raise UserError(f"--batch {args.batch}: expected 1 or more")
+    settings = run_file.settings(args, "features")
     if args.size is not None and args.size < 1:
         raise UserError(f"--size {args.size}: expected 1 or more")
     variants = [*(args.variant or []), *([UNTRAINED] if args.untrained else [])]
     free = (args.deploy, args.weights, args.images, args.output)
-    of_run = (args.dataset, args.variant, args.all, args.untrained, args.iteration, args.probabilities)
+    of_run = (
+        args.dataset,
+        args.variant,
+        args.all,
+        args.untrained,
+        args.iteration,
+        getattr(args, "probabilities", False),
+    )
     if any(of_run) and any((*free, args.size, args.mean)):
         raise UserError(
             "options of a run (--dataset, --variant, --all, --untrained, --iteration, --probabilities) and of any net "
@@ -68,7 +70,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     caffe = engine.select(args.engine)
     print(f"{engine.describe(caffe)} on {engine.use_device(caffe, args.gpu)}")
-    common = dict(batch=args.batch, seed=args.seed, views=args.views, half=args.float16, show=True)
     if all(free):
         done = extraction.extract(
             caffe,
@@ -77,18 +78,18 @@ def main(argv: Sequence[str] | None = None) -> int:
             args.output,
             weights=args.weights,
             mean=args.mean,
-            blob=args.blob or extraction.DEFAULT_BLOB,
-            **common,
+            settings=settings,
+            show=True,
         )
         say(args.output, args.output, done)
         return 0
     dataset = Dataset(args.dataset, args.runs)
     for variant in variants:
         run = dataset.run(variant)
-        done = extraction.extract_run(caffe, run, blob=args.blob, iteration=args.iteration, **common)
+        done = extraction.extract_run(caffe, run, settings, iteration=args.iteration, show=True)
         say(variant, run.features, done)
-        if args.probabilities:
-            done = extraction.extract_run(caffe, run, iteration=args.iteration, outputs=True, **common)
+        if settings.probabilities:
+            done = extraction.extract_run(caffe, run, settings, iteration=args.iteration, outputs=True, show=True)
             say(variant, run.probabilities, done)
     return 0
 

@@ -9,6 +9,7 @@ from multiweight.base import flags
 from multiweight.base.done import outcome
 from multiweight.base.paths import Dataset
 from multiweight.prepare import subsets
+from multiweight.settings import run_file
 
 
 def parser() -> argparse.ArgumentParser:
@@ -18,14 +19,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--name", required=True, help="name of the dataset to make")
     p.add_argument("--large", required=True, help="the group of many images")
     p.add_argument("--small", required=True, help="the group of few images")
-    p.add_argument("--ratio", type=float, default=10.0, help="images with --large for one with --small")
-    p.add_argument(
-        "--kind",
-        choices=subsets.KINDS,
-        default="independent",
-        help="independent: no image has both (Table IV); dependent: those with --small have --large too (Table V)",
-    )
-    p.add_argument("--seed", type=int, default=1, help="seed of the choice of products")
+    run_file.flags(p, "subset")
     p.add_argument("--overwrite", action="store_true", help="make it again over other settings")
     return p
 
@@ -33,10 +27,9 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     source, target = Dataset(args.dataset, args.runs), Dataset(args.name, args.runs)
-    print(f"choose from {source.used_records}: {args.large} to {args.small} at {args.ratio:g} to 1, {args.kind}")
-    result, done = subsets.make(
-        source, target, args.large, args.small, args.ratio, args.kind, args.seed, args.overwrite
-    )
+    chosen = run_file.settings(args, "subset")
+    print(f"choose from {source.used_records}: {args.large} to {args.small} at {chosen.ratio:g} to 1, {chosen.kind}")
+    result, done = subsets.make(source, target, args.large, args.small, chosen, args.overwrite)
     counts = ", ".join(f"{group} {count}" for group, count in result["group_images"].items())
     size = f"{result['images']} images of {result['products']} products; images with {counts}"
     print(f"{outcome('made', done)} {target.data}: {size}")

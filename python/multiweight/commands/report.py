@@ -10,6 +10,7 @@ from multiweight.base import flags
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset
 from multiweight.report import gallery, report, results
+from multiweight.settings import run_file
 
 
 def parser() -> argparse.ArgumentParser:
@@ -17,8 +18,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--dataset", required=True, help="name of the packed dataset, a folder under --runs")
     flags.runs(p)
     p.add_argument("--subset", action="append", default=[], help="a dataset of two groups, for Tables IV and V in turn")
-    p.add_argument("--gallery", type=int, default=4, metavar="N", help="queries a group in the gallery (0: none)")
-    p.add_argument("--failures-first", action="store_true", help="gallery: the queries with the lowest AP")
+    run_file.flags(p, "report")
     p.add_argument("--query", action="append", default=[], metavar="KEY", help="gallery: this test image; repeatable")
     p.add_argument(
         "--check",
@@ -30,13 +30,11 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
-    if args.gallery < 0:
-        raise UserError(f"--gallery {args.gallery}: expected 0 or more")
-    if args.query and not args.gallery:
+    settings = run_file.settings(args, "report")
+    if args.query and not settings.gallery:
         raise UserError("--query shows images in the gallery, and --gallery 0 leaves it out: give one of them")
     subsets = [Dataset(name, args.runs) for name in args.subset]
-    shown = report.Gallery(args.gallery, args.failures_first, tuple(args.query))
-    outcome = report.write(Dataset(args.dataset, args.runs), subsets, shown, gallery.engine_of())
+    outcome = report.write(Dataset(args.dataset, args.runs), subsets, settings, gallery.engine_of(), args.query)
     for r in outcome.evaluated:
         print(f"{r.name:20} mean mAP {results.percent(r.mean):>6}")
     told = "check failed" if args.check else "note"

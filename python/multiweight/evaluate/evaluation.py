@@ -18,6 +18,7 @@ from multiweight.base import done, engine, lock, progress, whole_file
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Run
 from multiweight.evaluate import intervals, measures, packed_labels, recognition
+from multiweight.evaluate.settings import DEFAULTS, Settings
 from multiweight.features import extraction, features_file
 from multiweight.paper.methods import BASELINE, RANDOM, UNTRAINED
 from multiweight.records.catalog import Catalog
@@ -25,7 +26,6 @@ from multiweight.retrieval import nearest
 from multiweight.retrieval.rows import Rows
 from multiweight.retrieval.state import OtherSearch
 
-CANDIDATES = ("all", "group")
 #: Images without a direction that are told by name.
 _NAMED = 5
 
@@ -33,26 +33,20 @@ _NAMED = 5
 @lock.scope
 def evaluate(
     run: Run,
+    chosen: Settings = DEFAULTS,
     *,
-    metric: str = "cosine",
-    denominator: str = "retrieved",
-    k: int = nearest.DEFAULT_K,
-    candidates: str = "all",
-    seed: int = 1,
-    memory: int = nearest.DEFAULT_MEMORY,
-    half: bool = False,
     show: bool = False,
 ) -> bool:
     """Write evaluation.json and retrieval.h5 of ``run``; False when they are there for the same features and options.
 
-    The test images are the queries (Section IV-B). ``candidates`` are ``all`` of them, or for each group only the
-    images with a label of the ``group``. A run called ``random`` needs no features: its ranking is drawn with ``seed``.
-    ``memory`` bounds the search, in bytes; ``half`` also scores the features rounded to float16. Where the run has
-    probabilities.h5, recognition is scored too. Under torchrun all processes search, and the first writes.
+    The test images are the queries (Section IV-B). A run called ``random`` needs no features: its ranking is drawn with
+    the seed. Where the run has probabilities.h5, recognition is scored too. Under torchrun all processes search, and
+    the first writes.
 
     UserError when features and labels are not of the same images.
     """
-    _check_options(metric, denominator, k, candidates)
+    k, denominator, memory, half = chosen.k, chosen.denominator, chosen.memory << 20, chosen.float16
+    metric, candidates, seed = chosen.metric, chosen.candidates, chosen.seed
     lock.hold(run.dataset.data, "evaluate", shared=True)
     dataset, started = run.dataset, time.time()
     catalog, keys, labels = packed_labels.load(dataset)
@@ -204,18 +198,6 @@ def versions() -> dict[str, str]:
         except ImportError:
             continue
     return loaded
-
-
-def _check_options(metric: str, denominator: str, k: int, candidates: str) -> None:
-    for name, value, known in (
-        ("denominator", denominator, measures.DENOMINATORS),
-        ("metric", metric, nearest.METRICS),
-        ("candidates", candidates, CANDIDATES),
-    ):
-        if value not in known:
-            raise UserError(f"{name} {value!r} is unknown: expected one of {', '.join(known)}")
-    if k < 1:
-        raise UserError(f"k = {k}: expected 1 or more")
 
 
 def _existing(path: Path) -> Path:

@@ -19,6 +19,7 @@ from multiweight.base.errors import UserError
 from multiweight.base.paths import Run
 from multiweight.features import features_file, initial_weights_file, partial_rows, transform
 from multiweight.features.feature_net import forward, net_of, open_net, output_blobs, read_bytes
+from multiweight.features.settings import DEFAULTS, Settings
 from multiweight.photos import image_source
 from multiweight.records.catalog import Catalog
 
@@ -44,21 +45,18 @@ def extract(
     *,
     weights: str | Path | None,
     mean: str | Path | None = None,
-    blob: str | Sequence[str] = DEFAULT_BLOB,
+    blob: str | Sequence[str] | None = None,
     variant: str = "",
-    seed: int = 1,
-    batch: int = 50,
-    views: str = "centre",
-    half: bool = False,
+    settings: Settings = DEFAULTS,
     show: bool = False,
 ) -> bool:
     """Write the blob of every image to ``output``; False when it is there already for the same inputs.
 
     ``deploy`` is a prototxt with an input ``data`` of (N, C, crop, crop); ``images`` an LMDB of Datum (raw or encoded,
     BGR) or listed files; ``mean`` a binaryproto of the images' size, subtracted before the crop, as Caffe's TEST phase
-    does. ``weights`` is a .caffemodel; None takes the net's initial weights, drawn with ``seed``. A blob with more than
-    one axis after the batch is flattened; of several blobs the values stand one after the other, under the name
-    ``outputs``. ``views`` other than ``centre`` average the blob over crops and mirror images. ``half`` stores float16.
+    does. ``weights`` is a .caffemodel; None takes the net's initial weights, drawn with the settings' seed. ``blob``
+    (default: that of the settings, else fc7) is flattened where it has more than one axis after the batch; of several
+    blobs the values stand one after the other, under the name ``outputs``.
 
     The file has the dataset ``<blob>`` (n, d), ``keys`` (n,), and the attributes variant, weights (file name),
     weights_sha256, inputs_sha256 (net, mean, blob, views, precision and images), images_sha256 (they alone), engine,
@@ -71,10 +69,12 @@ def extract(
     deploy, output = Path(deploy), Path(output)
     if output.is_dir():
         raise UserError(f"{output}: a folder: expected the HDF5 file to write")
-    blobs = [blob] if isinstance(blob, str) else list(blob)
+    wanted = blob or settings.blob or DEFAULT_BLOB
+    blobs = [wanted] if isinstance(wanted, str) else list(wanted)
+    views, half = settings.views, settings.float16
     net_text = read_bytes(deploy, "the net's deploy prototxt")
     # Initial weights come from the net's fillers, so the net and the seed stand for them.
-    identity = read_bytes(Path(weights), "the snapshot") if weights else b"seed %d\n" % seed + net_text
+    identity = read_bytes(Path(weights), "the snapshot") if weights else b"seed %d\n" % settings.seed + net_text
     weights_sha256 = hashlib.sha256(identity).hexdigest()
     source = images if isinstance(images, image_source.ListedImages) else image_source.LmdbImages(caffe, Path(images))
     try:
@@ -87,17 +87,17 @@ def extract(
             advice = "pack the data again" if isinstance(source, image_source.LmdbImages) else "give a path a line"
             raise UserError(f"{source.path}: no images in it: {advice}")
         started = time.time()
-        net = open_net(caffe, deploy, weights, blobs, seed)
+        net = open_net(caffe, deploy, weights, blobs, settings.seed)
         reader = transform.Views(caffe, mean, net.blobs["data"].data.shape[1:], views)
         rows = partial_rows.PartialRows(output, f"{weights_sha256} {inputs_sha256}")
         try:
-            _fill(net, source, reader, rows, blobs, batch, show)
+            _fill(net, source, reader, rows, blobs, settings.batch, show)
         finally:
             rows.close()
         name = blobs[0] if len(blobs) == 1 else OUTPUTS
         attributes = dict(
             variant=variant,
-            weights=Path(weights).name if weights else f"{UNTRAINED_WEIGHTS}, seed {seed}",
+            weights=Path(weights).name if weights else f"{UNTRAINED_WEIGHTS}, seed {settings.seed}",
             weights_sha256=weights_sha256,
             inputs_sha256=inputs_sha256,
             images_sha256=hashlib.sha256(source.identity()).hexdigest(),
@@ -117,33 +117,30 @@ def extract(
 def extract_run(
     caffe: ModuleType,
     run: Run,
+    settings: Settings = DEFAULTS,
     *,
-    blob: str | None = None,
     iteration: int | None = None,
     outputs: bool = False,
     untrained: bool = False,
-    seed: int = 1,
-    **options: Any,
+    show: bool = False,
 ) -> bool:
     """:func:`extract` for the test images of a run's dataset, with its last snapshot or that of ``iteration``.
 
-    ``untrained`` takes the initial weights of ``seed`` instead, with BatchNorm's running sums of some training batches.
-    The run called ``untrained`` has no training: it is the multi-label net with its initial weights. The
-    blob is the one that the run's settings.json names (fc7 in the paper's nets), unless it is given. ``outputs`` takes
-    the sigmoid outputs of all groups instead, into probabilities.h5. ``options`` are those of :func:`extract`.
+    ``untrained`` takes the initial weights of the settings' seed instead, with BatchNorm's running sums of some
+    training batches. The run called ``untrained`` has no training: it is the multi-label net with its initial weights.
+    The blob is the one that the run's settings.json names (fc7 in the paper's nets), unless it is given. ``outputs``
+    takes the sigmoid outputs of all groups instead, into probabilities.h5.
     """
     lock.hold(run.dataset.data, "extract-features", shared=True)
     net, snapshot = (run, None) if untrained else net_of(run, iteration)
     lock.hold(run.root, "extract-features", name=lock.RESULTS)
     if snapshot is None and initial_weights_file.has_batch_norm(caffe, net):
-        snapshot = initial_weights_file.write_initial_weights(caffe, net, seed)
-    wanted: str | Sequence[str]
+        snapshot = initial_weights_file.write_initial_weights(caffe, net, settings.seed)
+    wanted: str | Sequence[str] | None = None
     if outputs:
         wanted = output_blobs(caffe, net.deploy, Catalog.load(run.dataset.catalog))
-    elif blob is not None:
-        wanted = blob
-    else:
-        wanted = done.read(net.settings).get("retrieval_blob", DEFAULT_BLOB) if net.settings.exists() else DEFAULT_BLOB
+    elif settings.blob is None and net.settings.exists():
+        wanted = done.read(net.settings).get("retrieval_blob")
     return extract(
         caffe,
         net.deploy,
@@ -153,8 +150,8 @@ def extract_run(
         mean=run.dataset.mean if run.dataset.mean.exists() else None,
         blob=wanted,
         variant=run.variant,
-        seed=seed,
-        **options,
+        settings=settings,
+        show=show,
     )
 
 

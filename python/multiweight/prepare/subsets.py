@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any, Callable
 
 import numpy as np
 
 from multiweight.base import done, lock
 from multiweight.base.errors import UserError
+from multiweight.base.flags import setting
 from multiweight.base.paths import Dataset
 from multiweight.records import records
 from multiweight.records.catalog import Catalog, Group
 from multiweight.records.records import Label, Record
 
 KINDS = ("independent", "dependent")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the two groups' images are chosen."""
+
+    ratio: float = setting(10.0, "images with --large for one with --small")
+    kind: str = setting(
+        "independent",
+        "independent: no image has both (Table IV); dependent: those with --small have --large too (Table V)",
+        KINDS,
+    )
+    seed: int = setting(1, "seed of the choice of products")
+
+
+DEFAULTS = Settings()
 
 
 def choose(items: Sequence[Record], large: str, small: str, ratio: float, kind: str, seed: int) -> list[Record]:
@@ -60,9 +78,7 @@ def make(
     target: Dataset,
     large: str,
     small: str,
-    ratio: float = 10.0,
-    kind: str = "independent",
-    seed: int = 1,
+    chosen: Settings = DEFAULTS,
     overwrite: bool = False,
 ) -> tuple[dict[str, Any], bool]:
     """Write ``target``, a dataset of the two groups alone, ready to be split; its photos stay where they are.
@@ -70,7 +86,7 @@ def make(
     Returns the contents of its ``subset.json`` and whether anything was done.
     """
     settings = {
-        "from": dataset.name, "large": large, "small": small, "ratio": ratio, "kind": kind, "seed": seed,
+        "from": dataset.name, "large": large, "small": small, **asdict(chosen),
         "records_sha256": done.sha256(dataset.used_records),
     }  # fmt: skip
     finished = done.finished(target.subset_mark, settings, overwrite)
@@ -82,7 +98,7 @@ def make(
         raise UserError(f"{target.records}: exists: choose another --name, or --overwrite")
     catalog = Catalog.load(dataset.catalog)
     groups = [catalog.group(name) for name in (large, small)]
-    items = choose(records.read(dataset.used_records, catalog), large, small, ratio, kind, seed)
+    items = choose(records.read(dataset.used_records, catalog), large, small, chosen.ratio, chosen.kind, chosen.seed)
     kept = [_keep(item, lambda pair: pair[0] in (large, small)) for item in items]
     carried = {pair for item in kept for pair in item.labels}
     made = Catalog(

@@ -1,6 +1,7 @@
 """The report of a dataset's runs: tables, figures, pages.
 
 - ``report.py``: the whole of it
+- ``settings.py``: what the page shows
 - ``results.py``: what the runs' files tell
 - ``tables.py``: tables of results
 - ``table_formats.py``: a table as Markdown, LaTeX, CSV or HTML

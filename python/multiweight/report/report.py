@@ -26,6 +26,7 @@ from multiweight.report import (
     tables,
 )
 from multiweight.report.results import Result
+from multiweight.report.settings import DEFAULTS, Settings
 
 DENOMINATOR_TEXTS = {
     "retrieved": "AP divides by the relevant images in the list (M of Eq. 10), and is 0 where there are none",
@@ -51,26 +52,19 @@ class Outcome:
         return "unchecked" if self.missing else "passed"
 
 
-@dataclass(frozen=True)
-class Gallery:
-    """What the page's gallery shows: ``each`` queries a group, the worst ``failures`` first, or those of ``keys``."""
-
-    each: int = 4
-    failures: bool = False
-    keys: tuple[str, ...] = ()
-
-
 @lock.scope
 def write(
     dataset: Dataset,
     subsets: Sequence[Dataset] = (),
-    shown: Gallery = Gallery(),  # noqa: B008  # frozen
+    settings: Settings = DEFAULTS,
     caffe: Any = None,
+    queries: Sequence[str] = (),
 ) -> Outcome:
     """Write the report of every evaluated variant of ``dataset`` into its report folder, any subset of methods.
 
     ``subsets`` are datasets of two groups, for Tables IV and V. ``caffe`` reads the gallery's images; None leaves the
-    gallery out. UserError where nothing was evaluated, or variants were measured differently.
+    gallery out. With ``queries``, keys of test images, it shows those and no others.
+    UserError where nothing was evaluated, or variants were measured differently.
     """
     evaluated = results.load(dataset)
     lock.hold(dataset.report, "report")
@@ -90,9 +84,9 @@ def write(
     summary = json.dumps(as_json(dataset, outcome), indent=2, ensure_ascii=False) + "\n"
     whole_file.write(dataset.report / "report.json", summary)
     photos = None
-    if caffe is not None and shown.each > 0:
-        photos = gallery.collect(caffe, dataset, evaluated, shown.each, shown.failures, shown.keys)
-    page = html(dataset, outcome, drawn, compared, concluded, photos, shown.failures)
+    if caffe is not None and settings.gallery > 0:
+        photos = gallery.collect(caffe, dataset, evaluated, settings.gallery, settings.failures_first, queries)
+    page = html(dataset, outcome, drawn, compared, concluded, photos, settings.failures_first)
     whole_file.write(dataset.report / "report.html", page)
     return outcome
 

@@ -20,21 +20,28 @@ from multiweight.base.flags import TYPES
 from multiweight.base.yaml_file import Node
 from multiweight.datasets import importing
 from multiweight.datasets.sample_shop.shop import ShopSettings
+from multiweight.evaluate import settings as evaluate
+from multiweight.features import settings as features
 from multiweight.nets.settings import NetSettings
 from multiweight.nets.solvers import SolverSettings
 from multiweight.pack import chunks
 from multiweight.paper.methods import METHODS
-from multiweight.prepare import cleaning, split
+from multiweight.prepare import cleaning, split, subsets
+from multiweight.report import settings as report
 
 #: The sections, in the order of the steps.
 SECTIONS: dict[str, type] = {
     "shop": ShopSettings,
     "import": importing.Settings,
     "clean": cleaning.Settings,
+    "subset": subsets.Settings,
     "split": split.Settings,
     "pack": chunks.Settings,
     "net": NetSettings,
     "solver": SolverSettings,
+    "features": features.Settings,
+    "evaluate": evaluate.Settings,
+    "report": report.Settings,
 }
 #: The section whose sections are methods, and the section whose keys those have.
 OF_METHODS, THEIR_KEYS = "methods", "solver"

@@ -66,7 +66,8 @@ def make(
             yield from _pack(study, own)
         elif experiment.subset is not None:
             of = experiment.subset
-            subsets.make(Dataset(study.dataset, runs), own, of.large, of.small, of.ratio, of.kind, study.search.seed)
+            how = subsets.Settings(of.ratio, of.kind, study.search.seed)
+            subsets.make(Dataset(study.dataset, runs), own, of.large, of.small, how)
             yield from _pack(study, own)
         if experiment.rate is None:
             division = dataset(study, runs, data, True)

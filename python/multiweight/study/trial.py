@@ -21,6 +21,7 @@ from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset, Run
 from multiweight.evaluate import evaluation, intervals, packed_labels
 from multiweight.features import extraction
+from multiweight.features.settings import Settings
 from multiweight.nets import recipe_files, recipes
 from multiweight.nets.settings import NetSettings
 from multiweight.paper.methods import BASELINE, RANDOM
@@ -166,7 +167,7 @@ def _reference(study: Study, trial: Trial, dataset: Dataset, caffe: ModuleType) 
         recipe = recipes.for_dataset(dataset, BASELINE, net=net, solver=dict(iterations=1), name=trial.name)
         recipe_files.write_run(caffe, recipe, dataset, f"tools/run_study.py {study.folder.name} --trial {trial.name}")
         own = dataset.run(trial.name)
-        extraction.extract_run(caffe, own, seed=trial.seed, untrained=True)
+        extraction.extract_run(caffe, own, Settings(seed=trial.seed), untrained=True)
         measured = _measure(own, 0)
     result = {"points": [measured.pop("point")], **measured, "resamples": _resamples(own)}
     _remove_large(own)

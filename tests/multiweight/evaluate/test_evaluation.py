@@ -11,6 +11,7 @@ from multiweight.base import hdf5_file
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset
 from multiweight.evaluate import evaluation
+from multiweight.evaluate.settings import Settings
 from multiweight.photos import image_source
 from multiweight.records.catalog import Catalog
 from multiweight.retrieval import nearest
@@ -49,7 +50,7 @@ def read(run):
 
 def test_a_worked_example(dataset):
     run = dataset.run("multi_label")
-    assert evaluation.evaluate(run, k=2)
+    assert evaluation.evaluate(run, Settings(k=2))
     with h5py.File(str(run.retrieval), "r") as file:
         assert file["indices"][()].tolist() == [[1, 2], [0, 2], [1, 3], [2, 1]]
         assert file["indices"].dtype == np.int32 and file["scores"].dtype == np.float32
@@ -84,23 +85,23 @@ def test_a_worked_example(dataset):
 )
 def test_the_other_denominators(dataset, denominator, expected):
     run = dataset.run("multi_label")
-    evaluation.evaluate(run, k=2, denominator=denominator)
+    evaluation.evaluate(run, Settings(k=2, denominator=denominator))
     assert read(run)["groups"]["Colour"]["map"] == pytest.approx(expected)
 
 
 def test_done_work_is_skipped_until_an_option_or_input_changes(dataset):
     run = dataset.run("multi_label")
-    assert evaluation.evaluate(run, k=2) and not evaluation.evaluate(run, k=2)
-    assert evaluation.evaluate(run, k=3) and evaluation.evaluate(run, k=3, metric="euclidean")
+    assert evaluation.evaluate(run, Settings(k=2)) and not evaluation.evaluate(run, Settings(k=2))
+    assert evaluation.evaluate(run, Settings(k=3)) and evaluation.evaluate(run, Settings(k=3, metric="euclidean"))
     write_features(run.features, np.arange(4.0))
     with h5py.File(str(run.features), "a") as file:
         hdf5_file.describe(file, {"weights_sha256": "cd"})
-    assert evaluation.evaluate(run, k=3, metric="euclidean")
+    assert evaluation.evaluate(run, Settings(k=3, metric="euclidean"))
 
 
 def test_a_random_ranking_needs_no_features(dataset):
     run = dataset.run("random")
-    assert evaluation.evaluate(run, seed=3) and not evaluation.evaluate(run, seed=3)
+    assert evaluation.evaluate(run, Settings(seed=3)) and not evaluation.evaluate(run, Settings(seed=3))
     found = read(run)
     assert found["metric"] == "random" and found["features"] == {"seed": 3}
     assert 0 < found["groups"]["Colour"]["map"] <= 1
@@ -135,9 +136,9 @@ def test_mistakes_are_one_clear_error(dataset):
     with pytest.raises(UserError, match=r"features.h5: no such file"):
         evaluation.evaluate(run)
     with pytest.raises(UserError, match="denominator 'relevant'"):
-        evaluation.evaluate(run, denominator="relevant")
+        evaluation.evaluate(run, Settings(denominator="relevant"))
     with pytest.raises(UserError, match="k = 0"):
-        evaluation.evaluate(run, k=0)
+        evaluation.evaluate(run, Settings(k=0))
     with h5py.File(str(dataset.run("multi_label").features), "a") as file:
         file["fc7"][...] = 0
     with pytest.raises(UserError, match="every feature is 0"):
@@ -149,13 +150,13 @@ def test_candidates_of_the_group_alone(dataset):
     run = dataset.run("multi_label")
     rows = [f"{n:08d},{n}.jpg,p{n},{labels}\n" for n, labels in enumerate([*LABELS[:2], "Sleeve=long", LABELS[3]])]
     dataset.packed("test").write_text("key,image,product,labels\n" + "".join(rows))
-    evaluation.evaluate(run, k=2)
+    evaluation.evaluate(run, Settings(k=2))
     assert read(run)["groups"]["Sleeve"]["map"] == pytest.approx((1 / 2 + 1) / 2)
-    evaluation.evaluate(run, k=2, candidates="group")
+    evaluation.evaluate(run, Settings(k=2, candidates="group"))
     found = read(run)["groups"]["Sleeve"]
     assert (found["map"], found["recall"], found["queries"]) == (1.0, 1.0, 2)
     with pytest.raises(UserError, match="candidates 'some'"):
-        evaluation.evaluate(run, candidates="some")
+        evaluation.evaluate(run, Settings(candidates="some"))
 
 
 def test_float16_and_recognition_are_told(dataset):
@@ -166,7 +167,9 @@ def test_float16_and_recognition_are_told(dataset):
         file.create_dataset("outputs", data=outputs.astype(np.float32))
         file.create_dataset("keys", data=np.array([f"{n:08d}".encode() for n in range(4)]))
         hdf5_file.describe(file, {"blob": "outputs"})
-    assert evaluation.evaluate(run, k=2, half=True) and not evaluation.evaluate(run, k=2, half=True)
+    assert evaluation.evaluate(run, Settings(k=2, float16=True)) and not evaluation.evaluate(
+        run, Settings(k=2, float16=True)
+    )
     found = read(run)
     assert found["float16"] == {"mean_map": pytest.approx(found["mean_map"]), "difference": pytest.approx(0)}
     # Named and right: red of 0 and 1, blue of 2 and 3; 3 is red too.
@@ -190,12 +193,12 @@ def test_features_of_another_pack_are_refused(dataset):
 
 def test_an_evaluation_that_was_stopped_does_not_stand_in_the_way_of_another(dataset):
     run = dataset.run("multi_label")
-    assert evaluation.evaluate(run, k=2)
+    assert evaluation.evaluate(run, Settings(k=2))
     expected = read(run)["mean_map"]
     nearest.top_k(run.features, 3, "euclidean", state=run.search_state)
-    assert evaluation.evaluate(run, k=2, memory=1 << 20) is False
+    assert evaluation.evaluate(run, Settings(k=2, memory=1)) is False
     run.evaluation.unlink()
-    assert evaluation.evaluate(run, k=2)
+    assert evaluation.evaluate(run, Settings(k=2))
     assert read(run)["mean_map"] == expected and not run.search_state.exists()
 
 
@@ -208,7 +211,7 @@ def test_images_without_a_direction_are_told_by_name(dataset):
     with h5py.File(str(run.features), "a") as file:
         file["fc7"][1, 0] = 1e5
     with pytest.raises(UserError, match="features.h5: values beyond float16's 65504 in 1 image.*00000001"):
-        evaluation.evaluate(run, half=True)
+        evaluation.evaluate(run, Settings(float16=True))
     with h5py.File(str(run.features), "a") as file:
         file["fc7"][3] = np.nan
     with pytest.raises(UserError, match="features.h5: NaN or infinity in the features of 1 image.*00000003"):

@@ -100,7 +100,7 @@ def test_views_are_averaged(caffe, case):
 def test_float16_storage(caffe, case):
     run(caffe, case)
     whole = extraction.load(case.output).values
-    run(caffe, case, half=True)
+    run(caffe, case, float16=True)
     with h5py.File(str(case.output), "r") as file:
         assert file["fc7"].dtype == np.float16
     np.testing.assert_array_equal(extraction.load(case.output).values, whole.astype(np.float16).astype(np.float32))
@@ -109,7 +109,7 @@ def test_float16_storage(caffe, case):
     net.params["fc7"][1].data[...] = 1e5
     net.save(str(case.weights))
     with pytest.raises(UserError, match="or store float32"):
-        run(caffe, case, half=True)
+        run(caffe, case, float16=True)
 
 
 def test_several_blobs_stand_one_after_the_other(caffe, case):

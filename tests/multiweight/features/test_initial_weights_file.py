@@ -6,6 +6,7 @@ import pytest
 import small_shop
 from multiweight.base.progress import quiet
 from multiweight.features import extraction, initial_weights_file
+from multiweight.features.settings import Settings
 from multiweight.nets import recipe_files, recipes
 from multiweight.pack import packing
 
@@ -28,7 +29,7 @@ def written(dataset, trunk):
 def test_a_net_without_batch_norm_needs_none(dataset):
     caffe, run = written(dataset, "alexnet")
     assert not initial_weights_file.has_batch_norm(caffe, run)
-    assert extraction.extract_run(caffe, run, untrained=True, seed=3)
+    assert extraction.extract_run(caffe, run, Settings(seed=3), untrained=True)
     assert extraction.load(run.features).attributes["weights"] == "initial weights, seed 3"
 
 
@@ -60,9 +61,11 @@ def test_the_running_sums_are_of_the_training_images(dataset):
 
 def test_an_untrained_nets_features_depend_on_its_seed(dataset):
     caffe, run = written(dataset, "alexnet_bn")
-    assert extraction.extract_run(caffe, run, untrained=True, seed=1)
+    assert extraction.extract_run(caffe, run, Settings(seed=1), untrained=True)
     first = extraction.load(run.features)
     assert first.attributes["weights"] == "untrained_seed_1.caffemodel" and first.values.any()
-    assert not extraction.extract_run(caffe, run, untrained=True, seed=1), "the same weights give the same features"
-    assert extraction.extract_run(caffe, run, untrained=True, seed=2)
+    assert not extraction.extract_run(caffe, run, Settings(seed=1), untrained=True), (
+        "the same weights give the same features"
+    )
+    assert extraction.extract_run(caffe, run, Settings(seed=2), untrained=True)
     assert not np.allclose(extraction.load(run.features).values, first.values)

@@ -46,6 +46,7 @@ def test_a_process_killed_outright_goes_on(caffe, case):
 import os, signal
 from multiweight.base import engine
 from multiweight.features import extraction, partial_rows
+from multiweight.features.settings import Settings
 partial_rows._SECONDS = 0
 caffe, way, calls = engine.select(), extraction.forward, []
 caffe.set_mode_cpu()
@@ -56,7 +57,7 @@ def forward(*args):
     return way(*args)
 extraction.forward = forward
 extraction.extract(caffe, {str(case.deploy)!r}, {str(case.images)!r}, {str(case.output)!r},
-                   weights={str(case.weights)!r}, mean={str(case.mean)!r}, batch=2, variant="tiny")
+                   weights={str(case.weights)!r}, mean={str(case.mean)!r}, settings=Settings(batch=2), variant="tiny")
 """
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "python")}
     assert subprocess.run([sys.executable, "-c", script], env=environment).returncode == -signal.SIGKILL

@@ -70,10 +70,10 @@ def test_a_subset_is_split_and_packed_as_any_dataset(tmp_path):
     catalog = Catalog.load(dataset.catalog)
     every = records.read(dataset.records)
     large, small = sorted(catalog.names, key=lambda name: -counts(every, name)[0])[0:5:4]
-    found, done = subsets.make(dataset, target, large, small, 2, "dependent")
+    found, done = subsets.make(dataset, target, large, small, subsets.Settings(2, "dependent"))
     assert done and found["group_images"][large] == 2 * found["group_images"][small] > 0
     assert Catalog.load(target.catalog).names == (large, small)
-    assert subsets.make(dataset, target, large, small, 2, "dependent") == (found, False)
+    assert subsets.make(dataset, target, large, small, subsets.Settings(2, "dependent")) == (found, False)
     split.split_dataset(target)
     info, _ = packing.pack(caffe(), target, packing.Settings(size=16), progress=quiet)
     assert sum(info["counts"].values()) == found["images"]

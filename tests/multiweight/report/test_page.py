@@ -16,6 +16,7 @@ from multiweight.base.errors import UserError
 from multiweight.paper.methods import in_order
 from multiweight.records.catalog import Catalog
 from multiweight.report import comparisons, gallery, report, results
+from multiweight.report.settings import Settings
 
 N = 24
 TRICKY = "</script><b>red"
@@ -49,7 +50,7 @@ def made(tmp_path_factory):
         with h5py.File(str(dataset.run(variant).retrieval), "w") as file:
             file.create_dataset("indices", data=indices.astype(np.int32))
             file.create_dataset("ap", data=ap.astype(np.float32))
-    report.write(dataset, shown=report.Gallery(6), caffe=caffe)
+    report.write(dataset, settings=Settings(gallery=6), caffe=caffe)
     return caffe, dataset
 
 

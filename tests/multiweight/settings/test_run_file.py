@@ -7,8 +7,12 @@ import argparse
 import pytest
 
 from multiweight.base.errors import UserError
-from multiweight.commands import make_prototxt, split
+from multiweight.commands import evaluate, extract_features, make_prototxt, make_subset, report, split
+from multiweight.evaluate import settings as scoring
+from multiweight.features import settings as features
 from multiweight.nets.settings import NetSettings
+from multiweight.prepare import subsets
+from multiweight.report import settings as shown
 from multiweight.settings import run_file
 
 
@@ -42,6 +46,35 @@ def test_flags_win_over_the_file_and_the_file_over_defaults(tmp_path):
         "decay_by_gamma": True,
     }
     assert run_file.chosen(parsed("--settings", str(path), "--mirror"), "net")["mirror"] is True
+
+
+def test_the_steps_after_training_read_the_file_and_their_flags_win(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("subset: {ratio: 2}\nfeatures: {views: mirror, batch: 5}\nevaluate: {k: 7}\nreport: {gallery: 0}\n")
+    for module, section, words, settings in (
+        (make_subset, "subset", ["--name=a", "--large=b", "--small=c", "--seed=3"], subsets.Settings(2.0, seed=3)),
+        (extract_features, "features", ["--batch=9"], features.Settings(views="mirror", batch=9)),
+        (evaluate, "evaluate", ["--float16", "--memory=64"], scoring.Settings(k=7, float16=True, memory=64)),
+        (report, "report", ["--failures-first"], shown.Settings(gallery=0, failures_first=True)),
+    ):
+        args = module.parser().parse_args(["--dataset=x", "--settings", str(path), *words])
+        assert run_file.settings(args, section) == settings
+        args = module.parser().parse_args(["--dataset=x", "--settings", "photos", *words[:3]])
+        run_file.settings(args, section)
+
+
+@pytest.mark.parametrize(
+    "kind, values, message",
+    [
+        (features.Settings, dict(batch=0), "batch 0: expected 1 or more"),
+        (scoring.Settings, dict(memory=0), "memory 0: expected 1 or more, in MB"),
+        (scoring.Settings, dict(metric="angle"), "metric 'angle' is unknown: expected one of cosine, euclidean"),
+        (shown.Settings, dict(gallery=-1), "gallery -1: expected 0 or more"),
+    ],
+)
+def test_a_setting_out_of_range_is_named(kind, values, message):
+    with pytest.raises(UserError, match=message):
+        kind(**values)
 
 
 def test_a_method_of_the_paper_has_solver_settings_of_its_own(tmp_path):
