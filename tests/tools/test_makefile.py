@@ -14,6 +14,8 @@ import sys
 import pytest
 from checkout import REPOSITORY
 
+from multiweight.base import make_variables
+
 STEP = REPOSITORY / "tools" / "make" / "step.py"
 MAKEFILE = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
 
@@ -83,12 +85,11 @@ def test_every_variable_of_the_makefile_and_of_the_steps_is_listed():
     own = set("PY READY WHOLE ROOMS STEP VARIABLES UNKNOWN_OF BENCHMARKS DOCKER_BUILD MAKE SUDO_UID SUDO_GID".split())
     used = set(re.findall(r"\$\(([A-Z_]+)\)", MAKEFILE))
     used.update(re.findall(r"^([A-Z_]+) *[?:]?=", MAKEFILE, re.MULTILINE))
-    text = STEP.read_text(encoding="utf-8")
-    steps = set(re.findall(r"[A-Z_]+", " ".join(re.findall(r'^    "[a-z-]+": "(.*)",?$', text, re.MULTILINE))))
+    steps = set(" ".join(make_variables.STEPS.values()).split())
     assert (used - own) | steps <= set(variables())
 
 
-@pytest.mark.parametrize("step", re.findall(r'^    "([a-z-]+)": "', STEP.read_text(encoding="utf-8"), re.MULTILINE))
+@pytest.mark.parametrize("step", sorted(make_variables.STEPS))
 def test_the_steps_know_the_flags_that_make_gives(step, tmp_path):
     given = {name: "1" for name in variables() if name not in ("NET", "RUNS", "DATA", "SETTINGS")}
     choices = {"LOSS": "builtin", "TRUNK": "vgg16", "OBJECTIVE": "focal", "RESIZE": "pad", "UNKNOWN": "ignore",

@@ -20,38 +20,8 @@ from pathlib import Path
 from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parents[2]
-#: The variables that each step takes as flags, `ITERATIONS` as `--iterations`; FLAGS has the other names.
-STEPS = {
-    "make-sample-shop": "SETTINGS PRODUCTS WRONG MISSING TAIL OVERWRITE",
-    "build-catalog": "",
-    "import-dataset": "DATASET RUNS SETTINGS MAX_BAD OVERWRITE",
-    "clean-dataset": "DATASET RUNS SETTINGS OVERWRITE",
-    "split": "DATASET RUNS SETTINGS SEED GIVEN DEDUPE OVERWRITE",
-    "describe-dataset": "DATASET RUNS",
-    "build-lmdb": "DATASET RUNS SETTINGS SIZE SEED MAX_BAD RESIZE UNKNOWN OVERWRITE",
-    "verify-lmdb": "DATASET RUNS",
-    "show-lmdb": "DATASET RUNS",
-    "make-subset": "DATASET RUNS SETTINGS NAME LARGE SMALL RATIO KIND OVERWRITE",
-    "make-prototxt": "DATASET RUNS SETTINGS SIZE TRUNK WIDTH BATCH LOSS ITERATIONS LR STEPSIZE SEED"
-    " SCHEME C RESCALE OBJECTIVE OVERWRITE NET",
-    "train": "DATASET RUNS WEIGHTS TENSORBOARD GPU",
-    "extract-features": "DATASET RUNS SETTINGS VIEWS RECOGNITION GPU",
-    "evaluate": "DATASET RUNS SETTINGS METRIC DENOMINATOR CANDIDATES MEMORY",
-    "report": "DATASET RUNS SETTINGS FAILURES SUBSETS CHECK",
-    "annotate": "DATASET RUNS VARIANT",
-    "search": "DATASET RUNS VARIANT",
-    "export": "DATASET RUNS VARIANT",
-    "serve": "DATASET RUNS PORT GPU",
-    "run-study": "RUNS JOBS ONLY GPU",
-    "report-study": "",
-}
-FLAGS = {
-    "BATCH": "batch-size", "LR": "base-lr", "RECOGNITION": "probabilities", "FAILURES": "failures-first",
-    "SUBSETS": "subset",
-}  # fmt: skip
-SWITCHES = {"OVERWRITE", "GIVEN", "DEDUPE", "RESCALE", "TENSORBOARD", "RECOGNITION", "FAILURES", "CHECK"}
-#: Words of which each is a flag of its own.
-LISTS = {"SUBSETS", "ONLY"}
+sys.path.insert(0, str(ROOT / "python"))
+from multiweight.base.make_variables import LISTS, STEPS, SWITCHES, flag_of  # noqa: E402
 
 
 def fail(problem: str) -> NoReturn:
@@ -83,7 +53,7 @@ class Variables:
 
     def flag(self, step: str, name: str) -> list:
         value = self.given.get(name, "")
-        flag = "--" + FLAGS.get(name, name.lower().replace("_", "-"))
+        flag = flag_of(name)
         if name == "RUNS":
             return [flag, self.runs]
         if name == "DATASET":

@@ -7,6 +7,7 @@
 - ``kinds.py``: what the values of those files are
 - ``lock.py``: who works in a folder
 - ``cpu.py``: how many cores there are
+- ``make_variables.py``: make's variables, as flags and in errors
 - ``flags.py``: what the steps' flags have in common
 - ``processes.py``: a step run in a process of its own
 - ``progress.py``: progress bars

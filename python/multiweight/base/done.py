@@ -10,7 +10,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Callable
 
-from multiweight.base import kinds, whole_file
+from multiweight.base import kinds, make_variables, whole_file
 from multiweight.base.errors import UserError
 
 #: What writes a file that a step reads, as a user calls it.
@@ -54,7 +54,10 @@ class Otherwise(Enum):
     """What becomes of a step that was finished with other settings or inputs than it is asked for now."""
 
     #: Later steps are built on what it left: an error, unless ``overwrite``.
-    REFUSED = "use --overwrite (of make: OVERWRITE=1) to make it again, or another name or folder (RUNS=) to keep both"
+    REFUSED = (
+        f"use {make_variables.named('OVERWRITE')} to make it again, or another name or folder by "
+        f"{make_variables.named('RUNS')} to keep both"
+    )
     #: It comes last, and nothing is lost: it says so and is made again.
     MADE_AGAIN = "made again"
     #: A training: it says so and goes on from its last snapshot.
@@ -101,7 +104,7 @@ def finished(
         if kept:
             raise UserError(
                 f"{told}; {kept[0]} was made from it: move or delete {kept[0].parent} first, or choose another name or "
-                "folder (RUNS=)"
+                f"folder by {make_variables.named('RUNS')}"
             )
         if otherwise is Otherwise.REFUSED:
             raise UserError(f"{told}: {otherwise.value}")

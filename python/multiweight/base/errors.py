@@ -7,6 +7,8 @@ import os
 import sys
 from typing import Any, Callable
 
+from multiweight.base import make_variables
+
 
 class UserError(Exception):
     """A mistake in the user's files, flags or set-up.
@@ -67,9 +69,9 @@ _EXTRAS = {
 _ADVICE = {
     errno.ENOSPC: "make room, and give the same command again: it goes on where it stopped",
     errno.EDQUOT: "make room, and give the same command again: it goes on where it stopped",
-    errno.EACCES: "ask for the right to it, or work in another folder (--runs, of make: RUNS=)",
-    errno.EPERM: "ask for the right to it, or work in another folder (--runs, of make: RUNS=)",
-    errno.EROFS: "work in a folder that can be written to (--runs, of make: RUNS=)",
+    errno.EACCES: f"ask for the right to it, or work in another folder: {make_variables.named('RUNS')}",
+    errno.EPERM: f"ask for the right to it, or work in another folder: {make_variables.named('RUNS')}",
+    errno.EROFS: f"work in a folder that can be written to: {make_variables.named('RUNS')}",
     errno.ENOENT: "run the step that writes it first",
 }
 

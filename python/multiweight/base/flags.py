@@ -7,9 +7,10 @@ import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, NoReturn
 
 from multiweight.base import engine as engines
+from multiweight.base import make_variables
 
 #: The types that a setting may have, by their name in the annotation, with what a person is told to write.
 TYPES: dict[str, tuple[Callable[[str], Any], str]] = {
@@ -28,12 +29,21 @@ class Help(argparse.ArgumentDefaultsHelpFormatter):
         return super()._get_help_string(action) if shown else action.help
 
 
+class Parser(argparse.ArgumentParser):
+    """Names the flags of an error with make's variables too."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(
+            make_variables.with_variables(message, self.prog.split()[-1].replace("_", "-").removesuffix(".py"))
+        )
+
+
 def parser(module: str, description: str | None) -> argparse.ArgumentParser:
     """The parser of the step in ``module``; it calls itself as the user called it."""
     step = module.rpartition(".")[2]
     called = Path(sys.argv[0]).name
     name = called if called == f"{step}.py" else f"multiweight {step.replace('_', '-')}"
-    return argparse.ArgumentParser(prog=name, description=description, formatter_class=Help)
+    return Parser(prog=name, description=description, formatter_class=Help)
 
 
 def runs(p: argparse.ArgumentParser) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from multiweight.base import make_variables
 from multiweight.base.errors import UserError
 
 
@@ -19,7 +20,7 @@ class Dataset:
         if not re.fullmatch(r"[^\W_][\w.-]*", name):
             raise UserError(
                 f"dataset name {name!r}: expected letters, digits, '.', '_' and '-' alone: "
-                "give it another (of make: DATASET=NAME)"
+                f"give it another: {make_variables.named('DATASET')}"
             )
         self.name = name
         self.root = Path(runs) / name

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from multiweight.base import engine, flags, lock, processes
+from multiweight.base import engine, flags, lock, make_variables, processes
 from multiweight.base.errors import UserError
 from multiweight.study import design, order, parts, reading, scheduler, trial
 from multiweight.study.design import Study
@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         selected for selected in study.experiments if not args.only or {selected.name, selected.family} & set(args.only)
     )
     if args.jobs < 1:
-        raise UserError(f"--jobs {args.jobs}: expected 1 or more")
+        raise UserError(f"{make_variables.named('JOBS', args.jobs)}: expected 1 or more")
     if args.list:
         show(study)
         return 0

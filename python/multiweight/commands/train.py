@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
-from multiweight.base import engine, flags
+from multiweight.base import engine, flags, make_variables
 from multiweight.base.done import outcome
 from multiweight.base.errors import UserError, run_tool
 from multiweight.base.paths import Dataset
@@ -55,7 +55,8 @@ def start_processes(caffe: ModuleType, gpu: str, argv: Sequence[str]) -> int:
     wanted = engine.gpu_list(caffe, gpu)
     if caffe.__name__ != "caffe_torch":
         raise UserError(
-            f"GPU={gpu}: the original trains on several GPUs by `caffe train --gpu {gpu}` (--loss builtin nets)"
+            f"GPU={gpu}: the original trains on several GPUs by `caffe train --gpu {gpu}`, with "
+            f"nets of {make_variables.named('LOSS', 'builtin')}"
         )
     if len(wanted) > engine.gpus(caffe):
         raise UserError(f"GPU={gpu}: this machine has {engine.gpus(caffe)} GPU(s) that PyTorch can use")

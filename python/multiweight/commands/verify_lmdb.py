@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from multiweight.base import done, engine, flags
+from multiweight.base import done, engine, flags, make_variables
 from multiweight.base.paths import Dataset
 from multiweight.pack import verifying
 
@@ -32,7 +32,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"  {part}: {result['duplicates']} images have the bytes of an earlier one")
     in_both = done.read(dataset.verify_mark)["in_both"]
     if in_both:
-        print(f"  {in_both} test images have the bytes of a training image: tools/split.py --dedupe keeps them apart")
+        print(
+            f"  {in_both} test images have the bytes of a training image: "
+            f"split with {make_variables.named('DEDUPE')} keeps them apart"
+        )
     sizes = ", ".join(f"{part} {result['images']} images" for part, result in results.items())
     print(f"sound: {sizes}, keys and labels aligned")
     return 0

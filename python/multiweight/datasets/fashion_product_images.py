@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from multiweight.base import csv_file
+from multiweight.base import csv_file, make_variables
 from multiweight.base.errors import UserError
 from multiweight.datasets.loaded import Loaded
 from multiweight.photos import archives
@@ -89,7 +89,10 @@ def load(folder: Path, min_products: int = 2) -> Loaded:
         notes.append(f"no group of keywords: {path.name} has no column {TITLE!r}")
     _add_keyword_groups(groups, notes, keywords, title_label_counts, min_products)
     if not groups:
-        raise UserError(f"{path}: no label is on {min_products} products or more: lower --min-products")
+        raise UserError(
+            f"{path}: no label is on {min_products} products or more: lower "
+            f"{make_variables.in_settings('--min-products', 'import')}"
+        )
     catalog = Catalog.from_dict(groups)
     known = {(group.name, label) for group in catalog.groups for label in group.labels}
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Callable
 
-from multiweight.base import csv_file, done, lock
+from multiweight.base import csv_file, done, lock, make_variables
 from multiweight.base.errors import UserError
 from multiweight.base.flags import setting
 from multiweight.base.paths import Dataset
@@ -162,7 +162,7 @@ def _check_photos(dataset: Dataset, folder: Path, mark: Mapping[str, Any]) -> No
         come = sum(now[name] != _ABSENT for name in absent)
         what = f"{come} photos that were missing are there now" if come else "photos have gone or changed"
         raise UserError(
-            f"{dataset.import_mark}: {what}, since the import: use --overwrite (of make: OVERWRITE=1) to take them in"
+            f"{dataset.import_mark}: {what}, since the import: use {make_variables.named('OVERWRITE')} to take them in"
         )
     if "photos_state_sha256" in mark:
         result = {name: value for name, value in mark.items() if name != "settings"}

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from multiweight.base import make_variables
 from multiweight.base.errors import UserError
 from multiweight.datasets import label_columns, shop_rows
 from multiweight.datasets.loaded import Loaded
@@ -217,7 +218,8 @@ def _catalog(
     if not groups and products:
         raise UserError(
             f"{folder}: all {len(products)} labels are left out, each of fewer than {min_products} products "
-            f"(the first: {'='.join(min(products))}): take them in with --min-products 1"
+            f"(the first: {'='.join(min(products))}): lower "
+            f"{make_variables.in_settings('--min-products', 'import')}"
         )
     if not groups:
         raise UserError(

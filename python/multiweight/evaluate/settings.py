@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from multiweight.base import make_variables
 from multiweight.base.errors import UserError
 from multiweight.base.flags import fields, setting
 from multiweight.evaluate import measures
@@ -40,7 +41,7 @@ class Settings:
         if self.k < 1:
             raise UserError(f"k = {self.k}: expected 1 or more")
         if self.memory < 1:
-            raise UserError(f"memory {self.memory}: expected 1 or more, in MB")
+            raise UserError(f"memory {self.memory}: expected 1 or more, in MB, by {make_variables.named('MEMORY')}")
 
 
 DEFAULTS = Settings()

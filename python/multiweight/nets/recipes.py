@@ -10,7 +10,7 @@ from typing import Any, Callable
 
 import numpy as np
 
-from multiweight.base import done
+from multiweight.base import done, make_variables
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset
 from multiweight.gamma import label_weights, schemes, weights
@@ -76,7 +76,9 @@ def choose(
         return variant, head, own_scheme, own_c
     if scheme is None:
         known = ", ".join(METHODS)
-        raise UserError(f"variant {variant!r} needs a --scheme (the paper's {known} have their own)")
+        raise UserError(
+            f"variant {variant!r} needs {make_variables.named('SCHEME')} (the paper's {known} have their own)"
+        )
     chosen = weights.constant(scheme, c)
     name = variant or variant_name(scheme, chosen, rescale, objective)
     if name in RESERVED:
@@ -159,7 +161,9 @@ def _constants(scheme: Scheme, c: float | None, further: str) -> str:
     if first is None:
         return _as_text(schemes.layer_constants(scheme.weighting, further))
     if re.search(rf"(^|,)\s*{first.name}\s*=", further):
-        raise UserError(f"constants {further!r}: {first.name} is what --c sets (of make: C): leave it out there")
+        raise UserError(
+            f"constants {further!r}: {first.name} is what {make_variables.named('C')} sets: leave it out there"
+        )
     return _as_text(schemes.layer_constants(scheme.weighting, f"{first.name}={c!r},{further}"))
 
 

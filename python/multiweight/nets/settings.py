@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from multiweight.base import make_variables
 from multiweight.base.errors import UserError
 from multiweight.base.flags import fields, setting
 from multiweight.gamma import schemes
@@ -101,12 +102,13 @@ class NetSettings:
         if self.loss == "builtin" and self.label_weights != "equal":
             raise UserError(
                 f"label_weights {self.label_weights} needs the Python loss: Caffe's own layer has no weight of a "
-                "label; leave out --loss builtin, and --variant multi_label"
+                f"label; leave out {make_variables.named('LOSS', 'builtin')}, and --variant multi_label"
             )
         if self.loss == "builtin" and (self.objective, self.weighting) != ("sigmoid", schemes.FIXED):
             raise UserError(
                 f"objective {self.objective} with {self.weighting} weights needs the Python loss: Caffe's own layer is "
-                "the sigmoid cross-entropy with fixed weights; leave out --loss builtin, and --variant multi_label"
+                "the sigmoid cross-entropy with fixed weights; leave out "
+                f"{make_variables.named('LOSS', 'builtin')}, and --variant multi_label"
             )
 
     @property

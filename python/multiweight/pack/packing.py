@@ -12,7 +12,7 @@ from typing import Any, Callable
 import numpy as np
 
 from multiweight.base import done as steps
-from multiweight.base import engine, lock, whole_file
+from multiweight.base import engine, lock, make_variables, whole_file
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset
 from multiweight.base.progress import bar
@@ -179,7 +179,7 @@ def _begin(dataset: Dataset, suffix: str, wanted: dict[str, Any], overwrite: boo
     if whole and not overwrite:
         raise UserError(
             f"{whole[0]}: exists, but neither {dataset.info.name} nor {mark.name} tells how it was packed: "
-            "use --overwrite (of make: OVERWRITE=1) to pack anew"
+            f"use {make_variables.named('OVERWRITE')} to pack anew"
         )
     if not suffix:
         dataset.info.unlink(missing_ok=True)

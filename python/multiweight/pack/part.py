@@ -9,7 +9,7 @@ from typing import Any, Callable, NamedTuple
 
 import numpy as np
 
-from multiweight.base import npz_file, whole_file
+from multiweight.base import make_variables, npz_file, whole_file
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset
 from multiweight.pack.chunks import Chunk, ChunkMaker, key
@@ -126,7 +126,7 @@ def earlier(dataset: Dataset, part: str, shard: str, size: int, bad: list[BadIma
     for name in items(dataset.images(part, shard), values=False):
         result.present[int(name)] = True
     if result.present.any() and not chunks:
-        raise UserError(f"{sums}: damaged: use --overwrite (of make: OVERWRITE=1) to pack anew")
+        raise UserError(f"{sums}: damaged: use {make_variables.named('OVERWRITE')} to pack anew")
     return result
 
 

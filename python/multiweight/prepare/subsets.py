@@ -8,7 +8,7 @@ from typing import Any, Callable
 
 import numpy as np
 
-from multiweight.base import done, lock
+from multiweight.base import done, lock, make_variables
 from multiweight.base.errors import UserError
 from multiweight.base.flags import setting
 from multiweight.base.paths import Dataset
@@ -95,7 +95,10 @@ def make(
     lock.hold(dataset.data, "make-subset", shared=True)
     lock.hold(target.data, "make-subset")
     if target.records.exists() and not overwrite:
-        raise UserError(f"{target.records}: exists: choose another --name, or --overwrite")
+        raise UserError(
+            f"{target.records}: exists: choose another {make_variables.named('NAME')}, or "
+            f"{make_variables.named('OVERWRITE')}"
+        )
     catalog = Catalog.load(dataset.catalog)
     groups = [catalog.group(name) for name in (large, small)]
     items = choose(records.read(dataset.used_records, catalog), large, small, chosen.ratio, chosen.kind, chosen.seed)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from multiweight.base import csv_file, markup
+from multiweight.base import csv_file, make_variables, markup
 from multiweight.base.errors import UserError
 
 HEADER = ("image", "product", "step", "reason")
@@ -48,5 +48,5 @@ def check_share(bad: Sequence[BadImage], total: int, max_bad: float, path: Path)
         raise TooManyBad(
             f"{path}: {len(bad)} of {total} images cannot be used "
             f"({len(bad) / max(total, 1):.2%}, allowed {max_bad:.2%}), "
-            f"the first {first.image!r}: {first.reason}. Mend them, or raise --max-bad (of make: MAX_BAD=)"
+            f"the first {first.image!r}: {first.reason}. Mend them, or raise {make_variables.named('MAX_BAD')}"
         )

@@ -8,6 +8,7 @@ import sys
 
 import uvicorn
 
+from multiweight.base import make_variables
 from multiweight.base.errors import UserError
 from multiweight.serve import application
 from multiweight.serve.site import Site
@@ -47,7 +48,7 @@ def run(site: Site, host: str, port: int) -> None:
 def bind(host: str, port: int) -> socket.socket:
     """A socket that listens there; port 0 takes a free one."""
     if not 0 <= port <= 65535:
-        raise UserError(f"--port {port}: expected 0 to 65535 (0: any free one)")
+        raise UserError(f"{make_variables.named('PORT', port)}: expected 0 to 65535 (0: any free one)")
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -57,7 +58,7 @@ def bind(host: str, port: int) -> socket.socket:
         listening.close()
         raise UserError(
             f"{host}:{port} cannot be listened on ({error.strerror}): another program may have the port: "
-            "give another (--port N, of make: PORT=N)"
+            f"give another by {make_variables.named('PORT')}"
         ) from None
     return listening
 

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from multiweight.base import done as steps
-from multiweight.base import engine, whole_file
+from multiweight.base import engine, make_variables, whole_file
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset
 from multiweight.datasets import importing
@@ -85,7 +85,7 @@ def _whole(
         yield from _pack(study, whole)
     if not whole.info.exists():
         raise UserError(
-            f"{whole.info}: no such file: give --data (of make: DATA=), the folder to import {whole.name} from"
+            f"{whole.info}: no such file: give {make_variables.named('DATA')}, the folder to import {whole.name} from"
         )
     info = steps.read(whole.info)
     if info.get("size") != study.size:

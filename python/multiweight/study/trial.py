@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from multiweight.base import done, engine, hdf5_file, lock
+from multiweight.base import done, engine, hdf5_file, lock, make_variables
 from multiweight.base.cpu import cores
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset, Run
@@ -89,7 +89,8 @@ def _check(study: Study, trial: Trial, result: dict[str, Any]) -> None:
         for key, before, now in _changed(name, told.get(name, value), value, study.size):
             raise UserError(
                 f"{folder(study) / table.TRIALS}: {trial.name}: made with {key} {before!r}, and {study.folder / FILE} "
-                f"asks for {now!r}: put the setting back, or remove that row, and the trial's folder under --runs, to "
+                f"asks for {now!r}: put the setting back, or remove that row, and the trial's folder under "
+                f"{make_variables.named('RUNS')}, to "
                 "run it again"
             )
 

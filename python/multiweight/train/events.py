@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from pathlib import Path
 
+from multiweight.base import make_variables
 from multiweight.base.errors import UserError
 
 
@@ -17,7 +18,7 @@ class Events:
         except ImportError as error:
             raise UserError(
                 f"TensorBoard's event files need torch and tensorboard ({error}): pip install "
-                "'multiweight[torch,tensorboard]', or train without --tensorboard (of make: TENSORBOARD=)"
+                f"'multiweight[torch,tensorboard]', or leave out {make_variables.named('TENSORBOARD')}"
             ) from None
         self._writer = writer(str(folder), purge_step=resumed + 1 if resumed else None)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from multiweight.base import engine
+from multiweight.base import engine, make_variables
 from multiweight.base.errors import UserError
 from multiweight.features.trained_weights import blob_shape, squeezed
 
@@ -41,7 +41,9 @@ def fill(caffe: ModuleType, net: Any, weights: Path) -> Start:
     try:
         snapshot.ParseFromString(weights.read_bytes())
     except OSError as error:
-        raise UserError(f"{weights}: cannot be read ({error.strerror}): --weights takes a .caffemodel") from None
+        raise UserError(
+            f"{weights}: cannot be read ({error.strerror}): {make_variables.named('WEIGHTS')} takes a .caffemodel"
+        ) from None
     except Exception as error:  # protobuf's DecodeError has lived in two modules
         raise UserError(f"{weights}: not a .caffemodel ({error})") from None
     stored = {layer.name: layer.blobs for kind in (snapshot.layers, snapshot.layer) for layer in kind if layer.blobs}

@@ -227,7 +227,8 @@ def test_line_ends(tmp_path, end):
     [
         ("shop.csv", "image,product,A\n/x/a.jpg,p,x\nC:\\b.jpg,q,x\n",
          r"shop.csv: no usable row; 2 cannot be used, the first \(shop.csv:2\): image '/x/a.jpg' is an absolute path"),
-        ("shop.csv", "image,product,A\na.jpg,p,x\nb.jpg,q,y\n", "all 2 labels are left out, .*--min-products 1"),
+        ("shop.csv", "image,product,A\na.jpg,p,x\nb.jpg,q,y\n",
+         "all 2 labels .*: lower --min-products .of make: min_products below import"),
         ("shop.csv", "image,product,A=B\na.jpg,p,x\n", "shop.csv:1: column 'A=B' holds '='"),
         ("shop.csv", "image,product,New!\na.jpg,p,x\n", "shop.csv:1: column 'New!' ends in a mark"),
         ("shop.csv", "image,product,A\na.jpg,p,x\x07y\n", r"shop.csv:2: A: label .* control character U\+0007"),

@@ -131,7 +131,7 @@ def test_settings_of_before_schemes_had_their_constants_are_read(dataset, scheme
 def test_what_cannot_be_made(dataset):
     with pytest.raises(UserError, match="the paper's, with scheme proportion"):
         make(dataset, "multi_weight", scheme="ones")
-    with pytest.raises(UserError, match="needs a --scheme"):
+    with pytest.raises(UserError, match=r"needs --scheme \(of make: SCHEME=\)"):
         make(dataset, "mine")
     with pytest.raises(UserError, match="expected ones, proportion"):
         make(dataset, scheme="smooth")

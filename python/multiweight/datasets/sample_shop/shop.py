@@ -11,7 +11,7 @@ from typing import Any, Callable
 import cv2
 import numpy as np
 
-from multiweight.base import done, lock, whole_file
+from multiweight.base import done, lock, make_variables, whole_file
 from multiweight.base.errors import UserError
 from multiweight.base.flags import setting
 from multiweight.base.progress import bar
@@ -69,7 +69,7 @@ def make(
     if (folder / "records.csv").exists() and not mark.exists() and not overwrite:
         raise UserError(
             f"{folder}: holds records.csv but no {MARK}: not a drawn shop, or half of one: "
-            "choose another folder, or --overwrite"
+            f"choose another folder, or {make_variables.named('OVERWRITE')}"
         )
     mark.unlink(missing_ok=True)
     images = folder / "images"
