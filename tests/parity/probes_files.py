@@ -55,6 +55,22 @@ layer { name: "t" type: "Reduction" bottom: "fc" top: "t" loss_weight: 1 }"""
     return {"status": np.array(subprocess.run(program + ["test"] + flags, check=False).returncode)}
 
 
+def no_items(caffe):
+    """A forward of MemoryData that was given no items."""
+    text = """layer { name: "m" type: "MemoryData" top: "x" top: "y"
+        memory_data_param { batch_size: 2 channels: 1 height: 2 width: 2 } }"""
+    net = net_of(caffe, text)
+    net.set_input_arrays(np.zeros((0, 1, 2, 2), np.float32), np.zeros((0, 1, 1, 1), np.float32))
+    return outputs(net)
+
+
+def no_dummy_values(caffe):
+    """A DummyData whose shape has a 0."""
+    text = """layer { name: "d" type: "DummyData" top: "x"
+        dummy_data_param { shape { dim: 2 dim: 0 } data_filler { type: "gaussian" } } }"""
+    return outputs(net_of(caffe, text))
+
+
 def byte_order_mark(caffe):
     """A net's text as some editors save it."""
     with open("mark.prototxt", "wb") as file:

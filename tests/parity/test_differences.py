@@ -170,6 +170,18 @@ def hdf5_external(theirs: Result, ours: Result) -> None:
 
 
 @difference
+def no_items(theirs: Result, ours: Result) -> None:
+    assert theirs.error == "original: the process ended with status -8\n", "a division by zero"
+    raises(ours, "layer 'm' (MemoryData): has 0 items")
+
+
+@difference
+def no_dummy_values(theirs: Result, ours: Result) -> None:
+    dies(theirs, "Check failed: data_")
+    raises(ours, "layer 'd'")
+
+
+@difference
 def no_images(theirs: Result, ours: Result) -> None:
     dies(theirs, "Check failed: data_")
     assert {name: array.shape for name, array in ours.values().items()} == {

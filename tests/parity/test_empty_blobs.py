@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import cases
 import fork_cases
+import numpy as np
 import pytest
 import runner
 from case import Case, Shape
@@ -106,6 +107,38 @@ def _run(form: Case | Form, shapes: dict[str, Shape], folder: Path) -> None:
         net.blobs[name].data[...] = 1
     net.forward()
     net.backward()
+
+
+@pytest.mark.parametrize(
+    "filler", ["constant", "gaussian", "uniform", "xavier", "msra", "positive_unitball", "bilinear"]
+)
+@pytest.mark.parametrize("shape", ["shape { dim: 0 dim: 1 dim: 2 dim: 2 }", "shape { dim: 2 dim: 1 dim: 0 dim: 2 }",
+                                   "num: 2 channels: 0 height: 2 width: 2"])  # fmt: skip
+def test_dummy_data_without_values_is_refused(filler, shape, tmp_path):
+    filled = f'dummy_data_param {{ {shape} data_filler {{ type: "{filler}" }} }}'
+    (tmp_path / "net.prototxt").write_text(f'layer {{ name: "it" type: "DummyData" top: "x" {filled} }}')
+    with pytest.raises(caffe.CaffeError, match=r"layer 'it' .*the blob of shape \(.*0.*\) is empty"):
+        caffe.Net(str(tmp_path / "net.prototxt"), caffe.TRAIN).forward()
+
+
+@pytest.mark.parametrize("nothing", ["batch_size", "channels", "height", "width"])
+def test_memory_data_without_values_is_refused(nothing, tmp_path):
+    sizes = dict(batch_size=2, channels=1, height=2, width=2)
+
+    def net(**sizes):
+        text = " ".join(f"{name}: {n}" for name, n in sizes.items())
+        layer = f'layer {{ name: "it" type: "MemoryData" top: "x" top: "y" memory_data_param {{ {text} }} }}'
+        (tmp_path / "net.prototxt").write_text(layer)
+        return caffe.Net(str(tmp_path / "net.prototxt"), caffe.TRAIN)
+
+    with pytest.raises(caffe.CaffeError, match="layer 'it' .*of 1 or more"):
+        net(**{**sizes, nothing: 0})
+    empty = np.zeros((0, 1, 2, 2), np.float32), np.zeros((0, 1, 1, 1), np.float32)
+    for give in (net(**sizes).set_input_arrays, net(**sizes).layers[0].reset):
+        with pytest.raises(caffe.CaffeError, match="layer 'it' .*has 0 items"):
+            give(*empty)
+    with pytest.raises(caffe.CaffeError, match="layer 'it' .*has 0 items"):
+        net(**sizes).layers[0].add_datum_vector([])
 
 
 @pytest.mark.filterwarnings("error")

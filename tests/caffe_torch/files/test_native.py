@@ -125,6 +125,16 @@ def test_a_tab_or_comma_before_the_label_is_named_with_the_line_to_write(tmp_pat
         read_single_label_list(str(tmp_path / "l.txt"))
 
 
+@pytest.mark.parametrize("line", [" a.jpg 3", "a.jpg  3", "\ta.jpg 3", "  a.jpg   3"])
+def test_a_space_too_many_is_named_with_the_line_to_write(tmp_path, line):
+    (tmp_path / "a.jpg").write_bytes(b"")
+    (tmp_path / "l.txt").write_text(f"a.jpg 1\n{line}\n")
+    with pytest.raises(CaffeError, match=r"l.txt:2: .* every space but the one before the label .*write 'a.jpg 3'"):
+        read_single_label_list(str(tmp_path / "l.txt"), f"{tmp_path}/")
+    (tmp_path / line.rpartition(" ")[0]).write_bytes(b"")
+    assert read_single_label_list(str(tmp_path / "l.txt"), f"{tmp_path}/")[1] == (line.rpartition(" ")[0], 3)
+
+
 @pytest.mark.parametrize("label", ["1.5", "x", "99999999999", "1_0", "٣"])
 def test_a_label_that_is_no_whole_number_of_32_bits(tmp_path, label):
     (tmp_path / "l.txt").write_text(f"a.jpg {label}\n")

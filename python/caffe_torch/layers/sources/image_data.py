@@ -70,6 +70,12 @@ def read_single_label_list(path: str, root: str = "") -> list[tuple[str, int]]:
         name, _, label = line.rstrip().rpartition(" ")
         if not name:
             name, label = label, "0"
+        if name != name.strip() and not os.path.exists(native.path(root + name)):
+            if os.path.exists(native.path(root + name.strip())):
+                raise CaffeError(
+                    f"{path}:{number}: Caffe takes every space but the one before the label as part of the image's "
+                    f"name, found {line!r}: write {f'{name.strip()} {label}'!r}"
+                )
         if not _is_label(label):
             raise CaffeError(
                 f"{path}:{number}: expected an image and its whole-number label, separated by a space, found {line!r}"
