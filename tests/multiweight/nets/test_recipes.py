@@ -106,7 +106,7 @@ def test_a_schemes_constants_go_to_its_layer(dataset):
     assert json.loads(run.settings.read_text())["net"]["constants"] == "temperature=3,window=7"
     assert '"temperature": 3.0, "window": 7}' in run.train_val.read_text()
     assert not make(dataset, **how)[1]
-    with pytest.raises(UserError, match="temperature is what --c sets"):
+    with pytest.raises(UserError, match="temperature is what --c .of make: C=. sets"):
         make(dataset, scheme="dwa", net=dict(SMALL, constants="window=7, temperature=3"))
     with pytest.raises(UserError, match="'window' is unknown: fixed weights have none"):
         make(dataset, scheme="smoothed", net=dict(SMALL, constants="window=7"))
