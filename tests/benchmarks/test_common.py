@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import unchecked
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
@@ -56,9 +57,9 @@ def test_a_worker_that_fails_ends_the_benchmark_with_what_it_said(tmp_path):
 
 
 def test_without_a_gpu_the_benchmark_says_so_and_strict_fails():
-    torch = pytest.importorskip("torch")
+    torch = unchecked.package("torch", "what gpu.py says without a GPU")
     if torch.cuda.is_available():
-        pytest.skip("a GPU is here")
+        unchecked.skip("what gpu.py says without a GPU", "a GPU is here")
     for flags, status in (([], 0), (["--strict"], 1)):
         done = subprocess.run([sys.executable, str(BENCHMARKS / "gpu.py"), *flags], capture_output=True, text=True)
         assert done.returncode == status, done.stderr

@@ -11,12 +11,15 @@ from pathlib import Path
 
 import pytest
 import torch
+import unchecked
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PLACE = REPOSITORY / "benchmarks" / "gpu_check"
 PARTS = ["machine", "layers", "nets", "counts", "training", "speed", "retrieval", "memory"]
 
-pytestmark = pytest.mark.skipif(torch.accelerator.is_available(), reason="there is a GPU: make gpu-check runs on it")
+pytestmark = unchecked.unless(
+    not torch.accelerator.is_available(), "gpu-check on the emulated accelerator", "there is a GPU: make gpu-check"
+)
 
 
 def check(*arguments: str, out: Path) -> tuple[subprocess.CompletedProcess, dict]:

@@ -6,12 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
+import unchecked
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads a process's memory from Linux's /proc")
+@unchecked.unless(Path("/proc/self/status").exists(), "what each process holds", "it is read from Linux's /proc")
 def test_it_prints_what_each_process_holds():
     done = subprocess.run(
         [sys.executable, str(REPOSITORY / "benchmarks" / "sizes.py"), "--sizes", "2"],

@@ -3,6 +3,7 @@
 import builtins
 
 import pytest
+import unchecked
 
 from caffe_torch import CaffeError, draw
 from caffe_torch.net_spec import layers as L
@@ -29,7 +30,7 @@ def test_labels_and_colours():
 
 
 def test_graph_has_a_node_a_layer_and_blob():
-    pytest.importorskip("pydot")
+    unchecked.package("pydot", "the drawing of a net")
     graph = draw.get_pydot_graph(net(), "LR")
     assert len(graph.get_nodes()) == 4 + 3 and len(graph.get_edges()) == 1 + 2 + 2 + 2
 

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+import unchecked
 from scripts import DOCKER, call, program, refused
 
 NOBODY = 65534
@@ -14,9 +15,10 @@ NOBODY = 65534
 RUN_AS_ROOT = os.geteuid() == 0
 
 
-needs_keys = pytest.mark.skipif(
-    not Path("/usr/share/keyrings/debian-archive-keyring.gpg").exists(),
-    reason="NOT CHECKED: this machine has no keys of Debian (apt-get install debian-archive-keyring)",
+needs_keys = unchecked.unless(
+    Path("/usr/share/keyrings/debian-archive-keyring.gpg").exists(),
+    "the script that makes the original's root",
+    "no keys of Debian here: apt-get install debian-archive-keyring",
 )
 
 
@@ -72,9 +74,9 @@ class TestOriginalRoot:
     @needs_keys
     def test_a_mirror_that_does_not_answer_leaves_nothing_that_passes_for_a_root(self, tmp_path):
         if not RUN_AS_ROOT or shutil.which("debootstrap") is None:
-            pytest.skip("NOT CHECKED: this needs root and debootstrap")
+            unchecked.skip("a mirror that does not answer", "this needs root and debootstrap")
         if call("unshare", "--mount", "true").returncode != 0:
-            pytest.skip("NOT CHECKED: this machine lets not even root mount")
+            unchecked.skip("a mirror that does not answer", "not even root may mount here")
         done = call(self.SCRIPT, tmp_path / "root", "http://127.0.0.1:9/debian")
         line = refused(done, "http://127.0.0.1:9/debian", "MIRROR=")
         assert "E: " in line
@@ -100,5 +102,5 @@ class TestInstall:
 
     def test_another_system(self):
         if "bullseye" in Path("/etc/os-release").read_text():
-            pytest.skip("this machine is Debian 11 itself")
+            unchecked.skip("what another system is told", "this is Debian 11 itself")
         refused(call(self.SCRIPT), "Debian 11")

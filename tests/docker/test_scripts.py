@@ -1,10 +1,10 @@
 """The shell scripts of docker/: what they refuse in one sentence, and the commands they give; check.sh runs them."""
 
 import os
-import shutil
 import sys
 
 import pytest
+import unchecked
 from scripts import DOCKER, ROOT, call, program, refused
 
 SCRIPTS = sorted(DOCKER.glob("**/*.sh"))
@@ -19,8 +19,7 @@ def test_every_script_is_executable_and_reads_as_shell():
 
 
 def test_shellcheck_finds_nothing():
-    if shutil.which("shellcheck") is None:
-        pytest.skip("NOT CHECKED: shellcheck is not installed (apt-get install shellcheck)")
+    unchecked.program("shellcheck", "the scripts of docker/", "apt-get install shellcheck")
     done = call("shellcheck", "-x", *SCRIPTS, cwd=ROOT)
     assert done.returncode == 0, done.stdout
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 
-import pytest
+import unchecked
 from checkout import REPOSITORY
 
 
 def test_the_notebook_runs(monkeypatch):
-    nbclient = pytest.importorskip("nbclient")
-    nbformat = pytest.importorskip("nbformat")
-    pytest.importorskip("ipykernel")
+    nbclient, nbformat, _ = (
+        unchecked.package(name, "the notebook of examples/") for name in ("nbclient", "nbformat", "ipykernel")
+    )
     path = os.pathsep.join([str(REPOSITORY / "python"), os.environ.get("PYTHONPATH", "")])
     monkeypatch.setenv("PYTHONPATH", path.rstrip(os.pathsep))
     notebook = nbformat.read(REPOSITORY / "examples" / "walk.ipynb", 4)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import shutil
-import warnings
 from contextlib import contextmanager
 
-import pytest
+import unchecked
 
 BROWSERS, DRIVERS = ("chromium", "chromium-browser", "google-chrome"), ("chromedriver",)
 
@@ -33,9 +32,7 @@ def window(width=1200, height=900, expected=()):
     except ImportError:
         webdriver = None
     if not (browser and driver and webdriver):
-        reason = "the page was not opened in a browser: install chromium, chromium-driver and selenium"
-        warnings.warn(reason, stacklevel=2)
-        pytest.skip(reason)
+        unchecked.skip("the page in a browser", "install chromium, chromium-driver and selenium")
     options = webdriver.ChromeOptions()
     options.binary_location = browser
     for flag in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"):

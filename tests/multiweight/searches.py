@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import h5py
 import numpy as np
-import pytest
+import unchecked
 
 from multiweight.base import hdf5_file
 from multiweight.retrieval import matmul, search
@@ -13,8 +13,7 @@ from multiweight.retrieval.rows import Rows
 
 
 def ladders(d):
-    torch = pytest.importorskip("torch")
-    assert torch
+    unchecked.package("torch", "the search with torch's products")
     rest = [matmul.NumpyMatmul(np.float32, d), matmul.NumpyMatmul(np.float64, d)]
     return {
         "numpy": rest,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import pair as pairs
 import published
 import pytest
 import torch
+import unchecked
 
 #: The file that the table is written to, if any.
 TABLE = "MULTIWEIGHT_PARITY_TABLE"
@@ -51,8 +51,7 @@ def source() -> Path:
     """Caffe's own source tree, for the tests of what it publishes, or a loud skip."""
     found = published.source()
     if isinstance(found, str):
-        warnings.warn(f"PUBLISHED NETS AND PROGRAMS NOT CHECKED: {found}", stacklevel=1)
-        pytest.skip(f"PUBLISHED NETS AND PROGRAMS NOT CHECKED: {found}")
+        unchecked.skip("published nets and programs", found)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import re
@@ -10,9 +11,10 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pytest
+import unchecked
 
 import caffe_torch
 
@@ -23,13 +25,15 @@ def other(name: str) -> Path:
     """A checkout of this name in the folder that MULTIWEIGHT_PUBLISHED_PROGRAMS names; the test is skipped without."""
     folder = os.environ.get("MULTIWEIGHT_PUBLISHED_PROGRAMS")
     if not folder or not (Path(folder) / name).is_dir():
-        pytest.skip(f"PUBLISHED PROGRAMS NOT CHECKED: set MULTIWEIGHT_PUBLISHED_PROGRAMS to a folder with {name}")
+        unchecked.skip("published programs", f"set MULTIWEIGHT_PUBLISHED_PROGRAMS to a folder with {name}")
     return Path(folder) / name
 
 
 def python3(text: str, name: str) -> str:
     """The program as 2to3 gives it, which is what Python 3 itself asks for."""
-    refactor = pytest.importorskip("lib2to3.refactor", reason="2to3 has left this Python")
+    if sys.version_info >= (3, 13):
+        unchecked.skip("published programs of Python 2", "2to3 has left this Python: use 3.10 to 3.12")
+    refactor: Any = importlib.import_module("lib2to3.refactor")
     tool = refactor.RefactoringTool(refactor.get_fixers_from_package("lib2to3.fixes"))
     return str(tool.refactor_string(text.rstrip() + "\n", name))
 

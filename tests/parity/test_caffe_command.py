@@ -7,11 +7,11 @@ import os
 import re
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 
 import pytest
 import small_training
+import unchecked
 from test_snapshots import ours, theirs
 from workshop import Workshop
 
@@ -140,9 +140,7 @@ def _parser(tmp_path: Path) -> Path:
     """A copy of the parser with its one Python 2 print made a call; Python 3 asks for no more."""
     source = Path(os.environ.get("MULTIWEIGHT_CAFFE_SOURCE", "")) / "tools/extra"
     if "MULTIWEIGHT_CAFFE_SOURCE" not in os.environ or not (source / "parse_log.py").exists():
-        reason = "CAFFE'S LOG PARSER NOT RUN: set MULTIWEIGHT_CAFFE_SOURCE to a checkout of BVLC Caffe's source"
-        warnings.warn(reason, stacklevel=1)
-        pytest.skip(reason)
+        unchecked.skip("Caffe's log parser", "set MULTIWEIGHT_CAFFE_SOURCE to a checkout of BVLC Caffe's source")
     tools = tmp_path / "extra"
     tools.mkdir()
     for name in ("parse_log.py", "extract_seconds.py"):

@@ -13,6 +13,7 @@ import exported
 import numpy as np
 import pytest
 import runner
+import unchecked
 from case import Case
 from cases import CASES
 from deviations import TOLERANCE
@@ -193,7 +194,7 @@ def test_fork(
 def test_opencv4_judges_what_it_reads(request: pytest.FixtureRequest, opencv4: Path) -> None:
     """After the cases: a type that OpenCV 4 no longer reads would go unnoticed."""
     if len(request.session.items) < 3 * len(EXPORTED):
-        pytest.skip("needs all cases to have run")
+        unchecked.skip("that OpenCV 4 still reads each type", "not all cases have run: leave out -k")
     assert set(exported.TABLE.rows(SECTION, exported.COLUMNS[2])) >= JUDGED_BY_OPENCV4
 
 

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import original
 import pytest
+import unchecked
 from deviations import Table
 from workshop import Workshop
 
@@ -19,7 +20,7 @@ from caffe_torch.files.database import open_source
 from caffe_torch.files.leveldb_reader import LevelDbSource
 from caffe_torch.files.lmdb_reader import LmdbSource
 
-pytest.importorskip("plyvel", reason="NOT CHECKED: plyvel is not installed (the extra leveldb)")
+unchecked.package("plyvel", "LevelDBs beside the original")
 
 RECORDS = 11
 NET = """layer {{ name: "d" type: "Data" top: "data" top: "label" transform_param {{ scale: 0.5 }}

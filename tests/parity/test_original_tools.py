@@ -10,6 +10,7 @@ import cv2
 import files
 import numpy as np
 import pytest
+import unchecked
 from both_programs import both, ours, theirs
 from deviations import Table
 from workshop import Workshop
@@ -70,7 +71,7 @@ CONVERSIONS = {
 @pytest.mark.parametrize("name", CONVERSIONS)
 def test_convert_imageset(name: str, shop: Workshop, table: Table) -> None:
     if name == "leveldb":
-        pytest.importorskip("plyvel", reason="NOT CHECKED: plyvel is not installed (the extra leveldb)")
+        unchecked.package("plyvel", "the tools' LevelDBs beside the original's")
     out = f"OUT_{name.replace(' ', '_')}"
     here, there = both(shop, "convert_imageset", *CONVERSIONS[name], "images/", "images/list.txt", out)
     assert here.status == there.status == 0, (here, there)
@@ -134,7 +135,7 @@ def test_convert_imageset_refuses(shop: Workshop) -> None:
 def test_compute_image_mean(kind: str, shop: Workshop, table: Table) -> None:
     flags = []
     if kind == "level":
-        pytest.importorskip("plyvel", reason="NOT CHECKED: plyvel is not installed (the extra leveldb)")
+        unchecked.package("plyvel", "the tools' LevelDBs beside the original's")
         theirs(shop, "convert_imageset", "--backend=leveldb", "images/", "one_size.txt", "databases/level")
         flags = ["--backend=leveldb"]
     here, there = both(shop, "compute_image_mean", *flags, f"databases/{kind}", f"OUT_{kind}.binaryproto")

@@ -9,6 +9,7 @@ from pathlib import Path
 import lmdb
 import numpy as np
 import pytest
+import unchecked
 from published_programs import here, notebook, other, python3, random_weights
 
 import caffe_torch
@@ -56,8 +57,8 @@ def test_learning_lenet_notebook(source: Path, tmp_path: Path) -> None:
 
 def test_deep_dream_notebook(source: Path, tmp_path: Path) -> None:
     """The published GoogLeNet with random weights dreams at two layers, and guided; its 100 frames are left out."""
-    image = pytest.importorskip("PIL.Image")
-    pytest.importorskip("scipy")
+    image = unchecked.package("PIL.Image", "the Deep Dream notebook")
+    unchecked.package("scipy", "the Deep Dream notebook")
     dream = other("deepdream") / "dream.ipynb"
     model = tmp_path / "caffe/models/bvlc_googlenet"
     work = tmp_path / "work"

@@ -15,6 +15,7 @@ import numpy as np
 import original
 import published
 import pytest
+import unchecked
 from published_programs import convert, here, other
 
 import caffe_torch
@@ -39,7 +40,7 @@ def small_net(folder: Path) -> None:
 
 
 def test_pycaffes_own_tests(source: Path, tmp_path: Path) -> None:
-    pytest.importorskip("six", reason="pycaffe's tests import six")
+    unchecked.package("six", "pycaffe's own tests")
     shutil.copytree(source / "python/caffe/test", tmp_path / "test")
     names = sorted(p.stem for p in (tmp_path / "test").glob("test_*.py"))
     names.remove("test_draw")  # it draws the whole source tree; test_draw below compares its graphs instead
@@ -67,8 +68,8 @@ def test_classify(source: Path, tmp_path: Path) -> None:
 
 
 def test_detect(source: Path, tmp_path: Path) -> None:
-    pytest.importorskip("tables", reason="detect.py writes HDF5 by pandas, which needs tables")
-    pandas = pytest.importorskip("pandas")
+    unchecked.package("tables", "the published detect.py")  # it writes HDF5 by pandas, which needs that
+    pandas = unchecked.package("pandas", "the published detect.py")
     small_net(tmp_path)
     shutil.copy(source / "examples/images/cat.jpg", tmp_path)
     shutil.copy(source / "examples/images/fish-bike.jpg", tmp_path)
@@ -90,9 +91,8 @@ def test_detect(source: Path, tmp_path: Path) -> None:
 
 def test_draw(source: Path, tmp_path: Path) -> None:
     """draw_net.py writes a picture; for every published net the graph is the one of the published draw.py."""
-    pytest.importorskip("pydot")
-    if shutil.which("dot") is None:
-        pytest.skip("Graphviz is not installed")
+    unchecked.package("pydot", "the published draw_net.py")
+    unchecked.program("dot", "the published draw_net.py", "apt-get install graphviz")
     net = source / "examples/mnist/lenet_train_test.prototxt"
     here(tmp_path, [source / "python/draw_net.py", net, "out.png", "--phase=TRAIN", "--display_lrm"])
     assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
@@ -229,7 +229,7 @@ layer { name: "loss" type: "SoftmaxWithLoss" bottom: "score" bottom: "label" top
 
 
 def test_fully_convolutional_surgery_scoring_and_data_layer(tmp_path: Path) -> None:
-    image = pytest.importorskip("PIL.Image")
+    image = unchecked.package("PIL.Image", "the published fully convolutional nets")
     folder = other("fcn.berkeleyvision.org")
     for name in ("surgery.py", "score.py", "voc_layers.py"):
         convert(folder / name, tmp_path / name)

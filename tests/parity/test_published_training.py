@@ -10,6 +10,7 @@ import lmdb
 import numpy as np
 import original
 import pytest
+import unchecked
 from published_programs import here, notebook, python3, random_weights
 
 import caffe_torch
@@ -48,10 +49,8 @@ def test_train_py_with_two_processes(source: Path, tmp_path: Path, more: list[st
 
 def test_brewing_logistic_regression_notebook(source: Path, tmp_path: Path) -> None:
     """HDF5 data, NetSpec and solve(); scikit-learn's own fit, whose arguments it has renamed, is left out."""
-    pytest.importorskip("sklearn")
-    pytest.importorskip("pandas")
-    pytest.importorskip("matplotlib")
-    pytest.importorskip("scipy")
+    for name in ("sklearn", "pandas", "matplotlib", "scipy"):
+        unchecked.package(name, "the published notebook on logistic regression")
     (tmp_path / "examples/hdf5_classification").mkdir(parents=True)
     text = notebook(source / "examples/brewing-logreg.ipynb", [0, 1, 3, 4, 5, 6, 8, 9])
     (tmp_path / "examples/brewing.py").write_text(python3(text, "brewing"))
@@ -62,7 +61,7 @@ def test_brewing_logistic_regression_notebook(source: Path, tmp_path: Path) -> N
 
 def test_classification_notebook(source: Path, tmp_path: Path) -> None:
     """CaffeNet with random weights on the cat: the same probabilities as the original's."""
-    pytest.importorskip("matplotlib")
+    unchecked.package("matplotlib", "the published notebook on classification")
     for name in ("models/bvlc_reference_caffenet", "python/caffe/imagenet", "examples/images"):
         shutil.copytree(source / name, tmp_path / name)
     (tmp_path / "data/ilsvrc12").mkdir(parents=True)
@@ -125,9 +124,9 @@ def test_multilabel_notebook_with_its_python_data_layer(source: Path, tmp_path: 
 
     Batches of 4 in place of 128, one step in place of 600.
     """
-    image = pytest.importorskip("PIL.Image")
-    pytest.importorskip("matplotlib")
-    pytest.importorskip("scipy")
+    image = unchecked.package("PIL.Image", "the published layer for PASCAL")
+    for name in ("matplotlib", "scipy"):
+        unchecked.package(name, "the published layer for PASCAL")
     pascal = tmp_path / "data/pascal/VOC2012"
     for part in ("ImageSets/Main", "JPEGImages", "Annotations"):
         (pascal / part).mkdir(parents=True)

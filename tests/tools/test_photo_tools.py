@@ -12,6 +12,7 @@ import h5py
 import lmdb
 import numpy as np
 import pytest
+import unchecked
 from checkout import REPOSITORY
 
 from multiweight.base import engine, hdf5_file
@@ -150,7 +151,7 @@ def test_a_net_of_another_catalog_is_named(shop, tmp_path):
 
 @pytest.mark.parametrize("kind", shop_index.KINDS)
 def test_the_nearest_products_of_a_photo(shop, tmp_path, kind):
-    pytest.importorskip("faiss")
+    unchecked.package("faiss", "products like a photo")
     _, dataset, run = shop
     photo = picture(tmp_path / "q.png", (30, 40, 250))
     page = tmp_path / "page.html"
@@ -177,7 +178,7 @@ def test_the_nearest_products_of_a_photo(shop, tmp_path, kind):
 
 
 def test_features_of_other_weights_are_refused(shop):
-    pytest.importorskip("faiss")
+    unchecked.package("faiss", "products like a photo")
     caffe, _, run = shop
     index = shop_index.ShopIndex(run)
     with h5py.File(str(run.features), "a") as file:
@@ -194,7 +195,7 @@ def test_features_of_other_weights_are_refused(shop):
 
 
 def test_a_search_in_features_of_another_pack_is_refused(shop):
-    pytest.importorskip("faiss")
+    unchecked.package("faiss", "products like a photo")
     _, dataset, run = shop
     with h5py.File(str(run.features), "a") as file:
         kept = file.attrs["images_sha256"]

@@ -9,6 +9,7 @@ from itertools import islice
 import lmdb
 import numpy as np
 import pytest
+import unchecked
 
 import caffe_torch as caffe
 from caffe_torch import CaffeError
@@ -18,7 +19,7 @@ from caffe_torch.layers.sources.data import warn_of_unequal
 from caffe_torch.proto import caffe_pb2
 from caffe_torch.runtime.lazy import Lazy
 
-plyvel = pytest.importorskip("plyvel", reason="NOT CHECKED: plyvel is not installed (the extra leveldb)")
+plyvel = unchecked.package("plyvel", "the reader of LevelDB")
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (23, 3, 6, 6), dtype=np.uint8)
 

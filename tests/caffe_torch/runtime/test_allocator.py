@@ -5,13 +5,13 @@ import os
 import subprocess
 import sys
 
-import pytest
+import unchecked
 
 import caffe_torch as caffe
 from caffe_torch.runtime import allocator
 
-pytestmark = pytest.mark.skipif(
-    not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="only glibc, from 2.33 on, tells what its heaps hold"
+pytestmark = unchecked.unless(
+    hasattr(ctypes.CDLL(None), "mallinfo2"), "what the heaps hold", "only glibc tells, from 2.33 on"
 )
 
 PROGRAM = """
@@ -107,7 +107,7 @@ def rounds_over_sizes(folder, sizes, **environment):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     if "create:cache_miss" not in done.stdout:
-        pytest.skip("this PyTorch's oneDNN does not tell what it compiles")
+        unchecked.skip("what oneDNN keeps of each shape", "this PyTorch's does not tell what it compiles")
     rounds = done.stdout.split("round\n")[1:3]
     counts = [tuple(text.count(f"create:cache_{what},cpu,convolution") for what in ("miss", "hit")) for text in rounds]
     return counts, done.stdout.rsplit("held", 1)[1].split()

@@ -6,6 +6,7 @@ import sys
 
 import lmdb
 import pytest
+import unchecked
 
 from caffe_torch.proto import caffe_pb2
 from caffe_torch.runtime import device
@@ -67,7 +68,7 @@ print("both went on")
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@unchecked.unless(hasattr(os, "fork"), "children of a process that has run a net", "this system has no fork")
 def test_children_compute_and_read_on(tmp_path):
     with lmdb.open(str(tmp_path / "db"), map_size=1 << 22) as store, store.begin(write=True) as writer:
         for i in range(5):

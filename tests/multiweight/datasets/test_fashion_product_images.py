@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import unchecked
 from checkout import REPOSITORY
 
 from multiweight.base.errors import UserError
@@ -162,7 +163,7 @@ def test_the_real_set():
     shared = Path(os.environ.get("MULTIWEIGHT_DATASETS", REPOSITORY.parent / "shared" / "datasets"))
     folder = shared / "fashion-product-images-small"
     if not folder.is_dir():
-        pytest.skip(f"the real photos are not at {folder}: set MULTIWEIGHT_DATASETS to try the importer on them")
+        unchecked.skip("the importer on the real photos", f"they are not at {folder}: set MULTIWEIGHT_DATASETS")
     loaded = fashion.load(folder)
     assert len(loaded.records) == 35588 and not loaded.bad
     assert loaded.catalog.names[:4] == ("gender", "season", "usage", "baseColour")

@@ -4,13 +4,14 @@ import itertools
 
 import numpy as np
 import pytest
+import unchecked
 
 from multiweight.base.errors import UserError
 from multiweight.evaluate.intervals import bootstrap, paired
 
 
 def test_an_interval_agrees_with_scipys_bootstrap():
-    stats = pytest.importorskip("scipy.stats")
+    stats = unchecked.package("scipy.stats", "intervals beside SciPy's")
     values = np.random.default_rng(1).beta(0.5, 0.7, size=(400, 1))
     found = bootstrap(values, resamples=4000)
     theirs = stats.bootstrap(

@@ -5,6 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import unchecked
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -65,8 +66,8 @@ def test_relevance_and_counts_are_brute_force(n, size, density, seed):
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 12), st.integers(1, 60), st.integers(0, 10**6))
 def test_average_precision_agrees_with_torchmetrics(queries, length, seed):
-    torch = pytest.importorskip("torch")
-    torchmetrics = pytest.importorskip("torchmetrics")
+    torch = unchecked.package("torch", "average precision beside torchmetrics'")
+    torchmetrics = unchecked.package("torchmetrics", "average precision beside torchmetrics'")
     relevant = np.random.default_rng(seed).random((queries, length)) < 0.3
     metric = torchmetrics.retrieval.RetrievalMAP(top_k=50, empty_target_action="neg")
     order = torch.arange(length, 0, -1, dtype=torch.float32).repeat(queries, 1)
@@ -97,9 +98,9 @@ def test_precision_recall_and_ndcg_by_hand():
 @settings(max_examples=40, deadline=None)
 @given(st.integers(2, 12), st.integers(2, 40), st.integers(0, 10**6))
 def test_precision_recall_and_ndcg_agree_with_torchmetrics_and_scikit_learn(queries, length, seed):
-    torch = pytest.importorskip("torch")
-    retrieval = pytest.importorskip("torchmetrics").retrieval
-    sklearn = pytest.importorskip("sklearn.metrics")
+    torch = unchecked.package("torch", "precision and recall beside torchmetrics'")
+    retrieval = unchecked.package("torchmetrics", "precision and recall beside torchmetrics'").retrieval
+    sklearn = unchecked.package("sklearn.metrics", "NDCG beside scikit-learn's")
     whole = np.random.default_rng(seed).random((queries, length)) < 0.3
     k = max(1, length // 2)
     order = torch.arange(length, 0, -1, dtype=torch.float32).repeat(queries, 1)

@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import unchecked
 from checkout import REPOSITORY
 
 from multiweight.base import done as steps
@@ -260,7 +261,7 @@ def test_a_full_file_system(tmp_path):
     small = tmp_path / "small"
     small.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", small], capture_output=True).returncode:
-        pytest.skip("no permission to mount a tmpfs: the test above limits the size of files instead")
+        unchecked.skip("a full file system", "no permission to mount one; the test above limits files instead")
     try:
         dataset = split_shop(tmp_path)
         shutil.copytree(dataset.data, small / "shop" / "data")

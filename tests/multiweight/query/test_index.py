@@ -3,12 +3,13 @@
 import h5py
 import numpy as np
 import pytest
+import unchecked
 
 from multiweight.base import hdf5_file
 from multiweight.base.paths import Dataset
 from multiweight.query import index as shop_index
 
-pytest.importorskip("faiss")
+unchecked.package("faiss", "the index of a shop's photos")
 
 PHOTOS, WIDTH = 1500, 16
 

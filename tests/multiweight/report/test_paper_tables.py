@@ -5,7 +5,7 @@ import json
 import shutil
 import subprocess
 
-import pytest
+import unchecked
 
 import synthetic_runs
 from multiweight.base.paths import Dataset
@@ -27,7 +27,7 @@ def test_one_table_in_three_forms(tmp_path):
     assert r"odd\_name \& co & \textbf{12.50} & -- \\" in text and r"net.width & 3 & 50\% \\" in text
 
 
-@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex: the LaTeX tables were not set")
+@unchecked.unless(shutil.which("pdflatex") is not None, "that LaTeX sets the tables", "apt-get install texlive")
 def test_latex_sets(tmp_path):
     table_formats.write(tmp_path, "t", TABLE, "Caption")
     document = "\\documentclass{article}\\usepackage{booktabs}\\begin{document}\\input{t}\\end{document}"

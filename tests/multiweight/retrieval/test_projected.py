@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import h5py
 import numpy as np
 import pytest
+import unchecked
 from checkout import REPOSITORY
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -272,7 +273,7 @@ def test_a_stopped_search_by_bounds_goes_on(tmp_path, chosen, monkeypatch):
 
 
 def test_processes_that_share_a_search_by_bounds_give_the_same(tmp_path):
-    pytest.importorskip("torch")
+    unchecked.package("torch", "a search by bounds that processes share")
     x = falling(4500, 256)
     with h5py.File(str(tmp_path / "x.h5"), "w") as file:
         file.create_dataset("x", data=x)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import unchecked
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -60,7 +61,7 @@ def test_threads_change_nothing():
 
 
 def test_the_same_neighbours_as_faiss_where_scores_differ():
-    faiss = pytest.importorskip("faiss")
+    faiss = unchecked.package("faiss", "the same neighbours as FAISS's")
     generator = np.random.default_rng(3)
     x = np.maximum(generator.normal(size=(1200, 128)), 0).astype(np.float32)
     x[1000:1100] = x[:100]
@@ -119,6 +120,6 @@ def test_the_smallest_and_largest_values_have_neighbours_too(scale, metric):
     ],
 )
 def test_options_that_cannot_be_are_named(options, message):
-    pytest.importorskip("torch")
+    unchecked.package("torch", "options of the search")
     with pytest.raises(UserError, match=message):
         top_k(np.eye(4, dtype=np.float32), **{"k": 2, **options})

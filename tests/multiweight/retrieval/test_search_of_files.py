@@ -10,6 +10,7 @@ import sys
 import h5py
 import numpy as np
 import pytest
+import unchecked
 from checkout import REPOSITORY
 
 from brute_force import nearest
@@ -103,7 +104,7 @@ np.savez(sys.argv[3] + __import__("os").environ["RANK"], indices=indices, scores
 
 @pytest.mark.parametrize("processes", [2, 3])
 def test_several_processes_under_torchrun_give_the_same(tmp_path, processes):
-    pytest.importorskip("torch")
+    unchecked.package("torch", "a search that processes share")
     x = np.random.default_rng(1).normal(size=(400, 32)).astype(np.float32)
     x[300:] = x[:100]
     path, script = written(tmp_path / "f.h5", x), tmp_path / "script.py"
@@ -123,7 +124,7 @@ def test_several_processes_under_torchrun_give_the_same(tmp_path, processes):
             np.testing.assert_array_equal(found["scores"], expected[1])
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="resident memory is read from /proc")
+@unchecked.unless(sys.platform.startswith("linux"), "the search's memory", "it is read from Linux's /proc")
 def test_memory_stays_below_the_bound(tmp_path):
     """49 MB of features, streamed by a process that may take 16 MB beside its libraries; 12 more are the heaps' of its
     three threads, and all of it is well below the features.

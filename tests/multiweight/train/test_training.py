@@ -7,6 +7,7 @@ import shutil
 
 import lmdb_run
 import pytest
+import unchecked
 from google.protobuf import text_format
 
 import caffe_torch as caffe
@@ -150,7 +151,9 @@ def test_each_test_is_scored_on_the_features_and_labels_of_its_images(tmp_path):
 
 
 def test_tensorboards_event_files_hold_the_log(tmp_path):
-    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    accumulator = unchecked.package(
+        "tensorboard.backend.event_processing.event_accumulator", "TensorBoard's event files"
+    )
     training.train(caffe, make(tmp_path, max_iter=4), events=True)
     run = make(tmp_path, max_iter=6)
     training.train(caffe, run, events=True)
