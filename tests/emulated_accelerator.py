@@ -8,7 +8,8 @@ on them is unwrapped, computed by the CPU's kernel, wrapped again and counted. A
 - an operation without a kernel of its own counts as the operations that it is made of;
 - without ``float64`` (Apple's MPS has none) a tensor of that type is refused.
 
-It is deterministic. Streams are recorded and change nothing.
+It is deterministic. Streams are recorded and change nothing. A refusal inside PyTorch's own computation of gradients
+ends the process here, unlike on a GPU: a test refuses what a layer's own ``backward`` asks for.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ __all__ = [
     "install",
     "present",
     "with_memory_for",
+    "with_memory_of",
     "without_float64",
     "without_kernel",
 ]
@@ -142,6 +144,16 @@ def with_memory_for(most: int) -> Iterator[None]:
         yield
     finally:
         limits.largest = math.inf
+
+
+@contextmanager
+def with_memory_of(capacity: int) -> Iterator[None]:
+    """Within it the device's tensors have room for so many bytes in all."""
+    limits.capacity = capacity
+    try:
+        yield
+    finally:
+        limits.capacity = math.inf
 
 
 @contextmanager

@@ -7,6 +7,7 @@ PyTorch believe in the device.
 from __future__ import annotations
 
 import math
+import weakref
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -66,6 +67,8 @@ class Limits:
     float64: bool = True
     #: The largest tensor that the device has memory for, in bytes.
     largest: float = math.inf
+    #: All of the device's memory, in bytes.
+    capacity: float = math.inf
     #: Operations that the device has no kernel for.
     missing_kernels: set[str] = field(default_factory=set)
 
@@ -73,10 +76,35 @@ class Limits:
 limits = Limits()
 
 
+class _Held:
+    """Memory that a tensor holds; an object of its own, as PyTorch brings tensors back that Python has given up."""
+
+    def __init__(self, storage: torch.UntypedStorage):
+        self.address, self.size = storage.data_ptr(), storage.nbytes()
+        _alive.add(self)
+
+
+_alive: weakref.WeakSet[_Held] = weakref.WeakSet()
+
+
+def _need(storage: torch.UntypedStorage) -> None:
+    """An error as CUDA's, with its numbers, where the device has no room for memory that is new to it."""
+    if limits.capacity == math.inf or storage.data_ptr() in {held.address for held in _alive}:
+        return
+    used = sum({held.address: held.size for held in _alive}.values())
+    if used + storage.nbytes() > limits.capacity:
+        raise torch.OutOfMemoryError(
+            f"{NAME} out of memory. Tried to allocate {storage.nbytes()} bytes. GPU 0 has a total capacity of "
+            f"{limits.capacity} bytes of which {limits.capacity - used} bytes is free. Of the allocated memory {used} "
+            "bytes is allocated by PyTorch, and 0 bytes is reserved by PyTorch but unallocated."
+        )
+
+
 class DeviceTensor(Tensor):
     """A tensor of the emulated device; ``memory`` is the host tensor that stands for the device's memory."""
 
     memory: Tensor
+    held: _Held
 
     @staticmethod
     def __new__(cls, memory: Tensor) -> DeviceTensor:
@@ -85,11 +113,13 @@ class DeviceTensor(Tensor):
         size = memory.numel() * memory.element_size()
         if size > limits.largest:
             raise torch.OutOfMemoryError(f"{NAME} out of memory. Tried to allocate {size} bytes")
+        _need(memory.untyped_storage())
         made = Tensor._make_wrapper_subclass(  # type: ignore[attr-defined]
             cls, memory.size(), strides=memory.stride(), storage_offset=memory.storage_offset(),
             dtype=memory.dtype, device=torch.device(NAME, 0),
         )  # fmt: skip
         made.memory = memory
+        made.held = _Held(memory.untyped_storage())
         return made
 
     def untyped_storage(self) -> torch.UntypedStorage:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -80,6 +82,65 @@ def test_memory_that_does_not_suffice_for_a_gradient(net_file):
                 net.backward(start="fc")
 
 
+def step(folder: Path, batch: int, memory: int) -> None:
+    """A step of training in so many bytes of the device: most of them for the images' values and gradients."""
+    layers = f'layer {{ name: "x" type: "Input" top: "x" input_param {{ shape {{ dim: {batch} dim: 100 }} }} }}\n'
+    for bottom, top in ("xa", "ce"):
+        layers += f'''layer {{ name: "{top}" type: "InnerProduct" bottom: "{bottom}" top: "{top}"
+            inner_product_param {{ num_output: 100 weight_filler {{ type: "xavier" }} }} }}'''
+        if top == "a":
+            layers += "".join(f'layer {{ name: "{t}" type: "ReLU" bottom: "{b}" top: "{t}" }}' for b, t in ("ab", "bc"))
+    layers += 'layer { name: "loss" type: "Reduction" bottom: "e" top: "loss" loss_weight: 1 }'
+    (folder / "net.prototxt").write_text(layers)
+    (folder / "solver.prototxt").write_text(
+        f'net: "{folder}/net.prototxt" base_lr: 0.1 lr_policy: "fixed" momentum: 0.9 display: 0 max_iter: 9'
+    )
+    gc.collect()  # nets of before
+    with on_the_device(), emulated.with_memory_of(memory):
+        caffe.SGDSolver(str(folder / "solver.prototxt")).step(1)
+
+
+def least(folder: Path, batch: int) -> int:
+    """The least memory for a step, to 1 KiB."""
+    enough, short = 1 << 21, 0
+    while enough - short > 1024:
+        middle = (enough + short) // 2
+        try:
+            step(folder, batch, middle)
+            enough = middle
+        except CaffeMemoryError:
+            short = middle
+    return enough
+
+
+def refusal(folder: Path, batch: int, memory: int) -> str:
+    """What is said of memory that does not suffice; the error itself would keep the net alive."""
+    with pytest.raises(CaffeMemoryError) as error:
+        step(folder, batch, memory)
+    return str(error.value)
+
+
+def test_the_batch_that_is_advised_fits_where_the_memory_is_told_in_numbers(tmp_path):
+    small, half, whole = (least(tmp_path, batch) for batch in (60, 120, 240))
+    advised = {}
+    for part in (0.2, 0.8):
+        memory = int(small + part * (whole - small))
+        said = refusal(tmp_path, 240, memory)
+        words = r"layer '\w+' .*out of memory.* for a batch of 240 try batch_size: (\d+), with iter_size: (\d+) .*"
+        told = re.match(words + r"same gradients \(about (\d+) fit\)$", said)
+        assert told, said
+        advised[part], times, about = map(int, told.groups())
+        assert advised[part] * times == 240 and about >= advised[part] >= 40
+        step(tmp_path, advised[part], memory)
+    assert advised[0.8] == 120 and advised[0.2] < 120
+    assert half > small + 0.2 * (whole - small), "half would not have fitted"
+
+
+def test_memory_that_does_not_suffice_for_the_weights(tmp_path):
+    with pytest.raises(CaffeMemoryError, match="solver.prototxt: the weights: emulated out of memory"):
+        step(tmp_path, 2, 60_000)
+
+
 def test_memory_that_does_not_suffice_for_the_update(tmp_path):
     """The first one makes the history, as large as the weights."""
     (tmp_path / "net.prototxt").write_text(
@@ -108,6 +169,23 @@ def test_a_kernel_that_pytorch_lacks(net_file, monkeypatch):
     with on_the_device() as counts, emulated.without_kernel("aten::elu"):
         assert np.isfinite(caffe.Net(net_file, caffe.TRAIN).forward()["own"]).all()
         assert counts.kernels_of() == 0
+
+
+def test_a_kernel_that_pytorch_lacks_for_a_gradient(net_file, monkeypatch):
+    Path(net_file).write_text(NET.rsplit("layer {", 1)[0].replace("ELU", "ReLU"))
+    with on_the_device(), emulated.without_kernel("aten::threshold_backward.grad_input"):
+        net = caffe.Net(net_file, caffe.TRAIN)
+        net.forward()
+        with pytest.raises(
+            CaffeError,
+            match=r"layer 'act' \(ReLU\): PyTorch has no kernel of aten::threshold_backward.* for emu.*FORCE_CPU=1",
+        ):
+            net.backward()
+    monkeypatch.setenv("CAFFE_TORCH_FORCE_CPU", "1")
+    with on_the_device() as counts, emulated.without_kernel("aten::threshold_backward.grad_input"):
+        net = caffe.Net(net_file, caffe.TRAIN)
+        net.forward()
+        assert np.isfinite(net.backward()["x"]).all() and counts.kernels_of() == 0
 
 
 def test_a_users_layer_that_asks_for_float64(net_file):

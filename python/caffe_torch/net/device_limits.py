@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from caffe_torch.blob.blob import Blob
 from caffe_torch.errors import CaffeError, CaffeMemoryError
@@ -12,7 +13,30 @@ from caffe_torch.runtime import device
 #: What PyTorch says of memory, on a CPU and on a GPU, and of sizes that no machine has.
 SHORT = ("allocate memory", "out of memory", "not enough memory", "Storage size calculation", "Invalid size")
 #: What it says of an operation that it cannot compute on a kind of device: in general, and of Apple's.
+#: What it tells of a GPU's memory: asked for, free, held by tensors, and kept for more of them.
+_TOLD = (
+    r"Tried to allocate ([\d.]+) (\w+)", r"of which ([\d.]+) (\w+) is free",
+    r"([\d.]+) (\w+) is allocated by PyTorch", r"([\d.]+) (\w+) is reserved by PyTorch but unallocated",
+)  # fmt: skip
+_UNITS = {"bytes": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _NO_KERNEL = (r"Could not run '([\w:.]+)' with arguments from", r"The operator '([\w:.]+)' is not currently")
+
+
+class BatchTooLarge(CaffeMemoryError):
+    """A device's memory did not suffice for ``images``; the message advises half of them, or ``most``."""
+
+    def __init__(self, said: str, images: int, most: int | None = None):
+        super().__init__(said + _smaller(images, most))
+        self.said, self.images = said, images
+
+
+@contextmanager
+def of_net(blobs: Iterable[Blob], parameters: Iterable[Blob], learns: bool) -> Iterator[None]:
+    """Within it a batch that is too large is told with one that fits, where PyTorch tells of the memory in numbers."""
+    try:
+        yield
+    except BatchTooLarge as error:
+        raise BatchTooLarge(error.said, error.images, _fitting(error, blobs, parameters, learns)) from None
 
 
 def tell(place: str, error: Exception, blobs: Sequence[Blob] = ()) -> None:
@@ -26,7 +50,10 @@ def tell(place: str, error: Exception, blobs: Sequence[Blob] = ()) -> None:
         return
     if isinstance(error, MemoryError) or any(words in text for words in SHORT):
         first = text.splitlines()[0] if text else "there is not enough memory"
-        raise CaffeMemoryError(f"{place}: {first}{_smaller(blobs) if kind != 'cpu' else ''}") from None
+        images = next((blob.shape[0] for blob in blobs if blob.shape), 0)
+        if kind != "cpu" and images > 1:
+            raise BatchTooLarge(f"{place}: {first}", images) from None
+        raise CaffeMemoryError(f"{place}: {first}") from None
     if kind == "cpu":
         return
     lacking = next((match for words in _NO_KERNEL if (match := re.search(words, text))), None)
@@ -40,10 +67,28 @@ def tell(place: str, error: Exception, blobs: Sequence[Blob] = ()) -> None:
         ) from error
 
 
-def _smaller(blobs: Sequence[Blob]) -> str:
-    """Advice for a batch that did not fit."""
-    images = next((blob.shape[0] for blob in blobs if blob.shape), 0)
-    if images < 2:
-        return ""
-    half = images // 2
-    return f"; for a batch of {images} try batch_size: {half}, with iter_size: 2 in the solver for the same gradients"
+def _smaller(images: int, most: int | None) -> str:
+    """Advice for a batch of ``images`` that did not fit, of which about ``most`` do; half, where that is unknown."""
+    size = most or images // 2
+    whole = max(n for n in range(1, size + 1) if images % n == 0)
+    about = f" (about {most} fit)" if most else ""
+    if 2 * whole <= size:
+        return f"; for a batch of {images} try batch_size: {size}{about}"
+    same = f"with iter_size: {images // whole} in the solver for the same gradients"
+    return f"; for a batch of {images} try batch_size: {whole}, {same}{about}"
+
+
+def _fitting(error: BatchTooLarge, blobs: Iterable[Blob], parameters: Iterable[Blob], learns: bool) -> int | None:
+    """How many images the memory is enough for; None where that cannot be told.
+
+    Of all that PyTorch holds or may get, the parameters (with gradient and history, where the net learns) take their
+    part first; an image's part of the rest is that of its values and gradients in all blobs, and of what was asked for.
+    """
+    told = [re.search(words, error.said) for words in _TOLD]
+    if not all(told):
+        return None
+    asked, free, used, kept = (float(one[1]) * _UNITS.get(one[2], 0) for one in told if one)
+    fixed = sum(blob.count for blob in parameters) * 4 * (3 if learns else 1)
+    batch = sum(blob.count for blob in blobs if blob.shape[:1] == (error.images,)) * 4 * (2 if learns else 1)
+    most = int(error.images * (free + used + kept - fixed) / (batch + asked)) if batch + asked else 0
+    return most if 1 <= most < error.images else None

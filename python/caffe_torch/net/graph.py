@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Callable
 
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from caffe_torch.blob.collections import NamedBlobs
+from caffe_torch.net import device_limits
 from caffe_torch.net.node import Node
 from caffe_torch.net.params import Parameter
 from caffe_torch.net.siblings import Siblings
@@ -47,8 +49,11 @@ class Graph:
 
     def forward_loss(self, first: int = 0, last: int | None = None) -> Tensor:
         """``forward``, with the loss left where it was computed: a 0-dim tensor that nobody has waited for."""
+        with self._limits():
+            return self._forward(first, self._last(last))
+
+    def _forward(self, first: int, last: int) -> Tensor:
         losses: list[Tensor] = []
-        last = self._last(last)
         joined = {} if self.before_forward or self.after_forward else self._joined(first, last)
         for i in range(first, last + 1):
             if i in joined:
@@ -69,7 +74,10 @@ class Graph:
 
     def backward(self, first: int | None = None, last: int = 0) -> None:
         """Run gradients from node ``first``, the last by default, back to node ``last``."""
-        first = self._last(first)
+        with self._limits():
+            self._backward(self._last(first), last)
+
+    def _backward(self, first: int, last: int) -> None:
         joined = {} if self.before_backward or self.after_backward else self._joined(last, first)
         joined = {i: siblings for i, siblings in joined.items() if siblings.learn(self.nodes)}
         done = {siblings.split for siblings in joined.values()}
@@ -84,6 +92,10 @@ class Graph:
                 self.nodes[i].backward()
             for callback in self.after_backward:
                 callback(i)
+
+    def _limits(self) -> AbstractContextManager[None]:
+        learns = any(node.needs_backward for node in self.nodes)
+        return device_limits.of_net(self.blobs.values(), (one.blob for one in self.learnable), learns)
 
     def _joined(self, first: int, last: int) -> dict[int, Siblings]:
         """By member, the siblings that may be computed as one in a run over the nodes ``first`` to ``last``."""

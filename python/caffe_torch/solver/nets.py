@@ -7,10 +7,10 @@ from typing import Any
 from caffe_torch.errors import CaffeError
 from caffe_torch.files import prototxt
 from caffe_torch.layers.sources.data import warn_of_unequal
-from caffe_torch.net import phase_rules
+from caffe_torch.net import device_limits, phase_rules
 from caffe_torch.net.net import Net
 from caffe_torch.proto import caffe_pb2
-from caffe_torch.runtime import log
+from caffe_torch.runtime import distributed, log
 
 _FIELDS = ("net", "net_param", "train_net", "train_net_param")
 
@@ -51,6 +51,17 @@ def test_nets(param: Any, source: str) -> list[Net]:
         _load(net, param)
         nets.append(net)
     return nets
+
+
+def share_weights(net: Net, source: str) -> None:
+    """Let all processes begin with the first one's weights, each on its device."""
+    distributed.join()
+    try:
+        for parameter in net.graph.learnable:
+            parameter.blob.change(lambda weights: distributed.broadcast([weights]))
+    except (MemoryError, RuntimeError) as error:
+        device_limits.tell(f"{source}: the weights", error)
+        raise
 
 
 def _train_field(param: Any, source: str) -> str:

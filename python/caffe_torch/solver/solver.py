@@ -59,9 +59,7 @@ class Solver:
         if self.param.debug_info:
             for net in self.test_nets:
                 DebugInfo(net.graph)
-        distributed.join()
-        for parameter in self.net.graph.learnable:
-            parameter.blob.change(lambda weights: distributed.broadcast([weights]))
+        nets.share_weights(self.net, source)
         self.iter = 0
         self.current_step = 0
         self.updates = Updates(self.type, self.param, self.net.graph.learnable)
