@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import emulated_accelerator as emulated
 import numpy as np
 import pytest
 import small_training
@@ -124,6 +125,57 @@ def test_test_nets_see_the_weights_of_now(tmp_path):
         found = scores()
     assert expected[1] > expected[3] > expected[5], "each test has a smaller loss"
     np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+NUMPY_LOSS = """import caffe
+import numpy as np
+
+
+class Loss(caffe.Layer):
+    def setup(self, bottom, top):
+        pass
+
+    def reshape(self, bottom, top):
+        top[0].reshape(1)
+
+    def forward(self, bottom, top):
+        wanted = np.eye(4, dtype=np.float32)[bottom[1].data.astype(int)]
+        self.difference = bottom[0].data - wanted
+        top[0].data[0] = np.square(self.difference).sum()
+
+    def backward(self, top, propagate_down, bottom):
+        bottom[0].diff[...] = 2 * self.difference * top[0].diff[0]
+"""
+
+
+def test_labels_that_numpy_alone_reads_stay_on_the_host(tmp_path, monkeypatch):
+    """Behind Data layers a loss in NumPy brings its gradient up and the outputs down, and the labels nowhere."""
+    small_training.write(tmp_path, 'base_lr: 0.001 lr_policy: "fixed" display: 0 max_iter: 99 random_seed: 1')
+    (tmp_path / "numpy_squares.py").write_text(NUMPY_LOSS)
+    net = small_training.NET.split('layer { name: "loss"')[0] + (
+        'layer { name: "loss" type: "Python" bottom: "fc" bottom: "label" top: "loss" loss_weight: 1 '
+        'python_param { module: "numpy_squares" layer: "Loss" } }'
+    )
+    (tmp_path / "net.prototxt").write_text(net)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def weights() -> tuple[dict[str, np.ndarray], int, int]:
+        solver = caffe.get_solver("solver.prototxt")
+        solver.net.copy_from("first.caffemodel")
+        solver.step(12)
+        emulated.counts.clear()
+        solver.step(20)
+        uploads, downloads = emulated.counts.uploads.total(), emulated.counts.downloads.total()
+        return parameters(solver.net), uploads, downloads
+
+    expected, _, _ = weights()
+    with on_the_device():
+        found, uploads, downloads = weights()
+    ahead = 5  # batches of images that are ready, at most, before and after
+    assert 40 - ahead <= uploads <= 40 + ahead, "images and a gradient"
+    assert downloads == 20
+    assert_same(found, expected)
 
 
 def test_data_layers_upload_a_batch_a_top_and_nothing_else(tmp_path, monkeypatch):

@@ -109,6 +109,11 @@ class Array:
             self._forget()
 
     @property
+    def on_device(self) -> bool:
+        """Whether a device has the content."""
+        return self._device is not None
+
+    @property
     def is_zero(self) -> bool:
         """Whether the array is known to be all zeros, without a look at it."""
         return self._host is None and self._device is None

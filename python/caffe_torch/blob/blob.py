@@ -108,6 +108,11 @@ class Blob:
             return (data * diff).sum(dtype=torch.float64)
         return (self.tensor() * self.diff_tensor()).sum(dtype=accelerator.sum_type(device.current()))
 
+    @property
+    def on_device(self) -> bool:
+        """Whether a device has the data: a layer has read or computed it there."""
+        return self._data.on_device
+
     def tensor(self) -> Tensor:
         """The data on the current device."""
         return self._data.get()

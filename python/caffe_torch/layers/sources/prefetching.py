@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from caffe_torch.blob.blob import Blob
@@ -25,21 +27,25 @@ class Reader(Protocol):
 
 
 class _Ahead:
-    """Batch after batch of a reader, from ``start`` on."""
+    """Batch after batch of a reader, from ``start`` on; of each top that is ``wanted`` there, on the device."""
 
-    def __init__(self, reader: Reader, start: int):
-        self._reader, self._next = reader, start
+    def __init__(self, reader: Reader, start: int, wanted: Sequence[bool]):
+        self._reader, self._next, self._wanted = reader, start, wanted
 
     def __call__(self) -> tuple[Tensor, Tensor]:
-        items, labels = self._reader.batch(self._next)
+        arrays = self._reader.batch(self._next)
         self._next += 1
-        return device.upload(items), device.upload(labels)
+        items, labels = (
+            device.upload(array) if wanted else torch.from_numpy(array) for array, wanted in zip(arrays, self._wanted)
+        )
+        return items, labels
 
 
 class PrefetchingLayer(Layer):
     """A data layer of one or two tops (items, labels), ``data_param.prefetch`` batches ahead; subclasses give ``open``.
 
-    Its state is its seed and how many batches it has served; those that wait in the queue are made anew.
+    A batch is uploaded ahead once a layer has read one on the device: labels that a layer in NumPy alone reads stay on
+    the host. Its state is its seed and how many batches it has served; those that wait in the queue are made anew.
     """
 
     bottoms = (0, 0)
@@ -60,6 +66,7 @@ class PrefetchingLayer(Layer):
         self.served = 0
         self.reader = self.open(self.seed)
         self._prefetcher: Prefetcher | None = None
+        self._wanted = [False] * 2  # of each top, whether it has been read on the device
         top[0].adopt_shape((self.batch_size(), *self.reader.shape))
         if len(top) > 1:
             top[1].adopt_shape((self.batch_size(),))
@@ -71,14 +78,15 @@ class PrefetchingLayer(Layer):
         if self._prefetcher is not None and self._prefetcher.lost:
             self.load_state_dict(self.state_dict())
         if self._prefetcher is None:  # begun at the first use: a net that is only inspected reads nothing
-            self._prefetcher = Prefetcher(_Ahead(self.reader, self.served), self.param.data_param.prefetch)
-        items, labels = self._prefetcher.next()
+            self._prefetcher = Prefetcher(
+                _Ahead(self.reader, self.served, self._wanted), self.param.data_param.prefetch
+            )
+        batch = self._prefetcher.next()
         self.served += 1
-        top[0].adopt_shape(tuple(items.shape))
-        top[0].assign(device.received(items))
-        if len(top) > 1:
-            top[1].adopt_shape(tuple(labels.shape))
-            top[1].assign(device.received(labels))
+        for i, (blob, values) in enumerate(zip(top, batch)):
+            self._wanted[i] = self._wanted[i] or blob.on_device
+            blob.adopt_shape(tuple(values.shape))
+            blob.assign(device.received(values))
 
     def backward(self, top: list[Blob], propagate_down: list[bool], bottom: list[Blob]) -> None:
         """Data has no gradient."""
