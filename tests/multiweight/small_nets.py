@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
+import four_groups
 import numpy as np
 
 from multiweight.base import engine
 from multiweight.nets import nets, prototxt_text
 from multiweight.nets.settings import DataPaths, NetSettings
-from multiweight.records.catalog import Catalog
 
-CATALOG = Catalog.from_dict(
-    {
-        "Colour": ["red", "blue", "green", "black", "white"],
-        "Coat": {"kind": "type", "labels": ["parka", "trench"]},
-        "Leather": ["yes"],
-        "Skirt": {"kind": "type", "labels": ["mini", "maxi", "pencil"]},
-    }
-)
+CATALOG = four_groups.CATALOG
 GAMMA = {"Colour": 1.0, "Coat": 0.31, "Leather": 0.0002, "Skirt": 0.07}
 ONES = dict.fromkeys(GAMMA, 1.0)
 PATHS = DataPaths("train_images", "train_labels", "test_images", "test_labels", "mean.binaryproto")

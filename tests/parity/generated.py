@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import four_groups
 import numpy as np
 from files import picture, vector, write_lmdb
 
@@ -16,17 +17,9 @@ from multiweight.gamma import weights
 from multiweight.nets import nets, prototxt_text, solvers
 from multiweight.nets.settings import DataPaths, NetSettings
 from multiweight.paper.methods import METHODS
-from multiweight.records.catalog import Catalog
 
+CATALOG = four_groups.CATALOG
 REPOSITORY = Path(__file__).resolve().parents[2]
-CATALOG = Catalog.from_dict(
-    {
-        "Colour": ["red", "blue", "green", "black", "white"],
-        "Coat": {"kind": "type", "labels": ["parka", "trench"]},
-        "Leather": ["yes"],
-        "Skirt": {"kind": "type", "labels": ["mini", "maxi", "pencil"]},
-    }
-)
 PROPORTIONS = {"Colour": 1.0, "Coat": 0.31, "Leather": 0.02, "Skirt": 0.17}
 #: 24 records in batches of 4: an epoch is 6 iterations, so that 24 iterations end where the LMDB does.
 RECORDS, BATCH, SIDE, EPOCH = 24, 4, 67, 6

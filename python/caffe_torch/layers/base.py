@@ -116,6 +116,24 @@ class Layer:
                 f"say so in this layer: {' '.join(f'propagate_down: {str(flag).lower()}' for flag in flags)}"
             )
 
+    @staticmethod
+    def pass_zeros(propagate_down: list[bool], bottom: list[Blob]) -> None:
+        """The backward of a layer without a gradient: what lies below gets zeros."""
+        for blob, wanted in zip(bottom, propagate_down):
+            if wanted:
+                blob.assign_diff(torch.zeros_like(blob.tensor().data))
+
+    def need_four_axes(self, blob: Blob) -> None:
+        """CaffeError where ``blob`` holds no images."""
+        if len(blob.shape) != 4:
+            raise self.fail(f"needs a blob of 4 axes (n, channels, height, width), found shape {blob.shape}")
+
+    def need_as_large(self, bottom: list[Blob]) -> None:
+        """CaffeError where a bottom has not as many values as the first."""
+        for i, other in enumerate(bottom[1:], 1):
+            if other.count != bottom[0].count:
+                raise self.fail(f"bottom {i} must be as large as bottom 0, {bottom[0].shape}; found {other.shape}")
+
     def setup(self, bottom: list[Blob], top: list[Blob]) -> None:
         """Read the parameters of the layer, check them, create and fill ``self.blobs`` (if they are empty)."""
 

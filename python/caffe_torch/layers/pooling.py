@@ -28,8 +28,7 @@ class Pooling(FunctionLayer):
 
     def reshape(self, bottom: list[Blob], top: list[Blob]) -> None:
         shape = bottom[0].shape
-        if len(shape) != 4:
-            raise self.fail(f"needs a blob of 4 axes (n, channels, height, width), found shape {shape}")
+        self.need_four_axes(bottom[0])
         self.window = read_window(self, self.param.pooling_param, (shape[2], shape[3]))
         output = self.window.output((shape[2], shape[3]))
         if min(output) < 1:

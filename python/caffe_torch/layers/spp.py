@@ -20,8 +20,7 @@ class SPP(FunctionLayer):
 
     def reshape(self, bottom: list[Blob], top: list[Blob]) -> None:
         shape, height = bottom[0].shape, self.param.spp_param.pyramid_height
-        if len(shape) != 4:
-            raise self.fail(f"needs a blob of 4 axes (n, channels, height, width), found shape {shape}")
+        self.need_four_axes(bottom[0])
         if height < 1:
             raise self.fail("pyramid_height must be 1 or more")
         self.windows = []

@@ -55,9 +55,7 @@ class Silence(Layer):
         pass
 
     def backward(self, top: list[Blob], propagate_down: list[bool], bottom: list[Blob]) -> None:
-        for blob, wanted in zip(bottom, propagate_down):
-            if wanted:
-                blob.assign_diff(torch.zeros_like(blob.tensor()))
+        self.pass_zeros(propagate_down, bottom)
 
 
 def _axis(layer: Layer, blob: Blob, param: Any, old_name: str) -> int:

@@ -1,6 +1,5 @@
 """Training a run: log, snapshots, skipping, resume, divergence."""
 
-import csv
 import os
 import re
 import shutil
@@ -9,6 +8,7 @@ import lmdb_run
 import pytest
 import unchecked
 from google.protobuf import text_format
+from lmdb_run import rows
 
 import caffe_torch as caffe
 from multiweight.base import done, engine
@@ -35,11 +35,6 @@ def make(tmp_path, base_lr=0.1, max_iter=6):
     )  # fmt: skip
     run.solver.write_text(text_format.MessageToString(param))
     return run
-
-
-def rows(run):
-    with open(run.log, newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def test_log_snapshots_and_result(tmp_path):

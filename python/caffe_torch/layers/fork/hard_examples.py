@@ -45,9 +45,7 @@ class SmoothL1LossOHEM(FunctionLayer):
     no_gradient = (2,)
 
     def reshape(self, bottom: list[Blob], top: list[Blob]) -> None:
-        for i, other in enumerate(bottom[1:], 1):
-            if other.count != bottom[0].count:
-                raise self.fail(f"bottom {i} must be as large as bottom 0, {bottom[0].shape}; found {other.shape}")
+        self.need_as_large(bottom)
         top[0].adopt_shape(())
         if len(top) > 1:
             shape = bottom[0].shape
@@ -112,7 +110,5 @@ class BoxAnnotatorOHEM(Layer):
         top[1].assign((weights.reshape(weights.shape[0], -1, mask.shape[2]) * mask).reshape(weights.shape))
 
     def backward(self, top: list[Blob], propagate_down: list[bool], bottom: list[Blob]) -> None:
-        """A choice has no gradient; what lies below gets none."""
-        for blob, wanted in zip(bottom, propagate_down):
-            if wanted:
-                blob.assign_diff(torch.zeros_like(blob.tensor().data))
+        """A choice has no gradient."""
+        self.pass_zeros(propagate_down, bottom)

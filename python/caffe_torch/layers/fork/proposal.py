@@ -107,7 +107,5 @@ class Proposal(Layer):
         return boxes[kept], score[kept]
 
     def backward(self, top: list[Blob], propagate_down: list[bool], bottom: list[Blob]) -> None:
-        """A choice has no gradient; what lies below gets none."""
-        for blob, wanted in zip(bottom, propagate_down):
-            if wanted:
-                blob.assign_diff(torch.zeros_like(blob.tensor().data))
+        """A choice has no gradient."""
+        self.pass_zeros(propagate_down, bottom)

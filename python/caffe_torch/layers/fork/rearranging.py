@@ -80,8 +80,7 @@ class Flip(FunctionLayer):
     """Mirrored left to right (``flip_width``, the default) and upside down (``flip_height``)."""
 
     def reshape(self, bottom: list[Blob], top: list[Blob]) -> None:
-        if len(bottom[0].shape) != 4:
-            raise self.fail(f"needs a blob of 4 axes (n, channels, height, width), found shape {bottom[0].shape}")
+        self.need_four_axes(bottom[0])
         top[0].adopt_shape(bottom[0].shape)
 
     def compute(self, inputs: list[Tensor], params: list[Tensor]) -> Sequence[Tensor]:

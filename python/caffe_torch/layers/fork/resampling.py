@@ -35,8 +35,7 @@ class Interp(FunctionLayer):
 
     def reshape(self, bottom: list[Blob], top: list[Blob]) -> None:
         param, shape = self.param.interp_param, bottom[0].shape
-        if len(shape) != 4:
-            raise self.fail(f"needs a blob of 4 axes (n, channels, height, width), found shape {shape}")
+        self.need_four_axes(bottom[0])
         inner = [n + param.pad_beg + param.pad_end for n in shape[2:]]
         if min(inner) < 1:
             raise self.fail(f"pad_beg {param.pad_beg} and pad_end {param.pad_end} leave nothing of {shape[2:]}")
@@ -72,8 +71,7 @@ class Upsample(FunctionLayer):
 
     def reshape(self, bottom: list[Blob], top: list[Blob]) -> None:
         param, shape = self.param.upsample_param, bottom[0].shape
-        if len(shape) != 4:
-            raise self.fail(f"needs a blob of 4 axes (n, channels, height, width), found shape {shape}")
+        self.need_four_axes(bottom[0])
         if len(bottom) == 1:
             self.scale = param.scale if param.HasField("scale") else 1
             if self.scale < 1:

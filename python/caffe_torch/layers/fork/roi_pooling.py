@@ -46,8 +46,7 @@ class ROIPooling(Layer):
         self.scale = param.spatial_scale
 
     def reshape(self, bottom: list[Blob], top: list[Blob]) -> None:
-        if len(bottom[0].shape) != 4:
-            raise self.fail(f"needs features of 4 axes (n, channels, height, width), found shape {bottom[0].shape}")
+        self.need_four_axes(bottom[0])
         top[0].adopt_shape((bottom[1].count // 5, bottom[0].shape[1], *self.cells))
 
     def forward(self, bottom: list[Blob], top: list[Blob]) -> None:

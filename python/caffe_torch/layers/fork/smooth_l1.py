@@ -30,9 +30,7 @@ class SmoothL1Loss(FunctionLayer):
             raise self.fail("needs 2 bottoms, or 4 with both the inside and the outside weights; found 3")
 
     def reshape(self, bottom: list[Blob], top: list[Blob]) -> None:
-        for i, other in enumerate(bottom[1:], 1):
-            if other.count != bottom[0].count:
-                raise self.fail(f"bottom {i} must be as large as bottom 0, {bottom[0].shape}; found {other.shape}")
+        self.need_as_large(bottom)
         top[0].adopt_shape(())
 
     def compute(self, inputs: list[Tensor], params: list[Tensor]) -> Sequence[Tensor]:
