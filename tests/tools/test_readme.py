@@ -1,16 +1,48 @@
-"""README and the pages: short, without paths of one machine, their links there, their commands known."""
+"""README and the pages: short, without paths of one machine; links, files, commands and flags that they name exist."""
 
 from __future__ import annotations
 
+import functools
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from checkout import REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+OTHERS = ("CONTRIBUTING.md", "data/README.md", "prototxt/README.md", "docker/README.md", "data/eclothing/README.md")
+ALL_PAGES = [*PAGES, *(REPOSITORY / name for name in (*OTHERS, "data/fashion-product-images/README.md"))]
+FOLDERS = ("python", "tools", "tests", "benchmarks", "docker", "docs", "data", "prototxt", "examples")
+FILES = {path.relative_to(REPOSITORY).as_posix() for folder in FOLDERS for path in (REPOSITORY / folder).rglob("*.*")}
+#: Of TensorBoard and torchrun.
+FLAGS_ELSEWHERE = {"--logdir", "--nproc_per_node"}
+
+
+def name_of(page: Path) -> str:
+    return page.relative_to(REPOSITORY).as_posix()
+
+
+def anchors(page: Path) -> set[str]:
+    """The ids that a page's headings have on the web: lower case, hyphens for spaces, other punctuation dropped."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@functools.cache
+def flags() -> set[str]:
+    """Flags of the commands, of make's scripts and of benchmarks, as their sources spell or make them."""
+    known = set(FLAGS_ELSEWHERE)
+    for name in FILES:
+        if name.endswith((".py", ".sh")) and not name.startswith("tests/"):
+            source = (REPOSITORY / name).read_text(encoding="utf-8")
+            known.update(re.findall(r"--[a-z][\w-]*", source))
+            known.update("--" + name for name in re.findall(r"\bflag\(\s*\"(\w+)\"", source))
+            fields = re.findall(r"^    (\w+): .*= setting\(", source, re.MULTILINE)
+            known.update(no + field.replace("_", "-") for field in fields for no in ("--", "--no-"))
+    return known
 
 
 def test_readme_is_short_and_names_no_folder_of_one_machine():
@@ -18,11 +50,24 @@ def test_readme_is_short_and_names_no_folder_of_one_machine():
     assert not re.search(r"\.\./shared|/home/|/work/|/root/", README)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_lead_to_files(page):
-    for link in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
+@pytest.mark.parametrize("page", ALL_PAGES, ids=name_of)
+def test_links_lead_to_files_and_headings(page):
+    for link, anchor in re.findall(r"\]\(([^)#]*)#?([^)]*)\)", page.read_text(encoding="utf-8")):
         if not link.startswith("http"):
-            assert (page.parent / link).exists(), f"{page.name}: {link}"
+            target = page.parent / link if link else page
+            assert target.exists(), f"{page.name}: {link}"
+            assert not anchor or anchor in anchors(target), f"{page.name}: {link} has no heading {anchor}"
+
+
+@pytest.mark.parametrize("page", [page for page in ALL_PAGES if page.name != "CONTRIBUTING.md"], ids=name_of)
+def test_files_and_flags_that_a_page_names_exist(page):
+    """But for CONTRIBUTING.md's examples, which tests/test_contributing.py puts in their places."""
+    text = page.read_text(encoding="utf-8")
+    for name in re.findall(r"`((?:[\w.-]+/)+[\w.-]+\.(?:py|sh|c|proto|yaml|ipynb))`", text):
+        of_a_user = name.startswith("DIR/")
+        assert of_a_user or any(f"/{path}".endswith(f"/{name}") for path in FILES), f"{page.name} names {name}"
+    unknown = set(re.findall(r"(?<![\w-])--[a-z][\w-]*", text)) - flags()
+    assert not unknown, f"{page.name}: no command has {', '.join(sorted(unknown))}"
 
 
 def test_every_page_is_in_the_index():
