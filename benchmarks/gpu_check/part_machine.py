@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import platform
-from typing import Any
 
 import torch
 from parts import Target
 
 
-def measure(target: Target) -> dict[str, Any]:
-    """The GPUs, what PyTorch was built for, the host; it needs no package but PyTorch."""
+def measure(target: Target) -> dict[str, int | str | None]:
+    """The number of GPUs and the first one's properties, what PyTorch was built for, the host's system and cores.
+
+    Unlike the other parts it needs no package but PyTorch, so that a bare machine is described too.
+    """
     module = torch.get_device_module(target.device)
     get_properties = None if target.emulated else getattr(module, "get_device_properties", None)
     return {

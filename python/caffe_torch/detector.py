@@ -90,12 +90,12 @@ class Detector(Net):
         """
         top, left, bottom, right = (int(n) for n in window)
         if not self.context_pad:
-            found = im[top:bottom, left:right]
-            if not found.size:
+            pixels = im[top:bottom, left:right]
+            if not pixels.size:
                 raise CaffeError(
                     f"window {(top, left, bottom, right)} has no pixel of its image, {im.shape[0]} x {im.shape[1]}"
                 )
-            return found
+            return pixels
         size = int(self.blobs[self.inputs[0]].width)  # a square input, as in the original
         # The window grows so that, warped, it fills all but context_pad pixels at each edge.
         grown = size / (size - 2.0 * self.context_pad)

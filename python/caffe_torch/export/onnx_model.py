@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import onnx
@@ -18,7 +16,7 @@ from caffe_torch.export.graph import Graph, LayerGraph
 from caffe_torch.export.preprocessing import Preprocessing
 from caffe_torch.export.registry import CONVERTERS, HINTS, UNSUPPORTED, Convert
 from caffe_torch.export.subgraph import LayerNode, Shape, Sizes, Subgraph
-from caffe_torch.files.wire import write_atomically
+from caffe_torch.files.wire import write_bytes
 from caffe_torch.net.net import Net
 
 #: The newest opset whose operators, as far as they are used here, OpenCV 4, OpenCV 5 and onnxruntime all support.
@@ -43,12 +41,8 @@ def write(
         model = build(exported, preprocessing)
         data = _bytes(model, path)
         worst = checking.check(data, model, exported, preprocessing, inputs)
-    write_atomically(path, partial(_put, data))
+    write_bytes(path, data)
     return worst
-
-
-def _put(data: bytes, file: BinaryIO) -> None:
-    file.write(data)
 
 
 def _sizes(net: Net, batch: int | None, any_size: bool) -> tuple[dict[str, Sizes], dict[str, Sizes]]:

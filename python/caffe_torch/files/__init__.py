@@ -3,7 +3,7 @@
 - ``prototxt.py``: text format, read with line numbers in errors
 - ``prototxt_words.py``: what C++'s parser reads and Python's does not
 - ``native.py``: paths that are no UTF-8
-- ``lists.py``: lists of files
+- ``text_file.py``: text files that data layers read
 - ``binary_file.py``: a binary file, read whole, or told as what it is
 - ``wire.py``: binary protobuf: .caffemodel, .solverstate, mean.binaryproto
 - ``hdf5.py``: HDF5 weights and states

@@ -42,7 +42,7 @@ def faster(plain: type[Layer]) -> Callable[[type[Layer]], type[Layer]]:
 
 
 def create(param: Any, phase: int) -> Layer:
-    """The layer of a LayerParameter, in its fast form where it has one.
+    """The layer of a LayerParameter, as the optimised subclass (``fast/``) where its type has one.
 
     An unknown type raises CaffeError that names it and the known ones.
     """

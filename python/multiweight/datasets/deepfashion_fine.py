@@ -44,8 +44,8 @@ def load(folder: Path, prefix: str) -> Loaded:
         labels_of.setdefault(group, []).append(label)
     catalog = Catalog.from_dict(
         {
-            group: {"kind": "type" if group in types else "attribute", "labels": found}
-            for group, found in labels_of.items()
+            group: {"kind": "type" if group in types else "attribute", "labels": labels}
+            for group, labels in labels_of.items()
         }
     )
     records: list[Record] = []
@@ -57,7 +57,7 @@ def load(folder: Path, prefix: str) -> Loaded:
             continue
         images, numbers, values = map(_lines, paths)
         if not len(images) == len(numbers) == len(values):
-            counted = ", ".join(f"{path.name} {len(found)}" for path, found in zip(paths, (images, numbers, values)))
+            counted = ", ".join(f"{path.name} {len(lines)}" for path, lines in zip(paths, (images, numbers, values)))
             raise UserError(f"{annotations}: lists of different lengths ({counted}): unpack the archive again")
         for line, (image, number, row) in enumerate(zip(images, numbers, values), 1):
             product = image.rpartition("/")[0] or image

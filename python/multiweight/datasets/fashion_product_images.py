@@ -146,7 +146,7 @@ def _rows(path: Path) -> tuple[list[dict[str, str]], list[BadImage]]:
     seen: dict[str, int] = {}
     for number, fields in lines:
         row = {name: cells.tidy(field) for name, field in zip(header, fields)}
-        key = row["id"] = cells.identity(row.get("id", ""))
+        key = row["id"] = cells.without_float_suffix(row.get("id", ""))
         names = [
             row[name]
             for name in (*ATTRIBUTE_COLUMNS, "subCategory", "articleType")

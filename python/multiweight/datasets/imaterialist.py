@@ -87,11 +87,11 @@ def _label_map(path: Path) -> tuple[dict[str, Label], list[tuple[str, list[str]]
         for name in (task, label):
             if cells.name_problem(name):
                 raise UserError(f"{path}:{line}: the name {name!r} {cells.name_problem(name)}")
-        number = int(cells.identity(row[0].strip()))
+        number = int(cells.without_float_suffix(row[0].strip()))
         if number in lines:
             raise UserError(f"{path}:{line}: labelId {number} stands twice (first on line {lines[number]})")
         lines[number] = line
-        entries.append((int(cells.identity(row[1].strip())), number, task, label))
+        entries.append((int(cells.without_float_suffix(row[1].strip())), number, task, label))
     names: dict[str, Label] = {}
     groups: dict[str, list[str]] = {}
     for _, number, task, label in sorted(entries):
@@ -139,7 +139,7 @@ def _number(value: Any) -> str | None:
     """An id as its digits, whether it came as a number, a text, or a float of a whole number; else None."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
-    text = cells.identity(str(value).strip())
+    text = cells.without_float_suffix(str(value).strip())
     return text if text.isascii() and text.isdigit() and len(text) <= _DIGITS else None
 
 

@@ -152,7 +152,7 @@ def _check_photos(dataset: Dataset, folder: Path, mark: Mapping[str, Any]) -> No
     names = [record.image for record in RecordTable(dataset.records)] + absent
     with ImageFolder(folder) as images:
         if "photos_state_sha256" not in mark:
-            now = {name: _or_absent(lambda one: str(images.size(one)), name) for name in names}
+            now = {name: _or_absent(lambda image: str(images.size(image)), name) for name in names}
         else:
             states = {name: _or_absent(images.state, name) for name in names}
             if _digest(states) == mark["photos_state_sha256"]:

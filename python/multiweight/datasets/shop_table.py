@@ -83,9 +83,9 @@ def load(folder: Path, min_products: int = 2) -> Loaded:
         if problem:
             bad.append(BadImage(f"{path.name}:{line}", product, "import", problem))
             continue
-        if cells.identity(product) != product:
+        if cells.without_float_suffix(product) != product:
             counts.mended.append(product)
-            product = cells.identity(product)
+            product = cells.without_float_suffix(product)
         text = " \n ".join(
             value for name, value in row.items() if shop_rows.is_text(name) and not cells.is_missing(value)
         )

@@ -104,7 +104,7 @@ def scheme(
 
 def weightings() -> tuple[str, ...]:
     """What NetSettings may say of the weights."""
-    return (FIXED, *(one.name for one in SCHEMES.values() if one.layer))
+    return (FIXED, *(scheme.name for scheme in SCHEMES.values() if scheme.layer))
 
 
 def layer_of(weighting: str) -> Layer:
@@ -118,8 +118,8 @@ def layer_constants(weighting: str, text: str) -> dict[str, float]:
     ``text`` is ``name=value`` once or more, with commas between. UserError for a name that the scheme does not have,
     for a value that is no number, and for one that is out of range.
     """
-    known = {} if weighting == FIXED else {one.name: one for one in SCHEMES[weighting].constants}
-    values = {name: float(one.default) for name, one in known.items()}
+    known = {} if weighting == FIXED else {constant.name: constant for constant in SCHEMES[weighting].constants}
+    values = {name: float(constant.default) for name, constant in known.items()}
     for item in filter(None, map(str.strip, text.split(","))):
         name, _, number = (part.strip() for part in item.partition("="))
         if name not in known:

@@ -72,10 +72,10 @@ class ImageFolder:
             return self.contents(reference)
         size = self.size(reference)
         try:
-            found = os.stat(name)
+            status = os.stat(name)
         except OSError as error:
             raise UnreadableImage(f"cannot be read ({error})") from None
-        return f"{size} {found.st_mtime_ns} {found.st_ctime_ns} {found.st_ino}"
+        return f"{size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
 
     def contents(self, reference: str) -> str:
         """Size and CRC-32 of the encoded image; raises UnreadableImage with the reason.

@@ -61,7 +61,7 @@ def control(text: str) -> str:
     return ""
 
 
-def identity(text: str) -> str:
+def without_float_suffix(text: str) -> str:
     """An id as it was before a spreadsheet made a float of it: ``1163.0`` is 1163."""
     match = _FLOAT_ID.fullmatch(text)
     return match.group(1) if match else text

@@ -11,7 +11,7 @@ import numpy as np
 from multiweight.base.errors import UserError
 from multiweight.records import records
 from multiweight.records.catalog import Catalog
-from multiweight.records.records import Record, Statements
+from multiweight.records.records import LabelColumn, Record
 
 
 class RecordTable:
@@ -21,7 +21,7 @@ class RecordTable:
     """
 
     def __init__(self, path: str | Path, catalog: Catalog | None = None):
-        self._statements = Statements(catalog)
+        self._label_column = LabelColumn(catalog)
         self._names = bytearray()
         self._name_offsets = array("q", [0])  # name n is _names[_name_offsets[n] : _name_offsets[n + 1]]
         self._label_ids = array("i")  # indices into _statements.known, of all rows one after the other
@@ -31,7 +31,7 @@ class RecordTable:
         id_of_product: dict[str, int] = {}
         lines, hashes = array("i"), array("q")
         for line, (_, image, product, text) in records.checked_rows(path, records.HEADER):
-            self._label_ids.extend(self._statements.codes(text, f"{path}:{line}"))
+            self._label_ids.extend(self._label_column.codes(text, f"{path}:{line}"))
             self._label_offsets.append(len(self._label_ids))
             self._names += image.encode("utf-8")
             self._name_offsets.append(len(self._names))
@@ -60,7 +60,7 @@ class RecordTable:
 
     def __getitem__(self, row: int) -> Record:
         codes = self._label_ids[self._label_offsets[row] : self._label_offsets[row + 1]]
-        labels = records.by_kind(self._statements.known[code] for code in codes)
+        labels = records.by_kind(self._label_column.known[code] for code in codes)
         return Record(self._image(row), self._product_names[self._product_ids[row]], *labels)
 
     def __iter__(self) -> Iterator[Record]:

@@ -79,7 +79,7 @@ def read_packed(path: str | Path, catalog: Catalog | None = None) -> list[tuple[
 
 def _records(path: str | Path, header: Sequence[str], catalog: Catalog | None) -> Iterator[tuple[str, Record]]:
     seen: dict[str, int] = {}
-    statements = Statements(catalog)
+    statements = LabelColumn(catalog)
     parsed: dict[str, Sequence[tuple[Label, ...]]] = {}
     for number, (key, image, product, text) in checked_rows(path, header):
         at = f"{path}:{number}"
@@ -128,7 +128,7 @@ def checked_rows(path: str | Path, header: Sequence[str]) -> Iterator[tuple[int,
         yield number, (key, image, product, text)
 
 
-class Statements:
+class LabelColumn:
     """Reads the column ``labels``; each different item is checked once, and known by its place in ``known``.
 
     ``group=label`` says yes, ``group!=label`` no, ``group?=label`` unknown; the label ``*``, after ``!=`` and ``?=``

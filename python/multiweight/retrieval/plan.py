@@ -42,22 +42,22 @@ def plan(
     d, n = queries.d, max(queries.n, 0 if candidates is None else candidates.n)
     block = block or max(STRIP, min(2048, int(math.sqrt(memory / 192)) // STRIP * STRIP))
     ready, ranking = 0 if directions else 4, 24 * queries.n * k
-    held = ready + sum(0 if rows.resident else 4 for rows in {queries, candidates or queries})
+    bytes_per_value = ready + sum(0 if rows.resident else 4 for rows in {queries, candidates or queries})
     kept = kept_bytes(directions, queries, candidates) if directions else 0
-    room = int((memory * 5 // 8 - ranking - kept) // (d * held)) if held else n
-    if room < min(n, 2 * STRIP):
-        least = (ranking + 2 * STRIP * d * held) * 8 // 5
+    capacity = int((memory * 5 // 8 - ranking - kept) // (d * bytes_per_value)) if bytes_per_value else n
+    if capacity < min(n, 2 * STRIP):
+        least = (ranking + 2 * STRIP * d * bytes_per_value) * 8 // 5
         raise UserError(
             f"memory of {memory >> 20} MB is too little for {n} rows of {d} values, k = {k}: "
             f"give {(least >> 20) + 1} MB"
         )
-    panel = n if n <= room and candidates is None else max(1, room // 2)
+    panel = n if n <= capacity and candidates is None else max(1, capacity // 2)
     if processes > 1:
         panel = min(panel, -(-n // math.ceil(math.sqrt(8 * processes))))
     panel = -(-n // -(-n // max(1, panel)))  # panels of one size
     # With directions few blocks are multiplied whole, so rows are kept ready only where they fit easily.
     keep = not directions or (
-        held == 0 and 4 * d * sum(rows.n for rows in {queries, candidates or queries}) < memory // 3
+        bytes_per_value == 0 and 4 * d * sum(rows.n for rows in {queries, candidates or queries}) < memory // 3
     )
     # A 16th of the memory for products that wait, of 4 bytes a value at most.
     ahead = max(1, min(_AHEAD, memory // (16 * 4 * block * block)))

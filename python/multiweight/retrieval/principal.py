@@ -110,8 +110,8 @@ def _costs(
     x: np.ndarray, bias: np.ndarray, directions: Directions, others: int, k: int, widths: list[int]
 ) -> dict[int, float]:
     """Nanoseconds a pair by the number of directions, 0 for whole rows, judged by rows that had no part in the fit."""
-    held = np.arange(len(x)) % 4 == 0
-    a, b, b_bias = x[held], x[~held], bias[~held]
+    is_query = np.arange(len(x)) % 4 == 0
+    a, b, b_bias = x[is_query], x[~is_query], bias[~is_query]
     score = _SCORE_PAIR + _SCORE_VALUE * x.shape[1]
     similar = a @ b.T + b_bias
     rank = min(len(b), max(1, round(k * len(b) / others)))

@@ -27,20 +27,20 @@ def summary(result: Findings, lines: Sequence[Line]) -> Table:
         header += [f"minus {title(lines[0].method.name)}", "over seeds", "over queries", "p"]
     best = max(line.estimate().value for line in lines)
     compared = [findings.difference(line, lines[0], comparisons=len(lines) - 1) for line in lines[1:]]
-    corrected = estimates.holm([one.p for one in compared])
+    corrected = estimates.holm([difference.p for difference in compared])
     rows = []
     for number, line in enumerate(lines):
-        one = line.estimate()
+        mean = line.estimate()
         each = ", ".join(f"{100 * value:.2f}" for value in line.by_seed())
-        value = f"{100 * one.value:.2f}"
+        value = f"{100 * mean.value:.2f}"
         row = [title(line.method.name), f"{line.rate:g}", f"{line.gamma_sum:.2f}", str(len(line.runs)), each]
-        row += [f"**{value}**" if one.value == best else value, _ends(one.seeds), _ends(one.queries)]
+        row += [f"**{value}**" if mean.value == best else value, _ends(mean.seeds), _ends(mean.queries)]
         if number:
             rows.append(row + _difference(compared[number - 1], corrected[number - 1], queries=True))
         else:
             rows.append(row + [DASH] * (len(header) - len(row)))
     for name, references in _references(result):
-        values = [one["points"][-1]["mean_map"] for one in references]
+        values = [run["points"][-1]["mean_map"] for run in references]
         each = ", ".join(f"{100 * value:.2f}" for value in values)
         row = [name, DASH, DASH, str(len(values)), each, f"{100 * sum(values) / len(values):.2f}"]
         rows.append(row + [DASH] * (len(header) - len(row)))

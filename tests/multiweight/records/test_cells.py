@@ -34,7 +34,7 @@ def test_problems_of_names():
 
 
 def test_ids_of_spreadsheets():
-    assert [cells.identity(text) for text in ("1163.0", "1163.00", "1163.5", "A1.0", "1163")] == [
+    assert [cells.without_float_suffix(text) for text in ("1163.0", "1163.00", "1163.5", "A1.0", "1163")] == [
         "1163", "1163", "1163.5", "A1.0", "1163",
     ]  # fmt: skip
     assert cells.shortened("6.92E+12") and cells.shortened("1e+05")

@@ -1,6 +1,6 @@
-"""Faster forms of some layers: each a subclass of the plain layer, whose results it gives.
+"""Optimised subclasses of some layers, which give the same results as the reference classes that they derive from.
 
-``layers.base.create`` makes the fast form of a layer in place of the plain one.
+``layers.base.create`` makes the subclass in place of the reference class.
 
 - ``lrn.py``: LRN across channels
 - ``pooling.py``: MAX pooling

@@ -27,7 +27,7 @@ def _fast(x: Tensor) -> Tensor:
 
 
 class _FastConvolution(BaseConvolution):
-    """Over two spatial axes behind images and channels; all else through the plain layer."""
+    """Over two spatial axes behind images and channels; all else by the reference class."""
 
     #: The way through the Fourier transform for the shape of an input, where it is faster than the direct sum.
     _plan: tuple[torch.Size, fourier.FourierConvolution | None] | None = None

@@ -72,11 +72,11 @@ def _invert(scale: Tensor, beta: float, power: Tensor) -> None:
 
 @faster(LRN)
 class FastLRN(LRN):
-    """Across channels on a CPU; within one, and on a device, it leaves all to the plain layer."""
+    """Across channels on a CPU; within one, and on a device, it leaves all to the reference class."""
 
     @property
     def _is_faster(self) -> bool:
-        # A device has the plain way's kernels, and each of the many small ones here would be a launch.
+        # A device has the reference class's kernels, and each of the many small ones here would be a launch.
         return self.across and device.current().type == "cpu"
 
     def forward(self, bottom: list[Blob], top: list[Blob]) -> None:

@@ -30,7 +30,7 @@ def _like(x: Tensor, shape: Sequence[int]) -> Tensor:
 
 @faster(Pooling)
 class FastPooling(Pooling):
-    """MAX with one top where PyTorch's windows are Caffe's; all else through the plain layer, channels last."""
+    """MAX with one top where PyTorch's windows are Caffe's; all else by the reference class, channels last."""
 
     def forward(self, bottom: list[Blob], top: list[Blob]) -> None:
         self._index: Tensor | None = None

@@ -11,7 +11,7 @@ import torch
 
 from caffe_torch.blob.blob import Blob
 from caffe_torch.errors import CaffeError
-from caffe_torch.files import hdf5, hdf5_links, lists, native
+from caffe_torch.files import hdf5, hdf5_links, native, text_file
 from caffe_torch.input.transform import TRAIN
 from caffe_torch.layers.base import Layer, register
 from caffe_torch.runtime import ranks, rng
@@ -104,7 +104,7 @@ class HDF5Data(Layer):
 
 
 def _list(source: str) -> list[str]:
-    files = lists.read_text(source, "list of HDF5 files").split()
+    files = text_file.read(source, "list of HDF5 files").split()
     if not files:
         raise CaffeError(f"{source}: lists no HDF5 file: write one file name a line")
     return files

@@ -11,7 +11,7 @@ import numpy as np
 
 from caffe_torch.blob.blob import Blob
 from caffe_torch.errors import CaffeError
-from caffe_torch.files import lists, native
+from caffe_torch.files import native, text_file
 from caffe_torch.input.images import read_image
 from caffe_torch.input.transform import TRAIN, Transformer
 from caffe_torch.layers.base import register
@@ -31,7 +31,7 @@ def read_multi_label_list(path: str, count: int) -> list[tuple[str, list[int]]]:
     CaffeError names the line.
     """
     rows = []
-    for number, line in enumerate(lists.read_text(path, "list of images").split("\n"), 1):
+    for number, line in enumerate(text_file.read(path, "list of images").split("\n"), 1):
         if not line.strip():
             continue
         name, *labels = line.split()
@@ -57,7 +57,7 @@ def read_single_label_list(path: str, root: str = "") -> list[tuple[str, int]]:
     ``root`` is the prefix of each path, as it stands: a folder ends with /. CaffeError names the line.
     """
     rows = []
-    for number, line in enumerate(lists.read_text(path, "list of images").split("\n"), 1):
+    for number, line in enumerate(text_file.read(path, "list of images").split("\n"), 1):
         if not line.strip():
             continue
         otherwise = _WRONG_SEPARATOR.match(line.strip())

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from caffe_torch.errors import CaffeError
-from caffe_torch.files import lists
+from caffe_torch.files import text_file
 from caffe_torch.input import images
 from caffe_torch.input.transform import mean_values, read_mean
 from caffe_torch.layers.base import register
@@ -35,7 +35,7 @@ def read_windows(path: str) -> tuple[list[tuple[str, int]], list[LabelledBox]]:
     An image is ``# index``, path, channels, height, width, number of windows, then a line a window: class, overlap,
     x1, y1, x2, y2. CaffeError names the file and what is wrong.
     """
-    words = iter(lists.read_text(path, "window file").split())
+    words = iter(text_file.read(path, "window file").split())
     images: list[tuple[str, int]] = []
     windows: list[LabelledBox] = []
     for word in words:

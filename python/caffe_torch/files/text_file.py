@@ -8,7 +8,7 @@ from caffe_torch.errors import CaffeError
 from caffe_torch.files import native
 
 
-def read_text(path: str, what: str) -> str:
+def read(path: str, what: str) -> str:
     """The file's text without a byte order mark, lines ending in \\n; ``what`` names the file in messages.
 
     Bytes that are not valid UTF-8 become lone surrogates (surrogateescape), which the system turns back into the same
