@@ -196,7 +196,7 @@ class Spread:
 
 
 def print_seconds(what: str, seconds: dict[str, list[float]], images: int) -> None:
-    """A line an engine: seconds and images a second; then the ratios of the pairs of each round."""
+    """A line per engine: seconds and images per second; then the ratios of the pairs of each round."""
     rounds = len(next(iter(seconds.values())))
     print(f"\n{what}: median (least to most) of {rounds} rounds, engines in turn")
     for name, values in seconds.items():

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How many images a second does train-multiweight reach on a GPU, beside an AlexNet loop in PyTorch written by hand?
+"""How many images per second does train-multiweight reach on a GPU, beside an AlexNet loop in PyTorch written by hand?
 
 The net of prototxt/multi_weight as the paper trains it: the loss in a Python layer, 24 groups, images and labels from
 LMDBs, batch 256, in fp32, tf32 and bf16. The loop has its one batch on the GPU already and one loss: it reads nothing.

@@ -1,4 +1,4 @@
-"""The multi-weight loss as a layer of one's own that has no form in tensors: NumPy on every device."""
+"""The multi-weight loss as a Python layer without tensor_form: NumPy on every device."""
 
 from __future__ import annotations
 

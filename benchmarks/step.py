@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How fast is a training step, and a forward pass, of the paper's AlexNet on this CPU, beside the original and PyTorch?
+"""How fast is a training step, and a forward pass, of the paper's AlexNet on this CPU, beside BVLC Caffe and PyTorch?
 
 Prints the ratios of rounds in which the engines take turns. Where the original Caffe is missing it says so, and with
 --strict ends with status 1.

@@ -1,4 +1,4 @@
-"""What a GPU box does with this toolkit, told in under 8 minutes: a table on the screen, and one JSON file.
+"""How this toolkit runs on a machine with a GPU, measured in under 8 minutes: a table on the screen, and one JSON file.
 
     python benchmarks/gpu_check [--parts "machine layers nets"] [--wheels FOLDER] [--out FILE]
 

@@ -106,7 +106,7 @@ def load_image(filename: str | Path | BinaryIO, color: bool = True) -> np.ndarra
 
 
 def oversample(images: Iterable[np.ndarray], crop_dims: Sequence[int] | np.ndarray) -> np.ndarray:
-    """Ten crops an image: corners (upper left, upper right, lower left, lower right), centre, and the five mirrored.
+    """Ten crops per image: corners (upper left, upper right, lower left, lower right), centre, and the five mirrored.
 
     ``images`` are (height, width, channels) arrays of one shape, ``crop_dims`` (height, width); the result is float32
     of shape (10 * images, height, width, channels).

@@ -1,4 +1,4 @@
-"""Array: one of a blob's two halves, on the host, on the device, or on both."""
+"""Array: the data or the gradient of a blob, on the host, on the device, or on both."""
 
 from __future__ import annotations
 

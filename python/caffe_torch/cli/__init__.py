@@ -1,4 +1,4 @@
-"""The ``caffe`` command, one module a subcommand: ``run(args, argv)`` returns the exit status.
+"""The ``caffe`` command, one module per subcommand: ``run(args, argv)`` returns the exit status.
 
 - ``command.py``: the command line
 - ``names.py``: its subcommands, and the original's other programs

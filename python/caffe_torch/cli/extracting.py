@@ -1,4 +1,4 @@
-"""extract_features: blobs of a net, over some batches, as databases of one Datum an item."""
+"""extract_features: blobs of a net, over some batches, as databases of one Datum per item."""
 
 from __future__ import annotations
 

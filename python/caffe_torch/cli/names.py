@@ -1,4 +1,4 @@
-"""What the command line begins with, and the module of this room that does it."""
+"""The subcommands and programs of the command line, and the module of this folder that runs each."""
 
 #: The subcommands of the ``caffe`` command: the module's ``run(args, argv)``.
 COMMANDS = {

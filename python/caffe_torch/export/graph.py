@@ -1,4 +1,4 @@
-"""The ONNX graph as it grows: one group of nodes a layer, values under the blobs' names, parameters as initializers."""
+"""The ONNX graph while it is built: nodes of each layer, values under the blobs' names, parameters as initializers."""
 
 from __future__ import annotations
 

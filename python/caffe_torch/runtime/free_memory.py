@@ -1,4 +1,4 @@
-"""How much memory is free: asked before much of it is taken, since an engine that fills it is killed without a word."""
+"""How much memory is free: asked before a large allocation, since a process that fills it is killed."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def messages(name: str | None = None) -> ModuleType:
         spec = importlib.util.spec_from_file_location(module, path)
         if spec is None or spec.loader is None:
             return schema(select(name))
-        # Under its own name, so that an engine loaded later takes this one: a schema is registered once a process.
+        # Under its own name, so that an engine loaded later takes this one: a schema is registered once per process.
         sys.modules[module] = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(sys.modules[module])
     return sys.modules[module]

@@ -2,7 +2,7 @@
 
 Older copies call the first folder ``Anno``; ``Anno_fine`` alone is read by ``deepfashion_fine.py``.
 
-Each list has a first line with its number of rows, a second with its columns' names, then one row an item, columns
+Each list has a first line with its number of rows, a second with its columns' names, then one row per item, columns
 apart by spaces; attribute and category names hold spaces themselves. The format is that of the README in the archive.
 """
 

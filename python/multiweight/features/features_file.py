@@ -1,4 +1,4 @@
-"""features.h5 as another step, or another program, left it: checked before its numbers are believed."""
+"""Reading features.h5, whoever wrote it: its contents are checked first."""
 
 from __future__ import annotations
 

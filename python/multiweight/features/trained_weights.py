@@ -1,4 +1,4 @@
-"""Which run is trained, and whether a snapshot belongs to a net: asked before Caffe, which ends the process, is."""
+"""Which run is trained, and whether a snapshot fits a net: checked first, since Caffe would end the process."""
 
 from __future__ import annotations
 

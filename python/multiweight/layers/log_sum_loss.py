@@ -1,5 +1,5 @@
 # Python 2.7 to 3.13, NumPy and caffe alone, as multi_weight_loss.py.
-"""The sum of the losses' logarithms: how large a loss is does not matter, only by which share it falls."""
+"""The sum of the losses' logarithms: only the relative change of each loss matters, not its size."""
 
 import numpy as np
 

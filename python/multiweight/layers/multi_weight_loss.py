@@ -16,7 +16,7 @@ class MultiWeightLossLayer(caffe.Layer):
     Bottoms: one score blob a group, N x M_t (more axes of size 1 are allowed), then one label blob, N x L with
     L = sum(M_t): the groups' labels in the same order, values 0 to 1, or -1: unknown, which adds neither loss nor
     gradient, as SigmoidCrossEntropyLoss leaves out labels equal to its ignore_label.
-    Tops: the total J; optionally one top a group, J_t before weighting, for the log. The prototxt needs a loss_weight
+    Tops: the total J; optionally one top per group, J_t before weighting, for the log. The prototxt needs a loss_weight
     for every top: 1 for the total, 0 for a top that only reports (Caffe gives a Python layer none by itself).
     param_str: JSON, {"groups": [name, ...], "gamma": [weight, ...]}, one entry a score blob; optionally "objective":
     {"name": "focal", "focus": 2} or another that ``objectives.parse`` takes.

@@ -1,4 +1,4 @@
-"""One part's pair of LMDBs: written chunk by chunk, and gone on with where a killed run stopped."""
+"""The pair of LMDBs of one part (train or test): written chunk by chunk, continued where a killed run stopped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks a packed dataset: pairs aligned, every datum readable, labels and counts as promised."""
+"""Checks a packed dataset: pairs aligned, every datum readable, labels and counts as dataset.json says."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ _ENCODINGS = ("utf-8", "gbk", "big5", "shift_jis", "euc_kr")
 
 
 class Archives:
-    """Archives by their paths, and their members by name; ``most`` bytes a member. Safe to share by threads."""
+    """Archives by their paths, and their members by name; ``most`` bytes per member. Safe to share by threads."""
 
     def __init__(self, most: int):
         self.most = most

@@ -18,7 +18,7 @@ def count(items: Iterable[Record], catalog: Catalog) -> dict[str, Any]:
     """Figures of records.
 
     ``images``, ``products``, ``groups``, ``labels``; ``group_sizes``: largest, smallest, mean and (population)
-    standard deviation of the labels a group, as Table I; ``labels_an_image``; ``group_images`` and
+    standard deviation of the labels per group, as Table I; ``labels_an_image``; ``group_images`` and
     ``proportions`` r_t, a group's images by the largest group's (Table II); ``label_images``: group -> label -> images.
     """
     images = carried = 0

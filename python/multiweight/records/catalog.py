@@ -1,4 +1,4 @@
-"""Groups of labels, their order and their slices of the label vector: the one home of that fact."""
+"""Groups of labels, their order and their slices of the label vector; no other file decides these."""
 
 from __future__ import annotations
 

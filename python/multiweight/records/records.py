@@ -1,4 +1,4 @@
-"""Records: one line an image, with its product and its labels; reading and writing them as CSV."""
+"""Records: one line per image, with its product and its labels; reading and writing them as CSV."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def pairs(dataset: Dataset, evaluated: Sequence[Result], most: int = 6) -> list[
 
 
 def table(tests: Sequence[Comparison]) -> Table | None:
-    """One row a pair: the difference of the means in points of percent, p, and in how many groups it is sure."""
+    """One row per pair: the difference of the means in points of percent, p, and in how many groups it is sure."""
     if not tests:
         return None
     rows = []

@@ -1,4 +1,4 @@
-"""Nearest neighbours of features: the functions that other rooms call, and a random ranking."""
+"""Nearest neighbours of features: top_k, which other sub-packages call, and a random ranking."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def top_k(
 
     A score is a float64 value defined by correctly rounded sums, rounded to float32 (``exact.py``), and equal
     scores are ordered by index. The answer therefore does not depend on ``memory`` (bytes beside the arrays given),
-    ``block`` (rows a product), ``threads`` (default: OMP_NUM_THREADS, else the cores), ``device`` (``cpu``, ``cuda``,
+    ``block`` (rows per product), ``threads`` (default: OMP_NUM_THREADS, else the cores), ``device`` (``cpu``, ``cuda``,
     ...; default: a GPU where PyTorch has one) nor the number of processes: under torchrun each does a part of the
     work, and all return the whole. ``state`` names a file that keeps finished parts; given again, the search goes on.
     ``progress`` is called with the number of rows finished.

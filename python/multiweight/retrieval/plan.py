@@ -1,4 +1,4 @@
-"""How a search is cut to keep to its memory."""
+"""Block and tile sizes of a search that keep it within its memory."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ _AHEAD = 8
 
 @dataclass(frozen=True)
 class Plan:
-    """Sizes: ``block`` rows a product, ``panel`` rows a tile of work, ``pending`` pairs held unscored, ``ahead``
-    products that wait to be looked at, ``keep`` whether rows made ready for products are kept for blocks to come."""
+    """Sizes: ``block`` rows per matrix product, ``panel`` rows per tile, ``pending`` pairs that wait for exact scores.
+
+    ``ahead`` products wait to be screened; ``keep``: rows made ready for products are kept for later blocks.
+    """
 
     block: int
     panel: int
@@ -59,6 +61,6 @@ def plan(
     keep = not directions or (
         bytes_per_value == 0 and 4 * d * sum(rows.n for rows in {queries, candidates or queries}) < memory // 3
     )
-    # A 16th of the memory for products that wait, of 4 bytes a value at most.
+    # A 16th of the memory for products that wait, of 4 bytes per value at most.
     ahead = max(1, min(_AHEAD, memory // (16 * 4 * block * block)))
     return Plan(block, panel, max(1 << 14, memory // 200), ahead, keep)

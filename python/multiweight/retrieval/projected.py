@@ -1,4 +1,4 @@
-"""Rows in few principal directions: all that the first screen of a search looks at.
+"""Rows in few principal directions: what the first screen of a search reads.
 
 Let p be a row's coordinates in m directions, and r the length of what they leave of it. For two centred rows
 

@@ -1,4 +1,4 @@
-"""The k best of every query so far: a set that any order of offers, and any split of them, leaves the same."""
+"""The k best candidates of every query so far; the same whatever the order and division of the pairs offered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exact scores of what screening left, and what they mean for the limits."""
+"""Exact scores of the pairs that screening left, which go into the ranking and raise the limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A search that was stopped goes on: the ranking and the finished tiles, in one file a process."""
+"""A search that was stopped goes on: the ranking and the finished tiles, in one file per process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""fc7 in two dimensions by t-SNE: neighbours there lie near each other on the map. Computed once a run."""
+"""fc7 in two dimensions by t-SNE: neighbours there lie near each other on the map. Computed once per run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A figure over seeds and over queries drawn anew: its intervals, its p, and what it could have missed."""
+"""Intervals and p of a figure, over seeds and over resampled queries, and the least difference that it can show."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A study's results as three small CSV files: a row a trial, a row a trial and group, and what queries drawn anew give.
+"""A study's results as three CSV files: a row per trial, a row per trial and group, means over resampled queries.
 
 ``trials.csv`` has all that a trial is and what came of it; a trial is done once it stands there. ``groups.csv`` has mAP
 and recognition of each group at the end, of final trials and references. ``resamples.csv`` has the mean mAP of final

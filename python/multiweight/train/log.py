@@ -30,7 +30,7 @@ class Log:
 
     The training goes on from ``resumed`` (0: it begins); rows after that point go. ``state`` is what :meth:`state` gave
     at that snapshot: with it the log is that of an uninterrupted run, seconds aside. ``path`` is None for a process
-    that keeps none. ``batch`` is the number of images an iteration, of all processes; ``events`` gets every row too.
+    that keeps none. ``batch`` is the number of images per iteration, of all processes; ``events`` gets every row too.
     """
 
     def __init__(

@@ -16,8 +16,8 @@ from caffe_torch.layers.fork import boxes, ground_truth
 class DetectionEvaluate(Layer):
     """Bottoms: boxes of DetectionOutput, and true ones; top (1, 1, rows, 5).
 
-    First a row a class: -1, the class, how many true boxes, -1, -1; then a row a found box: image, class, score, 1 if
-    it is the first to overlap a true box enough, 1 if it is wrong (neither, for a difficult box that does not count).
+    First a row per class: -1, the class, how many true boxes, -1, -1. Then a row per found box: image, class, score, 1
+    if it is the first to overlap a true box enough, 1 if it is wrong (neither for a difficult box that does not count).
     ``name_size_file`` gives the images' sizes in their order, ``name height width`` a line; overlaps are then of
     pixels.
     """

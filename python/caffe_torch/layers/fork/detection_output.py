@@ -18,7 +18,7 @@ class DetectionOutput(Layer):
     """Bottoms: codes (n, priors x 4), scores (n, priors x classes), priors (1, 2, priors x 4); a fourth is not read.
 
     Top (1, 1, boxes, 7): image, label, score, xmin, ymin, xmax, ymax, by image and label, best first. Without any box
-    it has one row an image: its number, then -1. Results are not written to files nor drawn.
+    it has one row per image: its number, then -1. Results are not written to files nor drawn.
     """
 
     bottoms = (3, 4)
