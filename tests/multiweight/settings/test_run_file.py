@@ -26,8 +26,9 @@ def test_the_committed_files_are_the_runs_of_the_pages():
     small = {"trunk": "alexnet", "width": 0.5, "batch_size": 32}
     shop, photos, paper = (run_file.load(name) for name in ("drawn-shop", "photos", "paper"))
     assert set(run_file.SHIPPED) == {"drawn-shop", "photos", "paper"}
-    assert shop["net"] == photos["net"] == small and shop["pack"]["size"] == photos["pack"]["size"] == 96
-    assert shop["solver"] == {"iterations": 1000, "base_lr": 0.0015, "seed": 1}
+    assert photos["net"] == small and shop["net"] == {**small, "trunk": "alexnet_bn", "dropout": 0.0}
+    assert shop["pack"]["size"] == photos["pack"]["size"] == 96
+    assert shop["solver"] == {"iterations": 1000, "base_lr": 0.01, "seed": 1}
     assert photos["solver"] == {"iterations": 12000, "base_lr": 0.001, "seed": 1}
     assert paper["pack"]["size"] == 256 and paper["solver"]["stepsize"] == 100_000
     assert paper["solver"]["base_lr"] is None, "by the rule"
