@@ -161,7 +161,7 @@ def _version(interpreter: str) -> str:
 def interpreter(version: str) -> str:
     """A Python of ``version``, as 3.13, on this machine; where there is none the test is skipped, and says so."""
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
-    for found in (*sorted(pyenv.glob(f"{version}.*/bin/python"), reverse=True), shutil.which(f"python{version}")):
-        if found and subprocess.run([str(found), "-c", ""], capture_output=True).returncode == 0:
-            return str(found)
+    for result in (*sorted(pyenv.glob(f"{version}.*/bin/python"), reverse=True), shutil.which(f"python{version}")):
+        if result and subprocess.run([str(result), "-c", ""], capture_output=True).returncode == 0:
+            return str(result)
     pytest.skip(f"NOT JUDGED: this machine has no Python {version}")

@@ -55,11 +55,11 @@ def test_the_skip_is_reported_where_it_was_asked_for(tmp_path):
 def test_no_other_way_to_skip():
     tests = REPOSITORY / "tests"
     other = re.compile(r"importorskip|pytest\.skip\(|mark\.skip(if)?\b|SkipTest")
-    found = [
+    result = [
         f"{path.relative_to(tests)}:{number}"
         for path in sorted(tests.rglob("*.py"))
         if path.relative_to(tests).as_posix() not in {*OWN, "test_unchecked.py"}
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
         if other.search(line)
     ]
-    assert not found, f"{found}: use tests/unchecked.py"
+    assert not result, f"{result}: use tests/unchecked.py"

@@ -31,15 +31,15 @@ def check(*arguments: str, out: Path) -> tuple[subprocess.CompletedProcess, dict
 
 
 def test_every_part_runs_and_says_that_no_gpu_was_measured(tmp_path):
-    done, found = check(out=tmp_path / "found.json")
+    done, result = check(out=tmp_path / "found.json")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert list(found) == PARTS
-    assert all("no GPU was measured" in part["on"] for part in found.values())
-    assert found["machine"]["GPUs"] == 0 and found["machine"]["GPU"] is None
-    assert found["layers"]["cases"] > 20 and len(found["nets"]) == 2 + 2
-    assert found["counts"]["multi_weight_numpy"].endswith("2 up, 1 down")
-    assert found["speed"]["fp32, multi_weight from LMDB"] == "ran"  # no seconds of an emulation
-    assert "100.00% right" in found["retrieval"]["exact search"]
+    assert list(result) == PARTS
+    assert all("no GPU was measured" in part["on"] for part in result.values())
+    assert result["machine"]["GPUs"] == 0 and result["machine"]["GPU"] is None
+    assert result["layers"]["cases"] > 20 and len(result["nets"]) == 2 + 2
+    assert result["counts"]["multi_weight_numpy"].endswith("2 up, 1 down")
+    assert result["speed"]["fp32, multi_weight from LMDB"] == "ran"  # no seconds of an emulation
+    assert "100.00% right" in result["retrieval"]["exact search"]
     for name in PARTS:
         assert f"\n{name} (" in done.stdout
 
@@ -51,10 +51,10 @@ def test_a_part_that_fails_is_one_line_and_the_rest_goes_on(tmp_path):
         [sys.executable, str(PLACE), "--parts", "layers machine", "--out", str(tmp_path / "found.json")],
         capture_output=True, text=True, check=False, env={"PYTHONPATH": str(tmp_path)}, timeout=300,
     )  # fmt: skip
-    found = json.loads((tmp_path / "found.json").read_text())
+    result = json.loads((tmp_path / "found.json").read_text())
     assert done.returncode == 1
-    assert found["layers"]["error"].startswith("ImportError") and "\n" not in found["layers"]["error"]
-    assert "PyTorch" in found["machine"] and "Traceback" not in done.stdout + done.stderr
+    assert result["layers"]["error"].startswith("ImportError") and "\n" not in result["layers"]["error"]
+    assert "PyTorch" in result["machine"] and "Traceback" not in done.stdout + done.stderr
 
 
 def test_an_unknown_part_is_named(tmp_path):

@@ -72,10 +72,10 @@ class OneLayer:
         self.forward()
         weights = [random.standard_normal(blob.shape).astype(np.float32) for blob in self.tops]
         targets = [b for i, b in enumerate(self.bottoms) if i not in self.layer.no_gradient] + list(self.layer.blobs)
-        found = self._gradients(weights, targets)
+        result = self._gradients(weights, targets)
         if device.current().type != "cpu":
             caffe_torch.set_mode_cpu()
-            for gradient, expected in zip(found, self._gradients(weights, targets)):
+            for gradient, expected in zip(result, self._gradients(weights, targets)):
                 np.testing.assert_allclose(gradient, expected, rtol=1e-5, atol=1e-5 * np.abs(expected).max(initial=0))
             caffe_torch.set_mode_gpu()
             return
@@ -84,7 +84,7 @@ class OneLayer:
             self.forward()
             return sum(float((w.astype(np.float64) * b.data).sum()) for w, b in zip(weights, self.tops))
 
-        for blob, gradient in zip(targets, found):
+        for blob, gradient in zip(targets, result):
             expected = np.zeros(blob.shape)
             for index in np.ndindex(*blob.shape):
                 kept = blob.data[index].copy()

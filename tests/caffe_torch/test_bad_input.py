@@ -162,6 +162,6 @@ def test_nan_in_weights_is_named(tmp_path, capsys):
     )
     for flags in (["train", f"--solver={tmp_path}/s.prototxt"], ["test", f"--model={tmp_path}/n.prototxt"]):
         assert command.main([*flags, f"--weights={tmp_path}/w.caffemodel"]) == 1
-        said = capsys.readouterr().err.splitlines()
-        assert "the loss is nan" in said[-1] and "parameter 0 of layer 'fc' holds NaN" in said[-1]
+        output = capsys.readouterr().err.splitlines()
+        assert "the loss is nan" in output[-1] and "parameter 0 of layer 'fc' holds NaN" in output[-1]
     assert not list(tmp_path.glob("*.solverstate"))

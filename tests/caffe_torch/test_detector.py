@@ -14,9 +14,9 @@ def test_detector_warps_windows_and_fills_context_beyond_the_edge_with_the_mean(
     path = str(tmp_path / "a.png")
     cv2.imwrite(path, image)
     plain = caffe.Detector(*mean_net, raw_scale=255, channel_swap=(2, 1, 0))
-    (found,) = plain.detect_windows([(path, np.array([[4, 4, 12, 12]]))])
-    assert found["filename"] == path and list(found["window"]) == [4, 4, 12, 12]
-    np.testing.assert_allclose(found["prediction"].reshape(3), [30, 60, 90], rtol=1e-5)
+    (result,) = plain.detect_windows([(path, np.array([[4, 4, 12, 12]]))])
+    assert result["filename"] == path and list(result["window"]) == [4, 4, 12, 12]
+    np.testing.assert_allclose(result["prediction"].reshape(3), [30, 60, 90], rtol=1e-5)
     assert plain.detect_windows([]) == []
     mean = np.array([7.0, 8.0, 9.0])
     padded = caffe.Detector(

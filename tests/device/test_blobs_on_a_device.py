@@ -64,8 +64,8 @@ def made(folder: Path, text: str = NET) -> caffe.Net:
 
 
 def everything(net: caffe.Net) -> Found:
-    found = {f"{n} {part}": getattr(b, part).copy() for n, b in net.blobs.items() for part in ("data", "diff")}
-    return {**found, **parameters(net), **{f"{n} diff": a for n, a in parameters(net, "diff").items()}}
+    result = {f"{n} {part}": getattr(b, part).copy() for n, b in net.blobs.items() for part in ("data", "diff")}
+    return {**result, **parameters(net), **{f"{n} diff": a for n, a in parameters(net, "diff").items()}}
 
 
 def passed(net: caffe.Net) -> None:
@@ -116,15 +116,15 @@ def parts_of_a_pass(folder: Path) -> Found:
 
 def other_shapes(folder: Path) -> Found:
     """A larger batch, a smaller one, another size of image."""
-    net, found = made(folder), {}
+    net, result = made(folder), {}
     for shape in ((5, 3, 8, 8), (1, 3, 8, 8), (2, 3, 11, 9)):
         passed(net)
         net.blobs["x"].reshape(*shape)
         net.blobs["x"].data[...] = np.random.default_rng(1).standard_normal(shape)
         net.reshape()
         passed(net)
-        found.update({f"{shape} {name}": array for name, array in everything(net).items()})
-    return found
+        result.update({f"{shape} {name}": array for name, array in everything(net).items()})
+    return result
 
 
 def surgery(folder: Path) -> Found:
@@ -206,10 +206,10 @@ def place(tmp_path, monkeypatch) -> Path:
 def test_the_cpu_s_numbers(place, program):
     expected = program(place)
     with on_the_device() as counts:
-        found = program(place)
+        result = program(place)
         assert counts.kernels_of() > 0
     assert any(np.abs(array).max() > 0 for array in expected.values())
-    assert_same(found, expected)
+    assert_same(result, expected)
 
 
 def _no_wait(where: torch.device) -> None:

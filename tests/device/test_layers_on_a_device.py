@@ -47,9 +47,9 @@ def test_layer(case: Case, inside: None) -> None:
     job = case.as_job()
     expected = runner.run_net(caffe, job)
     with on_the_device() as counts:
-        found = runner.run_net(caffe, job)
+        result = runner.run_net(caffe, job)
     assert counts.kernels_of() or case.type in IDLE, "nothing was computed on the device"
-    assert_same(found, expected, max(case.tolerance, 1e-5))
+    assert_same(result, expected, max(case.tolerance, 1e-5))
 
 
 @pytest.mark.parametrize("case", FORK_CASES, ids=lambda case: case.name)
@@ -72,9 +72,9 @@ def test_fork_layer(case: ForkCase, tmp_path: Path) -> None:
 
     expected = run()
     with on_the_device() as counts:
-        found = run()
+        result = run()
     assert counts.kernels_of() or case.type in IDLE, "nothing was computed on the device"
-    assert_same(found, expected)
+    assert_same(result, expected)
 
 
 def test_the_layers_of_forks_pass_their_own_tests() -> None:

@@ -125,10 +125,10 @@ def test_the_batch_that_is_advised_fits_where_the_memory_is_told_in_numbers(tmp_
     advised = {}
     for part in (0.2, 0.8):
         memory = int(small + part * (whole - small))
-        said = refusal(tmp_path, 240, memory)
+        output = refusal(tmp_path, 240, memory)
         words = r"layer '\w+' .*out of memory.* for a batch of 240 try batch_size: (\d+), with iter_size: (\d+) .*"
-        told = re.match(words + r"same gradients \(about (\d+) fit\)$", said)
-        assert told, said
+        told = re.match(words + r"same gradients \(about (\d+) fit\)$", output)
+        assert told, output
         advised[part], times, about = map(int, told.groups())
         assert advised[part] * times == 240 and about >= advised[part] >= 40
         step(tmp_path, advised[part], memory)

@@ -38,8 +38,8 @@ def test_features(tmp_path):
     with on_the_device() as counts:
         assert features.run(caffe, case)
         assert counts.kernels_of() > 0
-    found = extraction.load(case.output)
-    np.testing.assert_allclose(found.values, features.expected(case), rtol=1e-5, atol=1e-5)
+    result = extraction.load(case.output)
+    np.testing.assert_allclose(result.values, features.expected(case), rtol=1e-5, atol=1e-5)
 
 
 def test_labels_of_a_photo(shop, tmp_path):  # noqa: F811
@@ -48,9 +48,9 @@ def test_labels_of_a_photo(shop, tmp_path):  # noqa: F811
     run = next(part for part in shop if hasattr(part, "deploy"))
     expected = annotation.Annotator(caffe, run).outputs(photo)
     with on_the_device() as counts:
-        found = annotation.Annotator(caffe, run).outputs(photo)
+        result = annotation.Annotator(caffe, run).outputs(photo)
         assert counts.kernels_of() > 0
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    np.testing.assert_allclose(result, expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])
@@ -59,7 +59,7 @@ def test_neighbours(metric):
     expected = top_k(x, 7, metric, device="cpu")
     with on_the_device() as counts:
         assert matmul.available(24)[0].name == "bfloat16 on emulated"
-        found = top_k(x, 7, metric)
+        result = top_k(x, 7, metric)
         assert counts.kernels_of() > 0
-    for ours, theirs in zip(found, expected):
+    for ours, theirs in zip(result, expected):
         np.testing.assert_array_equal(ours, theirs)

@@ -29,17 +29,17 @@ def test_the_four_nets(tmp_path, name, loss):
     head, gamma = NETS[name]
     expected = trained(tmp_path / "cpu", head, gamma, loss)
     with on_the_device() as counts:
-        found = trained(tmp_path / "device", head, gamma, loss)
+        result = trained(tmp_path / "device", head, gamma, loss)
         assert counts.kernels_of() > 100
-    assert_same(found, expected, 2e-4)
+    assert_same(result, expected, 2e-4)
 
 
 def test_iter_size_and_clipped_gradients_of_a_whole_net(tmp_path):
     more = "iter_size: 2 clip_gradients: 0.5"
     expected = trained(tmp_path / "cpu", "multi_weight", small_nets.GAMMA, "python", more)
     with on_the_device():
-        found = trained(tmp_path / "device", "multi_weight", small_nets.GAMMA, "python", more)
-    assert_same(found, expected, 2e-4)
+        result = trained(tmp_path / "device", "multi_weight", small_nets.GAMMA, "python", more)
+    assert_same(result, expected, 2e-4)
 
 
 @pytest.fixture
@@ -113,18 +113,18 @@ def test_test_nets_see_the_weights_of_now(tmp_path):
         for net in (solver.net, *solver.test_nets):
             net.blobs["x"].data[...] = np.random.default_rng(1).standard_normal((4, 3))
             net.blobs["y"].data[...] = [0, 1, 1, 0]
-        found = []
+        result = []
         for _ in range(3):
-            found += [float(value) for value in solver.test().values()]
+            result += [float(value) for value in solver.test().values()]
             solver.step(2)
         solver.solve()
-        return found
+        return result
 
     expected = scores()
     with on_the_device():
-        found = scores()
+        result = scores()
     assert expected[1] > expected[3] > expected[5], "each test has a smaller loss"
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    np.testing.assert_allclose(result, expected, rtol=1e-5)
 
 
 NUMPY_LOSS = """import caffe
@@ -171,11 +171,11 @@ def test_labels_that_numpy_alone_reads_stay_on_the_host(tmp_path, monkeypatch):
 
     expected, _, _ = weights()
     with on_the_device():
-        found, uploads, downloads = weights()
+        result, uploads, downloads = weights()
     ahead = 5  # batches of images that are ready, at most, before and after
     assert 40 - ahead <= uploads <= 40 + ahead, "images and a gradient"
     assert downloads == 20
-    assert_same(found, expected)
+    assert_same(result, expected)
 
 
 def test_data_layers_upload_a_batch_a_top_and_nothing_else(tmp_path, monkeypatch):

@@ -67,8 +67,8 @@ def main(folder):
         for _ in range(3):
             one.forward(bottom, top)
             one.backward(top, [True, True, True, False], bottom)
-        found = [blob.data.tolist() for blob in one.blobs] + [one.blobs[0].diff.tolist()]
-        changing[cls.__name__] = [float(top[0].data[0]), found, [blob.diff.tolist() for blob in bottom[:3]]]
+        result = [blob.data.tolist() for blob in one.blobs] + [one.blobs[0].diff.tolist()]
+        changing[cls.__name__] = [float(top[0].data[0]), result, [blob.diff.tolist() for blob in bottom[:3]]]
     told = {}
     for name, gammas in (("negative", [1.0, -1.0, 1.0]), ("count", [1.0])):
         layer.param_str = json.dumps({"groups": ["Color", "Coat", "Length"], "gamma": gammas})

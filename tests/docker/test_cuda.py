@@ -68,11 +68,11 @@ class TestGpu:
 def test_make_takes_the_image_and_the_gpus(words, image, gpu, tmp_path):
     bin_folder = program(tmp_path / "bin", "docker", '[ "$1" != run ] || printf "%s\\n" "$@"')
     done = call("make", "--no-print-directory", "-C", ROOT, *words, f"RUNS={tmp_path}/runs", path=bin_folder)
-    said = done.stdout.splitlines()
-    assert image in said and ("--gpus" in said) == gpu, done.stdout + done.stderr
+    output = done.stdout.splitlines()
+    assert image in output and ("--gpus" in output) == gpu, done.stdout + done.stderr
     if words[0] == "docker-train-multiweight":
         run = f"{tmp_path}/runs/sample-shop/multi_weight"
-        assert said[-3:] == ["train-run", run, "1" if "GPU=1" in words else "0"]
+        assert output[-3:] == ["train-run", run, "1" if "GPU=1" in words else "0"]
 
 
 def test_make_builds_with_what_is_given(tmp_path):
@@ -86,9 +86,11 @@ def test_make_builds_with_what_is_given(tmp_path):
         "ARCHITECTURES=6.1 7.5",
         "MIRROR=http://m/debian",
     )
-    said = call(*words, path=bin_folder).stdout.splitlines()
-    assert said[0] == "kit 1" and said[-1] == "." and "PTX" not in str(said)
-    assert "ARCHITECTURES=6.1 7.5" in said and "MIRROR=http://m/debian" in said and "docker/cuda/Dockerfile" in said
+    output = call(*words, path=bin_folder).stdout.splitlines()
+    assert output[0] == "kit 1" and output[-1] == "." and "PTX" not in str(output)
+    assert (
+        "ARCHITECTURES=6.1 7.5" in output and "MIRROR=http://m/debian" in output and "docker/cuda/Dockerfile" in output
+    )
 
 
 def recorded():
@@ -106,8 +108,8 @@ def test_the_steps_are_those_that_were_run():
     }  # fmt: skip
     for name, expected in hashes.items():
         code = [line for line in (ROOT / name).read_text().splitlines(True) if not re.match(r" *#", line)]
-        found = hashlib.sha256("".join(code).encode()).hexdigest()
-        assert found == expected, f"{name} is not what docker/cuda/record.txt tells of: run docker/cuda/check.sh"
+        result = hashlib.sha256("".join(code).encode()).hexdigest()
+        assert result == expected, f"{name} is not what docker/cuda/record.txt tells of: run docker/cuda/check.sh"
 
 
 def test_the_steps_name_files_that_are_there():

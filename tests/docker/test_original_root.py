@@ -52,9 +52,9 @@ class TestOriginalRoot:
         # A PATH with everything that the script calls except debootstrap.
         bin_folder = program(tmp_path / "bin", "id", "echo 0")
         for name in ("bash", "dirname", "env", "cd"):
-            found = shutil.which(name)
-            if found:
-                (bin_folder / name).symlink_to(found)
+            result = shutil.which(name)
+            if result:
+                (bin_folder / name).symlink_to(result)
         done = call(shutil.which("bash"), self.SCRIPT, tmp_path / "root", env={"PATH": str(bin_folder)})
         refused(done, "apt-get install debootstrap")
 

@@ -44,9 +44,9 @@ def test_python_2_7_computes_the_same():
         assert np.allclose(one, other, rtol=1e-5, atol=1e-7)
     assert np.abs(theirs["diffs"][0]).max() > 0.01
     for name, (total, blobs, diffs) in ours["changing"].items():
-        found = theirs["changing"][name]
-        assert found[0] == pytest.approx(total, rel=1e-6), name
-        for one, other in zip([*found[1], *found[2]], [*blobs, *diffs]):
+        result = theirs["changing"][name]
+        assert result[0] == pytest.approx(total, rel=1e-6), name
+        for one, other in zip([*result[1], *result[2]], [*blobs, *diffs]):
             assert np.allclose(one, other, rtol=1e-5, atol=1e-7), name
     assert len(ours["changing"]) == 2
     assert "gamma -1" in theirs["errors"]["negative"] and "1 weights" in theirs["errors"]["count"]

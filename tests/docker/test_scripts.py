@@ -39,18 +39,18 @@ class TestRun:
         photos.mkdir()
         command = ("make", "lmdb", "NET=--dropout 0")
         words = (self.SCRIPT, "multiweight-cpu", ROOT / "runs", photos, tmp_path / "absent", "--", *command)
-        said = call(*words, path=self.fake_docker(tmp_path)).stdout.splitlines()
-        assert said[:2] == ["run", "--rm"]
-        assert said[said.index("--user") + 1] == f"{os.getuid()}:{os.getgid()}"
-        assert said[said.index("--workdir") + 1] == str(ROOT)
-        mounted = [said[i + 1] for i, word in enumerate(said) if word == "--volume"]
+        output = call(*words, path=self.fake_docker(tmp_path)).stdout.splitlines()
+        assert output[:2] == ["run", "--rm"]
+        assert output[output.index("--user") + 1] == f"{os.getuid()}:{os.getgid()}"
+        assert output[output.index("--workdir") + 1] == str(ROOT)
+        mounted = [output[i + 1] for i, word in enumerate(output) if word == "--volume"]
         assert mounted == [f"{ROOT}:{ROOT}", f"{photos}:{photos}"]
-        assert said[-4:] == ["multiweight-cpu", *command]
-        assert "--gpus" not in said
+        assert output[-4:] == ["multiweight-cpu", *command]
+        assert "--gpus" not in output
 
     def test_a_gpu_is_asked_for(self, tmp_path):
-        said = call(self.SCRIPT, "--gpu", "multiweight-gpu", "--", "true", path=self.fake_docker(tmp_path)).stdout
-        assert "--gpus\nall\n" in said
+        output = call(self.SCRIPT, "--gpu", "multiweight-gpu", "--", "true", path=self.fake_docker(tmp_path)).stdout
+        assert "--gpus\nall\n" in output
 
     def test_docker_that_gives_no_gpu(self, tmp_path):
         """125 is the status of docker itself; a command's own failure stays what it is."""

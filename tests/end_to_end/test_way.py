@@ -41,8 +41,8 @@ def runs(tmp_path_factory):
 
 def test_every_method_is_scored_beside_the_untrained_net_and_chance(runs):
     for variant in (*METHODS, "untrained", "random"):
-        found = json.loads((runs / "tiny" / variant / "evaluation.json").read_text())
-        assert 0 < found["mean_map"] < 1
+        result = json.loads((runs / "tiny" / variant / "evaluation.json").read_text())
+        assert 0 < result["mean_map"] < 1
     report = (runs / "tiny/report/report.md").read_text()
     assert all(word in report for word in ("| Color |", "untrained", "random", "multi-weight 1/3"))
     assert (runs / "tiny/report/histogram.png").read_bytes()[:4] == b"\x89PNG"
@@ -63,8 +63,8 @@ def test_a_users_mistake_is_one_line_without_a_traceback(runs):
         "make_prototxt": (*where, "--scheme", "nonesuch"),
         "extract_features": ("--dataset", "absent", "--runs", runs, "--variant", "multi_label"),
     }.items():
-        said = tool(name, *args, status=2)
-        assert "error: " in said and "Traceback" not in said
+        output = tool(name, *args, status=2)
+        assert "error: " in output and "Traceback" not in output
 
 
 def test_a_scheme_of_the_users_goes_the_whole_way(runs, tmp_path):

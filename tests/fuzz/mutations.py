@@ -75,7 +75,7 @@ def change_text(generator: np.random.Generator, example: bytes, others: Sequence
             other = int(generator.integers(len(words)))
             words[at], words[other] = words[other], words[at]
         else:
-            found = _WORD.findall(others[int(generator.integers(len(others)))])
-            begin = int(generator.integers(len(found) + 1))
-            words[at:at] = found[begin : begin + int(min(generator.geometric(0.1), 60))]
+            result = _WORD.findall(others[int(generator.integers(len(others)))])
+            begin = int(generator.integers(len(result) + 1))
+            words[at:at] = result[begin : begin + int(min(generator.geometric(0.1), 60))]
     return b"".join(words)

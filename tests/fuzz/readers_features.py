@@ -28,9 +28,9 @@ def _features(folder: Path) -> Sequence[bytes]:
 
 
 def _load(path: Path) -> None:
-    found = extraction.load(path)
-    if found.values.dtype != np.float32 or len(found.values) != len(found.keys):
-        raise AssertionError(f"{found.values.dtype} {found.values.shape} for {len(found.keys)} keys")
+    result = extraction.load(path)
+    if result.values.dtype != np.float32 or len(result.values) != len(result.keys):
+        raise AssertionError(f"{result.values.dtype} {result.values.shape} for {len(result.keys)} keys")
     features_file.attributes(path)
 
 

@@ -88,11 +88,11 @@ layers { layer { name: "n" type: "lrn" local_size: 3 } bottom: "c" top: "n" }"""
 
 def nets() -> list[bytes]:
     """Small nets of every kind."""
-    found = [_IMAGE + f'layer {{ name: "y" top: "y" {layer} }}' for layer in _LAYERS]
-    found += [_IMAGE + _LOSSES % loss for loss in _LOSS_TYPES]
-    found += [_RECURRENT % kind for kind in ("RNN", "LSTM")]
-    found += _OLD
-    return [text.encode() for text in found]
+    result = [_IMAGE + f'layer {{ name: "y" top: "y" {layer} }}' for layer in _LAYERS]
+    result += [_IMAGE + _LOSSES % loss for loss in _LOSS_TYPES]
+    result += [_RECURRENT % kind for kind in ("RNN", "LSTM")]
+    result += _OLD
+    return [text.encode() for text in result]
 
 
 def run_net(net: caffe.Net) -> None:
@@ -112,19 +112,19 @@ def read_net(path: Path) -> None:
 def _solvers(folder: Path) -> Sequence[bytes]:
     (folder / "net.prototxt").write_text(_IMAGE + _LOSSES % ("EuclideanLoss", "fc", ""))
     own = (_IMAGE + _LOSSES % ("EuclideanLoss", "fc", "")).replace("\n", " ")
-    found = []
+    result = []
     for kind in ("SGD", "Nesterov", "AdaGrad", "RMSProp", "AdaDelta", "Adam"):
         for policy in ("fixed", "step", "exp", "inv", "multistep", "poly", "sigmoid"):
             more = "" if kind in ("AdaGrad", "RMSProp") else "momentum: 0.9"
-            found.append(
+            result.append(
                 f'net: "net.prototxt" type: "{kind}" lr_policy: "{policy}" base_lr: 0.01 gamma: 0.5 power: 0.5 {more} '
                 "stepsize: 2 stepvalue: 1 stepvalue: 3 max_iter: 2 weight_decay: 0.01 iter_size: 1 display: 1 "
                 'average_loss: 2 snapshot: 1 snapshot_prefix: "s" random_seed: 3 solver_mode: CPU clip_gradients: 5'
             )
-    found.append(
+    result.append(
         f'net_param {{ {own} }} test_iter: 1 test_interval: 1 lr_policy: "fixed" base_lr: 0.1 solver_type: ADAM'
     )
-    return [text.encode() for text in found]
+    return [text.encode() for text in result]
 
 
 def _read_solver(path: Path) -> None:

@@ -93,13 +93,13 @@ def _read_windows(path: Path) -> None:
 
 
 def _hdf5_files(folder: Path) -> Sequence[bytes]:
-    found = []
+    result = []
     for options in ({}, {"chunks": (2, 3), "compression": "gzip"}):
         with h5py.File(folder / "example.h5", "w") as store:
             store.create_dataset("x", data=np.arange(12, dtype=np.float32).reshape(4, 3), **options)
             store["y"] = np.arange(4)
-        found.append((folder / "example.h5").read_bytes())
-    return found
+        result.append((folder / "example.h5").read_bytes())
+    return result
 
 
 _HDF5 = (
@@ -124,14 +124,14 @@ def _read_hdf5_list(path: Path) -> None:
 
 
 def _databases(folder: Path) -> Sequence[bytes]:
-    found = []
+    result = []
     for count in (3, 400):
         with lmdb.open(f"example{count}_lmdb", map_size=1 << 22) as store, store.begin(write=True) as writer:
             for i in range(count):
                 datum = caffe_pb2.Datum(channels=1, height=1, width=30 + i, data=bytes(30 + i), label=i)
                 writer.put(b"%04d" % i, datum.SerializeToString())
-        found.append((folder / f"example{count}_lmdb/data.mdb").read_bytes().rstrip(b"\0"))
-    return [data + bytes(-len(data) % 4096) for data in found]
+        result.append((folder / f"example{count}_lmdb/data.mdb").read_bytes().rstrip(b"\0"))
+    return [data + bytes(-len(data) % 4096) for data in result]
 
 
 def _read_database(path: Path) -> None:

@@ -55,9 +55,9 @@ def _mark(name: str, path: Path) -> None:
     place = path.with_name("marks") / name
     place.parent.mkdir(exist_ok=True)
     path.replace(place)
-    found = done.finished(place, {"size": 72, "seed": 1})
-    if found:
-        found["counts"]["test"]
+    result = done.finished(place, {"size": 72, "seed": 1})
+    if result:
+        result["counts"]["test"]
 
 
 def _evaluation(path: Path) -> None:
@@ -66,8 +66,8 @@ def _evaluation(path: Path) -> None:
     run = dataset.run("multi_task")
     run.root.mkdir(parents=True, exist_ok=True)
     path.replace(run.evaluation)
-    found = results.load(dataset)
-    results.problems(found)
+    result = results.load(dataset)
+    results.problems(result)
 
 
 def _lists(folder: Path) -> Sequence[bytes]:

@@ -74,8 +74,8 @@ def served(dataset):
 
 @pytest.fixture(scope="package")
 def address(trained_shop):
-    with served(trained_shop) as found:
-        yield found
+    with served(trained_shop) as result:
+        yield result
 
 
 @pytest.fixture

@@ -66,14 +66,14 @@ def test_both_packages_are_the_wheels_and_say_their_versions(installed, tmp_path
 
 
 def test_without_torch_the_way_to_it_is_told_in_a_line(without_torch, tmp_path):
-    said = without_torch.run("python", "-c", "import caffe_torch", folder=tmp_path, status=1)
-    assert said.splitlines()[-1] == f"ImportError: {NO_TORCH}"
+    output = without_torch.run("python", "-c", "import caffe_torch", folder=tmp_path, status=1)
+    assert output.splitlines()[-1] == f"ImportError: {NO_TORCH}"
     for command in (("caffe-torch", "--help"), ("python", "-m", "caffe_torch", "train")):
-        said = without_torch.run(*command, folder=tmp_path, status=1)
-        assert said == f"error: {NO_TORCH}\n"
+        output = without_torch.run(*command, folder=tmp_path, status=1)
+        assert output == f"error: {NO_TORCH}\n"
     arguments = ("--dataset", "tiny", "--variant", "multi_label")
-    said = without_torch.run("multiweight", "train", *arguments, folder=tmp_path, status=2)
-    assert said.count("\n") == 1 and said.startswith("error: ") and "pip install multiweight[torch]" in said
+    output = without_torch.run("multiweight", "train", *arguments, folder=tmp_path, status=2)
+    assert output.count("\n") == 1 and output.startswith("error: ") and "pip install multiweight[torch]" in output
 
 
 def test_without_torch_data_is_packed(without_torch, tmp_path):
@@ -84,5 +84,5 @@ def test_without_torch_data_is_packed(without_torch, tmp_path):
         ("build-lmdb", "--dataset", "tiny", "--size", 32),
         ("verify-lmdb", "--dataset", "tiny"),
     ):
-        said = without_torch.run("multiweight", *command, folder=tmp_path)
-    assert "sound: " in said
+        output = without_torch.run("multiweight", *command, folder=tmp_path)
+    assert "sound: " in output

@@ -19,11 +19,11 @@ def parse(text: str) -> dict[str, np.ndarray]:
     iteration = 0
     for line in text.splitlines():
         for pattern, name in ((_LOSS, "loss"), (_RATE, "rate"), (_TEST, "")):
-            found = pattern.search(line)
-            if found:
-                iteration = int(found.group(1))
+            result = pattern.search(line)
+            if result:
+                iteration = int(result.group(1))
                 if name:
-                    rows.setdefault(name, []).append((iteration, float(found.group(2))))
+                    rows.setdefault(name, []).append((iteration, float(result.group(2))))
         output = _OUTPUT.search(line)
         if output:
             name = f"{output.group(1).lower()}/{output.group(2)}"
@@ -39,8 +39,8 @@ def relative(ours: Mapping[str, np.ndarray], theirs: Mapping[str, np.ndarray]) -
     assert set(ours) == set(theirs), f"other series: {sorted(set(ours) ^ set(theirs))}"
     worst = {}
     for name, expected in theirs.items():
-        found = ours[name]
-        assert found.shape == expected.shape and (found[:, 0] == expected[:, 0]).all(), f"{name}: other iterations"
-        difference, scale = np.abs(found[:, 1] - expected[:, 1]), np.abs(expected[:, 1])
+        result = ours[name]
+        assert result.shape == expected.shape and (result[:, 0] == expected[:, 0]).all(), f"{name}: other iterations"
+        difference, scale = np.abs(result[:, 1] - expected[:, 1]), np.abs(expected[:, 1])
         worst[name] = float(np.where(difference == 0, 0, difference / np.where(scale == 0, 1, scale)).max())
     return worst

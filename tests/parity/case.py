@@ -42,9 +42,9 @@ class Case:
         """The layer type that the case is about; "net" for several layers together."""
         if self.net:
             return self.of or "net"
-        found = re.search(r'type: "(\w+)"', self.layer)
-        assert found, f"{self.name}: the layer has no type"
-        return found.group(1)
+        result = re.search(r'type: "(\w+)"', self.layer)
+        assert result, f"{self.name}: the layer has no type"
+        return result.group(1)
 
     def prototxt(self) -> str:
         lines = [f'name: "{self.name}"']

@@ -49,10 +49,10 @@ def pair() -> Iterator[pairs.Pair]:
 @pytest.fixture
 def source() -> Path:
     """Caffe's own source tree, for the tests of what it publishes, or a loud skip."""
-    found = published.source()
-    if isinstance(found, str):
-        unchecked.skip("published nets and programs", found)
-    return found
+    result = published.source()
+    if isinstance(result, str):
+        unchecked.skip("published nets and programs", result)
+    return result
 
 
 def _unchecked(terminalreporter: Any) -> list[Any]:

@@ -97,9 +97,9 @@ def _batch_norm(layer: Any) -> list[Any]:
 
 
 def _flat(blob: Any) -> Any:
-    found = caffe_pb2.BlobProto(data=blob.data)
-    found.shape.dim.append(len(blob.data))
-    return found
+    result = caffe_pb2.BlobProto(data=blob.data)
+    result.shape.dim.append(len(blob.data))
+    return result
 
 
 def write(made: Cut, folder: Path, name: str) -> None:
@@ -115,7 +115,7 @@ def write(made: Cut, folder: Path, name: str) -> None:
 
 def defined(ours: Any) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """(this engine's top, the definition's in NumPy) of each layer that is cut out, and of each pooling's places."""
-    found = {}
+    result = {}
     for name, layer in ours.layer_dict.items():
         bottoms = [_value(ours, blob) for blob in ours.bottom_names[name]]
         tops = [_value(ours, blob) for blob in ours.top_names[name]]
@@ -132,5 +132,5 @@ def defined(ours: Any) -> dict[str, tuple[np.ndarray, np.ndarray]]:
             expected = np.take_along_axis(flat, places, axis=2).reshape(tops[0].shape)
         else:
             continue
-        found[name] = (tops[0], expected)
-    return found
+        result[name] = (tops[0], expected)
+    return result

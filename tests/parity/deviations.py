@@ -58,15 +58,15 @@ class Table:
         assert set(ours) == set(theirs), f"{case}: other blobs: {sorted(set(ours) ^ set(theirs))}"
         wrong = []
         for name, expected in theirs.items():
-            found = ours[name]
-            assert found.shape == expected.shape, (
-                f"{case}: {name}: shape {found.shape}, the original's {expected.shape}"
+            result = ours[name]
+            assert result.shape == expected.shape, (
+                f"{case}: {name}: shape {result.shape}, the original's {expected.shape}"
             )
-            worst = deviation(found, expected)
+            worst = deviation(result, expected)
             if worst <= tolerance:
                 self.add(section, row, columns[name.partition("/")[0]], case, worst)
             else:
-                wrong.append(f"{name}: {worst:.2g}\n  ours {_shown(found)}\n  original {_shown(expected)}")
+                wrong.append(f"{name}: {worst:.2g}\n  ours {_shown(result)}\n  original {_shown(expected)}")
         assert not wrong, f"{case}: further apart than {tolerance}:\n" + "\n".join(wrong)
 
     def render(self) -> str:

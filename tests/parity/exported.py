@@ -101,7 +101,7 @@ def in_opencv(
             "outputs": list(one.values), "layers": one.layers,
         })  # fmt: skip
     (folder / "jobs.json").write_text(json.dumps(jobs))
-    found: dict[str, dict[str, np.ndarray] | str] = {}
+    result: dict[str, dict[str, np.ndarray] | str] = {}
     first = 0
     while first < len(jobs):
         done = subprocess.run(
@@ -113,16 +113,16 @@ def in_opencv(
             break
         begun = [int(line) for line in done.stdout.split("\n") if line.isdigit()]
         assert begun, f"no job began\n{done.stderr[-2000:]}"
-        found[jobs[begun[-1]]["name"]] = f"the process ended with status {done.returncode}"
+        result[jobs[begun[-1]]["name"]] = f"the process ended with status {done.returncode}"
         first = begun[-1] + 1
     for one in nets:
-        if one.name in found:
+        if one.name in result:
             continue
         path = folder / f"{one.name}.opencv"
         if (error := path.with_name(path.name + ".error")).exists():
-            found[one.name] = error.read_text()
+            result[one.name] = error.read_text()
             error.unlink()
             continue
         with np.load(str(path) + ".npz") as file:
-            found[one.name] = {blob: file[blob] for blob in file.files}
-    return found
+            result[one.name] = {blob: file[blob] for blob in file.files}
+    return result

@@ -22,14 +22,14 @@ def iou(a: Any, b: Any, extra: float = 0) -> float:
 
 def kept(boxes: np.ndarray, order: Any, threshold: float, extra: float = 0, most: int = 1 << 30) -> list[int]:
     """Greedy suppression: each box of ``order`` that overlaps no kept one by more than ``threshold``."""
-    found: list[int] = []
+    result: list[int] = []
     corners = np.asarray(boxes).tolist()
     for i in order:
-        if len(found) == most:
+        if len(result) == most:
             break
-        if all(iou(corners[i], corners[k], extra) <= threshold for k in found):
-            found.append(int(i))
-    return found
+        if all(iou(corners[i], corners[k], extra) <= threshold for k in result):
+            result.append(int(i))
+    return result
 
 
 def anchor(base: int, ratio: float, scale: float) -> tuple[float, float]:
@@ -42,7 +42,7 @@ def proposals(scores: np.ndarray, codes: np.ndarray, info: np.ndarray, param: An
     """Faster R-CNN's proposals of one image: anchors moved by their codes, cut at the image, suppressed."""
     sizes = [anchor(param.base_size, ratio, scale) for ratio in param.ratio for scale in param.scale]
     height, width, factor = info.reshape(-1)[:3]
-    found, values = [], []
+    result, values = [], []
     for y in range(scores.shape[2]):
         for x in range(scores.shape[3]):
             for a, (wide, high) in enumerate(sizes):
@@ -53,9 +53,9 @@ def proposals(scores: np.ndarray, codes: np.ndarray, info: np.ndarray, param: An
                 w, h = math.exp(dw) * wide, math.exp(dh) * high
                 box = np.clip([cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2], 0, [width - 1, height - 1] * 2)
                 if min(box[2:] - box[:2] + 1) >= param.min_size * factor:
-                    found.append(box)
+                    result.append(box)
                     values.append(scores[0, len(sizes) + a, y, x])
-    boxes = np.array(found).reshape(-1, 4)
+    boxes = np.array(result).reshape(-1, 4)
     order = np.argsort(-np.array(values), kind="stable")[: param.pre_nms_topn]
     chosen = kept(boxes, order, param.nms_thresh, 1, param.post_nms_topn)
     return np.concatenate([np.zeros((len(chosen), 1)), boxes[chosen]], axis=1)
@@ -78,7 +78,7 @@ def yolo_boxes(
     YOLO v2's, with a softmax over the classes, of which the best counts, and biases in cells; v3's, with a sigmoid each
     and a row for every class, where ``pixels`` of the image a cell are given.
     """
-    found = []
+    result = []
     for image, j, i, n in np.ndindex(x.shape[0], x.shape[2], x.shape[3], len(biases)):
         v = x[image, n * (5 + classes) : (n + 1) * (5 + classes), j, i].astype(np.float64)
         size = [math.exp(v[2 + a]) * biases[n][a] / ((pixels or 1) * x.shape[3 - a]) for a in (0, 1)]
@@ -88,8 +88,8 @@ def yolo_boxes(
         p = p * sigmoid(v[4])
         for label in range(classes) if pixels else [int(p.argmax())]:
             if p[label] > least or (not pixels and p[label] == least):
-                found.append([image, label + 1, float(p[label]), *corners])
-    return found
+                result.append([image, label + 1, float(p[label]), *corners])
+    return result
 
 
 def suppressed(rows: list[list[float]], threshold: float) -> np.ndarray:
@@ -141,8 +141,8 @@ def psroi_pooling(x: np.ndarray, rois: np.ndarray, outputs: int, size: int, scal
         for d, i, j in np.ndindex(outputs, size, size):
             rows = _pixels(i * high + y1, (i + 1) * high + y1, x.shape[2])
             columns = _pixels(j * wide + x1, (j + 1) * wide + x1, x.shape[3])
-            found = [x[int(image), (d * size + i) * size + j, a, b] for a in rows for b in columns]
-            y[r, d, i, j] = np.mean(found) if found else 0
+            result = [x[int(image), (d * size + i) * size + j, a, b] for a in rows for b in columns]
+            y[r, d, i, j] = np.mean(result) if result else 0
     return y
 
 
@@ -191,10 +191,10 @@ def crowd_boxes(
 ) -> np.ndarray:
     """SSD's DetectionOutput for one image and class, corners as codes; ``eta`` lowers the threshold with each box."""
     corners, variances = prior.reshape(2, -1, 4).astype(np.float64)
-    found, score = corners + codes.reshape(-1, 4) * variances, scores.reshape(-1, 2)[:, 1]
+    result, score = corners + codes.reshape(-1, 4) * variances, scores.reshape(-1, 2)[:, 1]
     chosen: list[int] = []
     for i in sorted(np.flatnonzero(score > least), key=lambda i: -score[i]):
-        if all(iou(found[i], found[k]) <= threshold for k in chosen):
+        if all(iou(result[i], result[k]) <= threshold for k in chosen):
             chosen.append(int(i))
             threshold *= eta if threshold > 0.5 else 1
-    return np.array([[0, 1, score[i], *found[i]] for i in chosen]).reshape(1, 1, -1, 7)
+    return np.array([[0, 1, score[i], *result[i]] for i in chosen]).reshape(1, 1, -1, 7)

@@ -56,10 +56,10 @@ def multibox(codes: np.ndarray, scores: np.ndarray, prior: np.ndarray, truth: np
         for column, boxed, rows in _columns(codes[image], corners, variances, own, param):
             match, overlap = _matched(boxed, own, rows, param)
             if column is None:  # a column a class, by the priors' own matches
-                found = [(p, int(own[g, 1]), g) for p, g in enumerate(match) if g >= 0]
+                result = [(p, int(own[g, 1]), g) for p, g in enumerate(match) if g >= 0]
             else:
-                found = [(p, column, g) for p, g in enumerate(match) if g >= 0]
-            for p, code, g in found:
+                result = [(p, column, g) for p, g in enumerate(match) if g >= 0]
+            for p, code, g in result:
                 labels[p].append(int(own[g, 1]))
                 losses.append((p, _code_loss(codes[image, p, code], own[g, 3:7], corners[p], variances[p], boxed[p],
                                              param)))  # fmt: skip

@@ -44,15 +44,15 @@ def paths(prefix: str) -> DataPaths:
 
 def fills(net: Any) -> dict[str, list[Any]]:
     """Values for runner.fill of the size that the net's own fillers have, biases around theirs."""
-    found: dict[str, list[Any]] = {}
+    result: dict[str, list[Any]] = {}
     for layer in net.layer:
         for kind in ("convolution_param", "inner_product_param"):
             if layer.HasField(kind):
                 param = getattr(layer, kind)
                 bias = param.bias_filler.value
-                found[f"{layer.name}/0"] = ["normal", param.weight_filler.std]
-                found[f"{layer.name}/1"] = ["uniform", bias - 0.02, bias + 0.02]
-    return found
+                result[f"{layer.name}/0"] = ["normal", param.weight_filler.std]
+                result[f"{layer.name}/1"] = ["uniform", bias - 0.02, bias + 0.02]
+    return result
 
 
 def committed(method: str, prefix: str, batch: int) -> Any:

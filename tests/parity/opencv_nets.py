@@ -34,8 +34,8 @@ def run(folder, job):
     # Of Caffe's nets it gives a layer's tops together, under the layer's name, or a convolution's under its top's.
     known = net.getLayerNames()
     names = [layer if layer in known else blob for blob, (layer, _) in job["layers"].items()]
-    found = net.forwardAndRetrieve(names)
-    return {blob: values[top] for (blob, (_, top)), values in zip(job["layers"].items(), found)}
+    result = net.forwardAndRetrieve(names)
+    return {blob: values[top] for (blob, (_, top)), values in zip(job["layers"].items(), result)}
 
 
 def main(folder, first="0"):

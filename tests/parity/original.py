@@ -68,13 +68,13 @@ def _version(command: tuple[str, ...], name: str) -> str:
             env=environment(GLOG_minloglevel="2"),
             capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
-        status, said = done.returncode, done.stderr.strip()
+        status, output = done.returncode, done.stderr.strip()
     except OSError as error:
-        status, said = 126, error.strerror or str(error)
+        status, output = 126, error.strerror or str(error)
     if status == 0:
         return done.stdout.strip()
-    last = said.splitlines()[-1] if said else f"exit status {status}"
-    if "Exec format error" in said:
+    last = output.splitlines()[-1] if output else f"exit status {status}"
+    if "Exec format error" in output:
         raise NoOriginal(f"{name} is made for another architecture than this machine's ({last}): make it here; {WAYS}")
     raise NoOriginal(f"{name} cannot import caffe ({last}); {WAYS}")
 
@@ -85,10 +85,10 @@ def environment(**settings: str) -> dict[str, str]:
     Debian 11's OpenBLAS 0.3.13 does not know processors made after it and takes its kernels of 2004 (SSE3) there:
     several times slower, and with sums in another order than where the tolerances were measured.
     """
-    found = {**os.environ, "PYTHONPATH": "", **settings}
+    result = {**os.environ, "PYTHONPATH": "", **settings}
     if "avx2" in _processor_flags():
-        found.setdefault("OPENBLAS_CORETYPE", "Haswell")
-    return found
+        result.setdefault("OPENBLAS_CORETYPE", "Haswell")
+    return result
 
 
 @functools.cache

@@ -91,10 +91,10 @@ class Pair:
             if done.returncode == 0:
                 break
             begun = [int(line) for line in done.stdout.split("\n") if line.isdigit()]
-            said = "\n".join(line for line in done.stdout.split("\n") if not line.isdigit())[-2000:]
+            output = "\n".join(line for line in done.stdout.split("\n") if not line.isdigit())[-2000:]
             if not begun:
-                raise AssertionError(f"{engine}: no job began\n{said}\n{self._read(engine, 'import.log')}")
-            died[begun[-1]] = f"{engine}: the process ended with status {done.returncode}\n{said}"
+                raise AssertionError(f"{engine}: no job began\n{output}\n{self._read(engine, 'import.log')}")
+            died[begun[-1]] = f"{engine}: the process ended with status {done.returncode}\n{output}"
             first = begun[-1] + 1
         return {job["name"]: self._result(engine, job["name"], died.get(i)) for i, job in enumerate(jobs)}
 

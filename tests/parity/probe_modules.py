@@ -16,7 +16,7 @@ MODULES: tuple[ModuleType, ...] = (probes, probes_weights, probes_gradients, pro
 def module_of(probe: str) -> str:
     """The name of the module that defines ``probe``; LookupError where none does."""
     for module in MODULES:
-        found = getattr(module, probe, None)
-        if callable(found) and found.__module__ == module.__name__:
+        result = getattr(module, probe, None)
+        if callable(result) and result.__module__ == module.__name__:
             return module.__name__
     raise LookupError(f"no probe is called {probe}")

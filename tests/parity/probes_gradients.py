@@ -145,6 +145,6 @@ def python_weights(caffe):
         self.blobs.add_blob(1)
 """
     net = own(caffe, "own_weights", setup + RESHAPE + FORWARD, "blobs { shape { dim: 2 } data: 3 data: 4 }")
-    found = {f"blob{i}": blob.data.copy() for i, blob in enumerate(net.params["p"])}
-    found["in_setup"] = np.array(net.layers[-1].found)
-    return found
+    result = {f"blob{i}": blob.data.copy() for i, blob in enumerate(net.params["p"])}
+    result["in_setup"] = np.array(net.layers[-1].found)
+    return result

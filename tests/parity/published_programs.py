@@ -51,8 +51,8 @@ def notebook(source: Path, cells: slice | Sequence[int] = slice(None)) -> str:
     A cell under %%timeit is a function of its own that is called once, as there.
     """
     content = json.loads(source.read_text())
-    found = content["cells"] if "cells" in content else content["worksheets"][0]["cells"]
-    code = ["".join(c.get("source") or c.get("input")) for c in found if c["cell_type"] == "code"]
+    result = content["cells"] if "cells" in content else content["worksheets"][0]["cells"]
+    code = ["".join(c.get("source") or c.get("input")) for c in result if c["cell_type"] == "code"]
     kept = code[cells] if isinstance(cells, slice) else [code[i] for i in cells]
     for i, cell in enumerate(kept):
         if cell.startswith("%%timeit"):

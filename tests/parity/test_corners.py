@@ -61,8 +61,8 @@ def results(pair: Pair) -> dict[str, tuple[Result, Result]]:
     with h5py.File(pair.files / "small.h5", "w") as store:
         store["x"] = np.array([[1, np.nan], [np.inf, 4]], np.float32)
     names = [*ALIKE, *CLOSE, *REFUSED]
-    found = pair.run([dict(kind="probe", name=name, probe=name, module=module_of(name)) for name in names])
-    return {name: (found["original"][name], found["torch"][name]) for name in names}
+    result = pair.run([dict(kind="probe", name=name, probe=name, module=module_of(name)) for name in names])
+    return {name: (result["original"][name], result["torch"][name]) for name in names}
 
 
 @pytest.mark.parametrize("name", [*ALIKE, *CLOSE])

@@ -59,11 +59,11 @@ def label_out_of_range(theirs: Result, ours: Result) -> None:
 
 @difference
 def resume(theirs: Result, ours: Result) -> None:
-    found = theirs.values()
-    np.testing.assert_array_equal(found["resumed"], found["first"])
-    assert not np.array_equal(found["fourth"], found["first"])
-    np.testing.assert_array_equal(ours.values()["fourth"], found["fourth"])
-    np.testing.assert_array_equal(ours.values()["resumed"], found["fourth"])
+    result = theirs.values()
+    np.testing.assert_array_equal(result["resumed"], result["first"])
+    assert not np.array_equal(result["fourth"], result["first"])
+    np.testing.assert_array_equal(ours.values()["fourth"], result["fourth"])
+    np.testing.assert_array_equal(ours.values()["resumed"], result["fourth"])
 
 
 @difference
@@ -101,8 +101,8 @@ def leveldb(theirs: Result, ours: Result) -> None:
 @difference
 def softmax_two_tops(theirs: Result, ours: Result) -> None:
     dies(theirs, "loss_weight must be unspecified or specified once per top blob")
-    found = ours.values()
-    assert found["loss"] == pytest.approx(np.log(3)) and found["p"] == pytest.approx(1 / 3)
+    result = ours.values()
+    assert result["loss"] == pytest.approx(np.log(3)) and result["p"] == pytest.approx(1 / 3)
 
 
 @difference
@@ -121,8 +121,8 @@ def eltwise_in_place(theirs: Result, ours: Result) -> None:
 
 @difference
 def power_at_zero(theirs: Result, ours: Result) -> None:
-    found = theirs.values()["diff"]
-    assert np.isnan(found[0]) and found[1] == pytest.approx(12)
+    result = theirs.values()["diff"]
+    assert np.isnan(result[0]) and result[1] == pytest.approx(12)
     np.testing.assert_allclose(ours.values()["diff"], [0, 12], rtol=1e-6)
 
 
@@ -215,8 +215,8 @@ def results(pair: Pair) -> dict[str, tuple[Result, Result]]:
     with h5py.File(pair.files / "external.h5", "w") as store:
         store.create_dataset("x", (2, 2), "<f4", external=[("../files/secret.bin", 0, 16)])
     names = [*CHECKS, *ALIKE]
-    found = pair.run([dict(kind="probe", name=name, probe=name, module=module_of(name)) for name in names])
-    return {name: (found["original"][name], found["torch"][name]) for name in names}
+    result = pair.run([dict(kind="probe", name=name, probe=name, module=module_of(name)) for name in names])
+    return {name: (result["original"][name], result["torch"][name]) for name in names}
 
 
 @pytest.mark.parametrize("name", CHECKS)
@@ -244,7 +244,7 @@ def test_the_document_lists_these_and_no_others() -> None:
     rows = [line for line in DOCUMENT.read_text(encoding="utf-8").splitlines() if line.startswith("|")]
     tried = [re.search(r"`([\w.]+)` \|$", row) for row in rows if not re.match(r"\|[- |]*\|$|\| \*\*", row)]
     assert all(tried), "a row without its test"
-    names = {found.group(1) for found in tried if found}
+    names = {result.group(1) for result in tried if result}
     files = {name for name in names if name.endswith(".py")}
     assert all((DOCUMENT.parents[1] / "tests/parity" / name).exists() for name in files)
     assert names - files == set(CHECKS) | set(ALIKE)

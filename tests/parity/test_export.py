@@ -141,17 +141,17 @@ def _row(case: Case) -> str:
 @pytest.mark.parametrize("case", EXPORTED, ids=lambda case: case.name)
 def test_onnxruntime(case: Case, nets: dict[str, exported.Exported], folder: Path) -> None:
     one = nets[case.name]
-    found = exported.in_onnxruntime(one, folder)
-    assert {name: array.shape for name, array in found.items()} == {n: array.shape for n, array in one.values.items()}
-    worst = worst_of(found, one)
+    result = exported.in_onnxruntime(one, folder)
+    assert {name: array.shape for name, array in result.items()} == {n: array.shape for n, array in one.values.items()}
+    worst = worst_of(result, one)
     assert worst <= TOLERANCE and one.worst <= TOLERANCE
     exported.TABLE.add(SECTION, _row(case), exported.COLUMNS[0], case.name, worst)
 
 
 @pytest.mark.parametrize("case", EXPORTED, ids=lambda case: case.name)
 def test_opencv5(case: Case, nets: dict[str, exported.Exported], by_opencv5: dict) -> None:
-    found = by_opencv5[case.name]
-    worst = found if isinstance(found, str) else worst_of(found, nets[case.name])
+    result = by_opencv5[case.name]
+    worst = result if isinstance(result, str) else worst_of(result, nets[case.name])
     if case.name in OPENCV5:
         assert isinstance(worst, str) or not worst <= TOLERANCE, f"OpenCV 5 agrees now: {OPENCV5[case.name]}"
         return
@@ -162,12 +162,12 @@ def test_opencv5(case: Case, nets: dict[str, exported.Exported], by_opencv5: dic
 
 @pytest.mark.parametrize("case", EXPORTED, ids=lambda case: case.name)
 def test_opencv4(case: Case, nets: dict[str, exported.Exported], by_opencv4: dict) -> None:
-    found = by_opencv4[case.name]
-    if isinstance(found, str):
+    result = by_opencv4[case.name]
+    if isinstance(result, str):
         # It reads no such layer, or not these settings of it; which types it judges is tested below.
         assert case.name not in OPENCV4
         return
-    worst = worst_of(found, nets[case.name])
+    worst = worst_of(result, nets[case.name])
     if case.name in OPENCV4:
         assert not worst <= TOLERANCE, f"OpenCV 4 agrees now: {OPENCV4[case.name]}"
         return
@@ -181,8 +181,8 @@ def test_fork(
 ) -> None:
     """OpenCV 4 reads all that it judges in test_fork_layers.py, and a few more."""
     one = nets[case.name]
-    found = exported.in_onnxruntime(one, folder), by_opencv5[case.name], by_opencv4[case.name]
-    for column, values in zip(exported.COLUMNS, found):
+    result = exported.in_onnxruntime(one, folder), by_opencv5[case.name], by_opencv4[case.name]
+    for column, values in zip(exported.COLUMNS, result):
         unread = column == exported.COLUMNS[2] and case.name not in JUDGED_NAMES or case.name in OPENCV5
         if isinstance(values, str):
             assert unread, f"{column}: {values}"

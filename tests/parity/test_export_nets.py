@@ -44,11 +44,11 @@ def _export(text: str, name: str, folder: Path, classes: int = 0) -> exported.Ex
 
 def _judge(one: exported.Exported, row: str, folder: Path, opencv4: Path | None) -> None:
     assert all(array.any() for array in one.values.values()), "a blob of zeros compares nothing"
-    found: dict[str, dict[str, np.ndarray] | str] = {exported.COLUMNS[0]: exported.in_onnxruntime(one, folder)}
-    found[exported.COLUMNS[1]] = exported.in_opencv([one], folder, "onnx", sys.executable)[one.name]
+    result: dict[str, dict[str, np.ndarray] | str] = {exported.COLUMNS[0]: exported.in_onnxruntime(one, folder)}
+    result[exported.COLUMNS[1]] = exported.in_opencv([one], folder, "onnx", sys.executable)[one.name]
     if opencv4 is not None:
-        found[exported.COLUMNS[2]] = exported.in_opencv([one], folder, "caffe", opencv4)[one.name]
-    for column, values in found.items():
+        result[exported.COLUMNS[2]] = exported.in_opencv([one], folder, "caffe", opencv4)[one.name]
+    for column, values in result.items():
         assert not isinstance(values, str), f"{column}: {values}"
         worst = exported.worst_of(values, one)
         assert worst <= TOLERANCE, f"{column}: {worst:.2g}"

@@ -100,9 +100,9 @@ def test_a_net_in_ssd_form(
     net.save("ssd.caffemodel")
     words = ["export", "--model", "deploy.prototxt", "--weights", "ssd.caffemodel", "--output", "ssd.onnx"]
     assert command.main(words) != 0
-    said = capsys.readouterr().err
-    assert "layer 'it' (DetectionOutput) cannot be exported to ONNX" in said and "docs/EXPORT.md" in said
-    until = re.search(r": (--until \S+)", said)
+    output = capsys.readouterr().err
+    assert "layer 'it' (DetectionOutput) cannot be exported to ONNX" in output and "docs/EXPORT.md" in output
+    until = re.search(r": (--until \S+)", output)
     assert until is not None and not Path("ssd.onnx").exists()
     assert command.main([*words, *until[1].split()]) == 0
     session = onnxruntime.InferenceSession("ssd.onnx")
@@ -111,13 +111,13 @@ def test_a_net_in_ssd_form(
         net.blobs["data"].reshape(*images.shape)
         net.blobs["data"].data[...] = images
         net.forward()
-        found = detections(*session.run(["loc_flat", "scores", "prior"], {"data": images}), **_settings(net))
-        _same(found, net)
-        assert set(found[:, 0]) == set(range(batch))
+        result = detections(*session.run(["loc_flat", "scores", "prior"], {"data": images}), **_settings(net))
+        _same(result, net)
+        assert set(result[:, 0]) == set(range(batch))
         if keep_top_k == 4:
-            assert len(found) == 4 * batch
+            assert len(result) == 4 * batch
         else:
-            assert set(found[:, 1]) == {1, 2}
+            assert set(result[:, 1]) == {1, 2}
 
 
 @pytest.mark.parametrize("case", CENTRED, ids=lambda case: case.name)

@@ -24,7 +24,7 @@ import caffe_torch
 def both() -> Iterator[tuple[dict[str, np.ndarray], dict[str, np.ndarray], Path]]:
     """(our tops, the original's tops, the folder) of all cases: run once."""
     with Workshop() as shop:
-        found = []
+        result = []
         for side, seen in (("theirs", shop.inside / "theirs"), ("ours", shop.path / "ours")):
             root = shop.path / side
             root.mkdir()
@@ -32,13 +32,13 @@ def both() -> Iterator[tuple[dict[str, np.ndarray], dict[str, np.ndarray], Path]
             cases = [_prepare(case, root, seen) for case in SOURCES]
             (root / "cases.json").write_text(json.dumps(cases))
             if side == "ours":
-                found.append(sources_runner.run(caffe_torch, cases))
+                result.append(sources_runner.run(caffe_torch, cases))
             else:
                 shutil.copy(sources_runner.__file__, root / "runner.py")
                 shop.run("python3", *(str(seen / name) for name in ("runner.py", "cases.json", "tops.npz")))
                 with np.load(root / "tops.npz") as file:
-                    found.append({name: file[name] for name in file.files})
-        yield found[1], found[0], shop.path
+                    result.append({name: file[name] for name in file.files})
+        yield result[1], result[0], shop.path
 
 
 def _prepare(case: Source, root: Path, seen: Path) -> dict[str, object]:
@@ -71,7 +71,7 @@ def test_what_hdf5_output_writes(both: tuple[dict[str, np.ndarray], dict[str, np
 
 def test_every_layer_type_of_the_original_exists() -> None:
     with Workshop() as shop:
-        said = shop.run("python3", "-c", "import caffe; print('TYPES ' + ' '.join(caffe.layer_type_list()))")
-    theirs = next(line for line in said.splitlines() if line.startswith("TYPES ")).split()[1:]
+        output = shop.run("python3", "-c", "import caffe; print('TYPES ' + ' '.join(caffe.layer_type_list()))")
+    theirs = next(line for line in output.splitlines() if line.startswith("TYPES ")).split()[1:]
     assert len(theirs) >= 58
     assert set(theirs) <= set(caffe_torch.layer_type_list())

@@ -41,10 +41,10 @@ NET = next(case for case in CASES if case.name == "net_multi_weight")
 def saved(pair: Pair) -> dict[str, dict[str, np.ndarray]]:
     """A net's tops in both engines, and again with the weights that the other engine saved."""
     job = NET.as_job()
-    found = pair.run([{**job, "name": "saved", "save": "saved.caffemodel"}])
+    result = pair.run([{**job, "name": "saved", "save": "saved.caffemodel"}])
     loads = {e: [{**job, "name": "loaded", "weights": f"../{OTHER[e]}/saved.caffemodel"}] for e in ENGINES}
     loaded = pair.run_each(loads)
-    results = {f"{engine}/saved": found[engine]["saved"].values() for engine in ENGINES}
+    results = {f"{engine}/saved": result[engine]["saved"].values() for engine in ENGINES}
     return {**results, **{f"{engine}/loaded": loaded[engine]["loaded"].values() for engine in ENGINES}}
 
 

@@ -25,9 +25,9 @@ def clean(monkeypatch: pytest.MonkeyPatch) -> None:
 def reason() -> str:
     with pytest.raises(original.NoOriginal) as caught:
         original.find()
-    found = str(caught.value)
-    assert "\n" not in found and re.search(r"make original-root|MULTIWEIGHT_ORIGINAL_PYTHON=COMMAND", found)
-    return found
+    result = str(caught.value)
+    assert "\n" not in result and re.search(r"make original-root|MULTIWEIGHT_ORIGINAL_PYTHON=COMMAND", result)
+    return result
 
 
 def test_nothing_is_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -85,10 +85,10 @@ def test_the_end_of_a_run_says_so(required: str, tmp_path: Path) -> None:
     else:
         assert done.returncode == pytest.ExitCode.OK
         assert "PARITY WITH THE ORIGINAL CAFFE WAS NOT CHECKED" in done.stdout
-        said = (
+        output = (
             r"3 parity tests were not run: .*nowhere .MULTIWEIGHT_ORIGINAL_ROOT. is no folder; run `make original-root`"
         )
-        assert re.search(said, done.stdout)
+        assert re.search(output, done.stdout)
 
 
 def test_no_case_is_a_failure_where_one_is_required() -> None:

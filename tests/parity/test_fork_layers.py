@@ -27,9 +27,9 @@ def judged(opencv4: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[dic
 def test_a_layer_agrees(case: ForkCase, judged: tuple[dict[str, np.ndarray], OpenCV], fork_table: Table) -> None:
     ours, theirs = judged[0][case.name], judged[1].outputs(case.name)["it"]
     if case.type == "DetectionOutput":
-        found = detections(ours)
-        np.testing.assert_array_equal(found, ours.reshape(-1, 7))  # in SSD's own order
-        ours, theirs = found, detections(theirs)
+        result = detections(ours)
+        np.testing.assert_array_equal(result, ours.reshape(-1, 7))  # in SSD's own order
+        ours, theirs = result, detections(theirs)
     elif case.type == "Proposal":
         # OpenCV fills up with rows of zeros to post_nms_topn.
         theirs = theirs.reshape(-1, 5)

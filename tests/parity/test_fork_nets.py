@@ -56,14 +56,14 @@ def test_a_net_agrees(name: str, opencv4: Path, tmp_path: Path, fork_table: Tabl
     assert set(theirs) == set(made.ends)
     types = {layer: net.layer_dict[layer].type for layer in made.ends if layer in net.layer_dict}
     for layer, blob in made.ends.items():
-        ours, found = net.blobs[blob].data, theirs[layer]
+        ours, result = net.blobs[blob].data, theirs[layer]
         if types.get(layer) in LISTS:
-            ours, found = detections(ours), detections(found)
+            ours, result = detections(ours), detections(result)
             assert len(ours) > 3
         else:
             assert ours.std() > 0.1 * np.abs(ours).mean(), f"{blob} is nearly the same everywhere"
-            found = found.reshape(ours.shape)
-        _compare(fork_table, row, "OpenCV 4", f"{name} {layer}", ours, found)
+            result = result.reshape(ours.shape)
+        _compare(fork_table, row, "OpenCV 4", f"{name} {layer}", ours, result)
     for layer, (ours, expected) in cut_nets.defined(net).items():
         if net.layer_dict[layer].type in LISTS:
             assert ours.shape == expected.shape and len(ours.reshape(-1, ours.shape[-1])) > 3, (layer, ours.shape)

@@ -59,7 +59,7 @@ def shop() -> Iterator[Workshop]:
 
 @pytest.mark.parametrize("name", ["raw", "jpg"])
 def test_batches(name: str, shop: Workshop, table: Table) -> None:
-    found = []
+    result = []
     for side, seen in (("theirs", shop.inside), ("ours", shop.path)):
         # The original writes into the folder that it reads: each engine has its own.
         shutil.copytree(shop.path / name, shop.path / f"{name}_{side}")
@@ -71,8 +71,8 @@ def test_batches(name: str, shop: Workshop, table: Table) -> None:
             command = [sys.executable, "-c", BATCHES, "caffe_torch", *files]
             subprocess.run(command, check=True, env={"PYTHONPATH": str(original.REPOSITORY / "python")}, timeout=100)
         with np.load(shop.path / f"{side}.npz") as file:
-            found.append(dict(file.items()))
-    theirs, ours = found
+            result.append(dict(file.items()))
+    theirs, ours = result
     assert ours["label/2"].tolist() == [2, 0, 1, 0] and ours["data/0"].any()
     columns = {"data": "values", "label": "values"}
     table.compare("Files both ways", "LevelDB, original to torch", name, ours, theirs, columns, 0.0)

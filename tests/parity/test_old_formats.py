@@ -60,10 +60,10 @@ def test_a_net_with_weights_as_bytes(name: str) -> None:
         ours = upgrade_net(caffe_pb2.NetParameter.FromString(old.read_bytes()), "old")
         assert ours == theirs
         for file in ("old.caffemodel", "new.caffemodel"):
-            found = {layer: arrays for layer, arrays in wire.read_net(shop.path / file).items() if arrays}
-            assert set(found) == set(expected)
+            result = {layer: arrays for layer, arrays in wire.read_net(shop.path / file).items() if arrays}
+            assert set(result) == set(expected)
             for layer, arrays in expected.items():
-                for a, b in zip(arrays, found[layer]):
+                for a, b in zip(arrays, result[layer]):
                     np.testing.assert_array_equal(a, b)
 
 

@@ -100,8 +100,8 @@ def test_convert_imageset_shuffles_and_checks_sizes(shop: Workshop) -> None:
     here, _ = both(shop, "convert_imageset", "--shuffle", "images/", "images/list.txt", "OUT_shuffled")
     assert "Shuffling data" in here.lines
     for side in ("ours", "theirs"):
-        found = records(shop.path / f"{side}_shuffled")
-        assert sorted(key[9:] for key, _ in found) == sorted(
+        result = records(shop.path / f"{side}_shuffled")
+        assert sorted(key[9:] for key, _ in result) == sorted(
             [b"0.png", b"1.jpg", b"2.jpeg", b"3.png", b"with space.png"]
         )
     here, there = both(shop, "convert_imageset", "--check_size", "images/", "images/list.txt", "OUT_unequal")
@@ -141,7 +141,7 @@ def test_compute_image_mean(kind: str, shop: Workshop, table: Table) -> None:
     here, there = both(shop, "compute_image_mean", *flags, f"databases/{kind}", f"OUT_{kind}.binaryproto")
     assert here.status == there.status == 0, (here, there)
     mine, other = ((shop.path / f"{side}_{kind}.binaryproto").read_bytes() for side in ("ours", "theirs"))
-    kept = [[line for line in said.lines if "channel" in line] for said in (here, there)]
+    kept = [[line for line in output.lines if "channel" in line] for output in (here, there)]
     if kind == "jpg_lmdb":  # pixels of another release's decoder
         a, b = (np.array(caffe_pb2.BlobProto.FromString(data).data) for data in (mine, other))
         table.compare(SECTION, "compute_image_mean", kind, {"data": a}, {"data": b}, COLUMNS, 1e-2)
@@ -203,6 +203,6 @@ def test_extract_features(trained: None, shop: Workshop, table: Table) -> None:
 ])  # fmt: skip
 def test_extract_features_refuses(change: dict[int, str], words: str, trained: None, shop: Workshop) -> None:
     good = ("w.caffemodel", "net.prototxt", "fc", "ours_refused", "1", "lmdb")
-    said = ours(shop, "extract_features", *(change.get(i, word) for i, word in enumerate(good)))
-    assert said.status == 1 and said.lines[-1].startswith("error: ") and words in said.lines[-1]
+    refused = ours(shop, "extract_features", *(change.get(i, word) for i, word in enumerate(good)))
+    assert refused.status == 1 and refused.lines[-1].startswith("error: ") and words in refused.lines[-1]
     assert not (shop.path / "ours_refused").exists()

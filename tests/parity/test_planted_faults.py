@@ -55,5 +55,5 @@ def test_turns_the_suite_red(fault: str) -> None:
     assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout
     for outcome, names in (("FAILED", red), ("PASSED", green)):
         lines = [line for line in done.stdout.splitlines() if line.startswith(outcome)]
-        found = {line.partition("[")[2].partition("]")[0] for line in lines}
-        assert found == set(names), done.stdout
+        result = {line.partition("[")[2].partition("]")[0] for line in lines}
+        assert result == set(names), done.stdout

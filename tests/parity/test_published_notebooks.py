@@ -23,9 +23,9 @@ def test_net_surgery_notebook(source: Path, tmp_path: Path) -> None:
     model = tmp_path / "models/bvlc_reference_caffenet"
     random_weights(model / "deploy.prototxt", model / "bvlc_reference_caffenet.caffemodel")
     (examples / "surgery.py").write_text(python3(notebook(source / "examples/net_surgery.ipynb"), "net_surgery"))
-    said = here(examples, ["surgery.py"]).stdout
-    assert "fc6-conv weights are (4096, 256, 6, 6) dimensional" in said
-    before, after = (float(re.search(f"{w}-surgery output mean (.*)", said).group(1)) for w in ("pre", "post"))  # type: ignore[union-attr]
+    output = here(examples, ["surgery.py"]).stdout
+    assert "fc6-conv weights are (4096, 256, 6, 6) dimensional" in output
+    before, after = (float(re.search(f"{w}-surgery output mean (.*)", output).group(1)) for w in ("pre", "post"))  # type: ignore[union-attr]
     assert after == pytest.approx(before + 1, abs=0.011)
     assert (examples / "net_surgery/bvlc_caffenet_full_conv.caffemodel").stat().st_size > 2e8
     for big in (*tmp_path.rglob("*.caffemodel"),):
@@ -51,8 +51,8 @@ def test_learning_lenet_notebook(source: Path, tmp_path: Path) -> None:
     assert text.count("test_interval = niter / 10") == 1
     text = text.replace("test_interval = niter / 10", "test_interval = niter // 10")
     (examples / "lenet.py").write_text(text + "\nprint('custom', test_acc[-1])\n")
-    said = here(examples, ["lenet.py"]).stdout
-    assert float(said.rpartition("custom ")[2]) > 0.9, said[-2000:]
+    output = here(examples, ["lenet.py"]).stdout
+    assert float(output.rpartition("custom ")[2]) > 0.9, output[-2000:]
 
 
 def test_deep_dream_notebook(source: Path, tmp_path: Path) -> None:

@@ -44,9 +44,9 @@ def test_pycaffes_own_tests(source: Path, tmp_path: Path) -> None:
     shutil.copytree(source / "python/caffe/test", tmp_path / "test")
     names = sorted(p.stem for p in (tmp_path / "test").glob("test_*.py"))
     names.remove("test_draw")  # it draws the whole source tree; test_draw below compares its graphs instead
-    said = here(tmp_path / "test", ["-m", "unittest", *names]).stdout
-    count = re.search(r"Ran (\d+) tests", said)
-    assert count and int(count.group(1)) >= 50 and said.rstrip().endswith("OK"), said[-2000:]
+    output = here(tmp_path / "test", ["-m", "unittest", *names]).stdout
+    count = re.search(r"Ran (\d+) tests", output)
+    assert count and int(count.group(1)) >= 50 and output.rstrip().endswith("OK"), output[-2000:]
 
 
 def test_classify(source: Path, tmp_path: Path) -> None:
@@ -84,9 +84,9 @@ def test_detect(source: Path, tmp_path: Path) -> None:
         text.replace("to_hdf(args.output_file, 'df'", "to_hdf(args.output_file, key='df'")
     )
     here(tmp_path, ["detect.py", "windows.csv", "out.h5", *flags, "--context_pad=4"])
-    found = pandas.read_hdf(tmp_path / "out.h5", "df")
-    assert list(found.index) == ["cat.jpg", "fish-bike.jpg"]
-    assert all(abs(row.sum() - 1) < 1e-5 for row in found["prediction"])
+    result = pandas.read_hdf(tmp_path / "out.h5", "df")
+    assert list(result.index) == ["cat.jpg", "fish-bike.jpg"]
+    assert all(abs(row.sum() - 1) < 1e-5 for row in result["prediction"])
 
 
 def test_draw(source: Path, tmp_path: Path) -> None:

@@ -54,9 +54,9 @@ def test_brewing_logistic_regression_notebook(source: Path, tmp_path: Path) -> N
     (tmp_path / "examples/hdf5_classification").mkdir(parents=True)
     text = notebook(source / "examples/brewing-logreg.ipynb", [0, 1, 3, 4, 5, 6, 8, 9])
     (tmp_path / "examples/brewing.py").write_text(python3(text, "brewing"))
-    said = here(tmp_path / "examples", ["brewing.py"]).stdout
-    linear, nonlinear = map(float, re.findall(r"^Accuracy: (.*)$", said, re.MULTILINE))
-    assert linear > 0.7 and nonlinear > linear + 0.02, said[-1000:]
+    output = here(tmp_path / "examples", ["brewing.py"]).stdout
+    linear, nonlinear = map(float, re.findall(r"^Accuracy: (.*)$", output, re.MULTILINE))
+    assert linear > 0.7 and nonlinear > linear + 0.02, output[-1000:]
 
 
 def test_classification_notebook(source: Path, tmp_path: Path) -> None:
@@ -71,11 +71,11 @@ def test_classification_notebook(source: Path, tmp_path: Path) -> None:
     text = python3(notebook(source / "examples/00-classification.ipynb", range(20)), "classification")
     end = "\nnp.savez('seen.npz', data=transformed_image, fc8=net.blobs['fc8'].data[0], prob=output_prob)\n"
     (tmp_path / "examples/classification.py").write_text(text + end)
-    said = here(tmp_path / "examples", ["classification.py"]).stdout
+    output = here(tmp_path / "examples", ["classification.py"]).stdout
     with np.load(tmp_path / "examples/seen.npz") as seen:
-        assert f"predicted class is: {seen['prob'].argmax()}\n" in said
-        assert f"output label: n{seen['prob'].argmax():08} thing" in said
-        assert "conv5\t(50, 256, 13, 13)" in said
+        assert f"predicted class is: {seen['prob'].argmax()}\n" in output
+        assert f"output label: n{seen['prob'].argmax():08} thing" in output
+        assert "conv5\t(50, 256, 13, 13)" in output
         original.need()
         (tmp_path / "there").mkdir()
         np.save(tmp_path / "there/data.npy", seen["data"])

@@ -16,8 +16,8 @@ SECTION = f"Random draws, in standard errors ({ERRORS:g} allowed)"
 @pytest.fixture(scope="module")
 def drawn(pair: Pair) -> dict[str, tuple[dict[str, np.ndarray], dict[str, np.ndarray]]]:
     """(the original's, ours) by probe."""
-    found = pair.run([dict(kind="probe", name=name, probe=name) for name in PROBES])
-    return {name: tuple(found[engine][name].values() for engine in ENGINES) for name in PROBES}  # type: ignore[misc]
+    result = pair.run([dict(kind="probe", name=name, probe=name) for name in PROBES])
+    return {name: tuple(result[engine][name].values() for engine in ENGINES) for name in PROBES}  # type: ignore[misc]
 
 
 def alike(table: Table, row: str, case: str, theirs: np.ndarray, ours: np.ndarray) -> None:

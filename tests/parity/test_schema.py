@@ -16,15 +16,15 @@ from caffe_torch.proto.fork_fields import fork_fields
 
 def facts(file: FileDescriptorProto) -> dict[str, Any]:
     """What bytes and prototxt depend on, by full name: fields, extension ranges and enum values."""
-    found: dict[str, Any] = {"syntax": file.syntax or "proto2", "package": file.package}
+    result: dict[str, Any] = {"syntax": file.syntax or "proto2", "package": file.package}
 
     def enum(path: str, item: EnumDescriptorProto) -> None:
-        found[f"{path}{item.name}"] = "enum"
-        found.update({f"{path}{item.name}.{value.name}": value.number for value in item.value})
+        result[f"{path}{item.name}"] = "enum"
+        result.update({f"{path}{item.name}.{value.name}": value.number for value in item.value})
 
     def message(path: str, item: DescriptorProto) -> None:
         name = f"{path}{item.name}"
-        found[name] = "message"
+        result[name] = "message"
         for field in item.field:
             packed = field.options.packed if field.options.HasField("packed") else None
             default: str | float = field.default_value
@@ -32,7 +32,7 @@ def facts(file: FileDescriptorProto) -> dict[str, Any]:
                 default = float(default)
                 # Compilers of the schema write more or fewer digits of the same float.
                 default = float(np.float32(default)) if field.type == field.TYPE_FLOAT else default
-            found[f"{name}.{field.name}"] = dict(
+            result[f"{name}.{field.name}"] = dict(
                 number=field.number, type=field.type, label=field.label, default=default,
                 has_default=field.HasField("default_value"), of=field.type_name, packed=packed,
             )  # fmt: skip
@@ -45,14 +45,14 @@ def facts(file: FileDescriptorProto) -> dict[str, Any]:
         message("", item)
     for kind in file.enum_type:
         enum("", kind)
-    return found
+    return result
 
 
 @pytest.fixture(scope="module")
 def theirs(pair: Pair) -> dict[str, Any]:
     probe = [dict(kind="probe", name="schema", probe="schema")]
-    found = pair.run_each({"original": probe})["original"]["schema"].values()["descriptor"]
-    return facts(FileDescriptorProto.FromString(found.tobytes()))
+    result = pair.run_each({"original": probe})["original"]["schema"].values()["descriptor"]
+    return facts(FileDescriptorProto.FromString(result.tobytes()))
 
 
 def test_equals_the_originals(theirs: dict[str, Any], table: Table) -> None:

@@ -89,8 +89,8 @@ def test_training(case: str, trained: dict[str, dict[str, Result]], table: Table
 @pytest.mark.parametrize("case", ["uncertainty", "uncertainty focal", "dwa"])
 def test_the_weights_have_moved(case: str, trained: dict[str, dict[str, Result]]) -> None:
     """Else the comparison would be one of multi-task nets."""
-    found = trained["original"][case.replace(" ", "_")].values()["weights/loss/0"]
-    assert abs(found.reshape(-1, len(generated.CATALOG.groups))[-1] - (1 if case == "dwa" else 0)).max() > 1e-3
+    result = trained["original"][case.replace(" ", "_")].values()["weights/loss/0"]
+    assert abs(result.reshape(-1, len(generated.CATALOG.groups))[-1] - (1 if case == "dwa" else 0)).max() > 1e-3
 
 
 def test_random_weights_count_the_training_passes(trained: dict[str, dict[str, Result]]) -> None:

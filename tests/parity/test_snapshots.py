@@ -56,8 +56,8 @@ def weights(path: Path) -> dict[str, list[np.ndarray]]:
     if path.suffix != ".h5":
         return {name: arrays for name, arrays in wire.read_net(path).items() if arrays}
     with h5py.File(path) as store:
-        found = {name: [group[str(i)][()] for i in range(len(group))] for name, group in store["data"].items()}
-    return {name: arrays for name, arrays in found.items() if arrays}
+        result = {name: [group[str(i)][()] for i in range(len(group))] for name, group in store["data"].items()}
+    return {name: arrays for name, arrays in result.items() if arrays}
 
 
 def agree(a: dict[str, list[np.ndarray]], b: dict[str, list[np.ndarray]]) -> None:
@@ -87,8 +87,8 @@ def test_each_engine_goes_on_from_the_others_snapshot(kind: str) -> None:
         there = weights(shop.path / "s_iter_8.caffemodel")
         for name, data in from_theirs.items():
             (shop.path / name).write_bytes(data)
-        said = ours(shop.path, "train", "-solver=solver.prototxt", "-snapshot=s_iter_4.solverstate")
-        assert "the data begins at its first record" in said
+        output = ours(shop.path, "train", "-solver=solver.prototxt", "-snapshot=s_iter_4.solverstate")
+        assert "the data begins at its first record" in output
         agree(weights(shop.path / "s_iter_8.caffemodel"), there)
 
 
@@ -110,9 +110,9 @@ def test_hdf5_snapshots_with_diffs(kind: str) -> None:
             (shop.path / name).rename(shop.path / f"theirs_{name}")
         ours(shop.path, "train", "-solver=solver.prototxt", "-weights=first.caffemodel")
         for name in files:  # the same groups, dataset names, shapes, types and, nearly, values
-            found = _items(shop.path / name)
-            assert set(found) == set(contents[name])
-            for item, value in found.items():
+            result = _items(shop.path / name)
+            assert set(result) == set(contents[name])
+            for item, value in result.items():
                 assert value.dtype == contents[name][item].dtype and value.shape == contents[name][item].shape, item
                 if value.dtype.kind == "f":
                     np.testing.assert_allclose(value, contents[name][item], rtol=2e-4, atol=2e-5, err_msg=item)
@@ -131,16 +131,16 @@ def test_hdf5_snapshots_with_diffs(kind: str) -> None:
 
 
 def _items(path: Path) -> dict[str, np.ndarray]:
-    found: dict[str, np.ndarray] = {}
+    result: dict[str, np.ndarray] = {}
     with h5py.File(path) as store:
         store.visititems(
             lambda name, item: (
-                found.update({name: np.asarray(item[()])})
+                result.update({name: np.asarray(item[()])})
                 if isinstance(item, h5py.Dataset)
-                else found.update({name + "/": np.zeros(0)})
+                else result.update({name + "/": np.zeros(0)})
             )
         )
-    return found
+    return result
 
 
 def test_a_binary_snapshot_with_diffs_is_read_by_the_original() -> None:

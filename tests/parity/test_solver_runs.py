@@ -126,13 +126,13 @@ def compare_logs(table: Table, section: str, row: str, case: str, ours: str, the
 
 def histories(pair: Pair, run: str) -> list[dict[str, np.ndarray]]:
     """The histories of our and the original's snapshot at STOP, and the iterations they name."""
-    found = []
+    result = []
     for engine in reversed(ENGINES):
         state = wire.read_state(pair.folder / engine / f"{file_name(run)}_iter_{STOP}.solverstate")
         assert (state.iteration, state.learned_net) == (STOP, f"../{engine}/{file_name(run)}_iter_{STOP}.caffemodel")
-        found.append({f"history/{i}": array for i, array in enumerate(state.history)})
-        found[-1]["iteration"] = np.array(state.current_step)
-    return found
+        result.append({f"history/{i}": array for i, array in enumerate(state.history)})
+        result[-1]["iteration"] = np.array(state.current_step)
+    return result
 
 
 def test_every_solver_type_is_run() -> None:
@@ -156,9 +156,9 @@ def test_snapshot_of_the_other_engine(
     kind: str, engine: str, tiny: dict[str, dict[str, Result]], continued: dict[str, dict[str, Result]], table: Table
 ) -> None:
     """Begun in one engine, continued in ``engine``: as if the original had never stopped."""
-    whole, found = tiny["original"][f"{kind}_all"].values(), continued[engine][f"{kind}_continued"].values()
+    whole, result = tiny["original"][f"{kind}_all"].values(), continued[engine][f"{kind}_continued"].values()
     other = "original to caffe_torch" if engine == "torch" else "caffe_torch to original"
-    table.compare("Files both ways", f".solverstate, {other}", kind, found, whole, COLUMNS)
+    table.compare("Files both ways", f".solverstate, {other}", kind, result, whole, COLUMNS)
 
 
 @pytest.fixture(scope="module")

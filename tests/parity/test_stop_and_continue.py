@@ -62,8 +62,8 @@ def logs(pair: Pair) -> dict[str, str]:
 
 def weights(pair: Pair, engine: str, name: str) -> dict[str, np.ndarray]:
     """The parameters in a training's last snapshot."""
-    found = wire.read_net(pair.folder / engine / f"{name}_iter_{END}.caffemodel")
-    return {f"weights/{layer}/{i}": array for layer, arrays in found.items() for i, array in enumerate(arrays)}
+    result = wire.read_net(pair.folder / engine / f"{name}_iter_{END}.caffemodel")
+    return {f"weights/{layer}/{i}": array for layer, arrays in result.items() for i, array in enumerate(arrays)}
 
 
 @pytest.mark.parametrize("engine, name", [("torch", "continued"), ("original", "continued"), ("torch", "whole")])
@@ -76,10 +76,10 @@ def test_ends_where_the_uninterrupted_original_does(
     whole = weights(pair, "original", "whole")
     table.compare(SECTION, row, row, weights(pair, engine, name), whole, COLUMNS, TOLERANCE)
     # The lines from the stop on are those of the training that did not stop.
-    expected, found = (caffe_log.parse(logs[log]) for log in ("original/whole", f"{engine}/{name}"))
+    expected, result = (caffe_log.parse(logs[log]) for log in ("original/whole", f"{engine}/{name}"))
     for series in ("loss", "rate", "test/loss"):
         late = {"x": expected[series][expected[series][:, 0] > STOP]}
-        worst = caffe_log.relative({"x": found[series][found[series][:, 0] > STOP]}, late)["x"]
+        worst = caffe_log.relative({"x": result[series][result[series][:, 0] > STOP]}, late)["x"]
         assert len(late["x"]) and worst <= TOLERANCE, f"{series}: {worst}"
         table.add(SECTION, row, f"logged {series}", row, worst)
 

@@ -38,23 +38,23 @@ def net(case: str) -> Any:
 
 def fills(made: Any) -> dict[str, list[Any]]:
     """Weights as large as He's initialisation makes them, scales around 1, running sums at their beginning."""
-    found = generated.fills(made)
+    result = generated.fills(made)
     channels: dict[str, int] = {"data": 3}
     for layer in made.layer:
         if layer.type == "Convolution":
             param = layer.convolution_param
             if param.weight_filler.type == "msra":
                 inputs = channels[layer.bottom[0]] * param.kernel_size[0] ** 2
-                found[f"{layer.name}/0"] = ["normal", (2 / inputs) ** 0.5]
+                result[f"{layer.name}/0"] = ["normal", (2 / inputs) ** 0.5]
             channels[layer.top[0]] = param.num_output
         elif layer.type == "BatchNorm":
-            found[f"{layer.name}/0"], found[f"{layer.name}/1"] = ["uniform", -0.3, 0.3], ["uniform", 0.5, 1.5]
-            found[f"{layer.name}/2"] = ["values", [1.0]]
+            result[f"{layer.name}/0"], result[f"{layer.name}/1"] = ["uniform", -0.3, 0.3], ["uniform", 0.5, 1.5]
+            result[f"{layer.name}/2"] = ["values", [1.0]]
         elif layer.type == "Scale":
-            found[f"{layer.name}/0"], found[f"{layer.name}/1"] = ["uniform", 0.8, 1.2], ["uniform", -0.1, 0.1]
+            result[f"{layer.name}/0"], result[f"{layer.name}/1"] = ["uniform", 0.8, 1.2], ["uniform", -0.1, 0.1]
         if layer.bottom and layer.type in ("Pooling", "Eltwise", "LRN"):
             channels[layer.top[0]] = channels[layer.bottom[0]]
-    return found
+    return result
 
 
 @pytest.fixture(scope="module")

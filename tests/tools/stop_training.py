@@ -75,9 +75,9 @@ def _alive(group: int) -> bool:
 def whole(target: str, folder: Path) -> float:
     """Run a command to its end; the seconds it took."""
     command = Command(target, folder)
-    status, said = command.end()
+    status, output = command.end()
     if status:
-        raise SystemExit(f"make {target}: status {status}\n{said}")
+        raise SystemExit(f"make {target}: status {status}\n{output}")
     return time.monotonic() - command.begun
 
 
@@ -98,8 +98,8 @@ def outcome(run: Path) -> dict[str, Any]:
 
 def snapshots(run: Path) -> int:
     """The iteration of the last snapshot, 0 where there is none."""
-    found = [int(path.stem.rpartition("_")[2]) for path in (run / "snapshots").glob("*.solverstate")]
-    return max(found, default=0)
+    result = [int(path.stem.rpartition("_")[2]) for path in (run / "snapshots").glob("*.solverstate")]
+    return max(result, default=0)
 
 
 def stopped(folder: Path, run: Path, generator: random.Random, stop: int, times: tuple[float, float]) -> dict[str, Any]:
@@ -121,13 +121,13 @@ def stopped(folder: Path, run: Path, generator: random.Random, stop: int, times:
     ended = command.process.poll() is not None
     training = "it/s" in (folder / "said").read_text()
     command.send(number, to_all)
-    status, said = command.end()
-    saved = re.search(r"saved at iteration (\d+): the same command goes on", said)
+    status, output = command.end()
+    saved = re.search(r"saved at iteration (\d+): the same command goes on", output)
     return {
         "signal": signal.Signals(number).name, "to": "all" if to_all else "make", "after": round(moment, 2),
         "ended_before": ended or status == 0, "training": training, "status": status,
         "from": before, "to_iteration": snapshots(run), "saved": int(saved[1]) if saved else None,
-        "traceback": "Traceback" in said,
+        "traceback": "Traceback" in output,
     }  # fmt: skip
 
 
@@ -156,8 +156,8 @@ def main() -> None:
             stops.append(met)
             print(json.dumps(met), file=sys.stderr, flush=True)
         whole("train-multiweight", folder)
-        found = outcome(run)
-        different.append([name for name, value in expected.items() if found[name] != value])
+        result = outcome(run)
+        different.append([name for name, value in expected.items() if result[name] != value])
     print(
         json.dumps({"seconds": [round(total - seconds, 1), round(seconds, 1)], "stops": stops, "different": different})
     )

@@ -96,8 +96,8 @@ def test_annotations_as_text_json_and_picture(shop, tmp_path):
     done = tool("annotate", dataset, *photos, bad, "--json", "--draw", tmp_path / "drawn")
     assert done.returncode == 2 and "Traceback" not in done.stderr
     assert done.stderr.count("error: ") == 1 and "bad.jpg" in done.stderr
-    found = [json.loads(line) for line in done.stdout.splitlines()]
-    for name, photo, one in zip(BGR, photos, found):
+    result = [json.loads(line) for line in done.stdout.splitlines()]
+    for name, photo, one in zip(BGR, photos, result):
         assert one["photo"] == str(photo)
         assert one["labels"] == [
             {"group": "Hue", "label": name, "probability": pytest.approx(sigmoid(4), abs=1e-4)},

@@ -34,8 +34,10 @@ def words(tmp_path):
 
 def test_it_writes_the_model_and_says_how_far_it_lies_from_the_net(words, tmp_path, capfd):
     assert command.main(words) == 0
-    said = capfd.readouterr().err
-    assert "Largest relative difference of onnxruntime from the net: " in said and f"Wrote {tmp_path}/net.onnx" in said
+    output = capfd.readouterr().err
+    assert (
+        "Largest relative difference of onnxruntime from the net: " in output and f"Wrote {tmp_path}/net.onnx" in output
+    )
     net = caffe.Net(words[2], caffe.TEST, weights=words[4])
     (prob,) = onnxruntime.InferenceSession(f"{tmp_path}/net.onnx").run(None, {"data": net.blobs["data"].data})
     np.testing.assert_allclose(prob, net.forward()["prob"], rtol=1e-5)
@@ -91,9 +93,9 @@ for package, suffix in ("onnx", "onnx"), ("onnxruntime", "onnx"), ("safetensors"
     del sys.modules[package]
 """
     ended = subprocess.run([sys.executable, "-c", run], capture_output=True, text=True, check=False)
-    said = [line for line in ended.stderr.splitlines() if line.startswith("error: ")]
+    output = [line for line in ended.stderr.splitlines() if line.startswith("error: ")]
     assert ended.returncode == 0, ended.stderr
-    assert said == [
+    assert output == [
         f"error: export: needs {package}: pip install 'multiweight[torch,export]'"
         for package in ("onnx", "onnxruntime", "safetensors")
     ]

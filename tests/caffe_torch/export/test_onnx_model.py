@@ -50,8 +50,8 @@ def test_height_and_width_may_be_open(tmp_path):
     export.onnx(net, tmp_path / "net.onnx", any_size=True)
     for size in ((7, 9), (12, 13), (20, 31)):
         pixels = small.images(2, 3, *size)
-        (found,) = small.run(tmp_path / "net.onnx", data=pixels)
-        np.testing.assert_allclose(found, small.forward(net, "sum", data=pixels), rtol=1e-4, atol=1e-4)
+        (result,) = small.run(tmp_path / "net.onnx", data=pixels)
+        np.testing.assert_allclose(result, small.forward(net, "sum", data=pixels), rtol=1e-4, atol=1e-4)
 
 
 def test_a_net_of_one_size_says_so(tmp_path):
@@ -156,11 +156,11 @@ def test_every_layer_type_has_a_form_or_a_reason():
 
 @pytest.mark.parametrize("kind", sorted(registry.UNSUPPORTED))
 def test_the_error_names_a_layer_without_a_form_and_what_lies_before_it(tmp_path, kind):
-    found = subgraph.read(small.net(tmp_path), ["fc"], {})
+    result = subgraph.read(small.net(tmp_path), ["fc"], {})
     layer = SimpleNamespace(name="last", type=kind, param=None)
-    step = replace(found.layer_nodes[-1], layer=layer, bottoms=["data", "sum", "fc", "sum"])
+    step = replace(result.layer_nodes[-1], layer=layer, bottoms=["data", "sum", "fc", "sum"])
     with pytest.raises(caffe.CaffeError) as error:
-        onnx_model.build(replace(found, layer_nodes=[*found.layer_nodes, step]))
+        onnx_model.build(replace(result, layer_nodes=[*result.layer_nodes, step]))
     assert str(error.value).startswith(f"export: layer 'last' ({kind}) cannot be exported to ONNX: it ")
     assert registry.UNSUPPORTED[kind] in str(error.value)
     assert "export the net up to its inputs: --until sum,fc (in Python: outputs=['sum', 'fc'])" in str(error.value)

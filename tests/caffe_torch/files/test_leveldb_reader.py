@@ -90,8 +90,8 @@ def test_leveldb_is_the_fields_default_and_what_a_folder_holds_counts(tmp_path, 
         n = net(tmp_path / folder, backend)
         n.forward()
         assert n.blobs["l"].data.tolist() == [0, 1]
-        said = capfd.readouterr().err
-        assert words in said and ("the net says" in said) == bool(words)
+        output = capfd.readouterr().err
+        assert words in output and ("the net says" in output) == bool(words)
         del n
 
 

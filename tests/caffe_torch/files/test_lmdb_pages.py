@@ -21,9 +21,9 @@ def write(path, records, **options):
 
 def read(path):
     pages = Pages(str(path / "data.mdb"))
-    found = [record for leaf in pages.leaves for record in pages.records(leaf)]
-    assert pages.count == len(found) == sum(pages.entries(leaf) for leaf in pages.leaves)
-    return found
+    result = [record for leaf in pages.leaves for record in pages.records(leaf)]
+    assert pages.count == len(result) == sum(pages.entries(leaf) for leaf in pages.leaves)
+    return result
 
 
 @settings(max_examples=40, derandomize=True, deadline=None, database=None)
@@ -49,8 +49,8 @@ def test_records_go_on_from_any_of_them(tmp_path):
     source = open_source(str(tmp_path))
     for start in (0, 1, 250, 699, 700, 1500):
         records = source.records(start)
-        found = [int(next(records)[0]) for _ in range(1500)]
-        assert found == [(start + i) % 700 for i in range(1500)]
+        result = [int(next(records)[0]) for _ in range(1500)]
+        assert result == [(start + i) % 700 for i in range(1500)]
     sampled = [int(key) for key, _ in source.sample()]
     assert sampled[0] == 0 and {0, 1, 2, 3, 696, 697, 698, 699} <= set(sampled) and len(sampled) > 10
 
@@ -119,8 +119,8 @@ def labels(folder):
 
 def test_the_program_opens_it_first(database):
     with lmdb.open(str(database / "db"), readonly=True) as store:
-        _, found = labels(database)
-        assert found == [0, 1]
+        _, result = labels(database)
+        assert result == [0, 1]
         with store.begin() as reader:
             assert reader.stat()["entries"] == 3
 
@@ -144,12 +144,12 @@ def test_the_writer_was_left_open(database):
 
 
 def test_one_that_is_built_anew_in_the_same_place_is_another_one(database):
-    net, found = labels(database)
+    net, result = labels(database)
     (database / "db/data.mdb").unlink()
     (database / "db/lock.mdb").unlink()
     write(
         database / "db", {b"0": caffe_pb2.Datum(channels=1, height=1, width=1, data=b"a", label=7).SerializeToString()}
     )
-    other, found = labels(database)
-    assert found == [7, 7] and net.blobs["l"].data.tolist() == [0, 1]
+    other, result = labels(database)
+    assert result == [7, 7] and net.blobs["l"].data.tolist() == [0, 1]
     np.testing.assert_array_equal(other.blobs["x"].data.ravel(), [97, 97])

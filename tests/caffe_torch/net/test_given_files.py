@@ -74,8 +74,8 @@ def test_weights_that_are_not_finite_are_taken_and_told_once(tmp_path, capfd, sa
     capfd.readouterr()
     second = net(tmp_path)
     second.copy_from(str(tmp_path / name))
-    said = [line for line in capfd.readouterr().err.splitlines() if "NaN" in line]
-    assert len(said) == 1 and name in said[0] and "layer 'fc'" in said[0]
+    output = [line for line in capfd.readouterr().err.splitlines() if "NaN" in line]
+    assert len(output) == 1 and name in output[0] and "layer 'fc'" in output[0]
     np.testing.assert_array_equal(second.params["fc"][0].data, first.params["fc"][0].data)
 
 
@@ -182,6 +182,6 @@ def test_batch_norm_computes_with_an_eps_of_0_and_below_as_caffe_does(tmp_path, 
     n = caffe.Net(str(tmp_path / "net.prototxt"), phase)
     for blob, value in zip(n.params["b"], (2, 1, 1)):
         blob.data[...] = value
-    found = n.forward(x=np.array([[1.0, 2], [3, 2]]))["y"]
-    np.testing.assert_allclose(found[:, 0], np.array([-1, 1]) / np.sqrt(1 + eps), rtol=1e-5)
-    assert phase == caffe.TEST or np.isnan(found[:, 1]).all()
+    result = n.forward(x=np.array([[1.0, 2], [3, 2]]))["y"]
+    np.testing.assert_allclose(result[:, 0], np.array([-1, 1]) / np.sqrt(1 + eps), rtol=1e-5)
+    assert phase == caffe.TEST or np.isnan(result[:, 1]).all()

@@ -52,14 +52,14 @@ def net_of(folder: Path, prototxt: str, joined: bool = True) -> caffe.Net:
 
 
 def results(net: caffe.Net) -> dict[str, np.ndarray]:
-    found = {
+    result = {
         f"{name} {part}": getattr(blob, part).copy() for name, blob in net.blobs.items() for part in ("data", "diff")
     }
     for name, blobs in net.params.items():
-        found.update(
+        result.update(
             {f"{name} {i} {part}": getattr(b, part).copy() for i, b in enumerate(blobs) for part in ("data", "diff")}
         )
-    return found
+    return result
 
 
 def assert_same(found: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> None:

@@ -61,8 +61,8 @@ def test_the_upgrading_tool_says_it_and_writes_nothing(tmp_path, capsys):
     (tmp_path / "old").write_bytes(text_format.Parse(text, net()).SerializeToString())
     words = ["upgrade_net_proto_binary", str(tmp_path / "old"), str(tmp_path / "new")]
     assert command.main(words) == 2
-    said = capsys.readouterr().err
-    assert "'interp_param' in hszhao/PSPNet" in said and "Traceback" not in said and not (tmp_path / "new").exists()
+    output = capsys.readouterr().err
+    assert "'interp_param' in hszhao/PSPNet" in output and "Traceback" not in output and not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize(

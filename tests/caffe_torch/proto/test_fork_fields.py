@@ -30,9 +30,9 @@ def number(name):
 def test_every_field_of_the_table_is_in_the_schema_under_a_known_number():
     numbers = {name: number(name) for name in fork_fields()}
     assert len(numbers) > 900
-    for name, found in numbers.items():
+    for name, result in numbers.items():
         given = {field.number for field in fork_fields()[name]}
-        assert found in given or found >= OURS or name in BVLCS, (name, found, given)
+        assert result in given or result >= OURS or name in BVLCS, (name, result, given)
 
 
 @pytest.mark.parametrize(

@@ -29,14 +29,14 @@ def test_the_order_of_boxes_is_that_of_their_scores():
 
 
 def test_batches_add_up_and_a_class_without_boxes_is_left_out():
-    found = Detections()
+    result = Detections()
     for part in (slice(0, 1), slice(1, 3)):
         rows = [[-1, 1, 2, -1, -1], [-1, 2, 0, -1, -1], [-1, 3, 1, -1, -1]]
         rows += [[0, 1, *row] for row in np.stack([SCORES, RIGHT, WRONG], axis=1)[part].tolist()]
-        found.add(np.reshape(rows, (1, 1, -1, 5)), "eval")
-    assert found.mean("Integral") == pytest.approx((1 / 4 + 2 / 3 / 4 + 0) / 2)
+        result.add(np.reshape(rows, (1, 1, -1, 5)), "eval")
+    assert result.mean("Integral") == pytest.approx((1 / 4 + 2 / 3 / 4 + 0) / 2)
     with pytest.raises(caffe.CaffeError, match="'accuracy' has shape"):
-        found.add(np.zeros(()), "accuracy")
+        result.add(np.zeros(()), "accuracy")
 
 
 NET = """

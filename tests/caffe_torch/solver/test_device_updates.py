@@ -47,9 +47,9 @@ def test_equal_to_the_cpus(kind, more, tmp_path):
     expected = trained(tmp_path, kind, more)
     with emulated.present():
         caffe.set_mode_gpu()
-        found = trained(tmp_path, kind, more)
+        result = trained(tmp_path, kind, more)
         caffe.set_mode_cpu()
-    for ours, theirs in zip(found, expected):
+    for ours, theirs in zip(result, expected):
         np.testing.assert_allclose(ours, theirs, rtol=2e-5, atol=1e-7)
 
 

@@ -87,8 +87,8 @@ def test_both_losses_fall_and_the_regions_are_told_apart(solver):
     solver.step(120)
     after = losses(solver.net)
     assert after[0] < 0.1 * before[0] and after[1] < 0.3 * before[1], (before, after)
-    found = solver.net.blobs["cls_score"].data.argmax(axis=1)
-    np.testing.assert_array_equal(found, drawn()["labels"])
+    result = solver.net.blobs["cls_score"].data.argmax(axis=1)
+    np.testing.assert_array_equal(result, drawn()["labels"])
 
 
 def test_gradients_of_the_whole_net_are_finite_differences(solver):

@@ -79,8 +79,8 @@ def test_policies(settings, at, rate):
     param = text_format.Parse("base_lr: 0.1 " + settings, caffe_pb2.SolverParameter())
     step = 0
     for iteration in range(at + 1):
-        found, step = learning_rate(param, iteration, step)
-    assert found == pytest.approx(rate, nan_ok=True)
+        result, step = learning_rate(param, iteration, step)
+    assert result == pytest.approx(rate, nan_ok=True)
 
 
 @pytest.mark.parametrize("kind", ["SGD", "Nesterov", "AdaGrad", "RMSProp", "AdaDelta", "Adam"])
@@ -165,13 +165,15 @@ def test_the_log_tells_what_solver_and_nets_are_made_of(tmp_path, capsys):
         'train_state { stage: "b" }',
         net=NET % (1, 1) + rules,
     )
-    said = messages(capsys.readouterr().err)
-    at = said.index("Initializing solver from parameters: ")
-    assert "base_lr: 0.1" in said[at + 1 : said.index(f"Creating training net from net file: {tmp_path}/net.prototxt")]
-    assert f"Creating test net (#0) specified by test_net file: {tmp_path}/own.prototxt" in said
-    assert f"Creating test net (#1) specified by net file: {tmp_path}/net.prototxt" in said
-    at = said.index("Initializing net from parameters: ")
-    assert "layer {" in said[at:] and "  phase: TRAIN" in said[at:]
+    output = messages(capsys.readouterr().err)
+    at = output.index("Initializing solver from parameters: ")
+    assert (
+        "base_lr: 0.1" in output[at + 1 : output.index(f"Creating training net from net file: {tmp_path}/net.prototxt")]
+    )
+    assert f"Creating test net (#0) specified by test_net file: {tmp_path}/own.prototxt" in output
+    assert f"Creating test net (#1) specified by net file: {tmp_path}/net.prototxt" in output
+    at = output.index("Initializing net from parameters: ")
+    assert "layer {" in output[at:] and "  phase: TRAIN" in output[at:]
     for line in (
         "phase (0) differed from the phase (1) specified by a rule in layer 0",
         "level (0) is below the min_level (2) specified by a rule in layer 1",
@@ -179,17 +181,17 @@ def test_the_log_tells_what_solver_and_nets_are_made_of(tmp_path, capsys):
         "did not contain stage 'a' specified by a rule in layer 3",
         "contained a not_stage 'b' specified by a rule in layer 4",
     ):
-        assert f"The NetState {line}" in said
+        assert f"The NetState {line}" in output
     inside = caffe_pb2.SolverParameter(base_lr=1, snapshot_prefix="s")
     inside.net_param.CopyFrom(caffe_pb2.NetParameter(layer=[node.layer.param for node in s.net.graph.nodes]))
     inside.net_param.layer[-2].blobs.add(data=[0.125])
     inside.test_iter.append(1)
     inside.test_interval = 9
     caffe.get_solver(inside)
-    said = messages(capsys.readouterr().err)
-    assert "Creating training net specified in net_param." in said
-    assert "Creating test net (#0) specified by net_param" in said
-    assert not any("blobs" in line for line in said)
+    output = messages(capsys.readouterr().err)
+    assert "Creating training net specified in net_param." in output
+    assert "Creating test net (#0) specified by net_param" in output
+    assert not any("blobs" in line for line in output)
 
 
 def test_several_test_nets_each_with_its_state(tmp_path):

@@ -12,8 +12,8 @@ def read(tmp_path, data):
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
 def test_any_line_ends(tmp_path, end):
-    found = read(tmp_path, end.join([b"\xef\xbb\xbfa,b", b'1,"x', b'y"', b"", b"2,z"]))
-    assert found == [(1, ["a", "b"]), (2, ["1", f"x{end.decode()}y"]), (5, ["2", "z"])]
+    result = read(tmp_path, end.join([b"\xef\xbb\xbfa,b", b'1,"x', b'y"', b"", b"2,z"]))
+    assert result == [(1, ["a", "b"]), (2, ["1", f"x{end.decode()}y"]), (5, ["2", "z"])]
 
 
 def test_long_cells_and_too_long_ones(tmp_path, monkeypatch):

@@ -42,6 +42,6 @@ def test_a_full_disk_names_the_file(tmp_path):
 
 
 def test_what_h5py_says_of_a_full_disk_is_one_short_line():
-    said = "Can't write data\n(file write failed: time = Sat, filename = '/a', errno = 28, buf = 0x55, total = 96)"
-    told = errors.refused(OSError(errno.ENOSPC, said + "x" * 200))
+    message = "Can't write data\n(file write failed: time = Sat, filename = '/a', errno = 28, buf = 0x55, total = 96)"
+    told = errors.refused(OSError(errno.ENOSPC, message + "x" * 200))
     assert told.startswith("No space left on device: make room") and "\n" not in told

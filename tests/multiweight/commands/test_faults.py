@@ -117,9 +117,9 @@ def test_a_damaged_mark_is_one_line_at_whatever_key_is_read(tmp_path, text):
     mark = tmp_path / "train.json"
     mark.write_text(text)
     with pytest.raises(UserError, match=r"train\.json: .*(damaged|made with)"):
-        found = done.finished(mark, {"a": 1})
-        assert found is not None
-        found["iterations"]
+        result = done.finished(mark, {"a": 1})
+        assert result is not None
+        result["iterations"]
 
 
 def test_a_run_that_is_not_there_names_those_that_are(tmp_path):
@@ -153,6 +153,6 @@ def test_a_checkout_that_was_moved_goes_on(tmp_path):
     assert importing.import_dataset(dataset, before)[1]
     os.rename(tmp_path / "before", tmp_path / "after")
     moved = Dataset("shop", tmp_path / "after" / "runs")
-    found, worked = importing.import_dataset(moved, tmp_path / "after" / "shop")
-    assert not worked and found["settings"]["folder"] == str(tmp_path / "after" / "shop")
-    assert json.loads((moved.import_mark).read_text())["images"] == found["images"]
+    result, worked = importing.import_dataset(moved, tmp_path / "after" / "shop")
+    assert not worked and result["settings"]["folder"] == str(tmp_path / "after" / "shop")
+    assert json.loads((moved.import_mark).read_text())["images"] == result["images"]

@@ -70,12 +70,12 @@ def states(tmp_path_factory) -> dict[str, Path]:
     runs = base / "now" / "runs"
     tiny_run.make(runs)
     (runs / "texts.csv").write_text("text\n" + "red cotton shirt with long sleeves\n" * 30)
-    found = {}
+    result = {}
     for name, (step, arguments, _) in zip(NAMES, STEPS):
-        found[name] = base / name
-        shutil.copytree(runs, found[name])
+        result[name] = base / name
+        shutil.copytree(runs, result[name])
         assert step.main(given(arguments, runs)) == 0, name
-    return found
+    return result
 
 
 @pytest.fixture

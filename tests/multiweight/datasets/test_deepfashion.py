@@ -97,8 +97,8 @@ def test_catalog_and_three_values(tmp_path):
 
 def test_the_sets_own_partition_is_kept(tmp_path):
     dataset = Dataset("deep", tmp_path / "runs")
-    found, _ = importing.import_dataset(dataset, published(tmp_path / "set"), progress=quiet)
-    assert found["images"] == 5 and found["groups"] == 8
+    result, _ = importing.import_dataset(dataset, published(tmp_path / "set"), progress=quiet)
+    assert result["images"] == 5 and result["groups"] == 8
     done, _ = split.split_dataset(dataset, given=True)
     assert done["images"] == {"train": 3, "test": 2}
     assert done["products_on_both_sides"] == 1  # img/Floral Dress

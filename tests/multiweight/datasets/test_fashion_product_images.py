@@ -108,8 +108,8 @@ def test_nothing_is_left_out_silently(tmp_path):
     with pytest.raises(UserError, match=r"5 of 12 images cannot be used \(41.67%, allowed 1.00%\).*--max-bad"):
         importing.import_dataset(dataset, folder, progress=quiet)
     assert not dataset.records.exists()
-    found, _ = importing.import_dataset(dataset, folder, max_bad=0.5, progress=quiet)
-    assert (found["images"], found["bad"]) == (7, 5)
+    result, _ = importing.import_dataset(dataset, folder, max_bad=0.5, progress=quiet)
+    assert (result["images"], result["bad"]) == (7, 5)
     assert [(bad.image, bad.reason) for bad in bad_images.read(dataset.bad_images)] == [
         ("styles.csv:10", "11 fields, expected 10: an unquoted comma?"),
         ("styles.csv:11", "3 fields, expected 10"),

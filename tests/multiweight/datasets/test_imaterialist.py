@@ -84,8 +84,8 @@ def test_what_was_not_fetched_or_annotated_is_listed(tmp_path):
     dataset = Dataset("imat", tmp_path / "runs")
     with pytest.raises(UserError, match="3 of 6 images cannot be used"):
         importing.import_dataset(dataset, published(tmp_path / "set"), progress=quiet)
-    found, _ = importing.import_dataset(dataset, published(tmp_path / "set"), max_bad=0.5, progress=quiet)
-    assert found["images"] == 3
+    result, _ = importing.import_dataset(dataset, published(tmp_path / "set"), max_bad=0.5, progress=quiet)
+    assert result["images"] == 3
     assert [(bad.image, bad.reason) for bad in bad_images.read(dataset.bad_images)] == [
         ("train/3.jpg", "no annotation in train.json"),
         ("train/5.jpg", f"labelId 999 is not in {imaterialist.LABEL_MAP}"),

@@ -89,9 +89,9 @@ def test_noise_shares():
     settings = sample_shop.ShopSettings(products=800, wrong=0.2, missing=0.3)
     products = sample_catalog.products(800, 1)
     labels = sample_shop.noisy(products, sample_catalog.catalog(), settings)
-    color = [(dict(found).get("Garment"), product.labels["Garment"]) for found, product in zip(labels, products)]
-    missing = sum(found is None for found, _ in color) / 800
-    wrong = sum(found not in (None, true) for found, true in color) / 800
+    color = [(dict(result).get("Garment"), product.labels["Garment"]) for result, product in zip(labels, products)]
+    missing = sum(result is None for result, _ in color) / 800
+    wrong = sum(result not in (None, true) for result, true in color) / 800
     assert abs(missing - 0.3) < 0.05 and abs(wrong - 0.2) < 0.05
     clean = sample_shop.noisy(products, sample_catalog.catalog(), replace(settings, wrong=0.0, missing=0.0))
     assert clean == [product.truth for product in products]

@@ -146,10 +146,10 @@ def test_photos_copied_or_touched_are_read_once_and_not_imported_again(photos, t
     read = []
     whole = images.ImageFolder.bytes
     monkeypatch.setattr(images.ImageFolder, "bytes", lambda self, name: read.append(name) or whole(self, name))
-    found, done = importing.import_dataset(dataset, copy, progress=quiet)
+    result, done = importing.import_dataset(dataset, copy, progress=quiet)
     files = (folder / "0.jpg").exists()
     assert not done and len(read) == (8 if files else 0)
-    assert found["photos_sha256"] == before["photos_sha256"]
+    assert result["photos_sha256"] == before["photos_sha256"]
     assert not importing.import_dataset(dataset, copy, progress=quiet)[1] and len(read) == (8 if files else 0)
     if files:
         os.utime(copy / "2.jpg", (1, 1))
@@ -193,8 +193,8 @@ def test_a_damaged_member_of_a_zip_goes_the_whole_way(tmp_path):
     assert cleaning.clean_dataset(dataset, cleaning.Settings(repeats=100), progress=quiet)[0]["unreadable"] == 2
     assert split.split_dataset(dataset, 0.4, duplicates="dedupe")[0]["near_duplicates"]["pairs"] == 15  # of 6 photos
     split.split_dataset(dataset, 0.4, overwrite=True)
-    found, _ = packing.pack(importing_engine(), dataset, packing.Settings(size=16, max_bad=0.5), progress=quiet)
-    assert sum(found["counts"].values()) == 6
+    result, _ = packing.pack(importing_engine(), dataset, packing.Settings(size=16, max_bad=0.5), progress=quiet)
+    assert sum(result["counts"].values()) == 6
     reasons = {bad.image: bad.reason for bad in bad_images.read(dataset.bad_images)}
     assert set(reasons) == {"a.zip::2.jpg", "a.zip::3.jpg"} and all("cannot be read" in one for one in reasons.values())
 

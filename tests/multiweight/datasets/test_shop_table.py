@@ -46,14 +46,19 @@ def test_columns_and_texts(tmp_path):
         "Garment": ("dress", "shirt"),
         "Colour": ("red", "white"),
     }
-    said = {record.image: record for record in loaded.records}
-    assert set(said["a 1.jpg"].labels) == {("颜色", "红"), ("Sleeve", "long"), ("Garment", "dress"), ("Colour", "red")}
-    assert said["b.jpg"].no == (("Colour", "red"),) and said["b.jpg"].unknown == (("Colour", "white"),)
-    assert said["b.jpg"].labels == (("Garment", "shirt"), ("颜色", "黑"), ("Sleeve", "short"))
+    record_of = {record.image: record for record in loaded.records}
+    assert set(record_of["a 1.jpg"].labels) == {
+        ("颜色", "红"),
+        ("Sleeve", "long"),
+        ("Garment", "dress"),
+        ("Colour", "red"),
+    }
+    assert record_of["b.jpg"].no == (("Colour", "red"),) and record_of["b.jpg"].unknown == (("Colour", "white"),)
+    assert record_of["b.jpg"].labels == (("Garment", "shirt"), ("颜色", "黑"), ("Sleeve", "short"))
     # The name of a village is dropped as a phrase before the colour in it is met.
-    assert said["c.jpg"].labels == (("Garment", "shirt"), ("Sleeve", "short"))
-    assert said["c.jpg"].unknown == (("Colour", "*"),)
-    assert ("颜色", "红") in said["d.jpg"].labels and said["d.jpg"].no == (("Garment", "shirt"),)
+    assert record_of["c.jpg"].labels == (("Garment", "shirt"), ("Sleeve", "short"))
+    assert record_of["c.jpg"].unknown == (("Colour", "*"),)
+    assert ("颜色", "红") in record_of["d.jpg"].labels and record_of["d.jpg"].no == (("Garment", "shirt"),)
     assert not loaded.bad
 
 
@@ -92,8 +97,8 @@ def test_bad_rows_are_listed_and_conflicts_left_out(tmp_path):
     more = "../x.jpg,p5,,,dress,\n/etc/y.jpg,p5,,,dress,\nb.jpg,p2,黑色短袖衬衫,,dress,\n"
     more += "c.jpg,p3,红色家园 短袖,,shirt,?\n,p6,,,,\n"
     dataset = Dataset("shop", tmp_path / "runs")
-    found, _ = importing.import_dataset(dataset, shop(tmp_path / "s", TABLE + more), max_bad=0.7, progress=quiet)
-    assert found["images"] == 4 and found["bad"] == 6
+    result, _ = importing.import_dataset(dataset, shop(tmp_path / "s", TABLE + more), max_bad=0.7, progress=quiet)
+    assert result["images"] == 4 and result["bad"] == 6
     assert [(bad.image, bad.reason) for bad in bad_images.read(dataset.bad_images)] == [
         ("shop.csv:7", "image '../x.jpg' leads out of the data directory with '..'"),
         ("shop.csv:8", "image '/etc/y.jpg' is an absolute path: expected one relative to the data directory"),
@@ -140,9 +145,9 @@ def test_mistakes_in_jsonl(tmp_path, line, says):
 def test_texts_that_give_no_labels_are_told(tmp_path):
     """Without keywords.yaml, and with one that nobody has edited yet."""
     mined = "candidates:\n  red: {count: 3}\n"
-    for name, keywords, said in (("a", "", "no "), ("b", mined, "move candidates into groups")):
+    for name, keywords, output in (("a", "", "no "), ("b", mined, "move candidates into groups")):
         loaded = shop_table.load(shop(tmp_path / name, keywords=keywords), 2)
-        assert any(said in note and note.endswith("the texts give no labels") for note in loaded.notes), loaded.notes
+        assert any(output in note and note.endswith("the texts give no labels") for note in loaded.notes), loaded.notes
 
 
 @pytest.mark.parametrize("mark, name", [(";", "';'"), ("\t", "tabs")])

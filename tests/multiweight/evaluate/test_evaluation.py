@@ -58,9 +58,9 @@ def test_a_worked_example(dataset):
         np.testing.assert_array_equal(
             file["ap"][()], np.float32([[1, np.nan, np.nan], [1, 0, np.nan], [0.5, 0, np.nan], [1, np.nan, np.nan]])
         )
-    found = read(run)
+    result = read(run)
     # Colour: image 0 finds 1 (red); 1 finds 0; 2 finds 3 (blue) second; 3, red and blue, finds 2 and 1.
-    colour = found["groups"]["Colour"]
+    colour = result["groups"]["Colour"]
     assert colour["map"] == pytest.approx((1 + 1 + 1 / 2 + 1) / 4)
     assert (colour["queries"], colour["unanswered"], colour["proportion"]) == (4, 0, 1.0)
     # Relevant: 1 of 2, 1 of 2, 1 of 2, 2 of 2; of 2, 2, 1 and 3 in the whole set.
@@ -68,14 +68,14 @@ def test_a_worked_example(dataset):
     assert colour["recall"] == pytest.approx((1 / 2 + 1 / 2 + 1 + 2 / 3) / 4)
     assert colour["interval"][0] <= colour["map"] <= colour["interval"][1]
     # Sleeve: images 1 and 2 share no label, so both are queries without a relevant result.
-    sleeve = found["groups"]["Sleeve"]
+    sleeve = result["groups"]["Sleeve"]
     assert (sleeve["map"], sleeve["queries"], sleeve["unanswered"], sleeve["proportion"]) == (0.0, 2, 2, 0.25)
-    craft = found["groups"]["Craft"]
+    craft = result["groups"]["Craft"]
     assert (craft["queries"], craft["proportion"]) == (0, 0.025)
     assert all(craft[name] is None for name in ("map", "interval", "precision", "recall", "ndcg"))
-    assert found["mean_map"] == pytest.approx(0.875 / 2)
-    assert (found["metric"], found["k"], found["denominator"]) == ("cosine", 2, "retrieved")
-    assert found["engine"] == "an engine" and found["test"]["images"] == 4
+    assert result["mean_map"] == pytest.approx(0.875 / 2)
+    assert (result["metric"], result["k"], result["denominator"]) == ("cosine", 2, "retrieved")
+    assert result["engine"] == "an engine" and result["test"]["images"] == 4
 
 
 # Others that share a colour: 2 for image 0 (1, 3), 2 for image 1 (0, 3), 1 for image 2 (3), 3 for image 3.
@@ -102,9 +102,9 @@ def test_done_work_is_skipped_until_an_option_or_input_changes(dataset):
 def test_a_random_ranking_needs_no_features(dataset):
     run = dataset.run("random")
     assert evaluation.evaluate(run, Settings(seed=3)) and not evaluation.evaluate(run, Settings(seed=3))
-    found = read(run)
-    assert found["metric"] == "random" and found["features"] == {"seed": 3}
-    assert 0 < found["groups"]["Colour"]["map"] <= 1
+    result = read(run)
+    assert result["metric"] == "random" and result["features"] == {"seed": 3}
+    assert 0 < result["groups"]["Colour"]["map"] <= 1
     with h5py.File(str(run.retrieval), "r") as file:
         assert file["indices"].shape == (4, 50)
         assert (np.sort(file["indices"][()], axis=1)[:, 47:] >= 0).all()
@@ -153,8 +153,8 @@ def test_candidates_of_the_group_alone(dataset):
     evaluation.evaluate(run, Settings(k=2))
     assert read(run)["groups"]["Sleeve"]["map"] == pytest.approx((1 / 2 + 1) / 2)
     evaluation.evaluate(run, Settings(k=2, candidates="group"))
-    found = read(run)["groups"]["Sleeve"]
-    assert (found["map"], found["recall"], found["queries"]) == (1.0, 1.0, 2)
+    result = read(run)["groups"]["Sleeve"]
+    assert (result["map"], result["recall"], result["queries"]) == (1.0, 1.0, 2)
     with pytest.raises(UserError, match="candidates 'some'"):
         evaluation.evaluate(run, Settings(candidates="some"))
 
@@ -170,11 +170,11 @@ def test_float16_and_recognition_are_told(dataset):
     assert evaluation.evaluate(run, Settings(k=2, float16=True)) and not evaluation.evaluate(
         run, Settings(k=2, float16=True)
     )
-    found = read(run)
-    assert found["float16"] == {"mean_map": pytest.approx(found["mean_map"]), "difference": pytest.approx(0)}
+    result = read(run)
+    assert result["float16"] == {"mean_map": pytest.approx(result["mean_map"]), "difference": pytest.approx(0)}
     # Named and right: red of 0 and 1, blue of 2 and 3; 3 is red too.
-    assert found["recognition"]["Colour"]["micro_f1"] == pytest.approx(2 * 4 / (4 + 5))
-    assert found["recognition"]["Colour"]["top"] == {"1": 1.0}
+    assert result["recognition"]["Colour"]["micro_f1"] == pytest.approx(2 * 4 / (4 + 5))
+    assert result["recognition"]["Colour"]["top"] == {"1": 1.0}
 
 
 def test_features_of_another_pack_are_refused(dataset):

@@ -13,20 +13,20 @@ from multiweight.evaluate.intervals import bootstrap, paired
 def test_an_interval_agrees_with_scipys_bootstrap():
     stats = unchecked.package("scipy.stats", "intervals beside SciPy's")
     values = np.random.default_rng(1).beta(0.5, 0.7, size=(400, 1))
-    found = bootstrap(values, resamples=4000)
+    result = bootstrap(values, resamples=4000)
     theirs = stats.bootstrap(
         (values[:, 0],), np.mean, n_resamples=4000, method="percentile", rng=np.random.default_rng(2)
     ).confidence_interval
-    assert found.low[0] == pytest.approx(theirs.low, abs=4e-3)
-    assert found.high[0] == pytest.approx(theirs.high, abs=4e-3)
-    assert found.mean == (found.low[0], found.high[0])
+    assert result.low[0] == pytest.approx(theirs.low, abs=4e-3)
+    assert result.high[0] == pytest.approx(theirs.high, abs=4e-3)
+    assert result.mean == (result.low[0], result.high[0])
 
 
 def test_an_interval_covers_the_truth_19_times_in_20():
     generator, covered = np.random.default_rng(3), 0
     for trial in range(200):
-        found = bootstrap(generator.random((60, 1)), resamples=300, seed=trial)
-        covered += found.low[0] <= 0.5 <= found.high[0]
+        result = bootstrap(generator.random((60, 1)), resamples=300, seed=trial)
+        covered += result.low[0] <= 0.5 <= result.high[0]
     assert 178 <= covered <= 199
 
 
@@ -49,9 +49,9 @@ def test_p_is_the_share_of_all_sign_changes():
     differences = (first - second)[:, 0]
     sums = [abs(np.dot(signs, differences)) for signs in itertools.product([1, -1], repeat=8)]
     share = np.mean(np.array(sums) >= abs(differences.sum()) - 1e-12)
-    found = paired(first, second, permutations=20000)
-    assert found.p[0] == pytest.approx(share, abs=0.01) and found.mean_p == found.p[0]
-    assert found.groups[0] == pytest.approx(differences.mean()) == found.mean
+    result = paired(first, second, permutations=20000)
+    assert result.p[0] == pytest.approx(share, abs=0.01) and result.mean_p == result.p[0]
+    assert result.groups[0] == pytest.approx(differences.mean()) == result.mean
 
 
 def test_equal_methods_have_p_1_and_clear_ones_the_least():

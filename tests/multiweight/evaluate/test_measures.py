@@ -105,18 +105,18 @@ def test_precision_recall_and_ndcg_agree_with_torchmetrics_and_scikit_learn(quer
     k = max(1, length // 2)
     order = torch.arange(length, 0, -1, dtype=torch.float32).repeat(queries, 1)
     which = torch.arange(queries)[:, None].repeat(1, length)
-    total, found = whole.sum(axis=1), whole[:, :k]
+    total, result = whole.sum(axis=1), whole[:, :k]
     for name, ours in (
-        ("Precision", measures.precision(found)),
-        ("Recall", measures.recall(found, total)),
-        ("NormalizedDCG", measures.ndcg(found, total)),
+        ("Precision", measures.precision(result)),
+        ("Recall", measures.recall(result, total)),
+        ("NormalizedDCG", measures.ndcg(result, total)),
     ):
         metric = getattr(retrieval, f"Retrieval{name}")(top_k=k, empty_target_action="neg")
         assert ours.mean() == pytest.approx(metric(order, torch.from_numpy(whole), which).item(), abs=1e-6)
     asked = total > 0
     if asked.any():
         theirs = sklearn.ndcg_score(whole[asked].astype(float), order.numpy()[asked], k=k)
-        assert measures.ndcg(found, total)[asked].mean() == pytest.approx(theirs, abs=1e-9)
+        assert measures.ndcg(result, total)[asked].mean() == pytest.approx(theirs, abs=1e-9)
 
 
 @settings(max_examples=60, deadline=None)
@@ -128,18 +128,18 @@ def test_one_pass_over_all_groups_is_each_group_alone(n, sizes, seed):
     labels = generator.random((n, ends[-1])) < generator.choice([0.0, 0.02, 0.3])
     indices = random_k(n, 6, seed)
     for denominator in measures.DENOMINATORS:
-        found = measures.score(labels, slices, indices, denominator)
+        result = measures.score(labels, slices, indices, denominator)
         for g, part in enumerate(slices):
             queries = np.flatnonzero(labels[:, part].any(axis=1))
             others = np.setdiff1d(np.arange(n), queries)
             relevant, total = relevance(labels[:, part], indices, queries), count_relevant(labels[:, part], queries)
-            assert np.isnan(found.ap[others, g]).all() and not found.answered[others, g].any()
-            np.testing.assert_array_equal(found.ap[queries, g], average_precision(relevant, total, denominator))
-            np.testing.assert_array_equal(found.recall[queries, g], measures.recall(relevant, total))
-            np.testing.assert_array_equal(found.ndcg[queries, g], measures.ndcg(relevant, total))
-            np.testing.assert_array_equal(found.answered[queries, g], relevant.any(axis=1))
+            assert np.isnan(result.ap[others, g]).all() and not result.answered[others, g].any()
+            np.testing.assert_array_equal(result.ap[queries, g], average_precision(relevant, total, denominator))
+            np.testing.assert_array_equal(result.recall[queries, g], measures.recall(relevant, total))
+            np.testing.assert_array_equal(result.ndcg[queries, g], measures.ndcg(relevant, total))
+            np.testing.assert_array_equal(result.answered[queries, g], relevant.any(axis=1))
             if not len(queries):
-                assert measures.means(found.ap)[g] is None
+                assert measures.means(result.ap)[g] is None
 
 
 def test_a_mean_leaves_out_groups_without_queries():

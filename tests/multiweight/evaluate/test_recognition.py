@@ -20,15 +20,15 @@ def test_by_hand():
     outputs = np.array(
         [[0.9, 0.1, 0.2, 0.3, 0.1], [0.6, 0.5, 0.4, 0.3, 0.1], [0.4, 0.3, 0.2, 0.1, 0.1], [0.2, 0.2, 0.2, 0.6, 0.1]]
     )
-    found = recognition.scores(outputs, labels, CATALOG)
+    result = recognition.scores(outputs, labels, CATALOG)
     # red ranks its image first, blue too, green its image last of three equals, which enter together.
-    assert found["Colour"]["labels"] == {"red": 1.0, "blue": 1.0, "green": 1 / 4, "grey": None}
-    assert found["Colour"]["map"] == pytest.approx(9 / 12)
+    assert result["Colour"]["labels"] == {"red": 1.0, "blue": 1.0, "green": 1 / 4, "grey": None}
+    assert result["Colour"]["map"] == pytest.approx(9 / 12)
     # Named: red of 0, red and blue of 1, grey of 3: 2 right of 4 named and 3 there.
-    assert found["Colour"]["micro_f1"] == pytest.approx(2 * 2 / (4 + 3))
-    assert found["Colour"]["macro_f1"] == pytest.approx((2 / 3 + 1 + 0 + 0) / 4)
-    assert found["Colour"]["top"] == {"1": pytest.approx(1 / 3), "3": 1.0}
-    assert found["Lace"] == {"map": None, "labels": {"yes": None}, "micro_f1": None, "macro_f1": None, "top": {}}
+    assert result["Colour"]["micro_f1"] == pytest.approx(2 * 2 / (4 + 3))
+    assert result["Colour"]["macro_f1"] == pytest.approx((2 / 3 + 1 + 0 + 0) / 4)
+    assert result["Colour"]["top"] == {"1": pytest.approx(1 / 3), "3": 1.0}
+    assert result["Lace"] == {"map": None, "labels": {"yes": None}, "micro_f1": None, "macro_f1": None, "top": {}}
 
 
 @settings(max_examples=60, deadline=None)

@@ -43,11 +43,11 @@ def test_onnxruntime_and_opencv_agree_with_the_engine(exported, photo):
     start = (about["size"] - about["crop"]) // 2
     crop = pixels[None, :, start : start + about["crop"], start : start + about["crop"]].astype(np.float32)
     session = onnxruntime.InferenceSession(str(folder / "model.onnx"))
-    found = np.concatenate(session.run(blobs, {"data": crop}), axis=1)
+    result = np.concatenate(session.run(blobs, {"data": crop}), axis=1)
     model = cv2.dnn.readNetFromONNX(str(folder / "model.onnx"))
     model.setInput(crop, "data")
     by_opencv = np.concatenate([v.reshape(1, -1) for v in model.forward(model.getUnconnectedOutLayersNames())], axis=1)
-    for values in (found, by_opencv):
+    for values in (result, by_opencv):
         np.testing.assert_allclose(values, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
 
 
@@ -58,13 +58,13 @@ def test_the_script_annotates_without_torch_as_the_toolkit_does(exported, photo)
         [str(python), str(folder / "annotate.py"), str(photo), "0"], capture_output=True, text=True, check=True,
         env={"PYTHONPATH": ""},
     )  # fmt: skip
-    found = [line.split("\t") for line in done.stdout.splitlines()]
+    result = [line.split("\t") for line in done.stdout.splitlines()]
     labels = Annotator(engine.select(), run).annotate(photo, 0.0)
     expected = {(one.group, one.label): one.probability for one in labels}
     catalog = Catalog.load(run.dataset.catalog)
-    assert [(g, label) for g, label, _ in found] == [(g.name, label) for g in catalog.groups for label in g.labels]
-    assert len(found) == len(expected)
-    for group, label, probability in found:
+    assert [(g, label) for g, label, _ in result] == [(g.name, label) for g in catalog.groups for label in g.labels]
+    assert len(result) == len(expected)
+    for group, label, probability in result:
         assert float(probability) == pytest.approx(expected[group, label], abs=6e-4)
     torch = subprocess.run([str(python), "-c", "import torch"], capture_output=True, env={"PYTHONPATH": ""}, text=True)
     assert "No module named 'torch'" in torch.stderr

@@ -16,10 +16,10 @@ from tiny_features import CROP, IMAGES, NET, SIDE, expected, make_case, run
 
 def test_features_are_the_blob_after_relu_of_the_centre_crop(caffe, case):
     assert run(caffe, case)
-    found = extraction.load(case.output)
-    np.testing.assert_allclose(found.values, expected(case), rtol=1e-5, atol=1e-5)
-    assert found.values.dtype == np.float32 and found.keys == case.keys
-    attributes = found.attributes
+    result = extraction.load(case.output)
+    np.testing.assert_allclose(result.values, expected(case), rtol=1e-5, atol=1e-5)
+    assert result.values.dtype == np.float32 and result.keys == case.keys
+    attributes = result.attributes
     assert (attributes["variant"], attributes["weights"], attributes["blob"]) == ("tiny", "tiny.caffemodel", "fc7")
     assert attributes["engine"] == engine.describe(caffe) and len(attributes["weights_sha256"]) == 64
     assert not list(case.folder.glob("*.part"))
@@ -70,9 +70,9 @@ def test_a_run_takes_its_last_snapshot_and_untrained_the_multi_label_net(caffe, 
     base.snapshot(20).write_bytes(case.weights.read_bytes())
     base.snapshot(20, "solverstate").write_bytes(b"")
     assert extraction.extract_run(caffe, base)
-    found = extraction.load(base.features)
-    assert found.attributes["weights"] == "multi_label_iter_20.caffemodel"
-    np.testing.assert_allclose(found.values, expected(case), rtol=1e-5, atol=1e-5)
+    result = extraction.load(base.features)
+    assert result.attributes["weights"] == "multi_label_iter_20.caffemodel"
+    np.testing.assert_allclose(result.values, expected(case), rtol=1e-5, atol=1e-5)
     untrained = dataset.run("untrained")
     assert extraction.extract_run(caffe, untrained) and not extraction.extract_run(caffe, untrained)
     assert extraction.load(untrained.features).attributes["weights"] == "initial weights, seed 1"
@@ -90,9 +90,9 @@ def test_views_are_averaged(caffe, case):
     for views, images in (("mirror", crops[:1]), ("crops", crops)):
         run(caffe, case, views=views)
         wanted = np.mean([blob(i) for i in images] + [blob(i[:, :, :, ::-1]) for i in images], axis=0)
-        found = extraction.load(case.output)
-        np.testing.assert_allclose(found.values, wanted, rtol=1e-5, atol=1e-5)
-        assert found.attributes["views"] == views
+        result = extraction.load(case.output)
+        np.testing.assert_allclose(result.values, wanted, rtol=1e-5, atol=1e-5)
+        assert result.attributes["views"] == views
     with pytest.raises(UserError, match="views 'many'"):
         run(caffe, case, views="many")
 
@@ -114,9 +114,9 @@ def test_float16_storage(caffe, case):
 
 def test_several_blobs_stand_one_after_the_other(caffe, case):
     run(caffe, case, blob=["fc7", "fc8"])
-    found = extraction.load(case.output)
-    assert found.values.shape == (IMAGES, 7) and found.attributes["blob"] == "outputs"
-    np.testing.assert_allclose(found.values[:, :5], expected(case), rtol=1e-5, atol=1e-5)
+    result = extraction.load(case.output)
+    assert result.values.shape == (IMAGES, 7) and result.attributes["blob"] == "outputs"
+    np.testing.assert_allclose(result.values[:, :5], expected(case), rtol=1e-5, atol=1e-5)
 
 
 def test_listed_images_are_the_same_as_packed(caffe, case):
@@ -131,9 +131,9 @@ def test_listed_images_are_the_same_as_packed(caffe, case):
     given = dict(weights=case.weights, mean=case.mean)
     assert extraction.extract(caffe, case.deploy, source, case.output, **given)
     assert not extraction.extract(caffe, case.deploy, source, case.output, **given)
-    found = extraction.load(case.output)
-    assert found.keys == names
-    np.testing.assert_allclose(found.values, expected(case), rtol=1e-5, atol=1e-5)
+    result = extraction.load(case.output)
+    assert result.keys == names
+    np.testing.assert_allclose(result.values, expected(case), rtol=1e-5, atol=1e-5)
     (case.folder / names[3]).write_bytes(b"no image")
     with pytest.raises(UserError, match="photo 3.png: not an image"):
         extraction.extract(caffe, case.deploy, source, case.output, **given)

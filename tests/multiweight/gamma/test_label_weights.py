@@ -21,8 +21,8 @@ CATALOG = Catalog.from_dict({"Colour": ["red", "blue"], "Coat": ["parka"]})
 
 
 def test_hand_worked_and_bounded():
-    found = label_weights.sqrt_ratio(np.array([50, 10, 98, 0, 1, 100]), np.array([50, 90, 2, 100, 9999, 0]))
-    assert found == pytest.approx([1, 3, np.sqrt(2 / 98), 10, 10, 0.1])
+    result = label_weights.sqrt_ratio(np.array([50, 10, 98, 0, 1, 100]), np.array([50, 90, 2, 100, 9999, 0]))
+    assert result == pytest.approx([1, 3, np.sqrt(2 / 98), 10, 10, 0.1])
 
 
 def test_from_the_training_images_into_the_net(tmp_path):

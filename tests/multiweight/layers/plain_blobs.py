@@ -48,16 +48,16 @@ def build(monkeypatch, name, scores, labels, report=True, **settings):
 
 def numeric(objective, array, step=1e-5):
     """The gradient of ``objective()`` by each value of ``array``, by central differences."""
-    found = np.zeros_like(array)
+    result = np.zeros_like(array)
     for index in np.ndindex(*array.shape):
         kept = array[index]
         array[index] = kept + step
         above = objective()
         array[index] = kept - step
-        found[index] = (above - objective()) / (2 * step)
+        result[index] = (above - objective()) / (2 * step)
         array[index] = kept
     objective()
-    return found
+    return result
 
 
 def random_case(seed=0, images=5, sizes=(3, 1, 4)):

@@ -50,8 +50,8 @@ def test_hand_worked():
 def test_without_focus_it_is_the_sigmoid_cross_entropy():
     x, p = np.linspace(-30, 30, 61), np.tile([0, 1, 0.3], 21)[:61]
     for values in ({"name": "focal", "focus": 0}, {"name": "asymmetric", "focus": 0, "margin": 0}):
-        for found, expected in zip(objectives.parse(values)(x, p), objectives.sigmoid(x, p)):
-            np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+        for result, expected in zip(objectives.parse(values)(x, p), objectives.sigmoid(x, p)):
+            np.testing.assert_allclose(result, expected, rtol=1e-12, atol=1e-12)
 
 
 @named
@@ -70,8 +70,8 @@ def test_slopes_agree_with_finite_differences(values):
 def test_a_weight_of_a_label_where_it_is_present():
     # At log 3 a label that is present costs log(4/3), twice that with a weight of 2; an absent one log 4 as before.
     x, p = np.array([[np.log(3), np.log(3), np.log(3)]]), np.array([[1.0, 0.0, 0.5]])
-    found, slope = objectives.parse({"name": "sigmoid", "present": [2, 5, 3]})(x, p)
-    np.testing.assert_allclose(found, [[2 * log(4 / 3), log(4), (3 * log(4 / 3) + log(4)) / 2]])
+    result, slope = objectives.parse({"name": "sigmoid", "present": [2, 5, 3]})(x, p)
+    np.testing.assert_allclose(result, [[2 * log(4 / 3), log(4), (3 * log(4 / 3) + log(4)) / 2]])
     np.testing.assert_allclose(slope, [[2 * -0.25, 0.75, (3 * -0.25 + 0.75) / 2]])
 
 
@@ -95,8 +95,8 @@ def test_weights_of_labels_in_the_layer(monkeypatch):
 def test_large_scores_are_finite(values, dtype):
     x = np.array([-1000, -100, 0, 100, 1000], dtype)
     for p in (0, 1):
-        found, slope = objectives.parse(values)(x, np.full(5, p, dtype))
-        assert np.isfinite(found).all() and np.isfinite(slope).all() and (found >= 0).all()
+        result, slope = objectives.parse(values)(x, np.full(5, p, dtype))
+        assert np.isfinite(result).all() and np.isfinite(slope).all() and (result >= 0).all()
     assert objectives.parse(values)(x, np.ones(5, dtype))[0][0] == pytest.approx(1000, rel=2e-3), "and the margin"
 
 

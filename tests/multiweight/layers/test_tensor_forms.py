@@ -75,12 +75,12 @@ def solver_of(folder: Path, kind: str, tops: int) -> caffe.SGDSolver:
 
 
 def results(net: caffe.Net) -> dict[str, np.ndarray]:
-    found = {f"{name} diff": net.blobs[name].diff.copy() for name in "abc"}
-    found.update({name: net.blobs[name].data.copy() for name in net.outputs})
+    result = {f"{name} diff": net.blobs[name].diff.copy() for name in "abc"}
+    result.update({name: net.blobs[name].data.copy() for name in net.outputs})
     for name, blobs in net.params.items():
         for i, blob in enumerate(blobs):
-            found[f"{name} {i}"], found[f"{name} {i} diff"] = blob.data.copy(), blob.diff.copy()
-    return found
+            result[f"{name} {i}"], result[f"{name} {i} diff"] = blob.data.copy(), blob.diff.copy()
+    return result
 
 
 def assert_same(found: dict[str, np.ndarray], expected: dict[str, np.ndarray], tolerance: float) -> None:

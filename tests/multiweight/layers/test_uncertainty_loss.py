@@ -25,10 +25,10 @@ def test_gradients_agree_with_finite_differences(monkeypatch, objective):
     layer.blobs[0].data[...] = [0.5, -1.0, 2.0]
     weights = [0.7, 0.0, 2.0, 0.25]
     objective = plain_blobs.check_scores(layer, bottom, top, weights)
-    found = layer.blobs[0].diff.copy()
-    np.testing.assert_allclose(found, plain_blobs.numeric(objective, layer.blobs[0].data), atol=1e-7)
+    result = layer.blobs[0].diff.copy()
+    np.testing.assert_allclose(result, plain_blobs.numeric(objective, layer.blobs[0].data), atol=1e-7)
     layer.backward(top, [True] * 3 + [False], bottom)
-    np.testing.assert_allclose(layer.blobs[0].diff, 2 * found, err_msg="gradients of several passes add up")
+    np.testing.assert_allclose(layer.blobs[0].diff, 2 * result, err_msg="gradients of several passes add up")
 
 
 def test_at_rest_a_weight_is_the_inverse_of_twice_its_loss(monkeypatch):

@@ -116,14 +116,14 @@ def test_a_schemes_constants_go_to_its_layer(dataset):
 def test_settings_of_before_schemes_had_their_constants_are_read(dataset, scheme, c, constants):
     how = dict(scheme=scheme, c=c, net=dict(SMALL, constants=constants))
     run = dataset.run(make(dataset, **how)[0].variant)
-    found = json.loads(run.settings.read_text())
-    del found["net"]["constants"]
+    result = json.loads(run.settings.read_text())
+    del result["net"]["constants"]
     # As they were written: both constants in every net.
-    found["net"].update(temperature=c or 2.0, window=7 if constants else 100)
-    run.settings.write_text(json.dumps(found))
+    result["net"].update(temperature=c or 2.0, window=7 if constants else 100)
+    run.settings.write_text(json.dumps(result))
     assert not make(dataset, **how)[1], "the same settings: the step is skipped"
-    found["net"]["batch_size"] = 8
-    run.settings.write_text(json.dumps(found))
+    result["net"]["batch_size"] = 8
+    run.settings.write_text(json.dumps(result))
     with pytest.raises(UserError, match="made with net.batch_size 8, asked for 4: use"):
         make(dataset, **how)
 
@@ -172,8 +172,8 @@ def test_committed_files_are_what_the_command_writes():
         assert (REPOSITORY / name).read_text(encoding="utf-8") == text, (
             f"{name}: run tools/make_prototxt.py --committed"
         )
-    found = {path.relative_to(REPOSITORY).as_posix() for path in (REPOSITORY / "prototxt").rglob("*.prototxt")}
-    assert found == set(files)
+    result = {path.relative_to(REPOSITORY).as_posix() for path in (REPOSITORY / "prototxt").rglob("*.prototxt")}
+    assert result == set(files)
 
 
 def test_committed_nets_are_the_papers():

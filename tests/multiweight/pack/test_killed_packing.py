@@ -24,7 +24,7 @@ def test_twenty_kills_end_with_the_same_bytes(tmp_path):
         capture_output=True, text=True, env=environment, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
-    assert found["same"] == [True] * 20
-    assert found["actions"] > 40
-    assert found["partial"] >= 15 and found["between"] >= 3 and found["inside"] >= 3, found
+    result = json.loads(done.stdout)
+    assert result["same"] == [True] * 20
+    assert result["actions"] > 40
+    assert result["partial"] >= 15 and result["between"] >= 3 and result["inside"] >= 3, result

@@ -37,9 +37,9 @@ def datum(**fields):
 
 
 def test_sound(dataset):
-    found = check(dataset)
-    assert set(found) == {"train", "test"} and found["train"]["encoded"] == 0
-    assert found["train"]["group_images"]["Color"] > found["train"]["group_images"]["Brooch"] > 0
+    result = check(dataset)
+    assert set(result) == {"train", "test"} and result["train"]["encoded"] == 0
+    assert result["train"]["group_images"]["Color"] > result["train"]["group_images"]["Brooch"] > 0
 
 
 def test_jpeg(dataset):

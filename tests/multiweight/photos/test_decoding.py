@@ -91,8 +91,8 @@ def transparent_png(depth, level):
 
 @pytest.mark.parametrize(("depth", "level"), [(1, 0), (2, 0), (4, 0), (8, 0), (16, 7)])
 def test_a_transparent_grey_level_becomes_white(depth, level):
-    found = decode(transparent_png(depth, level))
-    assert found[0, 0].tolist() == WHITE  # the first pixel has the transparent level
+    result = decode(transparent_png(depth, level))
+    assert result[0, 0].tolist() == WHITE  # the first pixel has the transparent level
     other = decode(transparent_png(depth, level + 1))
     assert other[0, 0].tolist() == [0, 0, 0]
 
@@ -112,11 +112,11 @@ def test_transparent_pixels_become_white(kind, options):
     values = np.dstack([SMOOTH, np.full((120, 90), 255, np.uint8)])
     values[:, :30, 3] = 0
     values[:, 30:60, 3] = 128
-    found = decode(saved(Image.fromarray(values), kind, **options))[:, :, ::-1].astype(int)
+    result = decode(saved(Image.fromarray(values), kind, **options))[:, :, ::-1].astype(int)
     mixed = (SMOOTH[:, 30:60].astype(int) * 128 + 255 * 127) / 255
-    assert (found[:, :28] >= 252).all()
-    assert np.abs(found[:, 32:58] - mixed[:, 2:-2]).max() <= 6
-    assert np.abs(found[:, 62:] - SMOOTH[:, 62:]).max() <= 8
+    assert (result[:, :28] >= 252).all()
+    assert np.abs(result[:, 32:58] - mixed[:, 2:-2]).max() <= 6
+    assert np.abs(result[:, 62:] - SMOOTH[:, 62:]).max() <= 8
 
 
 def test_other_transparency_of_png():
@@ -139,8 +139,8 @@ def test_every_format_is_turned_upright(kind, orientation, mode):
     exif[0x0112] = orientation
     data = saved(PICTURE.convert(mode), kind, exif=exif if kind == "TIFF" else exif.tobytes())
     upright = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB"))[:, :, ::-1]
-    found = decode(data)
-    assert found.shape == upright.shape and np.abs(found.astype(int) - upright).mean() < 6
+    result = decode(data)
+    assert result.shape == upright.shape and np.abs(result.astype(int) - upright).mean() < 6
 
 
 def test_bmp_of_os2():

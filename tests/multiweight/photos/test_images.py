@@ -154,10 +154,10 @@ def test_exif_orientation_is_applied_beside_an_alpha_channel(extension, orientat
         6: np.rot90(PICTURE, -1), 7: np.rot90(PICTURE.transpose(1, 0, 2), 2), 8: np.rot90(PICTURE),
     }  # fmt: skip
     for order in "<>":
-        found = decode(with_alpha(extension, orientation, order))
-        assert found.shape == turns[orientation].shape
+        result = decode(with_alpha(extension, orientation, order))
+        assert result.shape == turns[orientation].shape
         # 254 of 255 is opaque but for a last digit of white.
-        assert np.abs(found.astype(int) - turns[orientation]).max() <= 1
+        assert np.abs(result.astype(int) - turns[orientation]).max() <= 1
 
 
 def test_a_damaged_exif_chunk_turns_nothing():

@@ -20,11 +20,11 @@ def test_copies_are_found_and_others_are_not():
     again = cv2.imdecode(cv2.imencode(".jpg", cv2.resize(one, (90, 120)), [cv2.IMWRITE_JPEG_QUALITY, 70])[1], 1)
     recoloured = one[:, :, ::-1]
     seen = [near_duplicates.fingerprint(np.ascontiguousarray(image)) for image in (one, picture(2), again, recoloured)]
-    found = Fingerprints(
+    result = Fingerprints(
         np.array([h for h, _, _ in seen], np.uint64), np.stack([t for _, t, _ in seen]),
         np.ones(4, bool), np.array([s for _, _, s in seen], np.float32),
     )  # fmt: skip
-    assert near_duplicates.pairs(found).tolist() == [[0, 2]]
+    assert near_duplicates.pairs(result).tolist() == [[0, 2]]
 
 
 def test_every_pair_within_the_distance_as_by_brute_force():
@@ -34,15 +34,15 @@ def test_every_pair_within_the_distance_as_by_brute_force():
         hashes[150 + n] = hashes[n] ^ np.bitwise_or.reduce(
             np.uint64(1) << flips.astype(np.uint64), initial=np.uint64(0)
         )
-    found = Fingerprints(hashes, np.zeros((300, 48), np.uint8), np.ones(300, bool), np.ones(300, np.float32))
-    found.readable[[3, 153]] = False
+    result = Fingerprints(hashes, np.zeros((300, 48), np.uint8), np.ones(300, bool), np.ones(300, np.float32))
+    result.readable[[3, 153]] = False
     wanted = [
         [i, j]
         for i in range(300)
         for j in range(i + 1, 300)
         if bin(int(hashes[i] ^ hashes[j])).count("1") <= 3 and not {i, j} & {3, 153}
     ]
-    assert near_duplicates.pairs(found).tolist() == wanted and len(wanted) > 90
+    assert near_duplicates.pairs(result).tolist() == wanted and len(wanted) > 90
 
 
 def test_clusters_join_products_over_others():

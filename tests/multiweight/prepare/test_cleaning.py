@@ -43,17 +43,17 @@ def dataset(tmp_path):
 
 def test_what_is_found_and_what_becomes_of_it(dataset):
     before = dataset.records.read_bytes()
-    found, done = cleaning.clean_dataset(dataset, progress=quiet)
-    assert done and (found["records"], found["kept"]) == (120, 113)
-    assert found["left_out"] == {"no product": 5, "a blank photo": 1, "no label": 1}
-    assert found["labels_taken"] == {"Colour": 1} and found["exclusive_groups"] == ["Colour"]
+    result, done = cleaning.clean_dataset(dataset, progress=quiet)
+    assert done and (result["records"], result["kept"]) == (120, 113)
+    assert result["left_out"] == {"no product": 5, "a blank photo": 1, "no label": 1}
+    assert result["labels_taken"] == {"Colour": 1} and result["exclusive_groups"] == ["Colour"]
     listed = {bad.image: bad.reason for bad in bad_images.read(dataset.data / "cleaned.csv")}
     assert listed["images/7.jpg"] == "no product: the same photo stands for 5 products"
     assert listed["images/4.jpg"] == "Colour: blue, red contradict each other"
     cleaned = {record.image: record for record in records.read(dataset.cleaned_records)}
     assert cleaned["images/4.jpg"].labels == (("Style", "a"),) and cleaned["images/4.jpg"].unknown == (("Colour", "*"),)
     assert dataset.records.read_bytes() == before and dataset.used_records == dataset.cleaned_records
-    assert cleaning.clean_dataset(dataset, progress=quiet) == (found, False)
+    assert cleaning.clean_dataset(dataset, progress=quiet) == (result, False)
     with pytest.raises(UserError, match="clean.json: made with repeats 5, asked for 6"):
         cleaning.clean_dataset(dataset, cleaning.Settings(repeats=6), progress=quiet)
     again, _ = cleaning.clean_dataset(dataset, cleaning.Settings(repeats=6, keep_unlabelled=True), True, quiet)

@@ -37,18 +37,18 @@ def test_no_product_on_both_sides_and_nothing_lost():
 
 
 def test_shares_are_kept():
-    found = split.balance(*split.split(made(), 0.268), CATALOG)
-    assert abs(found["test_fraction"] - 0.268) < 0.005
-    assert found["largest_deviation"]["label"]["deviation"] < 0.03
-    assert found["one_sided"] == []
-    assert min(found["groups"]["craft"].values()) > 0
+    result = split.balance(*split.split(made(), 0.268), CATALOG)
+    assert abs(result["test_fraction"] - 0.268) < 0.005
+    assert result["largest_deviation"]["label"]["deviation"] < 0.03
+    assert result["one_sided"] == []
+    assert min(result["groups"]["craft"].values()) > 0
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_group_of_two_products_is_on_both_sides(seed):
     for fraction in (0.05, 0.268, 0.9):
-        found = split.balance(*split.split(made(60, seed), fraction, seed), CATALOG)
-        assert found["one_sided"] == []
+        result = split.balance(*split.split(made(60, seed), fraction, seed), CATALOG)
+        assert result["one_sided"] == []
 
 
 def test_two_products_of_a_group_with_a_label_each():
@@ -56,8 +56,8 @@ def test_two_products_of_a_group_with_a_label_each():
     items = [Record(f"{n}.jpg", f"p{n}", tuple(labels)) for n, labels in enumerate(rows)]
     items += [Record(f"{n}.jpg", f"p{n}", (("color", "red"),)) for n in range(2, 40)]
     for seed in range(10):
-        found = split.balance(*split.split(items, 0.268, seed), CATALOG)
-        assert found["groups"]["coat"] == {"train": 1, "test": 1}
+        result = split.balance(*split.split(items, 0.268, seed), CATALOG)
+        assert result["groups"]["coat"] == {"train": 1, "test": 1}
 
 
 def test_the_seed_decides():
@@ -68,10 +68,10 @@ def test_the_seed_decides():
 
 def test_hand_worked_balance():
     train = [Record("a", "p", (("color", "red"),)), Record("b", "p", (("color", "red"),)), Record("c", "q", ())]
-    found = split.balance(train, [Record("d", "r", (("coat", "parka"),))], CATALOG)
-    assert found["images"] == {"train": 3, "test": 1} and found["products"] == {"train": 2, "test": 1}
-    assert found["groups"]["color"] == {"train": 2, "test": 0}
-    assert found["largest_deviation"]["group"] == {"name": "coat", "images": 1, "test_share": 1.0, "deviation": 0.75}
+    result = split.balance(train, [Record("d", "r", (("coat", "parka"),))], CATALOG)
+    assert result["images"] == {"train": 3, "test": 1} and result["products"] == {"train": 2, "test": 1}
+    assert result["groups"]["color"] == {"train": 2, "test": 0}
+    assert result["largest_deviation"]["group"] == {"name": "coat", "images": 1, "test_share": 1.0, "deviation": 0.75}
 
 
 def test_mistakes():
@@ -84,9 +84,9 @@ def test_mistakes():
 def test_dataset_is_split_once(tmp_path):
     dataset = Dataset("shop", tmp_path / "runs")
     importing.import_dataset(dataset, drawn(tmp_path), progress=quiet)
-    found, done = split.split_dataset(dataset, 0.3)
-    assert done and split.split_dataset(dataset, 0.3) == (found, False)
-    assert len(records.read(dataset.split("test"))) == found["images"]["test"]
+    result, done = split.split_dataset(dataset, 0.3)
+    assert done and split.split_dataset(dataset, 0.3) == (result, False)
+    assert len(records.read(dataset.split("test"))) == result["images"]["test"]
     with pytest.raises(UserError, match="test_fraction 0.3, asked for 0.2.*--overwrite"):
         split.split_dataset(dataset, 0.2)
     assert split.split_dataset(dataset, 0.2, overwrite=True)[1]

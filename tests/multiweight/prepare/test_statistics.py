@@ -14,13 +14,16 @@ ITEMS = [
 
 
 def test_hand_worked():
-    found = statistics.count(ITEMS, CATALOG)
-    assert (found["images"], found["products"], found["groups"], found["labels"]) == (4, 3, 2, 6)
-    assert found["group_sizes"] == {"max": 4, "min": 2, "mean": 3.0, "std": 1.0}
-    assert found["labels_an_image"] == 1.5
-    assert found["group_images"] == {"Colour": 4, "Craft": 1} and found["proportions"] == {"Colour": 1.0, "Craft": 0.25}
-    assert found["label_images"]["Colour"] == {"red": 3, "blue": 1, "green": 1, "black": 0}
-    page = statistics.markdown("shop", {"train": found, "test": found}, "tail.png")
+    result = statistics.count(ITEMS, CATALOG)
+    assert (result["images"], result["products"], result["groups"], result["labels"]) == (4, 3, 2, 6)
+    assert result["group_sizes"] == {"max": 4, "min": 2, "mean": 3.0, "std": 1.0}
+    assert result["labels_an_image"] == 1.5
+    assert result["group_images"] == {"Colour": 4, "Craft": 1} and result["proportions"] == {
+        "Colour": 1.0,
+        "Craft": 0.25,
+    }
+    assert result["label_images"]["Colour"] == {"red": 3, "blue": 1, "green": 1, "black": 0}
+    page = statistics.markdown("shop", {"train": result, "test": result}, "tail.png")
     assert "| Craft | 2 | 1 | 1 | 0.2500 |" in page and "max 4, min 2, mean 3.0, standard deviation 1.0" in page
 
 
@@ -43,8 +46,8 @@ def test_names_are_no_markup(tmp_path):
     """Dollar signs are drawn, not set as formulas; nothing in the page is HTML or Markdown."""
     catalog = Catalog.from_dict({name: ["x $y$", "z"] for name in NAMES})
     items = [Record(f"{n}.jpg", str(n), ((name, "z"),)) for n, name in enumerate(NAMES)]
-    found = statistics.count(items, catalog)
-    statistics.chart(found, tmp_path / "a.png", "shop $a$")
-    statistics.chart(found, tmp_path / "a.svg", "shop $a$")
-    page = statistics.markdown("shop", {"all": found})
+    result = statistics.count(items, catalog)
+    statistics.chart(result, tmp_path / "a.png", "shop $a$")
+    statistics.chart(result, tmp_path / "a.svg", "shop $a$")
+    page = statistics.markdown("shop", {"all": result})
     assert r"a\_b \<b>\&" in page and r"Price level (\$\$)" in page

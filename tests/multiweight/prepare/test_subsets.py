@@ -70,11 +70,11 @@ def test_a_subset_is_split_and_packed_as_any_dataset(tmp_path):
     catalog = Catalog.load(dataset.catalog)
     every = records.read(dataset.records)
     large, small = sorted(catalog.names, key=lambda name: -counts(every, name)[0])[0:5:4]
-    found, done = subsets.make(dataset, target, large, small, subsets.Settings(2, "dependent"))
-    assert done and found["group_images"][large] == 2 * found["group_images"][small] > 0
+    result, done = subsets.make(dataset, target, large, small, subsets.Settings(2, "dependent"))
+    assert done and result["group_images"][large] == 2 * result["group_images"][small] > 0
     assert Catalog.load(target.catalog).names == (large, small)
-    assert subsets.make(dataset, target, large, small, subsets.Settings(2, "dependent")) == (found, False)
+    assert subsets.make(dataset, target, large, small, subsets.Settings(2, "dependent")) == (result, False)
     split.split_dataset(target)
     info, _ = packing.pack(caffe(), target, packing.Settings(size=16), progress=quiet)
-    assert sum(info["counts"].values()) == found["images"]
+    assert sum(info["counts"].values()) == result["images"]
     assert steps.read(target.data / "import.json")["settings"]["source"] == "records"

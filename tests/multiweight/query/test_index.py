@@ -42,9 +42,9 @@ def test_as_many_as_were_asked_for(run, kind):
     index = shop_index.ShopIndex(made, kind)
     for query in values[:12]:
         for k in (1, 50, 400, PHOTOS, PHOTOS + 7):
-            found = index.search(query, k)
-            assert len({one.position for one in found}) == min(k, PHOTOS)
-            scores = [one.score for one in found]
+            result = index.search(query, k)
+            assert len({one.position for one in result}) == min(k, PHOTOS)
+            scores = [one.score for one in result]
             assert scores == sorted(scores, reverse=True) and scores[0] > 0.99
     again = shop_index.ShopIndex(made, kind)  # read from its file
     assert len(again.search(values[3], 300)) == 300
@@ -55,8 +55,8 @@ def test_one_row_a_product(run, kind):
     made, values = run
     index = shop_index.ShopIndex(made, kind)
     for k in (1, 10, 200, 1000):
-        found = index.products(values[5], k, product)
-        names = [PRODUCTS[one.key] for one in found]
+        result = index.products(values[5], k, product)
+        names = [PRODUCTS[one.key] for one in result]
         assert len(set(names)) == len(names) == min(k, PHOTOS // 4)
     photos = index.search(values[5], 40)
     first = {}

@@ -32,23 +32,23 @@ def test_the_leader_and_how_far_the_others_are_behind(found):
         Comparison(weight, third, difference(0.0525, 0.001)),
         Comparison(methods["multi_label"], third, difference(0.0525, 0.3)),
     ]
-    said = conclusion.of(found, pairs)
-    assert said.lead == "multi-weight 1/3 leads with a mean mAP@50 of 47.75 over 4 groups."
-    assert {line.variant: line.text for line in said.others} == {
+    concluded = conclusion.of(found, pairs)
+    assert concluded.lead == "multi-weight 1/3 leads with a mean mAP@50 of 47.75 over 4 groups."
+    assert {line.variant: line.text for line in concluded.others} == {
         "multi_label": "5.25 points behind (not clear, p = 0.3)",
         "multi_task": "5.25 points behind (not tested)",
         "multi_weight": "5.25 points behind (clear, p = 0.001)",
     }
-    assert said.caution == ""
+    assert concluded.caution == ""
 
 
 def test_runs_of_different_length_and_a_single_run_say_so(tmp_path):
     dataset = synthetic_runs.write(tmp_path, variants=("multi_label", "multi_task"))
     training = dict(synthetic_runs.TRAINING, iterations=700)
     dataset.run("multi_task").training.write_text(json.dumps(training))
-    said = conclusion.of(results.load(dataset), [])
-    assert [line.text for line in said.others] == ["equal in the mean"]
-    assert "different length" in said.caution and "multi-label 1,500, multi-task 700" in said.caution
+    concluded = conclusion.of(results.load(dataset), [])
+    assert [line.text for line in concluded.others] == ["equal in the mean"]
+    assert "different length" in concluded.caution and "multi-label 1,500, multi-task 700" in concluded.caution
     alone = synthetic_runs.write(tmp_path / "b", variants=("multi_label", "random"))
     assert conclusion.of(results.load(alone), []).lead.startswith("multi-label alone was evaluated: mean mAP@50 42.50")
     none = synthetic_runs.write(tmp_path / "c", variants=("random",))

@@ -109,9 +109,9 @@ def test_clicking_through_the_page(made):
             assert article.get_attribute("data-key") == f"{query:08d}"
             for row in article.find_elements("css selector", ".row"):
                 photos = row.find_elements("css selector", ".photo")
-                found = data["lists"][row.get_attribute("data-method")][str(query)]
-                assert len(photos) == len(found) == 10
-                sleeve = [(i < 12) and (query < 9) == (i < 9) for i in found]
+                result = data["lists"][row.get_attribute("data-method")][str(query)]
+                assert len(photos) == len(result) == 10
+                sleeve = [(i < 12) and (query < 9) == (i < 9) for i in result]
                 assert ["yes" in p.get_attribute("class") for p in photos] == sleeve
         # One method alone.
         for box in page.find_elements("css selector", "#methods input"):
@@ -157,21 +157,21 @@ def test_the_page_fits_a_phone(made):
 
 def test_failures_are_the_queries_with_the_lowest_ap(made):
     caffe, dataset = made
-    found = results.load(dataset)
-    worst = gallery.collect(caffe, dataset, found, 3, failures=True)
-    trained = [comparisons.precisions(dataset, r.variant)[:, 1] for r in found if r.trained]
+    result = results.load(dataset)
+    worst = gallery.collect(caffe, dataset, result, 3, failures=True)
+    trained = [comparisons.precisions(dataset, r.variant)[:, 1] for r in result if r.trained]
     assert worst["queries"]["Color"] == np.argsort(np.mean(trained, axis=0), kind="stable")[:3].tolist()
-    assert gallery.collect(caffe, dataset, found, 3, False)["queries"] != worst["queries"]
-    chosen = gallery.collect(caffe, dataset, found, 3, False, ["00000003", "00000020"])
+    assert gallery.collect(caffe, dataset, result, 3, False)["queries"] != worst["queries"]
+    chosen = gallery.collect(caffe, dataset, result, 3, False, ["00000003", "00000020"])
     assert chosen["queries"] == {"Sleeve": [3], "Color": [3, 20]}
     with pytest.raises(UserError, match="no test image has the key '7'"):
-        gallery.collect(caffe, dataset, found, 3, False, ["7"])
+        gallery.collect(caffe, dataset, result, 3, False, ["7"])
 
 
 def test_differences_are_tested_in_pairs(made):
     _, dataset = made
-    found = results.load(dataset)
-    pairs = comparisons.pairs(dataset, found)
+    result = results.load(dataset)
+    pairs = comparisons.pairs(dataset, result)
     assert len(pairs) == 6
     one = next(p for p in pairs if (p.first.variant, p.second.variant) == ("multi_label", "multi_weight_third"))
     a, b = (comparisons.precisions(dataset, v)[:, :2] for v in ("multi_label", "multi_weight_third"))

@@ -180,15 +180,15 @@ def test_other_features_are_not_mixed(tmp_path, name, value):
     synthetic_runs.write_variant(dataset, "other", (0.5,) * 4)
     report.write(dataset)
     path = dataset.run("other").evaluation
-    found = json.loads(path.read_text())
-    found["features"][name] = value
-    found["settings"]["retrieval_blob"] = "fc7"
-    path.write_text(json.dumps(found))
+    result = json.loads(path.read_text())
+    result["features"][name] = value
+    result["settings"]["retrieval_blob"] = "fc7"
+    path.write_text(json.dumps(result))
     with pytest.raises(UserError, match=f"features of {name} .*, other of {value}: extract and evaluate both alike"):
         report.write(dataset)
     if name == "blob":  # another trunk's own
-        found["settings"]["retrieval_blob"] = value
-        path.write_text(json.dumps(found))
+        result["settings"]["retrieval_blob"] = value
+        path.write_text(json.dumps(result))
         report.write(dataset)
 
 
@@ -229,15 +229,15 @@ def test_a_running_mean_keeps_a_line_and_skips_gaps():
 def test_the_papers_own_table_gives_the_papers_counts(tmp_path):
     """Tables II and III through the report: best-of counts 7, 5, 12 and the column averages."""
     rows = eclothing.published()
-    found = []
+    result = []
     for variant in ("multi_label", "multi_task", "multi_weight", "multi_weight_third"):
         groups = {r.group: {"map": r.map[variant] / 100, "queries": 9, "proportion": r.proportion} for r in rows}
         mean = sum(r.map[variant] for r in rows) / len(rows) / 100
-        found.append(results.Result(variant, {"groups": groups, "mean_map": mean, "k": 50}, {}, results.Log()))
-    assert results.best_counts(found[:3]) == {"multi_label": 7, "multi_task": 5, "multi_weight": 12}
-    three = tables.by_group(found[:3])
+        result.append(results.Result(variant, {"groups": groups, "mean_map": mean, "k": 50}, {}, results.Log()))
+    assert results.best_counts(result[:3]) == {"multi_label": 7, "multi_task": 5, "multi_weight": 12}
+    three = tables.by_group(result[:3])
     assert three.rows[-2][3:] == ["52.48", "53.11", "**54.37**"]
-    third = tables.against_best(found)
+    third = tables.against_best(result)
     assert third is not None and third.rows[-2][3] == "**55.63**"
 
 

@@ -27,8 +27,8 @@ def texts(svg):
 
 def test_many_methods_have_a_panel_each(many):
     report.write(many)
-    found = results.load(many)
-    names = [r.name for r in found if r.trained]
+    result = results.load(many)
+    names = [r.name for r in result if r.trained]
     assert len(names) == 9 > small_multiples.MANY
     bars, lines = texts(many.report / "histogram.svg"), texts(many.report / "curves.svg")
     # A panel per group with a figure, the first with every method's name; a value at each of its bars.
@@ -41,23 +41,23 @@ def test_many_methods_have_a_panel_each(many):
 
 
 def test_few_methods_share_a_chart(tmp_path):
-    found = results.load(synthetic_runs.write(tmp_path))
-    figures.histogram(tmp_path / "a.png", found)
+    result = results.load(synthetic_runs.write(tmp_path))
+    figures.histogram(tmp_path / "a.png", result)
     assert texts(tmp_path / "a.svg").count("multi-label") == 1
 
 
 def test_runs_of_different_length_are_marked_in_the_tables(many):
-    found = results.load(many)
-    assert results.lengths(found)["smoothed-c2"] == 700
-    lengths = {row[0]: row[4] for row in tables.summary(found).rows}
-    short = next(r.name for r in found if r.variant == "smoothed-c2")
+    result = results.load(many)
+    assert results.lengths(result)["smoothed-c2"] == 700
+    lengths = {row[0]: row[4] for row in tables.summary(result).rows}
+    short = next(r.name for r in result if r.variant == "smoothed-c2")
     assert lengths.pop(short) == "700 (shorter)"
     assert set(lengths.values()) == {"1,500", "–"}
-    table = tables.by_group(found)
+    table = tables.by_group(result)
     assert table.rows[-1][0] == "Iterations" and table.rows[-1][table.header.index(short)] == "700 (shorter)"
-    assert conclusion.of(found, []).caution.endswith(f"(iterations: {short} 700, the others 1,500).")
+    assert conclusion.of(result, []).caution.endswith(f"(iterations: {short} 700, the others 1,500).")
 
 
 def test_runs_of_one_length_are_not_marked(tmp_path):
-    found = results.load(synthetic_runs.write(tmp_path))
-    assert results.lengths(found) == {} and tables.by_group(found).rows[-1][0] != "Iterations"
+    result = results.load(synthetic_runs.write(tmp_path))
+    assert results.lengths(result) == {} and tables.by_group(result).rows[-1][0] != "Iterations"

@@ -28,7 +28,7 @@ def test_the_bound_of_a_product_holds(metric, ladder):
     block = space.block(product, rows, x, 0, np.arange(300))
     kept = np.full(300, -np.inf)
     values = product.multiply(block.stored, block.stored)
-    i, j, found = product.select(values, (block.bias, block.bias), (kept, kept), True)
+    i, j, result = product.select(values, (block.bias, block.bias), (kept, kept), True)
     assert len(i) == 300 * 299 // 2 and (i < j).all()
     wide = x.astype(np.longdouble)
     if metric == "cosine":
@@ -38,8 +38,8 @@ def test_the_bound_of_a_product_holds(metric, ladder):
         true = -(((wide[i] - wide[j]) / space.scale) ** 2).sum(1) / 2
     one = (block.lengths[i], block.errors[i], np.abs(block.bias[i]))
     other = (block.lengths[j], block.errors[j], np.abs(block.bias[j]))
-    bound = space.error(product, one, other) + product.output * np.abs(found - block.bias[i] - block.bias[j])
-    off = np.abs(found.astype(np.float64) - true.astype(np.float64))
+    bound = space.error(product, one, other) + product.output * np.abs(result - block.bias[i] - block.bias[j])
+    off = np.abs(result.astype(np.float64) - true.astype(np.float64))
     assert (off <= bound).all()
     # And it is the bound of this arithmetic: float64 would be a million times closer.
     assert off.max() > 1e-4 * bound.min()
@@ -67,9 +67,9 @@ def blas_threads():
 def test_products_share_the_threads(monkeypatch, threads, calls, each):
     x = np.random.default_rng(4).normal(size=(40, 6)).astype(np.float32)
     before, seen, multiply = blas_threads(), [], matmul.NumpyMatmul.multiply
-    stack, found = matmul.limit_blas_threads(matmul.NumpyMatmul(np.float32, 6), threads, 8)
+    stack, result = matmul.limit_blas_threads(matmul.NumpyMatmul(np.float32, 6), threads, 8)
     stack.close()
-    assert found == calls
+    assert result == calls
 
     def watch(self, a, b):
         seen.append(blas_threads())

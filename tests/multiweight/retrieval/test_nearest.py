@@ -63,8 +63,8 @@ def test_a_random_ranking_is_seeded_distinct_and_never_self(n, k):
     assert (indices == random_k(n, k, seed=4)).all()
     wanted = min(k, n - 1)
     assert (indices[:, wanted:] == -1).all()
-    for row, found in enumerate(indices[:, :wanted]):
-        assert len(set(found)) == wanted and row not in found and (found >= 0).all() and (found < n).all()
+    for row, result in enumerate(indices[:, :wanted]):
+        assert len(set(result)) == wanted and row not in result and (result >= 0).all() and (result < n).all()
     if wanted > 1:
         assert (indices != random_k(n, k, seed=5)).any()
 

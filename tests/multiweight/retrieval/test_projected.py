@@ -103,9 +103,9 @@ def test_a_set_against_itself_is_brute_force(data, x, k, metric, block, panel):
     directions = data.draw(directions_of(x))
     expected = nearest(x, x, k, metric, itself=True)
     known = expected[1][:, -1] if data.draw(st.booleans()) else None
-    found = search_by_bounds(x, None, k, metric, directions, plan.Plan(block, panel, 50), known)
-    np.testing.assert_array_equal(found[0], expected[0])
-    np.testing.assert_array_equal(found[1], expected[1])
+    result = search_by_bounds(x, None, k, metric, directions, plan.Plan(block, panel, 50), known)
+    np.testing.assert_array_equal(result[0], expected[0])
+    np.testing.assert_array_equal(result[1], expected[1])
 
 
 @settings(max_examples=60, deadline=None)
@@ -117,10 +117,10 @@ def test_queries_against_a_gallery_are_brute_force(data, gallery, k, metric, blo
     generator = np.random.default_rng(1)
     queries = np.concatenate([gallery[:9], generator.normal(size=(8, gallery.shape[1])).astype(np.float32)])
     directions = data.draw(directions_of(gallery))
-    found = search_by_bounds(queries, gallery, k, metric, directions, plan.Plan(block, panel, 50))
+    result = search_by_bounds(queries, gallery, k, metric, directions, plan.Plan(block, panel, 50))
     expected = nearest(queries, gallery, k, metric, itself=False)
-    np.testing.assert_array_equal(found[0], expected[0])
-    np.testing.assert_array_equal(found[1], expected[1])
+    np.testing.assert_array_equal(result[0], expected[0])
+    np.testing.assert_array_equal(result[1], expected[1])
 
 
 def bounds(x, metric, directions):
@@ -215,7 +215,7 @@ def chosen(monkeypatch):
 @pytest.mark.parametrize("metric", retrieval.METRICS)
 def test_a_falling_spectrum_is_searched_by_bounds_and_a_flat_one_is_not(metric, chosen):
     x = falling(4500, 256)
-    found = top_k(x, 10, metric, device="cpu")
+    result = top_k(x, 10, metric, device="cpu")
     assert chosen[0] is not None
     wide = x.astype(np.float64)
     some = np.arange(0, 4500, 50)
@@ -223,7 +223,7 @@ def test_a_falling_spectrum_is_searched_by_bounds_and_a_flat_one_is_not(metric, 
     dots = wide[some] @ wide.T
     scores = dots / np.sqrt(squares[some, None] * squares) if metric == "cosine" else 2 * dots - squares
     scores[np.arange(len(some)), some] = -np.inf
-    np.testing.assert_array_equal(found[0][some], np.argsort(-scores, axis=1, kind="stable")[:, :10])
+    np.testing.assert_array_equal(result[0][some], np.argsort(-scores, axis=1, kind="stable")[:, :10])
     top_k(np.random.default_rng(1).normal(size=(4500, 256)).astype(np.float32), 10, metric, device="cpu")
     assert chosen[1] is None
 
@@ -236,14 +236,14 @@ def test_neither_memory_block_nor_threads_nor_bounds_change_the_answer(tmp_path,
         file.create_dataset("x", data=x, chunks=(50, 256))
     with h5py.File(str(tmp_path / "x.h5"), "r") as file:
         for options in (dict(memory=6 << 20), dict(memory=9 << 20, threads=3, block=300)):
-            found = top_k(file["x"], 10, device="cpu", **options)
+            result = top_k(file["x"], 10, device="cpu", **options)
             assert chosen[-1] is not None
-            np.testing.assert_array_equal(found[0], expected[0])
-            np.testing.assert_array_equal(found[1], expected[1])
+            np.testing.assert_array_equal(result[0], expected[0])
+            np.testing.assert_array_equal(result[1], expected[1])
     monkeypatch.setattr(principal, "LEAST_ROWS", 10**6)
-    found = top_k(x, 10, device="cpu", threads=2)
-    np.testing.assert_array_equal(found[0], expected[0])
-    np.testing.assert_array_equal(found[1], expected[1])
+    result = top_k(x, 10, device="cpu", threads=2)
+    np.testing.assert_array_equal(result[0], expected[0])
+    np.testing.assert_array_equal(result[1], expected[1])
 
 
 def test_a_stopped_search_by_bounds_goes_on(tmp_path, chosen, monkeypatch):
@@ -265,11 +265,11 @@ def test_a_stopped_search_by_bounds_goes_on(tmp_path, chosen, monkeypatch):
             top_k(file["x"], 10, **options)
         before = list(done)
         done[:] = [None] * 3
-        found = top_k(file["x"], 10, **options)
+        result = top_k(file["x"], 10, **options)
     assert None not in chosen and len(done) > 3 and not set(before) & set(done)
     expected = top_k(x, 10, device="cpu")
-    np.testing.assert_array_equal(found[0], expected[0])
-    np.testing.assert_array_equal(found[1], expected[1])
+    np.testing.assert_array_equal(result[0], expected[0])
+    np.testing.assert_array_equal(result[1], expected[1])
 
 
 def test_processes_that_share_a_search_by_bounds_give_the_same(tmp_path):
@@ -289,7 +289,7 @@ def test_processes_that_share_a_search_by_bounds_give_the_same(tmp_path):
     assert done.returncode == 0, done.stderr
     expected = top_k(x, 10, device="cpu")
     for rank in range(2):
-        found = np.load(tmp_path / f"found{rank}.npz")
-        assert found["directions"] > 0
-        np.testing.assert_array_equal(found["indices"], expected[0])
-        np.testing.assert_array_equal(found["scores"], expected[1])
+        result = np.load(tmp_path / f"found{rank}.npz")
+        assert result["directions"] > 0
+        np.testing.assert_array_equal(result["indices"], expected[0])
+        np.testing.assert_array_equal(result["scores"], expected[1])

@@ -69,16 +69,16 @@ def test_the_same_neighbours_as_faiss_where_scores_differ():
     for index, metric in ((faiss.IndexFlatIP(128), "cosine"), (faiss.IndexFlatL2(128), "euclidean")):
         data = unit if metric == "cosine" else x
         index.add(data)
-        theirs, found = index.search(data, 21)
+        theirs, result = index.search(data, 21)
         # FAISS subtracts squares, and is off by that much.
         indices, scores = top_k(x, 20, metric)
         for row in range(len(x)):
-            keep = np.flatnonzero(found[row] != row)[:20]
+            keep = np.flatnonzero(result[row] != row)[:20]
             t = theirs[row][keep]
             ours = np.sort(scores[row] if metric == "cosine" else np.square(scores[row]))
             assert np.abs(np.sort(t) - ours).max() < (1e-5 if metric == "cosine" else 1e-3)
             clear = scores[row] > scores[row][-1] + 1e-4
-            assert set(indices[row][clear]) <= set(found[row])
+            assert set(indices[row][clear]) <= set(result[row])
 
 
 @pytest.mark.parametrize("metric", retrieval.METRICS)

@@ -30,15 +30,15 @@ def test_a_file_read_by_panels_gives_the_same_as_an_array(tmp_path):
         for source in (path, str(path), file["fc7"]):
             # 1 MB: some panels of a few hundred rows.
             assert plan.plan(Rows(file["fc7"]), None, 7, 1 << 20, 1, None).panel < 800
-            found = top_k(source, 7, memory=1 << 20)
-            np.testing.assert_array_equal(found[0], expected[0])
-            np.testing.assert_array_equal(found[1], expected[1])
+            result = top_k(source, 7, memory=1 << 20)
+            np.testing.assert_array_equal(result[0], expected[0])
+            np.testing.assert_array_equal(result[1], expected[1])
 
 
 def test_float16_storage_is_read_as_its_values(tmp_path):
     x = np.random.default_rng(1).normal(size=(80, 16)).astype(np.float16)
-    found = top_k(written(tmp_path / "f.h5", x, np.float16), 5)
-    np.testing.assert_array_equal(found[0], nearest(x.astype(np.float32), x.astype(np.float32), 5, "cosine", True)[0])
+    result = top_k(written(tmp_path / "f.h5", x, np.float16), 5)
+    np.testing.assert_array_equal(result[0], nearest(x.astype(np.float32), x.astype(np.float32), 5, "cosine", True)[0])
 
 
 def test_mistakes_are_named(tmp_path):
@@ -78,9 +78,9 @@ def test_a_stopped_search_goes_on(tmp_path, monkeypatch):
     done.insert(0, None)  # never 4 again at the check
     done[:] = [None] * 10
     told = []
-    found = top_k(path, 7, memory=1 << 20, state=state, progress=told.append)
+    result = top_k(path, 7, memory=1 << 20, state=state, progress=told.append)
     assert not set(before) & set(done[10:]) and sum(told) == 1500
-    np.testing.assert_array_equal(found[0], top_k(x, 7)[0])
+    np.testing.assert_array_equal(result[0], top_k(x, 7)[0])
     with pytest.raises(UserError, match="state of another search"):
         top_k(path, 8, memory=1 << 20, state=state)
     mirrored = x * np.where(np.arange(64) == 3, -1, 1).astype(np.float32)  # of the same lengths
@@ -119,9 +119,9 @@ def test_several_processes_under_torchrun_give_the_same(tmp_path, processes):
         assert done.returncode == 0, done.stderr
         expected = top_k(x, 6, metric)
         for rank in range(processes):
-            found = np.load(tmp_path / f"{metric}{rank}.npz")
-            np.testing.assert_array_equal(found["indices"], expected[0])
-            np.testing.assert_array_equal(found["scores"], expected[1])
+            result = np.load(tmp_path / f"{metric}{rank}.npz")
+            np.testing.assert_array_equal(result["indices"], expected[0])
+            np.testing.assert_array_equal(result["scores"], expected[1])
 
 
 @unchecked.unless(sys.platform.startswith("linux"), "the search's memory", "it is read from Linux's /proc")

@@ -27,8 +27,8 @@ def test_tiles_and_their_blocks_hold_every_pair_once(n, others):
             a, b = np.array(rows), np.array(columns)
             for left, right, triangle in search._by_diagonals(a, b, 2, same):
                 assert triangle == (same and left[0] == right[0])
-                found = np.ones((len(left), len(right)), int)
-                taken[np.ix_(left, right)] += np.triu(found, 1) if triangle else found
+                result = np.ones((len(left), len(right)), int)
+                taken[np.ix_(left, right)] += np.triu(result, 1) if triangle else result
     expected = np.ones_like(taken) if others is not None else np.triu(np.ones_like(taken), 1)
     np.testing.assert_array_equal(taken, expected)
 

@@ -48,7 +48,7 @@ def drop_file(page, path):
 
 
 def test_a_photo_is_dropped_its_labels_read_and_a_neighbour_clicked(address, photo):
-    said = httpx.post(f"{address}/api/photo", content=photo.read_bytes()).json()
+    answer = httpx.post(f"{address}/api/photo", content=photo.read_bytes()).json()
     with window() as page:
         page.get(address)
         drop_file(page, photo)
@@ -56,24 +56,24 @@ def test_a_photo_is_dropped_its_labels_read_and_a_neighbour_clicked(address, pho
         assert page.execute_script("return document.querySelector('.answer img').naturalWidth") == 64
         # The labels and probabilities that the page shows are the server's.
         page.execute_script("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
-        for method in said["methods"]:
+        for method in answer["methods"]:
             for group, labels in method["labels"].items():
                 (shown,) = found(page, f"ul[aria-label='{group}, {method['name']}']")
                 lines = [line.text.split("\n") for line in shown.find_elements("tag name", "li")]
                 assert lines == [[label, f"{int(100 * p + 0.5)}%"] for label, p in labels]
-        for method in said["methods"]:
+        for method in answer["methods"]:
             (strip,) = found(page, f".strip[data-method={method['id']}]")
             assert len(strip.find_elements("css selector", "a.photo")) == len(method["products"])
         # Framed are the products with the label that the method reads in the chosen group.
         chosen = Select(found(page, ".answer .controls select")[0])
         chosen.select_by_visible_text("Garment")
-        for method in said["methods"]:
+        for method in answer["methods"]:
             wanted = method["labels"]["Garment"][0][0]
             shown = found(page, f".strip[data-method={method['id']}] a")
             frames = ["yes" in one.get_attribute("class") for one in shown]
             assert frames == [wanted in one["labels"].get("Garment", []) for one in method["products"]]
-        first = said["methods"][0]["products"][0]
-        found(page, f".strip[data-method={said['methods'][0]['id']}] a")[0].click()
+        first = answer["methods"][0]["products"][0]
+        found(page, f".strip[data-method={answer['methods'][0]['id']}] a")[0].click()
         until(page, lambda: found(page, ".answer h2"))
         assert found(page, ".answer h2")[0].text == f"Product {first['product']}"
         until(page, lambda: found(page, ".answer .strip a"))

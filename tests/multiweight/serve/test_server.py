@@ -46,16 +46,16 @@ def test_labels_are_those_of_annotate_and_products_come_once(address, trained_sh
 
 
 def test_the_neighbours_of_a_shop_photo_are_of_other_products(address, trained_shop):
-    found = extraction.load(trained_shop.run("multi_weight").features)
-    key = found.keys[0]
+    result = extraction.load(trained_shop.run("multi_weight").features)
+    key = result.keys[0]
     answer = httpx.get(f"{address}/api/shop/{key}", params={"method": "multi_weight"}).json()
     mine = answer["photo"]["product"]
     (method,) = answer["methods"]
     assert mine not in [one["product"] for one in method["products"]]
     # The first is the nearest of all by the features that evaluation uses.
-    unit = found.values / np.linalg.norm(found.values, axis=1, keepdims=True)
+    unit = result.values / np.linalg.norm(result.values, axis=1, keepdims=True)
     known = dict(records.read_packed(trained_shop.packed("test"), Catalog.load(trained_shop.catalog)))
-    others = [row for row, name in enumerate(found.keys) if known[name].product != mine]
+    others = [row for row, name in enumerate(result.keys) if known[name].product != mine]
     assert method["products"][0]["score"] == pytest.approx(max(unit[others] @ unit[0]), abs=1e-4)
 
 
@@ -73,9 +73,9 @@ def test_photos_of_a_label_and_what_a_method_says(address):
 
 def test_a_picture_is_a_jpeg_of_the_side_asked_for(address):
     key = httpx.get(f"{address}/api/shop").json()["photos"][0]["key"]
-    found = httpx.get(f"{address}/pictures/160/{key}.jpg")
-    assert found.headers["content-type"] == "image/jpeg"
-    assert max(cv2.imdecode(np.frombuffer(found.content, np.uint8), cv2.IMREAD_COLOR).shape) <= 160
+    result = httpx.get(f"{address}/pictures/160/{key}.jpg")
+    assert result.headers["content-type"] == "image/jpeg"
+    assert max(cv2.imdecode(np.frombuffer(result.content, np.uint8), cv2.IMREAD_COLOR).shape) <= 160
     assert "expected one of 160, 480" in error_of(httpx.get(f"{address}/pictures/9999/{key}.jpg"))[1]
     assert "no test image has the key 'none'" in error_of(httpx.get(f"{address}/pictures/160/none.jpg"))[1]
 
@@ -91,8 +91,8 @@ def test_a_picture_is_a_jpeg_of_the_side_asked_for(address):
     ],
 )
 def test_what_is_no_photo_is_told_in_one_message(address, name, data, status, message):
-    found = error_of(httpx.post(f"{address}/api/photo", content=data))
-    assert found[0] == status and message in found[1] and "\n" not in found[1]
+    result = error_of(httpx.post(f"{address}/api/photo", content=data))
+    assert result[0] == status and message in result[1] and "\n" not in result[1]
 
 
 def test_more_pixels_than_allowed_are_refused_before_decoding(address):

@@ -21,29 +21,29 @@ def test_nothing_is_told_before_a_trial_has_run(study):
 
 
 def test_means_and_intervals_over_two_seeds(study):
-    found = core(study, lambda one: 0.4 + 0.02 * one.seed if one.method else 0.0)
-    line = found.lines[0]
+    result = core(study, lambda one: 0.4 + 0.02 * one.seed if one.method else 0.0)
+    line = result.lines[0]
     one = line.estimate()
     # Seeds at 0.42 and 0.44: mean 0.43, standard error 0.01, Student's t with one degree of freedom 12.706.
     assert one.value == pytest.approx(0.43)
     assert one.seeds == pytest.approx((0.43 - 0.12706, 0.43 + 0.12706), abs=1e-5)
     # The draws made up for a seed are all equal, so they have no width.
     assert one.queries == pytest.approx((0.43, 0.43))
-    assert line.estimate("Coat").value == pytest.approx(0.38) and found.untrained_map() == pytest.approx(0.15)
+    assert line.estimate("Coat").value == pytest.approx(0.38) and result.untrained_map() == pytest.approx(0.15)
 
 
 def test_a_difference_is_taken_seed_by_seed(study):
     def mean(one):
         return 0.3 + 0.05 * one.seed + (0.1 if one.method and one.method.name == "multi_weight" else 0)
 
-    found = core(study, mean)
-    one = findings.difference(found.lines[1], found.lines[0])
+    result = core(study, mean)
+    one = findings.difference(result.lines[1], result.lines[0])
     assert one.value == pytest.approx(0.1) and one.seeds == pytest.approx((0.1, 0.1)), "the seeds' spread is shared"
     # None of 200 draws is below 0: p is 2 of 201.
     assert one.queries == pytest.approx((0.1, 0.1)) and one.p == pytest.approx(2 / 201)
-    none = findings.difference(found.lines[0], found.lines[0])
+    none = findings.difference(result.lines[0], result.lines[0])
     assert none.value == 0 and none.p == 1
-    coat = findings.difference(found.lines[1], found.lines[0], ["Coat"], part=None)
+    coat = findings.difference(result.lines[1], result.lines[0], ["Coat"], part=None)
     assert coat.value == pytest.approx(0.1) and coat.queries is None
 
 

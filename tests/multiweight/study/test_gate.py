@@ -27,9 +27,9 @@ def failed(found):
 
 
 def test_nets_that_have_learned_are_valid(tmp_path):
-    found = opened(tmp_path, TEXT.replace("drop: 0.8", ""))
-    assert failed(found) == [] and found.valid and found.verdict == "valid (best mean mAP@50 40.00, multi-label)"
-    assert [check.value for check in found.checks] == ["+25.00", "+25.00", "2 of 2", "+0.20", "+0.20"]
+    result = opened(tmp_path, TEXT.replace("drop: 0.8", ""))
+    assert failed(result) == [] and result.valid and result.verdict == "valid (best mean mAP@50 40.00, multi-label)"
+    assert [check.value for check in result.checks] == ["+25.00", "+25.00", "2 of 2", "+0.20", "+0.20"]
 
 
 @pytest.mark.parametrize(
@@ -45,16 +45,16 @@ def test_nets_that_have_learned_are_valid(tmp_path):
     ],
 )  # fmt: skip
 def test_what_is_missing_is_named(tmp_path, curve, groups, names):
-    found = opened(tmp_path, curve=curve, groups=groups)
+    result = opened(tmp_path, curve=curve, groups=groups)
     if names is None:  # five sixths of two groups are one, rounded down, and one is above
-        assert found.valid
+        assert result.valid
         return
-    assert failed(found) == names and found.verdict.startswith("undertrained: no conclusion (best mean mAP@50 ")
+    assert failed(result) == names and result.verdict.startswith("undertrained: no conclusion (best mean mAP@50 ")
 
 
 def test_a_last_tenth_that_was_not_measured_does_not_pass(tmp_path):
-    found = opened(tmp_path, made_up.TEXT, {4: 0.4, 8: 0.4})
-    assert [check.value for check in found.checks[-2:]] == ["not measured"] * 2 and not found.valid
+    result = opened(tmp_path, made_up.TEXT, {4: 0.4, 8: 0.4})
+    assert [check.value for check in result.checks[-2:]] == ["not measured"] * 2 and not result.valid
     # A point before the drop of the rate says nothing of what follows it.
     early = opened(tmp_path / "early", TEXT.replace("points:", "drop: 0.9\npoints:"))
     assert [check.value for check in early.checks[-2:]] == ["not measured"] * 2

@@ -21,9 +21,9 @@ def mean(one):
 
 def test_each_shop_has_a_row_with_the_gain(study):
     made_up.run_all(study, mean)
-    found = grid.read(study, "core", trial.results(study))
-    assert found.dials == ("wrong", "tail") and found.values(0) == [0, 0.3] and found.values(1) == [0.5, 1]
-    table = grid.table(found)
+    result = grid.read(study, "core", trial.results(study))
+    assert result.dials == ("wrong", "tail") and result.values(0) == [0, 0.3] and result.values(1) == [0.5, 1]
+    table = grid.table(result)
     assert [row[:2] for row in table.rows] == [["0", "0.5"], ["0", "1"], ["0.3", "0.5"], ["0.3", "1"]]
     assert table.header[:4] == [
         "wrong labels (share)", "imbalance (power of the groups' shares)", "multi-label", "multi-weight",

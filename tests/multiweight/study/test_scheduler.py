@@ -38,13 +38,13 @@ def writer(study, tmp_path):
 
 
 def test_every_trial_runs_once_and_a_second_call_runs_none(study, tmp_path):
-    said = []
-    scheduler.run(study, study.experiments[:1], writer(study, tmp_path), tmp_path / "logs", 2, said.append)
+    output = []
+    scheduler.run(study, study.experiments[:1], writer(study, tmp_path), tmp_path / "logs", 2, output.append)
     ran = (tmp_path / "log").read_text().split()
     # Three references, the search with one more rate below for each method, and two seeds of two methods.
     assert len(ran) == len(set(ran)) == 3 + 2 * 3 + 4
-    assert len(said) == len(ran) and "mean mAP 30.00" in said[-1] and any("min left" in line for line in said)
-    scheduler.run(study, study.experiments[:1], writer(study, tmp_path), tmp_path / "logs", 2, said.append)
+    assert len(output) == len(ran) and "mean mAP 30.00" in output[-1] and any("min left" in line for line in output)
+    scheduler.run(study, study.experiments[:1], writer(study, tmp_path), tmp_path / "logs", 2, output.append)
     assert len((tmp_path / "log").read_text().split()) == len(ran)
 
 
@@ -74,6 +74,6 @@ scheduler.run(study, study.experiments, lambda one: slow, Path({str(tmp_path / "
         time.sleep(0.05)
     process.terminate()
     assert process.wait(20) == 143
-    found = subprocess.run(["pgrep", "-f", str(tmp_path / "begun")], capture_output=True, text=True)
-    assert found.stdout == "", "no trial is left behind"
+    result = subprocess.run(["pgrep", "-f", str(tmp_path / "begun")], capture_output=True, text=True)
+    assert result.stdout == "", "no trial is left behind"
     assert trial.results(study) == {}

@@ -59,8 +59,8 @@ def arguments(study, runs):
 
 
 def test_a_study_runs_once_whatever_its_runs(study, begin, tmp_path):
-    process, said = begin("a")
-    assert said == "begun"
+    process, output = begin("a")
+    assert output == "begun"
     told = rf"{trial.folder(study)}: in use by process {process.pid} \(run-study, since"
     with pytest.raises(UserError, match=told):
         run_study.main(arguments(study, tmp_path / "b"))
@@ -71,9 +71,9 @@ def test_a_study_runs_once_whatever_its_runs(study, begin, tmp_path):
 
 def test_trials_run_side_by_side_and_the_same_one_once(study, begin, tmp_path):
     names = [f"whole_untrained_alexnet_{seed}" for seed in (1, 2)]
-    whole, said = begin("whole")
+    whole, output = begin("whole")
     first, second = (begin(name, "--trial", name) for name in names)
-    assert [said, first[1], second[1]] == ["begun"] * 3
+    assert [output, first[1], second[1]] == ["begun"] * 3
     told = rf"in use by process {first[0].pid} \(run-study --trial {names[0]}, since"
     with pytest.raises(UserError, match=told):
         run_study.main([*arguments(study, tmp_path / "other"), "--trial", names[0]])

@@ -22,27 +22,27 @@ def final(study, seed=1):
 def test_a_final_trial_comes_out_as_it_was(study):
     one = final(study)
     made_up.write(study, one, [0.31, 0.295], mean=0.3)
-    found = table.read(trial.folder(study))[one.name]
-    assert found["points"] == [{"iteration": 4, "mean_map": 0.15}, {"iteration": 8, "mean_map": 0.3}]
-    assert found["groups"] == {"Colour": 0.35, "Coat": 0.25} and found["queries"] == {"Colour": 3, "Coat": 2}
-    assert found["recognition"] == {"Colour": 0.3, "Coat": None} and found["mean_recognition"] == 0.3
-    assert found["resamples"] == {"mean": pytest.approx([0.31, 0.295])}
-    assert found["proportions"] == {"Colour": 1, "Coat": 0.25} and found["gamma"] == {"Colour": 1, "Coat": 0.25}
-    assert found["settings"] == trial.settings(study, one) and found["images"] == {"train": 8, "test": 3}
+    result = table.read(trial.folder(study))[one.name]
+    assert result["points"] == [{"iteration": 4, "mean_map": 0.15}, {"iteration": 8, "mean_map": 0.3}]
+    assert result["groups"] == {"Colour": 0.35, "Coat": 0.25} and result["queries"] == {"Colour": 3, "Coat": 2}
+    assert result["recognition"] == {"Colour": 0.3, "Coat": None} and result["mean_recognition"] == 0.3
+    assert result["resamples"] == {"mean": pytest.approx([0.31, 0.295])}
+    assert result["proportions"] == {"Colour": 1, "Coat": 0.25} and result["gamma"] == {"Colour": 1, "Coat": 0.25}
+    assert result["settings"] == trial.settings(study, one) and result["images"] == {"train": 8, "test": 3}
 
 
 def test_a_diverged_trial_has_its_iteration_and_no_groups(study):
     made_up.write(study, final(study), status="diverged")
-    found = table.read(trial.folder(study))[final(study).name]
-    assert (found["status"], found["iteration"], found["points"]) == ("diverged", 3, []) and "groups" not in found
+    result = table.read(trial.folder(study))[final(study).name]
+    assert (result["status"], result["iteration"], result["points"]) == ("diverged", 3, []) and "groups" not in result
 
 
 def test_the_same_trial_again_takes_the_place_of_its_rows(study):
     for value in (0.3, 0.4):
         made_up.write(study, final(study), [value], mean=value)
     made_up.write(study, final(study, 2), [0.2], mean=0.2)
-    found = table.read(trial.folder(study))
-    assert [one["points"][-1]["mean_map"] for one in found.values()] == [0.4, 0.2]
+    result = table.read(trial.folder(study))
+    assert [one["points"][-1]["mean_map"] for one in result.values()] == [0.4, 0.2]
     assert len((trial.folder(study) / table.GROUPS).read_text().splitlines()) == 1 + 2 * 2
     table.remove(trial.folder(study), final(study).name)
     assert list(table.read(trial.folder(study))) == [final(study, 2).name]

@@ -87,13 +87,13 @@ TEXTS = (
 
 
 def test_candidates_with_counts_examples_and_groups():
-    found = {candidate.word: candidate for candidate in mining.mine(TEXTS, Keywords(), 5).candidates}
-    assert found["red"] == Candidate("red", 12, "Colour", ("Nike red striped polo shirt", "Puma red silk scarf"))
-    assert found["puma"].times == 13 and found["silk"].group == "Material" and found["修身"].group == "Fit"
-    assert found["flip flops"].times == 6 and found["trench coat"].group == "Garment"
+    result = {candidate.word: candidate for candidate in mining.mine(TEXTS, Keywords(), 5).candidates}
+    assert result["red"] == Candidate("red", 12, "Colour", ("Nike red striped polo shirt", "Puma red silk scarf"))
+    assert result["puma"].times == 13 and result["silk"].group == "Material" and result["修身"].group == "Fit"
+    assert result["flip flops"].times == 6 and result["trench coat"].group == "Garment"
     # velvet is a seed word; what is rare, a number or a stop word is no candidate.
-    assert not {"rare", "42", "with"} & set(found)
-    assert "puma red" not in found  # often side by side, but no more than chance has it
+    assert not {"rare", "42", "with"} & set(result)
+    assert "puma red" not in result  # often side by side, but no more than chance has it
     assert "nike" not in {c.word for c in mining.mine(TEXTS, Keywords(), 5, stop=["nike"]).candidates}
 
 
@@ -113,8 +113,8 @@ def test_a_persons_decisions_are_kept(tmp_path):
 
 def test_neighbours_suggest_a_group():
     texts = [f"{colour} linen shirt" for colour in ("red", "blue", "azuline") for _ in range(10)]
-    found = {candidate.word: candidate.group for candidate in mining.mine(texts, Keywords(), 5).candidates}
-    assert found["azuline"] == "Colour"
+    result = {candidate.word: candidate.group for candidate in mining.mine(texts, Keywords(), 5).candidates}
+    assert result["azuline"] == "Colour"
 
 
 def test_the_report_by_hand():
@@ -126,16 +126,16 @@ def test_the_report_by_hand():
         }
     )
     texts = ["red coat"] * 20 + ["blue hat"] * 20 + ["red blue hat"] * 5 + ["nothing"] * 5
-    found = labelling.report(texts, known)
-    assert (found["texts"], found["labelled"]) == (50, 45)
-    assert found["groups"] == {"Colour": 45, "Kind": 45, "Tone": 25}
-    assert found["labels"]["Colour"] == {"red": 25, "blue": 25}
+    result = labelling.report(texts, known)
+    assert (result["texts"], result["labelled"]) == (50, 45)
+    assert result["groups"] == {"Colour": 45, "Kind": 45, "Tone": 25}
+    assert result["labels"]["Colour"] == {"red": 25, "blue": 25}
     # 25 * 20 / 50 = 10 texts by chance, none found.
-    assert ["Colour=blue", "Kind=coat"] in found["never"] and ["Kind=coat", "Tone=x"] in found["never"]
-    assert ["Kind=coat", "Colour=red"] in found["always"] and ["Colour=blue", "Kind=hat"] in found["always"]
-    assert {"label": "Colour=red", "alone": 0.8, "texts": 25} in found["uncertain"]
-    assert found["ambiguous"] == {"blue": ["Colour=blue", "Tone=x"]}
-    page = labelling.markdown(found)
+    assert ["Colour=blue", "Kind=coat"] in result["never"] and ["Kind=coat", "Tone=x"] in result["never"]
+    assert ["Kind=coat", "Colour=red"] in result["always"] and ["Colour=blue", "Kind=hat"] in result["always"]
+    assert {"label": "Colour=red", "alone": 0.8, "texts": 25} in result["uncertain"]
+    assert result["ambiguous"] == {"blue": ["Colour=blue", "Tone=x"]}
+    page = labelling.markdown(result)
     assert "45 of 50 texts (90.0%)" in page and "- Colour=red: alone in 80% of 25 texts" in page
 
 

@@ -57,8 +57,8 @@ def rows(run):
 
 def outcome(run, last):
     """What a training leaves, without what depends on the clock."""
-    found = done.read(run.training)
-    told = {name: value for name, value in found.items() if name not in ("seconds", "images_per_second", "finished")}
+    result = done.read(run.training)
+    told = {name: value for name, value in result.items() if name not in ("seconds", "images_per_second", "finished")}
     log = [{name: value for name, value in row.items() if name != "seconds"} for row in rows(run)]
     # The layers in a .caffemodel hold the paths of their data.
     net = engine.schema(caffe).NetParameter.FromString(run.snapshot(last).read_bytes())

@@ -17,11 +17,11 @@ def path(tmp_path):
 def test_rows(path):
     assert log_rows.read(path) == []
     path.write_text(HEAD + GOOD)
-    found = log_rows.read(path)
-    assert [(row.iteration, row.phase, row.cells["loss"]) for row in found] == [
+    result = log_rows.read(path)
+    assert [(row.iteration, row.phase, row.cells["loss"]) for row in result] == [
         (0, "test", "3.5"), (4, "train", "3.25"), (4, "test", "nan"),
     ]  # fmt: skip
-    assert found[0].cells["lr"] == "" and found[0].cells["map"] == "0.25"
+    assert result[0].cells["lr"] == "" and result[0].cells["map"] == "0.25"
 
 
 @pytest.mark.parametrize("cut", ["8", "8,tra", "8,train,3.2", "8,train,3.2,0.1,2.5,"])

@@ -113,9 +113,12 @@ def test_the_command_saves_at_a_signal_and_ends_at_once_at_a_second(tmp_path):
     arguments = ("train", "--dataset", "d", "--runs", str(tmp_path), "--variant", "multi_task", "--gpu", "none")
 
     def start():
-        with open(tmp_path / "said", "w") as said:
+        with open(tmp_path / "said", "w") as output:
             started = subprocess.Popen(
-                processes.step(*arguments), env={**processes.environment(), "ENGINE": "torch"}, stdout=said, stderr=said
+                processes.step(*arguments),
+                env={**processes.environment(), "ENGINE": "torch"},
+                stdout=output,
+                stderr=output,
             )
         run.log.unlink(missing_ok=True)
         for _ in range(600):

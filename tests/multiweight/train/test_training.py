@@ -152,12 +152,12 @@ def test_tensorboards_event_files_hold_the_log(tmp_path):
     training.train(caffe, make(tmp_path, max_iter=4), events=True)
     run = make(tmp_path, max_iter=6)
     training.train(caffe, run, events=True)
-    found = accumulator.EventAccumulator(str(run.root / "tensorboard"))
-    found.Reload()
+    result = accumulator.EventAccumulator(str(run.root / "tensorboard"))
+    result.Reload()
     names = {"train/loss", "train/loss_a", "train/lr", "train/images_per_second", "test/loss"}
-    assert names <= set(found.Tags()["scalars"])
+    assert names <= set(result.Tags()["scalars"])
     for phase in ("train", "test"):
-        points = [(e.step, e.value) for e in found.Scalars(f"{phase}/loss")]
+        points = [(e.step, e.value) for e in result.Scalars(f"{phase}/loss")]
         logged = [(int(r["iteration"]), float(r["loss"])) for r in rows(run) if r["phase"] == phase]
         assert [step for step, _ in points if phase == "train"] == [step for step, _ in logged if phase == "train"]
         known = dict(points)

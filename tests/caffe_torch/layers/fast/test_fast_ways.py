@@ -47,8 +47,8 @@ def check(fast: OneLayer, plain: OneLayer, tolerance: float = 1e-5) -> None:
     for seed in (1, 2):
         assert_close(fast.forward(), plain.forward(), tolerance)
         dy = [normal(*blob.shape, seed=seed) for blob in plain.tops]
-        for found, expected in zip(fast.backward(*dy), plain.backward(*dy)):
-            assert_close(found, expected, tolerance)
+        for result, expected in zip(fast.backward(*dy), plain.backward(*dy)):
+            assert_close(result, expected, tolerance)
         for mine, theirs in zip(fast.layer.blobs, plain.layer.blobs):
             assert_close(mine.diff, theirs.diff, tolerance)
 

@@ -60,8 +60,8 @@ def test_a_batch_without_boxes_is_a_row_of_minus_ones(net):
 
 def test_crop_and_mirror_move_boxes(net):
     # The middle 10 x 10 of 20 x 40: columns 15 to 25, rows 5 to 15.
-    found = rows(net("crop_size: 10", batch=1))
-    np.testing.assert_allclose(found[0, 3:7], [0, 0.1, 0.9, 1], atol=1e-6)
+    result = rows(net("crop_size: 10", batch=1))
+    np.testing.assert_allclose(result[0, 3:7], [0, 0.1, 0.9, 1], atol=1e-6)
     sides = {tuple(rows(net("mirror: true", batch=1))[0, 3:7].astype(float).round(4)) for _ in range(12)}
     assert sides == {(0.2, 0.3, 0.6, 0.8), (0.4, 0.3, 0.8, 0.8)}
 

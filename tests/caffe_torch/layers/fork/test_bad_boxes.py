@@ -52,11 +52,11 @@ def loss(rows, more="", codes=0.1):
 def test_multibox_loss_passes_over_boxes_that_overlap_nothing(more):
     expected, gradients = loss([BOX], more)
     for strange in ([0, 1, 0, 4, 4, 5, 5, 0], [0, 1, 0, NAN, 0, 1, 1, 0], [0, 1, 0, *[NAN] * 4, 0]):
-        value, found = loss([BOX, strange], more)
+        value, result = loss([BOX, strange], more)
         assert value == expected > 0
-        np.testing.assert_array_equal(found[0], gradients[0])
-    value, found = loss([[-1] * 8], more)
-    assert math.isfinite(value) and not found[0].any()
+        np.testing.assert_array_equal(result[0], gradients[0])
+    value, result = loss([[-1] * 8], more)
+    assert math.isfinite(value) and not result[0].any()
 
 
 def test_multibox_loss_of_codes_that_are_not_numbers_is_none():

@@ -69,7 +69,7 @@ def test_the_margin_of_sphereface(kind, m):
     text = (f'type: "MarginInnerProduct" margin_inner_product_param {{ num_output: 3 type: {kind} base: 2 gamma: 1 '
             'power: 1 lambda_min: 0.1 weight_filler { type: "xavier" } }')  # fmt: skip
     layer = OneLayer(text, x, labels, tops=2)
-    found, weights = layer.forward(), layer.params[0]
+    result, weights = layer.forward(), layer.params[0]
     np.testing.assert_allclose(np.linalg.norm(weights, axis=1), 1, rtol=1e-6)
     weight = 2 * (1 + 1) ** -1.0
     assert layer.tops[1].data == pytest.approx(weight)
@@ -80,7 +80,7 @@ def test_the_margin_of_sphereface(kind, m):
         psi = (-1) ** k * math.cos(m * theta) - 2 * k
         expected = x[i] @ weights.T
         expected[label] = (weight * expected[label] + norm * psi) / (1 + weight)
-        np.testing.assert_allclose(found[i], expected, atol=1e-5)
+        np.testing.assert_allclose(result[i], expected, atol=1e-5)
     dy = normal(6, 3, seed=3)
     layer.tops[1].diff[...] = 0
     dx = layer.backward(dy, 0)[0]

@@ -62,8 +62,8 @@ def test_reorg_is_darknets_loops():
                 offset = k // out_c
                 row, column = j * s + offset // s, i * s + offset % s
                 expected[i + w * (j + h * k)] = flat[column + w * s * (row + h * s * (k % out_c))]
-    found = OneLayer('type: "Reorg" reorg_param { stride: 2 }', x).forward()
-    np.testing.assert_array_equal(found, expected.reshape(1, 32, 2, 3))
+    result = OneLayer('type: "Reorg" reorg_param { stride: 2 }', x).forward()
+    np.testing.assert_array_equal(result, expected.reshape(1, 32, 2, 3))
     back = OneLayer('type: "Reorg" reorg_param { stride: 2 reverse: true }', x).forward()
     for k in range(c):
         for j in range(h):
@@ -96,14 +96,14 @@ def test_upsample_puts_values_back_where_the_pooling_took_them():
     pooled, mask = pool.tops[0], pool.tops[1]
     pool.forward()
     layer = OneLayer('type: "Upsample" upsample_param { scale: 2 upsample_h: 6 upsample_w: 7 }', pooled.data, mask.data)
-    found = layer.forward()
-    assert found.shape == X.shape
+    result = layer.forward()
+    assert result.shape == X.shape
     for n, c in np.ndindex(2, 4):
         expected = np.zeros(42, np.float32)
         for value, place in zip(pooled.data[n, c].reshape(-1), mask.data[n, c].reshape(-1)):
             expected[int(place)] = value
-        np.testing.assert_array_equal(found[n, c].reshape(-1), expected)
-    np.testing.assert_array_equal(layer.backward(found)[0], pooled.data)
+        np.testing.assert_array_equal(result[n, c].reshape(-1), expected)
+    np.testing.assert_array_equal(layer.backward(result)[0], pooled.data)
     small = OneLayer('type: "Upsample" upsample_param { scale: 2 }', pooled.data, mask.data)
     assert small.tops[0].shape == (2, 4, 6, 8)
     with pytest.raises(caffe.CaffeError, match="upsample_h"):
@@ -111,8 +111,8 @@ def test_upsample_puts_values_back_where_the_pooling_took_them():
 
 
 def test_upsample_by_scale_repeats_pixels():
-    found = OneLayer('type: "Upsample" upsample_param { scale: 2 }', [[[[1, 2]]]]).forward()
-    np.testing.assert_array_equal(found, [[[[1, 1, 2, 2], [1, 1, 2, 2]]]])
+    result = OneLayer('type: "Upsample" upsample_param { scale: 2 }', [[[[1, 2]]]]).forward()
+    np.testing.assert_array_equal(result, [[[[1, 1, 2, 2], [1, 1, 2, 2]]]])
 
 
 PSPNETS = "bn_param { slope_filler { value: 2 } bias_filler { value: 3 } momentum: 0.9 eps: 0.01 %s }"
@@ -167,8 +167,8 @@ def test_other_spellings_of_dilation_and_rounding():
     filled = "kernel_size: 3 num_output: 2 weight_filler { value: 1 }"
     dilated = OneLayer(f'type: "Convolution" convolution_param {{ {filled} dilation: 2 }}', X).forward()
     for words in ("hole: 2", "hole_h: 2 hole_w: 2", "dilation_h: 2 dilation_w: 2"):
-        found = OneLayer(f'type: "Convolution" convolution_param {{ {filled} {words} }}', X).forward()
-        np.testing.assert_array_equal(found, dilated)
+        result = OneLayer(f'type: "Convolution" convolution_param {{ {filled} {words} }}', X).forward()
+        np.testing.assert_array_equal(result, dilated)
     window = "pool: MAX kernel_size: 2 stride: 2"
     for words, width in (("ceil_mode: false", 3), ("round_mode: FLOOR", 3), ("ceil_mode: true", 4), ("", 4)):
         assert OneLayer(f'type: "Pooling" pooling_param {{ {window} {words} }}', X).forward().shape[3] == width

@@ -104,8 +104,10 @@ def test_segmentation_accuracy_by_hand():
 
 def test_a_forks_setting_that_is_not_read_is_said_in_the_log(capsys):
     OneLayer('type: "Dropout" dropout_param { sqrt_scale: true scale_train: true }', [[1.0]])
-    said = capsys.readouterr().err
-    assert "dropout_param.sqrt_scale (happynear/caffe-windows) is not read here" in said and "scale_train" not in said
+    output = capsys.readouterr().err
+    assert (
+        "dropout_param.sqrt_scale (happynear/caffe-windows) is not read here" in output and "scale_train" not in output
+    )
 
 
 def test_a_type_that_is_left_out_names_its_fork():

@@ -39,14 +39,14 @@ def test_codes_are_undone(code, encoded):
 def test_a_code_by_hand():
     prior, variance = torch.tensor([[0.0, 0.0, 0.5, 0.5]]), torch.tensor([[0.1, 0.1, 0.2, 0.2]])
     code = torch.tensor([[1.0, 0.0, math.log(2) / 0.2, 0.0]])
-    found = boxes.decode(code, prior, variance, CODES.CENTER_SIZE, False)
-    torch.testing.assert_close(found, torch.tensor([[0.3 - 0.5, 0, 0.3 + 0.5, 0.5]]))
+    result = boxes.decode(code, prior, variance, CODES.CENTER_SIZE, False)
+    torch.testing.assert_close(result, torch.tensor([[0.3 - 0.5, 0, 0.3 + 0.5, 0.5]]))
 
 
 def test_overlaps_are_the_definition():
-    found = boxes.overlaps(torch.tensor(CORNERS), torch.tensor(TRUTH[:, 3:7]))
+    result = boxes.overlaps(torch.tensor(CORNERS), torch.tensor(TRUTH[:, 3:7]))
     expected = [[iou(a, b) for b in TRUTH[:, 3:7]] for a in CORNERS]
-    np.testing.assert_allclose(found, expected, atol=1e-12)
+    np.testing.assert_allclose(result, expected, atol=1e-12)
     turned = torch.tensor([[0.5, 0.5, 0.1, 0.9]])
     assert not boxes.overlaps(turned, torch.tensor([[0.0, 0.0, 1.0, 1.0]])).any()
 
@@ -87,9 +87,9 @@ def test_prior_boxes_in_loops():
             for w, h in ((10, 10), (200**0.5,) * 2, (10 * 2**0.5, 10 / 2**0.5), (10 / 2**0.5, 10 * 2**0.5)):
                 x, y = (j + 0.5) * 8, (i + 0.5) * 8
                 expected += [(x - w / 2) / 32, (y - h / 2) / 16, (x + w / 2) / 32, (y + h / 2) / 16]
-    found = layer.forward()
-    np.testing.assert_allclose(found[0, 0], np.clip(expected, 0, 1), atol=1e-6)
-    np.testing.assert_allclose(found[0, 1].reshape(-1, 4), np.tile([0.1, 0.2, 0.3, 0.4], (24, 1)), rtol=1e-6)
+    result = layer.forward()
+    np.testing.assert_allclose(result[0, 0], np.clip(expected, 0, 1), atol=1e-6)
+    np.testing.assert_allclose(result[0, 1].reshape(-1, 4), np.tile([0.1, 0.2, 0.3, 0.4], (24, 1)), rtol=1e-6)
 
 
 DETECT = "detection_output_param { num_classes: 3 code_type: CENTER_SIZE nms_param { nms_threshold: 0.45 } %s }"
@@ -125,15 +125,15 @@ def test_gradients_of_the_multibox_loss(more):
 
 def test_variances_in_the_codes_are_in_the_loss_and_not_in_its_gradient():
     """As SSD has it: the difference is divided by the variances, the gradient by the codes is not."""
-    found = []
+    result = []
     for more in ("", "encode_variance_in_target: true"):
         codes = np.zeros((1, 4 * PRIORS), np.float32)
         layer = OneLayer(f'type: "MultiBoxLoss" multibox_loss_param {{ num_classes: 3 loc_loss_type: L2 {more} }}',
                          codes, np.zeros((1, 3 * PRIORS)), PRIOR, TRUTH[:2].reshape(1, 1, -1, 8))  # fmt: skip
-        found.append((layer.forward().item(), layer.backward()[0].copy()))
+        result.append((layer.forward().item(), layer.backward()[0].copy()))
     # From codes of 0 both are the same distance away.
-    assert found[0][0] == pytest.approx(found[1][0]) and found[0][1].any()
-    np.testing.assert_allclose(found[0][1], found[1][1], rtol=1e-5)
+    assert result[0][0] == pytest.approx(result[1][0]) and result[0][1].any()
+    np.testing.assert_allclose(result[0][1], result[1][1], rtol=1e-5)
 
 
 def test_images_without_boxes_give_a_loss_of_the_scores_alone():
@@ -144,12 +144,12 @@ def test_images_without_boxes_give_a_loss_of_the_scores_alone():
 
 
 def test_evaluation_by_hand():
-    found = [[0, 1, 0.9, 0, 0, 0.5, 0.5], [0, 1, 0.8, 0, 0, 0.5, 0.45], [0, 1, 0.7, 0.6, 0.6, 0.9, 0.9],
+    result = [[0, 1, 0.9, 0, 0, 0.5, 0.5], [0, 1, 0.8, 0, 0, 0.5, 0.45], [0, 1, 0.7, 0.6, 0.6, 0.9, 0.9],
              [1, 2, 0.6, 0.1, 0.1, 0.4, 0.4]]  # fmt: skip
     truth = [[0, 1, 0, 0, 0, 0.5, 0.5, 0], [1, 2, 0, 0.1, 0.1, 0.4, 0.4, 1]]
     for counts, rows in ((True, [1, 1]), (False, [1, 0])):
         layer = OneLayer('type: "DetectionEvaluate" detection_evaluate_param { num_classes: 3 evaluate_difficult_gt: '
-                         f'{str(counts).lower()} }}', np.reshape(found, (1, 1, 4, 7)), np.reshape(truth, (1, 1, 2, 8)),
+                         f'{str(counts).lower()} }}', np.reshape(result, (1, 1, 4, 7)), np.reshape(truth, (1, 1, 2, 8)),
                          phase=TEST)  # fmt: skip
         expected = [[-1, 1, rows[0], -1, -1], [-1, 2, rows[1], -1, -1], [0, 1, 0.9, 1, 0], [0, 1, 0.8, 0, 1],
                     [0, 1, 0.7, 0, 1], [1, 2, 0.6, int(counts), 0]]  # fmt: skip

@@ -58,15 +58,15 @@ def test_train_phase_draws_crops_and_mirrors(tmp_path):
     for _ in range(40):
         n.forward()
         image = n.blobs["d"].data[0]
-        found = [
+        result = [
             (top, left, flip)
             for top in range(3)
             for left in range(3)
             for flip in (1, -1)
             if (IMAGES[0][:, top : top + 4, left : left + 4][:, :, ::flip] == image).all()
         ]
-        assert len(found) == 1
-        windows.add(found[0])
+        assert len(result) == 1
+        windows.add(result[0])
     assert {w[2] for w in windows} == {1, -1} and len({w[:2] for w in windows}) == 9
 
 

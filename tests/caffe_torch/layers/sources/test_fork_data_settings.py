@@ -57,23 +57,23 @@ def test_half_a_crop_or_too_large_a_one_is_an_error(database, words, said):
 )
 def test_a_shuffle_of_records_is_said_in_the_log_once_and_the_order_stays(database, settings, fork, capsys):
     net = data_net(database, data=settings)
-    said = [line for line in capsys.readouterr().err.splitlines() if "not read here" in line]
-    assert len(said) == 1 and f"({fork})" in said[0] and "shuffle when they are packed" in said[0]
+    output = [line for line in capsys.readouterr().err.splitlines() if "not read here" in line]
+    assert len(output) == 1 and f"({fork})" in output[0] and "shuffle when they are packed" in output[0]
     net.forward()
     np.testing.assert_array_equal(net.blobs["label"].data, [0, 1])
 
 
 def test_richness_is_said_in_the_log_once_by_net_and_by_solver(database, tmp_path, capsys):
     data_net(database, first="richness: 1000")
-    said = [line for line in capsys.readouterr().err.splitlines() if "not read here" in line]
-    assert len(said) == 1 and "net: richness (dgd_person_reid) is not read here: a hint" in said[0]
+    output = [line for line in capsys.readouterr().err.splitlines() if "not read here" in line]
+    assert len(output) == 1 and "net: richness (dgd_person_reid) is not read here: a hint" in output[0]
     (tmp_path / "solver.prototxt").write_text(
         'net_param { layer { name: "x" type: "DummyData" top: "x" dummy_data_param { shape { dim: 1 } } } } '
         f'richness: 200 base_lr: 1 lr_policy: "fixed" snapshot_prefix: "{tmp_path}/s"'
     )
     caffe.SGDSolver(str(tmp_path / "solver.prototxt"))
-    said = [line for line in capsys.readouterr().err.splitlines() if "not read here" in line]
-    assert len(said) == 1 and "solver: richness (yjxiong/caffe)" in said[0]
+    output = [line for line in capsys.readouterr().err.splitlines() if "not read here" in line]
+    assert len(output) == 1 and "solver: richness (yjxiong/caffe)" in output[0]
 
 
 def image_net(tmp_path, text, dim):
