@@ -3,10 +3,11 @@
 
     python benchmarks/packing.py speed              3,781 photos of 400x533 to 256x256, raw and JPEG; ratios
     python benchmarks/packing.py cores              the same with 1, 2, ... threads
-    python benchmarks/packing.py memory 1000000     peak memory for so many records of small images
+    python benchmarks/packing.py memory 35000       peak memory for so many records of 24x32 to 256x256, JPEG
+    python benchmarks/packing.py memory 1000000     the same; above 100,000 records to 8x8, raw
 
-convert_imageset is the installed one, or that of the folder MULTIWEIGHT_ORIGINAL_ROOT: a root file system of Debian
-with Caffe, entered by chroot (which needs root rights).
+convert_imageset is that of the original Caffe as the tests find it (docs/PARITY.md): of build/original-root, which
+`make original-root` makes, of MULTIWEIGHT_ORIGINAL_ROOT, or of MULTIWEIGHT_ORIGINAL_PYTHON.
 """
 
 from __future__ import annotations
@@ -22,10 +23,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
+REPOSITORY = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(REPOSITORY / "python"), str(REPOSITORY / "tests" / "parity")]
 
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
+import original  # noqa: E402  (of tests/parity: where the original Caffe is)
 
 from multiweight.base import done, engine  # noqa: E402
 from multiweight.base.cpu import cores  # noqa: E402
@@ -38,6 +41,9 @@ from multiweight.records.records import Record  # noqa: E402
 
 #: Photos, their size, the side to which they are packed; and how many different ones are drawn, which repeat.
 PHOTOS, WIDTH, HEIGHT, SIZE, DRAWN = 3781, 400, 533, 256, 200
+TEST_PHOTOS = 10
+#: Records above which ``memory`` packs images of 8x8.
+SMALL_ABOVE = 100_000
 GROUPS = {"Colour": [f"c{n}" for n in range(45)], "Type": [f"t{n}" for n in range(90)]}
 
 
@@ -74,8 +80,8 @@ def make_dataset(
             labels = (("Colour", f"c{n % 45}"), ("Type", f"t{n * 7 % 90}"))
             yield Record(str(path.relative_to(folder)), f"p{n // 3}", labels)
 
-    records.write(made.split("train"), rows(0, images - 10))
-    records.write(made.split("test"), rows(images - 10, images))
+    records.write(made.split("train"), rows(0, images - TEST_PHOTOS))
+    records.write(made.split("test"), rows(images - TEST_PHOTOS, images))
     # build_lmdb reads the folder of the photos from it.
     done.write(made.import_mark, {"folder": str(folder), "source": "records"}, {})
     return made
@@ -90,27 +96,32 @@ class ResourceUse(NamedTuple):
 
 
 def measured(command: list[str], env: Mapping[str, str] | None = None) -> ResourceUse:
-    begun = time.monotonic()
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env)
-    _, status, usage = os.wait4(child.pid, 0)
-    if status:
-        raise SystemExit(f"{' '.join(command)}: status {status}")
-    return ResourceUse(time.monotonic() - begun, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+    """Run a command; where it fails, this program ends with the last line of its standard error."""
+    with tempfile.TemporaryFile() as stderr:
+        begun = time.monotonic()
+        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=stderr, env=env)
+        _, status, usage = os.wait4(child.pid, 0)
+        seconds = time.monotonic() - begun
+        if status:
+            stderr.seek(0)
+            lines = stderr.read().decode("utf-8", "replace").splitlines() or ["no message"]
+            raise SystemExit(f"{' '.join(command)}: status {os.waitstatus_to_exitcode(status)}: {lines[-1]}")
+    return ResourceUse(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
 def pack(made: Dataset, *options: str) -> ResourceUse:
     """tools/build_lmdb.py, from its start to its end."""
-    command = [sys.executable, str(Path(__file__).resolve().parents[1] / "tools/build_lmdb.py"), "--dataset", made.name]
+    command = [sys.executable, str(REPOSITORY / "tools/build_lmdb.py"), "--dataset", made.name]
     return measured([*command, "--runs", str(made.root.parent), "--overwrite", *options])
 
 
 def reference_program() -> tuple[list[str], Path]:
-    root = os.environ.get("MULTIWEIGHT_ORIGINAL_ROOT")
-    if root:
-        return ["chroot", root], Path(root)
-    if shutil.which("convert_imageset"):
-        return [], Path("/")
-    raise SystemExit("no convert_imageset: install Debian 11's caffe, or set MULTIWEIGHT_ORIGINAL_ROOT")
+    """(command prefix of its programs, the folder that they see as /); ends where there is none."""
+    try:
+        found = original.find()
+    except original.NoOriginal as reason:
+        raise SystemExit(f"no original Caffe to compare with: {reason}") from None
+    return list(found.command[:-1]), found.root
 
 
 def run_convert_imageset(
@@ -120,7 +131,7 @@ def run_convert_imageset(
     inside = [f"/{path.relative_to(root)}" for path in (folder, listing, out)]
     size = [f"--resize_height={SIZE}", f"--resize_width={SIZE}"]
     command = [*prefix, "convert_imageset", *size, *options, inside[0] + "/", *inside[1:]]
-    return measured(command, env={**os.environ, "GLOG_minloglevel": "2"})
+    return measured(command, env=original.environment(GLOG_minloglevel="2"))
 
 
 def share_of_differing_values(made: Dataset, theirs: Path) -> float:
@@ -186,6 +197,7 @@ def speed(work: Path, prefix: list[str], root: Path) -> None:
 
 def scaling(work: Path) -> None:
     made = make_dataset(work / "runs", "cores", work / "photos", PHOTOS, WIDTH, HEIGHT, False)
+    print(f"{PHOTOS} photos of {WIDTH}x{HEIGHT} to {SIZE}x{SIZE}; packing alone, without the start of the process")
     counts = [n for n in (1, 2, 4, 8, 16, 32) if n <= cores()]
     for encoding in ([], ["--encoding", "jpg"]):
         for threads in counts:
@@ -198,7 +210,7 @@ def scaling(work: Path) -> None:
 
 
 def memory(work: Path, count: int) -> None:
-    small = count > 100_000
+    small = count > SMALL_ABOVE
     made = make_dataset(work / "runs", "memory", work / "photos", count, 24, 32, True)
     size = 8 if small else SIZE
     used = pack(made, "--size", str(size), *([] if small else ["--encoding", "jpg"]))
@@ -207,9 +219,14 @@ def memory(work: Path, count: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["speed", "cores", "memory"])
-    parser.add_argument("records", type=int, nargs="?", default=35_000)
+    parts = parser.add_subparsers(dest="what", required=True)
+    parts.add_parser("speed", help="against convert_imageset")
+    parts.add_parser("cores", help="with 1, 2, ... threads")
+    part = parts.add_parser("memory", help="peak memory of packing so many records")
+    part.add_argument("records", type=int, nargs="?", default=35_000, help="default: 35000")
     args = parser.parse_args()
+    if args.what == "memory" and args.records <= TEST_PHOTOS:
+        parser.error(f"records = {args.records}: expected more than {TEST_PHOTOS}, which are for the test LMDB")
     prefix, root = reference_program() if args.what == "speed" else ([], Path("/"))
     work = Path(tempfile.mkdtemp(prefix="packing-", dir=root / "tmp"))
     try:

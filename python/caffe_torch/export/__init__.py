@@ -57,8 +57,9 @@ def module(net: Net, *, outputs: Sequence[str] | None = None, share: bool = Fals
     """``net``, of the TEST phase, as a torch.nn.Module: differentiable, of any batch, in eval mode.
 
     ``module(*inputs)`` takes float32 tensors in the order of the net's inputs and gives the output, or a dict by blob
-    of several; ``outputs`` as in :func:`onnx`. Its parameters are copies, or with ``share`` the net's own memory.
-    ``train()`` turns dropout and the batch's own statistics on. CaffeError: a layer that is no function of tensors.
+    of several; ``outputs`` as in :func:`onnx`. Its parameters are copies, or with ``share`` the net's own memory;
+    BatchNorm's running mean and variance are copies always. ``train()`` turns dropout and the batch's own statistics
+    on. CaffeError: a layer that is no function of tensors.
     """
     from caffe_torch.export import torch_module
 

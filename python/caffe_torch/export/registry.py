@@ -47,7 +47,8 @@ def converter(*types: str, test_values: Mapping[int, MakeTestValues] | None = No
     def add(convert: Convert) -> Convert:
         for name in types:
             if name in CONVERTERS:
-                raise ValueError(f"layer type {name!r} has a converter already")
+                first = CONVERTERS[name].convert.__module__
+                raise ValueError(f"layer type {name!r} has two converters: {first}, {convert.__module__}")
             CONVERTERS[name] = Converter(convert, dict(test_values or {}))
         return convert
 

@@ -27,7 +27,8 @@ _Parameters = dict[_MemoryKey, nn.Parameter]
 class CaffeModule(nn.Module):
     """``module(*inputs)`` takes float32 tensors in the net's order; gives the output, or a dict by blob of several.
 
-    Each layer is a module of its name, dots in it as ``_``, with parameters ``weight``, ``bias``, ``blob2``, ...
+    Each layer is a module of its name, dots in it as ``_``, with parameters ``weight``, ``bias``, ``blob2``, ... Where
+    torch.nn.Module or a layer before it has that name already (``half``, ``inputs``), ``_`` is put behind it.
     """
 
     def __init__(self, net: Net, outputs: Sequence[str] | None, share: bool):
@@ -39,12 +40,16 @@ class CaffeModule(nn.Module):
         for layer_node in exported.layer_nodes:
             if layer_node.type == "Input":
                 continue
-            name = layer_node.name.replace(".", "_")
-            if name in self._modules:
-                raise CaffeError(f"export: two layers are called {layer_node.name!r}; a module needs a name for each")
+            name = self._free_name(layer_node.name)
             self.add_module(name, _module(layer_node, parameters, share))
             self._schedule.append((name, list(layer_node.bottoms), list(layer_node.tops)))
         self.eval()
+
+    def _free_name(self, layer: str) -> str:
+        name = layer.replace(".", "_")
+        while not name or hasattr(self, name):
+            name += "_"
+        return name
 
     def forward(self, *inputs: Tensor) -> Tensor | dict[str, Tensor]:
         if len(inputs) != len(self.inputs):
@@ -138,9 +143,10 @@ class _Dropout(_Layer):
 
 
 class _BatchNorm(nn.Module):
-    """Running mean and variance as buffers: copies of Caffe's sums divided by the third blob, their total weight.
+    """Running mean and variance as buffers: copies, also with ``share``, of Caffe's sums divided by the third blob.
 
-    In training they are updated by PyTorch's exponential average, without that weight.
+    In training they are updated by PyTorch's exponential average; Caffe's is the same once the third blob, the sums'
+    total weight, has reached its limit.
     """
 
     running_mean: Tensor

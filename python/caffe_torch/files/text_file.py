@@ -7,6 +7,13 @@ import codecs
 from caffe_torch.errors import CaffeError
 from caffe_torch.files import native
 
+#: How files begin that people give by mistake.
+_OTHERS = {
+    b"\x89HDF": "an HDF5 file",
+    codecs.BOM_UTF16_LE: "text in UTF-16",
+    codecs.BOM_UTF16_BE: "text in UTF-16",
+}
+
 
 def read(path: str, what: str) -> str:
     """The file's text without a byte order mark, lines ending in \\n; ``what`` names the file in messages.
@@ -20,9 +27,7 @@ def read(path: str, what: str) -> str:
     except OSError as error:
         raise CaffeError(f"{path}: the {what} cannot be read ({error.strerror})") from None
     if b"\0" in data:
-        kind = "an HDF5 file" if data.startswith(b"\x89HDF") else "binary, or UTF-16"
-        raise CaffeError(
-            f"{path}: the {what} cannot be read: it is {kind}; give a text file with one file name per line"
-        )
+        kind = next((kind for first, kind in _OTHERS.items() if data.startswith(first)), "not a text file")
+        raise CaffeError(f"{path}: the {what} cannot be read: it is {kind}; give a text file in UTF-8")
     decoded = data.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape")
     return decoded.replace("\r\n", "\n").replace("\r", "\n")

@@ -15,9 +15,10 @@ from multiweight.records.records import LabelColumn, Record
 
 
 class RecordTable:
-    """The records of a file, read-only, in about 100 bytes per image; ``table[n]`` makes the n-th Record, from 0.
+    """The records of a file, read-only, in about 100 bytes per image; ``table[n]`` makes the n-th Record.
 
-    ``catalog`` checks the labels. UserError names the file and the line of a bad row or of an image named twice.
+    Indices are those of a list, ``table[-1]`` the last; no slices. ``catalog`` checks the labels. UserError names the
+    file and the line of a bad row or of an image named twice.
     """
 
     def __init__(self, path: str | Path, catalog: Catalog | None = None):
@@ -47,10 +48,12 @@ class RecordTable:
         """UserError where two rows have one image; by sorted hashes, since a set of a million names takes 100 MB."""
         values = np.frombuffer(hashes, np.int64) if hashes else np.zeros(0, np.int64)
         order = np.argsort(values, kind="stable")
-        for at in np.flatnonzero(np.diff(values[order]) == 0):
-            first, second = int(order[at]), int(order[at + 1])
-            if self._image(first) == self._image(second):
-                raise UserError(f"{path}:{lines[second]}: {records.twice(self._image(first), lines[first])}")
+        equal = np.flatnonzero(np.diff(values[order]) == 0)
+        rows_of: dict[str, int] = {}
+        for row in np.union1d(order[equal], order[equal + 1]).tolist():
+            first = rows_of.setdefault(self._image(row), row)
+            if first != row:
+                raise UserError(f"{path}:{lines[row]}: {records.twice(self._image(row), lines[first])}")
 
     def __len__(self) -> int:
         return len(self._product_ids)
@@ -58,7 +61,8 @@ class RecordTable:
     def _image(self, row: int) -> str:
         return self._names[self._name_offsets[row] : self._name_offsets[row + 1]].decode("utf-8")
 
-    def __getitem__(self, row: int) -> Record:
+    def __getitem__(self, index: int) -> Record:
+        row = range(len(self))[index]
         codes = self._label_ids[self._label_offsets[row] : self._label_offsets[row + 1]]
         labels = records.by_kind(self._label_column.known[code] for code in codes)
         return Record(self._image(row), self._product_names[self._product_ids[row]], *labels)

@@ -92,6 +92,47 @@ def test_parameters_are_copies_or_the_nets_own(tmp_path):
         np.testing.assert_allclose(net.params["fc"][0].data, before + (1 if share else 0))
 
 
+def test_batch_norms_statistics_are_copies_in_a_shared_module_too(tmp_path):
+    net = wide(tmp_path)
+    module = export.module(net, share=True)
+    before = module.bn.running_mean.clone()
+    torch.testing.assert_close(before, torch.full((4,), 0.1 / 1.5))
+    net.params["bn"][0].data[...] = 7
+    torch.testing.assert_close(module.bn.running_mean, before)
+    module.bn.running_mean.add_(1)
+    assert (net.params["bn"][0].data == 7).all()
+
+
+NAMED = """layer {{ name: "data" type: "Input" top: "data" input_param {{ shape {{ dim: 2 dim: 3 }} }} }}
+layer {{ name: "{0}" type: "InnerProduct" bottom: "data" top: "one" inner_product_param {{ num_output: 3
+  weight_filler {{ type: "gaussian" std: 1 }} }} }}
+layer {{ name: "{1}" type: "InnerProduct" bottom: "one" top: "two" inner_product_param {{ num_output: 3
+  weight_filler {{ type: "gaussian" std: 1 }} }} }}
+"""
+
+
+@pytest.mark.parametrize(
+    ("layers", "modules"),
+    [
+        (("half", "inputs"), ["half_", "inputs_"]),
+        (("forward", "training"), ["forward_", "training_"]),
+        (("_modules", "_schedule"), ["_modules_", "_schedule_"]),
+        (("a.b", "a_b"), ["a_b", "a_b_"]),
+        (("", "fc"), ["_", "fc"]),
+        (("conv1/3x3", "parameters"), ["conv1/3x3", "parameters_"]),
+    ],
+)
+def test_names_that_are_taken_get_an_underscore(tmp_path, layers, modules):
+    net = small.net(tmp_path, NAMED.format(*layers))
+    module = export.module(net, outputs=["two"])
+    assert [name for name, _ in module.named_children()] == modules
+    x = np.random.default_rng(0).standard_normal((2, 3)).astype(np.float32)
+    np.testing.assert_allclose(
+        module(torch.from_numpy(x)).detach(), small.forward(net, "two", data=x), rtol=1e-5, atol=1e-6
+    )
+    assert set(module.state_dict()) == {f"{name}.{part}" for name in modules for part in ("weight", "bias")}
+
+
 def test_train_turns_dropout_and_batch_statistics_on(tmp_path):
     module = export.module(small.net(tmp_path), outputs=["fc"])
     x = torch.from_numpy(small.images(4, 3, 12, 13))

@@ -1,7 +1,7 @@
 import pytest
 
 from multiweight.base.errors import UserError
-from multiweight.records import records
+from multiweight.records import record_table, records
 from multiweight.records.catalog import Catalog
 from multiweight.records.record_table import RecordTable
 from multiweight.records.records import Record
@@ -119,8 +119,25 @@ def test_the_table_holds_the_same_records(tmp_path):
     path = tmp_path / "records.csv"
     records.write(path, SAID + GOOD[1:])
     table = RecordTable(path, CATALOG)
-    assert list(table) == records.read(path, CATALOG) and len(table) == 6
+    expected = records.read(path, CATALOG)
+    assert list(table) == expected and len(table) == 6
+    assert (table[-1], table[-6], table[5]) == (expected[5], expected[0], expected[5])
+    for index in (6, -7):
+        with pytest.raises(IndexError):
+            table[index]
     with path.open("a") as file:
         file.write("e.jpg,p,\nb.jpg,q,\n")
     with pytest.raises(UserError, match=r"records\.csv:9: image 'b.jpg' stands twice \(first on line 3\)"):
         RecordTable(path, CATALOG)
+
+
+def test_a_double_is_found_among_names_of_one_hash(tmp_path, monkeypatch):
+    """Another name of the same hash stands between the two."""
+    monkeypatch.setattr(record_table, "hash", lambda name: 7, raising=False)
+    path = tmp_path / "records.csv"
+    records.write(path, [Record(f"{name}.jpg", "p", ()) for name in "abc"])
+    assert [record.image for record in RecordTable(path)] == ["a.jpg", "b.jpg", "c.jpg"]
+    with path.open("a") as file:
+        file.write("a.jpg,p,\n")
+    with pytest.raises(UserError, match=r"records\.csv:5: image 'a.jpg' stands twice \(first on line 2\)"):
+        RecordTable(path)

@@ -13,7 +13,7 @@ from caffe_torch.errors import CaffeError
 from caffe_torch.input.transform import TRAIN, Transformer, mean_values
 from caffe_torch.layers.base import register
 from caffe_torch.layers.sources.image_data import read_image
-from caffe_torch.layers.sources.prefetching import PrefetchingLayer, Reader, first_record
+from caffe_torch.layers.sources.prefetching import PrefetchingLayer, Reader, first_record, order
 from caffe_torch.runtime import ranks
 
 
@@ -49,7 +49,7 @@ class _Pairs:
         turn, index = divmod(position, len(self.lines))
         if data.shuffle:
             if self._order is None or self._order[0] != turn:
-                self._order = (turn, np.random.default_rng((self.seed, 0, turn)).permutation(len(self.lines)))
+                self._order = (turn, order(self.seed, turn, len(self.lines)))
             index = int(self._order[1][index])
         name, label = self.lines[index]
         size = (data.new_height, data.new_width) if data.new_height else None

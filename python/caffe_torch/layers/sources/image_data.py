@@ -15,7 +15,7 @@ from caffe_torch.files import native, text_file
 from caffe_torch.input.images import read_image
 from caffe_torch.input.transform import TRAIN, Transformer
 from caffe_torch.layers.base import register
-from caffe_torch.layers.sources.prefetching import PrefetchingLayer, Reader, first_record
+from caffe_torch.layers.sources.prefetching import PrefetchingLayer, Reader, first_record, order
 from caffe_torch.runtime import ranks
 
 #: Caffe reads labels as int32. The top is float32, which holds whole numbers up to 2**24 exactly.
@@ -117,7 +117,7 @@ class _ImageListReader:
         epoch, index = divmod(record, len(self.lines))
         if self.shuffle:
             if self._order is None or self._order[0] != epoch:
-                self._order = (epoch, np.random.default_rng((self.seed, 0, epoch)).permutation(len(self.lines)))
+                self._order = (epoch, order(self.seed, epoch, len(self.lines)))
             index = int(self._order[1][index])
         name, label = self.lines[index]
         return read_image(self.root + name, self.color, self.resize_to).transpose(2, 0, 1), label

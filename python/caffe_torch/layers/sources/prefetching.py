@@ -102,4 +102,17 @@ class PrefetchingLayer(Layer):
 
 def first_record(seed: int, rand_skip: int) -> int:
     """Where a layer with ``rand_skip`` begins: a number below it, drawn once."""
-    return int(np.random.default_rng(seed).integers(rand_skip)) if rand_skip else 0
+    return int(stream(seed, 1).integers(rand_skip)) if rand_skip else 0
+
+
+def order(seed: int, epoch: int, count: int) -> np.ndarray:
+    """The order of ``count`` files in an epoch, from 0, of a layer that shuffles them: a permutation of int64."""
+    return stream(seed, 2, epoch).permutation(count)
+
+
+def stream(seed: int, purpose: int, number: int = 0) -> np.random.Generator:
+    """A random stream of a data layer apart from those of its batches, which are ``default_rng((seed, batch, item))``.
+
+    NumPy fills up with zeros: (seed), (seed, 0) and (seed, 0, 0) are one stream, so ``purpose`` is 1 or more.
+    """
+    return np.random.default_rng((seed, 0, number, purpose))

@@ -10,6 +10,7 @@ import pytest
 
 import caffe_torch as caffe
 from caffe_torch import CaffeError
+from caffe_torch.layers.sources import prefetching
 from caffe_torch.layers.sources.window_data import place
 from caffe_torch.proto import caffe_pb2
 
@@ -55,6 +56,31 @@ def test_image_data_skips_to_a_random_start(tmp_path):
         assert (second, third) == ((first + 1) % 7, (first + 2) % 7)
         starts.add(first)
     assert starts == {0, 1, 2, 3}
+
+
+def test_the_start_the_order_and_the_crops_are_drawn_apart(tmp_path):
+    """Each pixel holds its row, so that the first image's crop tells where it was cut."""
+    source = images(tmp_path)
+    for i in range(7):
+        cv2.imwrite(str(tmp_path / f"i{i}.png"), np.arange(6, dtype=np.uint8)[:, None, None].repeat(6, 1).repeat(3, 2))
+    crop = "transform_param { crop_size: 3 }"
+    seen = {"rand_skip: 4": set(), "shuffle: true": set()}
+    for seed in range(30):
+        for setting, pairs in seen.items():
+            caffe.set_random_seed(seed)
+            n = net(tmp_path, "ImageData", f"{crop} image_data_param {{ {source} batch_size: 1 {setting} }}")
+            n.forward()
+            pairs.add((int(n.blobs["label"].data[0]), int(n.blobs["data"].data[0, 0, 0, 0])))
+    # Of 4 starts by 4 rows, and of 7 first images by 4 rows; drawn from one stream, one would tell the other.
+    assert len(seen["rand_skip: 4"]) > 8 and len(seen["shuffle: true"]) > 12
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2**62 + 3])
+def test_no_stream_of_a_layer_is_another(seed):
+    """NumPy takes (seed), (seed, 0) and (seed, 0, 0) for the same."""
+    made = [np.random.default_rng((seed, batch, item)) for batch in range(3) for item in range(3)]
+    made += [prefetching.stream(seed, purpose, turn) for purpose in (1, 2) for turn in range(3)]
+    assert len({one.integers(2**63) for one in made}) == len(made) == 15
 
 
 @pytest.mark.parametrize(
