@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
@@ -24,6 +25,7 @@ import original  # noqa: E402  (of tests/parity: where the original Caffe is)
 from google.protobuf import text_format  # noqa: E402
 
 from caffe_torch.proto import caffe_pb2  # noqa: E402
+from multiweight.base.cpu import cores  # noqa: E402
 
 #: Pause before each timed round, in which the threads of the worker before stop spinning.
 _SETTLE = 0.3
@@ -40,11 +42,35 @@ def machine() -> str:
         memory = int(Path("/proc/meminfo").read_text().split()[1]) / 2**20
     except (OSError, StopIteration):
         memory = 0.0
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return (
-        f"{model}, {cores} core(s), {memory:.0f} GiB; Python {platform.python_version()}, PyTorch {torch.__version__}, "
-        f"{platform.system()} {platform.release().split('-')[0]}; load {os.getloadavg()[0]:.1f} before the start"
+        f"{model}, {cores()} core(s), {memory:.0f} GiB; Python {platform.python_version()}, "
+        f"PyTorch {torch.__version__}, {platform.system()} {platform.release().split('-')[0]}; "
+        f"load {os.getloadavg()[0]:.1f} before the start"
     )
+
+
+def positive(text: str) -> int:
+    """The number of a flag; argparse's error where it is below 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number, 1 or more")
+    return int(text)
+
+
+def parse(
+    parser: argparse.ArgumentParser, sizes: dict[str, tuple[int, int, str]], words: Sequence[str] | None = None
+) -> argparse.Namespace:
+    """The flags of ``words``, with one more for each of ``sizes``, and --quick.
+
+    A size is (usual, with --quick, help); a flag that is given counts with --quick too.
+    """
+    for name, (usual, quick, text) in sizes.items():
+        parser.add_argument(f"--{name}", type=positive, help=f"{text} ({usual}; {quick} with --quick)")
+    parser.add_argument("--quick", action="store_true", help="smaller sizes where none is given: no measurement")
+    args = parser.parse_args(words)
+    for name, (usual, quick, _) in sizes.items():
+        if getattr(args, name) is None:
+            setattr(args, name, quick if args.quick else usual)
+    return args
 
 
 def read_net(method: str) -> Any:
@@ -157,7 +183,7 @@ def original_worker(net: Any, threads: int) -> Iterator[Worker | None]:
 
 @contextmanager
 def all_workers(net: Any, batch: int, threads: int) -> Iterator[list[Worker]]:
-    """caffe_torch, plain PyTorch and, where it is there, the original; each has warmed up by two steps."""
+    """caffe_torch, plain PyTorch and, where it is there, the original; none has made a step yet."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="benchmark-")))
         workers = [ours(folder, net, threads), plain(batch, threads)]
@@ -168,7 +194,10 @@ def all_workers(net: Any, batch: int, threads: int) -> Iterator[list[Worker]]:
 
 
 def interleave(workers: Sequence[Worker], what: str, rounds: int, times: int = 1) -> dict[str, list[float]]:
-    """Seconds of ``what`` (the mean of ``times`` in a row) by worker, one each round, so that noise hits all alike."""
+    """Seconds of ``what`` (the mean of ``times`` in a row) by worker, one each round, so that noise hits all alike.
+
+    Each worker does ``what`` twice before the first round.
+    """
     for worker in workers:
         worker.ask(what, 2)
     seconds: dict[str, list[float]] = {worker.name: [] for worker in workers}

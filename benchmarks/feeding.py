@@ -83,14 +83,17 @@ def dummy_layers(batch: int) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--steps", type=int, default=6, help="steps in a row a round: more than batches wait ready (4)")
-    parser.add_argument("--records", type=int, default=512)
-    parser.add_argument("--quick", action="store_true", help="batch 16, 3 rounds, 64 records")
-    args = parser.parse_args()
-    batch, rounds, records = (16, 3, 64) if args.quick else (args.batch, args.rounds, args.records)
+    parser.add_argument("--threads", type=common.positive, default=2, help="threads of every worker (2)")
+    parser.add_argument(
+        "--steps", type=common.positive, default=6, help="steps in a row a round: more than batches wait ready (4)"
+    )
+    sizes = {
+        "batch": (64, 16, "images per step"),
+        "rounds": (7, 3, "rounds, sources in turn"),
+        "records": (512, 64, "records of each database"),
+    }
+    args = common.parse(parser, sizes)
+    batch, rounds, records = args.batch, args.rounds, args.records
     print(f"AlexNet of prototxt/multi_label, batch {batch}, float32, {args.threads} thread(s)\n{common.machine()}")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="feeding-")))

@@ -9,7 +9,6 @@ Where PyTorch finds no GPU it says so and measures nothing.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -20,25 +19,27 @@ import feeding
 
 from caffe_torch.runtime import accelerator
 from caffe_torch.runtime.precision import NAMES
+from multiweight.base.cpu import cores
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--batch", type=int, default=256)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--steps", type=int, default=20, help="steps in a row a round")
-    parser.add_argument("--records", type=int, default=2048)
+    parser.add_argument("--records", type=common.positive, default=2048, help="records of the database (2048)")
     parser.add_argument("--images", choices=("raw", "jpeg"), default="raw")
     parser.add_argument("--precision", choices=NAMES, action="append", help="only this one (repeat for more)")
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--quick", action="store_true", help="batch 64, 3 rounds of 5 steps")
+    parser.add_argument("--threads", type=common.positive, default=cores(), help="default: every core of this process")
     parser.add_argument("--strict", action="store_true", help="status 1 where there is no GPU")
-    args = parser.parse_args()
+    sizes = {
+        "batch": (256, 64, "images per step"),
+        "rounds": (7, 3, "rounds, engines in turn"),
+        "steps": (20, 5, "steps in a row per round"),
+    }
+    args = common.parse(parser, sizes)
     print(common.machine())
     if not accelerator.count():
         print("not measured: PyTorch finds no GPU here")
         return int(args.strict)
-    batch, rounds, steps = (64, 3, 5) if args.quick else (args.batch, args.rounds, args.steps)
+    batch, rounds, steps = args.batch, args.rounds, args.steps
     print(f"{accelerator.name(0)}; AlexNet of prototxt/multi_weight, Python loss layer, batch {batch}")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gpu-")))

@@ -13,24 +13,17 @@ import common
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--batch", type=int, default=64, help="images per step (default 64)")
-    parser.add_argument("--threads", type=int, default=2, help="threads of each engine (default 2)")
-    parser.add_argument("--steps", type=int, default=10, help="training steps (default 10)")
-    parser.add_argument(
-        "--quick",
-        action="store_true",
-        help="batch 16, 2 steps, whatever --batch and --steps say: a check, no measurement",
-    )
+    parser.add_argument("--threads", type=common.positive, default=2, help="threads of each engine (2)")
     parser.add_argument("--strict", action="store_true", help="status 1 where BVLC Caffe or PyTorch is missing")
-    args = parser.parse_args()
-    batch, steps = (16, 2) if args.quick else (args.batch, args.steps)
-    print(f"AlexNet of prototxt/multi_label, batch {batch}, float32\n{common.machine()}")
-    net = common.with_data(common.read_net("multi_label"), common.inputs(batch))
-    with common.all_workers(net, batch, args.threads) as workers:
-        print(f"\npeak memory of {steps} training steps")
+    sizes = {"batch": (64, 16, "images per step"), "steps": (10, 2, "training steps before the peak is read")}
+    args = common.parse(parser, sizes)
+    print(f"AlexNet of prototxt/multi_label, batch {args.batch}, float32, {args.threads} thread(s)\n{common.machine()}")
+    net = common.with_data(common.read_net("multi_label"), common.inputs(args.batch))
+    with common.all_workers(net, args.batch, args.threads) as workers:
+        print(f"\npeak memory of {args.steps} training steps")
         peaks = {}
         for worker in workers:
-            worker.ask("step", steps)
+            worker.ask("step", args.steps)
             peaks[worker.name] = worker.ask("peak")
             print(f"  {worker.name:16} {peaks[worker.name]:6.0f} MiB")
         ours, *others = peaks

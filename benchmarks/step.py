@@ -14,19 +14,15 @@ import common
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--threads", type=int, default=2, help="threads of every engine (2)")
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--times", type=int, default=3, help="steps or passes in a row a round (3)")
-    parser.add_argument("--quick", action="store_true", help="batch 16, 3 rounds: a look, not a measurement")
+    parser.add_argument("--threads", type=common.positive, default=2, help="threads of every engine (2)")
+    parser.add_argument("--times", type=common.positive, default=3, help="steps or passes in a row a round (3)")
     parser.add_argument("--strict", action="store_true", help="status 1 where a ratio could not be measured")
-    args = parser.parse_args()
-    batch, rounds = (16, 3) if args.quick else (args.batch, args.rounds)
-    print(f"AlexNet of prototxt/multi_label, batch {batch}, float32, {args.threads} thread(s)\n{common.machine()}")
-    net = common.with_data(common.read_net("multi_label"), common.inputs(batch))
-    with common.all_workers(net, batch, args.threads) as workers:
+    args = common.parse(parser, {"batch": (64, 16, "images per step"), "rounds": (7, 3, "rounds, engines in turn")})
+    print(f"AlexNet of prototxt/multi_label, batch {args.batch}, float32, {args.threads} thread(s)\n{common.machine()}")
+    net = common.with_data(common.read_net("multi_label"), common.inputs(args.batch))
+    with common.all_workers(net, args.batch, args.threads) as workers:
         for what, title in (("step", "training step"), ("forward", "forward pass")):
-            common.print_seconds(title, common.interleave(workers, what, rounds, args.times), batch)
+            common.print_seconds(title, common.interleave(workers, what, args.rounds, args.times), args.batch)
         return int(args.strict and len(workers) < 3)
 
 

@@ -25,5 +25,5 @@ def measure(target: Target) -> dict[str, int | str | None]:
         "ROCm": getattr(torch.version, "hip", None),
         "Python": platform.python_version(),
         "system": platform.platform(),
-        "cores": os.cpu_count(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
     }

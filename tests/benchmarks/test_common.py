@@ -1,5 +1,6 @@
 """What the benchmarks share: nets, workers that take turns, ratios of pairs."""
 
+import argparse
 import subprocess
 import sys
 from pathlib import Path
@@ -28,6 +29,28 @@ def tiny():
 def test_spread_and_ratios_go_pair_by_pair():
     assert common.ratios([4, 9], [2, 3]) == [2, 3]
     assert f"{common.Spread.of([3, 1, 2]):.1f}" == "2.0 (1.0 to 3.0)"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], (64, 10)),
+        (["--quick"], (16, 2)),
+        (["--quick", "--batch", "8"], (8, 2)),
+        (["--steps=3"], (64, 3)),
+    ],
+)
+def test_a_size_that_is_given_counts_with_quick_too(words, expected):
+    sizes = {"batch": (64, 16, "images"), "steps": (10, 2, "steps")}
+    args = common.parse(argparse.ArgumentParser(), sizes, words)
+    assert (args.batch, args.steps) == expected
+
+
+@pytest.mark.parametrize("word", ["0", "-1", "many", "1.5"])
+def test_a_size_below_one_is_refused(word, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        common.parse(argparse.ArgumentParser(), {"batch": (64, 16, "images")}, [f"--batch={word}"])
+    assert f"argument --batch: {word!r}: expected a whole number, 1 or more" in capsys.readouterr().err
 
 
 def test_the_committed_net_takes_input_layers_in_place_of_its_data_layers():
