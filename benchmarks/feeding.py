@@ -87,12 +87,12 @@ def main() -> int:
     parser.add_argument(
         "--steps", type=common.positive, default=6, help="steps in a row a round: more than batches wait ready (4)"
     )
-    sizes = {
+    numbers = {
         "batch": (64, 16, "images per step"),
         "rounds": (7, 3, "rounds, sources in turn"),
         "records": (512, 64, "records of each database"),
     }
-    args = common.parse(parser, sizes)
+    args = common.parse(parser, numbers)
     batch, rounds, records = args.batch, args.rounds, args.records
     print(f"AlexNet of prototxt/multi_label, batch {batch}, float32, {args.threads} thread(s)\n{common.machine()}")
     with ExitStack() as stack:

@@ -69,7 +69,8 @@ def test_train(more: str) -> None:
 def test_debug_info() -> None:
     with Workshop() as shop:
         small_training.write(shop.path, 'base_lr: 0.1 lr_policy: "fixed" max_iter: 3 display: 2 debug_info: true')
-        flags = ("train", "--solver=solver.prototxt", "--weights=first.caffemodel")
+        # gflags takes - for _ in a flag's name.
+        flags = ("train", "--solver=solver.prototxt", "--weights=first.caffemodel", "-sigint-effect=none")
         there = theirs(shop, *flags)
         here = ours(shop.path, *flags)
         assert sum("[Backward]" in line for line in told(here)) > 8

@@ -26,9 +26,9 @@ _WRONG_SEPARATOR = re.compile(r"^(.*?)\s*[\t,;]\s*(-?\d+)$")
 
 
 def read_multi_label_list(path: str, count: int) -> list[tuple[str, list[int]]]:
-    """(path, labels) of each line ``path label label ...`` with ``count`` labels; no spaces in the path.
+    """(path, labels) of each line ``path label label ...`` with ``count`` labels; the path ends at the first space.
 
-    CaffeError names the line.
+    So it is in thuml/HashNet, the fork that has such lists. CaffeError names the line.
     """
     rows = []
     for number, line in enumerate(text_file.read(path, "list of images").split("\n"), 1):
