@@ -97,11 +97,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parse(words: Sequence[str]) -> argparse.Namespace:
+    """The flags of ``parser``, and as ``export_flags`` the names of those that export alone has and that are given."""
     p = parser()
     args = p.parse_args(words)
-    strangers = [f"--{name}" for name in _EXPORTS if getattr(args, name) != p.get_default(name)]
-    if strangers and args.command != "export":
-        p.error(f"{args.command} has no {' and no '.join(strangers)}: a flag of export")
+    args.export_flags = [name for name in _EXPORTS if getattr(args, name) != p.get_default(name)]
+    if args.export_flags and args.command != "export":
+        p.error(f"{args.command} has no --{' and no --'.join(args.export_flags)}: a flag of export")
     return args
 
 

@@ -26,8 +26,8 @@ _DAMAGE = (
     ValueError, LookupError, EOFError, TypeError, AttributeError, RuntimeError, MemoryError, OverflowError, SyntaxError,
     tokenize.TokenError, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
-#: Flags that say how an ONNX model is made, and what each is without them.
-_OF_ONNX = {"batch": None, "any_size": False, "mean": "", "scale": 1.0, "channels": "bgr", "inputs": ""}
+#: Flags that a .safetensors file takes as well; the other flags of export are for ONNX models alone.
+_OF_BOTH = ("output", "until")
 
 
 def run(args: argparse.Namespace, _argv: Sequence[str]) -> int:
@@ -73,7 +73,7 @@ def _check_output(args: argparse.Namespace) -> None:
         raise CaffeError(f"{output}: a folder: expected the .onnx or .safetensors file to write")
     if output.suffix not in (".onnx", ".safetensors"):
         raise CaffeError(f"{output}: export writes .onnx and .safetensors files: end its name so")
-    given = [f"--{name}" for name, default in _OF_ONNX.items() if getattr(args, name) != default]
+    given = [f"--{name}" for name in args.export_flags if name not in _OF_BOTH]
     if given and output.suffix == ".safetensors":
         raise CaffeError(f"{output}: a .safetensors file holds the weights alone: leave out {', '.join(given)}")
     if not output.absolute().parent.is_dir():
@@ -81,7 +81,7 @@ def _check_output(args: argparse.Namespace) -> None:
 
 
 def _preprocessing(args: argparse.Namespace) -> export.Preprocessing | None:
-    if not args.mean and args.scale == 1 and args.channels == "bgr":
+    if not {"mean", "scale", "channels"} & set(args.export_flags):
         return None
     mean: str | list[float] | None = args.mean or None
     if args.mean and not Path(args.mean).exists():

@@ -44,9 +44,10 @@ def sheet(
     catalog = Catalog.load(dataset.catalog)
     with LmdbPair(caffe, dataset.images(part), dataset.labels(part)) as pair:
         known = pair.keys()
+        held = set(known)
         if not known:
             raise UserError(f"{dataset.images(part)}: holds no image: pack the data again")
-        missing = next(iter(set(keys) - set(known)), None) if keys else None
+        missing = next((key for key in keys if key not in held), None)
         if missing is not None:
             raise UserError(f"{dataset.images(part)}: no key {missing}: its keys are {known[0]} to {known[-1]}")
         if not keys:
