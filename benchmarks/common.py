@@ -59,15 +59,16 @@ def positive(text: str) -> int:
 def parse(
     parser: argparse.ArgumentParser, sizes: dict[str, tuple[int, int, str]], words: Sequence[str] | None = None
 ) -> argparse.Namespace:
-    """The flags of ``words``, with one more for each of ``sizes``, and --quick.
+    """The flags of ``words``, with those of ``sizes`` and --quick.
 
-    A size is (usual, with --quick, help); a flag that is given counts with --quick too.
+    ``sizes`` is flag -> (usual, with --quick, help); a flag that is given counts with --quick too.
     """
-    for name, (usual, quick, text) in sizes.items():
-        parser.add_argument(f"--{name}", type=positive, help=f"{text} ({usual}; {quick} with --quick)")
+    for flag, (usual, quick, text) in sizes.items():
+        parser.add_argument(flag, type=positive, help=f"{text} ({usual}; {quick} with --quick)")
     parser.add_argument("--quick", action="store_true", help="smaller sizes where none is given: no measurement")
     args = parser.parse_args(words)
-    for name, (usual, quick, _) in sizes.items():
+    for flag, (usual, quick, _) in sizes.items():
+        name = flag.removeprefix("--")
         if getattr(args, name) is None:
             setattr(args, name, quick if args.quick else usual)
     return args

@@ -88,9 +88,9 @@ def main() -> int:
         "--steps", type=common.positive, default=6, help="steps in a row a round: more than batches wait ready (4)"
     )
     numbers = {
-        "batch": (64, 16, "images per step"),
-        "rounds": (7, 3, "rounds, sources in turn"),
-        "records": (512, 64, "records of each database"),
+        "--batch": (64, 16, "images per step"),
+        "--rounds": (7, 3, "rounds, sources in turn"),
+        "--records": (512, 64, "records of each database"),
     }
     args = common.parse(parser, numbers)
     batch, rounds, records = args.batch, args.rounds, args.records

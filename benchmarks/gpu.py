@@ -30,9 +30,9 @@ def main() -> int:
     parser.add_argument("--threads", type=common.positive, default=cores(), help="default: every core of this process")
     parser.add_argument("--strict", action="store_true", help="status 1 where there is no GPU")
     sizes = {
-        "batch": (256, 64, "images per step"),
-        "rounds": (7, 3, "rounds, engines in turn"),
-        "steps": (20, 5, "steps in a row per round"),
+        "--batch": (256, 64, "images per step"),
+        "--rounds": (7, 3, "rounds, engines in turn"),
+        "--steps": (20, 5, "steps in a row per round"),
     }
     args = common.parse(parser, sizes)
     print(common.machine())

@@ -15,7 +15,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=common.positive, default=2, help="threads of each engine (2)")
     parser.add_argument("--strict", action="store_true", help="status 1 where BVLC Caffe or PyTorch is missing")
-    sizes = {"batch": (64, 16, "images per step"), "steps": (10, 2, "training steps before the peak is read")}
+    sizes = {"--batch": (64, 16, "images per step"), "--steps": (10, 2, "training steps before the peak is read")}
     args = common.parse(parser, sizes)
     print(f"AlexNet of prototxt/multi_label, batch {args.batch}, float32, {args.threads} thread(s)\n{common.machine()}")
     net = common.with_data(common.read_net("multi_label"), common.inputs(args.batch))

@@ -17,7 +17,7 @@ def main() -> int:
     parser.add_argument("--threads", type=common.positive, default=2, help="threads of every engine (2)")
     parser.add_argument("--times", type=common.positive, default=3, help="steps or passes in a row a round (3)")
     parser.add_argument("--strict", action="store_true", help="status 1 where a ratio could not be measured")
-    args = common.parse(parser, {"batch": (64, 16, "images per step"), "rounds": (7, 3, "rounds, engines in turn")})
+    args = common.parse(parser, {"--batch": (64, 16, "images per step"), "--rounds": (7, 3, "rounds, engines in turn")})
     print(f"AlexNet of prototxt/multi_label, batch {args.batch}, float32, {args.threads} thread(s)\n{common.machine()}")
     net = common.with_data(common.read_net("multi_label"), common.inputs(args.batch))
     with common.all_workers(net, args.batch, args.threads) as workers:

@@ -41,7 +41,7 @@ def test_spread_and_ratios_go_pair_by_pair():
     ],
 )
 def test_a_size_that_is_given_counts_with_quick_too(words, expected):
-    sizes = {"batch": (64, 16, "images"), "steps": (10, 2, "steps")}
+    sizes = {"--batch": (64, 16, "images"), "--steps": (10, 2, "steps")}
     args = common.parse(argparse.ArgumentParser(), sizes, words)
     assert (args.batch, args.steps) == expected
 
@@ -49,7 +49,7 @@ def test_a_size_that_is_given_counts_with_quick_too(words, expected):
 @pytest.mark.parametrize("word", ["0", "-1", "many", "1.5"])
 def test_a_size_below_one_is_refused(word, capsys):
     with pytest.raises(SystemExit, match="2"):
-        common.parse(argparse.ArgumentParser(), {"batch": (64, 16, "images")}, [f"--batch={word}"])
+        common.parse(argparse.ArgumentParser(), {"--batch": (64, 16, "images")}, [f"--batch={word}"])
     assert f"argument --batch: {word!r}: expected a whole number, 1 or more" in capsys.readouterr().err
 
 
