@@ -32,8 +32,8 @@ import original  # noqa: E402  (of tests/parity: where the original Caffe is)
 
 from multiweight.base import done, engine  # noqa: E402
 from multiweight.base.cpu import cores  # noqa: E402
+from multiweight.base.lmdb_file import items  # noqa: E402
 from multiweight.base.paths import Dataset  # noqa: E402
-from multiweight.pack.writer import items  # noqa: E402
 from multiweight.photos.datum import decode  # noqa: E402
 from multiweight.records import records  # noqa: E402
 from multiweight.records.catalog import Catalog  # noqa: E402

@@ -14,6 +14,7 @@
 - ``text_file.py``, ``yaml_file.py``, ``json_file.py``, ``csv_file.py``: files that people write, strictly read
 - ``whole_file.py``: files that appear whole or not at all
 - ``hdf5_file.py``: HDF5 files that the steps wrote, read without following them into other files
+- ``lmdb_file.py``: LMDBs, read
 - ``npz_file.py``: arrays that the steps kept
 - ``fonts.py``: fonts that have the glyphs of a figure's texts
 - ``markup.py``: a person's text as Markdown, LaTeX, figures and spreadsheets show it literally

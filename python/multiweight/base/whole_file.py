@@ -8,11 +8,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
+#: What the name of a file ends in until it is whole.
+PARTIAL = ".partial"
+
 
 @contextmanager
 def place(path: str | Path) -> Iterator[Path]:
     """Where to write: what lies there at the end gets the name ``path``; after an error it is removed."""
-    partial = Path(f"{path}.partial")
+    partial = Path(f"{path}{PARTIAL}")
     with named(path):
         try:
             yield partial

@@ -14,8 +14,8 @@ import numpy as np
 from multiweight.base.cpu import cores
 from multiweight.base.errors import UserError
 from multiweight.base.flags import setting
+from multiweight.base.lmdb_file import Item
 from multiweight.pack.reader import KEY, MAX_IMAGES, label_datum
-from multiweight.pack.writer import Item
 from multiweight.photos.datum import decode
 from multiweight.photos.decoding import MAX_PIXELS, RESIZE, UnreadableImage, resize
 from multiweight.photos.images import ImageFolder

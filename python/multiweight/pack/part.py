@@ -9,11 +9,11 @@ from typing import Any, Callable, NamedTuple
 
 import numpy as np
 
-from multiweight.base import make_variables, npz_file, whole_file
+from multiweight.base import lmdb_file, make_variables, npz_file, whole_file
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset
 from multiweight.pack.chunks import Chunk, ChunkMaker, key
-from multiweight.pack.writer import LmdbWriter, items
+from multiweight.pack.writer import LmdbWriter
 from multiweight.photos.datum import decode, parsed
 from multiweight.records.bad_images import BadImage
 
@@ -83,7 +83,7 @@ def _earlier(writer: LmdbWriter, spans: list[tuple[int, int]], maker: ChunkMaker
     if not spans:
         return result
     first, stop = spans[0][0], spans[-1][1]
-    for name in items(writer.partial, values=False):
+    for name in lmdb_file.keys(writer.partial):
         if int(name) < stop:
             result.present[int(name)] = True
     for position in np.flatnonzero(~result.present[first:stop]) + first:
@@ -96,7 +96,7 @@ def _earlier(writer: LmdbWriter, spans: list[tuple[int, int]], maker: ChunkMaker
     if 0 < chunks <= len(spans) and total.shape == result.total.shape:
         result.total[...] = total
         begin = spans[chunks - 1][1]
-    for name, value in items(writer.partial, key(begin)):
+    for name, value in lmdb_file.items(writer.partial, key(begin)):
         if int(name) >= stop:
             break
         at = f"{writer.partial}: key {int(name)}"
@@ -123,7 +123,7 @@ def earlier(dataset: Dataset, part: str, shard: str, size: int, bad: list[BadIma
     sums = dataset.pixel_sums(part, shard)
     chunks, total = _kept(sums)
     result = Part(np.zeros(size, bool), bad, total)
-    for name in items(dataset.images(part, shard), values=False):
+    for name in lmdb_file.keys(dataset.images(part, shard)):
         result.present[int(name)] = True
     if result.present.any() and not chunks:
         raise UserError(f"{sums}: damaged: use {make_variables.named('OVERWRITE')} to pack anew")
@@ -132,7 +132,7 @@ def earlier(dataset: Dataset, part: str, shard: str, size: int, bad: list[BadIma
 
 def from_shards(pairs: list[tuple[Path, Path]], spans: list[tuple[int, int]]) -> Iterator[Chunk]:
     """The chunks as shards wrote them, in order, without sums and without what was left out."""
-    sources = [(items(images), items(labels)) for images, labels in pairs]
+    sources = [(lmdb_file.items(images), lmdb_file.items(labels)) for images, labels in pairs]
     at = 0
     waiting: list[Any] = [None, None]
     for start, stop in spans:

@@ -8,6 +8,7 @@ and reads in the order of the keys' bytes.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any
@@ -16,7 +17,8 @@ import numpy as np
 
 from multiweight.base import engine
 from multiweight.base.errors import UserError
-from multiweight.photos.datum import decode, opened, parsed
+from multiweight.base.lmdb_file import LmdbFile
+from multiweight.photos.datum import decode, parsed
 
 KEY = "{:08d}"
 MAX_IMAGES = 10**8
@@ -33,23 +35,23 @@ class LmdbPair:
     def __init__(self, caffe: ModuleType, images: str | Path, labels: str | Path):
         self.paths = (Path(images), Path(labels))
         self._datum = engine.schema(caffe).Datum
-        self._envs: list[Any] = []
+        self._files: list[LmdbFile] = []
         try:
             for path in self.paths:
-                self._envs.append(opened(path))
+                self._files.append(LmdbFile(path))
         except UserError:
             self.close()
             raise
-        self.lengths = (len(self), self._envs[1].stat()["entries"])
+        self.lengths = (len(self), len(self._files[1]))
 
     def __len__(self) -> int:
-        return int(self._envs[0].stat()["entries"])
+        return len(self._files[0])
 
     def close(self) -> None:
         """Close both LMDBs."""
-        for env in self._envs:
-            env.close()
-        self._envs = []
+        for file in self._files:
+            file.close()
+        self._files = []
 
     def __enter__(self) -> LmdbPair:
         return self
@@ -66,9 +68,8 @@ class LmdbPair:
     def get(self, key: str) -> tuple[np.ndarray, np.ndarray]:
         """The image and the labels under one key, as iterating gives them; UserError where an LMDB lacks the key."""
         values = []
-        for which, env in enumerate(self._envs):
-            with env.begin() as transaction:
-                value = transaction.get(key.encode("utf-8", "replace"))
+        for which, file in enumerate(self._files):
+            value = file.get(key.encode("utf-8", "replace"))
             if value is None:
                 raise UserError(f"{self.at(which, key)}: not there: pack the data again")
             values.append(self._parse(which, key, value))
@@ -80,38 +81,29 @@ class LmdbPair:
 
     def datums(self) -> Iterator[tuple[str, Any, Any]]:
         """``(key, image datum, label datum)`` in order of the keys, as they are stored."""
-        with (
-            self._envs[0].begin(buffers=True) as image_transaction,
-            self._envs[1].begin(buffers=True) as label_transaction,
-        ):
-            images, labels = image_transaction.cursor(), label_transaction.cursor()
-            while True:
-                more = images.next(), labels.next()
-                keys = [bytes(cursor.key()).decode("ascii", "replace") for cursor in (images, labels)]
-                if more == (False, False):
-                    return
-                if keys[0] != keys[1]:
-                    raise UserError(
-                        f"{self.paths[1]} does not match {self.paths[0]}: "
-                        f"key {keys[1] or '(end)'} stands where key {keys[0] or '(end)'} belongs: pack the data again"
-                    )
-                yield keys[0], self._parse(0, keys[0], images.value()), self._parse(1, keys[1], labels.value())
+        end = (b"", b"")
+        for image, labels in zip_longest(self._files[0].items(), self._files[1].items(), fillvalue=end):
+            key, other = (item[0].decode("ascii", "replace") for item in (image, labels))
+            if key != other:
+                raise UserError(
+                    f"{self.paths[1]} does not match {self.paths[0]}: "
+                    f"key {other or '(end)'} stands where key {key or '(end)'} belongs: pack the data again"
+                )
+            yield key, self._parse(0, key, image[1]), self._parse(1, key, labels[1])
 
     def keys(self) -> list[str]:
         """The keys of the image LMDB, in order."""
-        with self._envs[0].begin() as transaction:
-            return [key.decode("ascii", "replace") for key in transaction.cursor().iternext(keys=True, values=False)]
+        return [key.decode("ascii", "replace") for key in self._files[0].keys()]
 
     def label_matrix(self) -> tuple[list[str], np.ndarray]:
         """All keys of the label LMDB and its matrix (n, L) of uint8 or int8 (-1: unknown), without reading an image."""
         keys, rows = [], []
-        with self._envs[1].begin(buffers=True) as transaction:
-            for raw, value in transaction.cursor():
-                keys.append(bytes(raw).decode("ascii", "replace"))
-                rows.append(vector(self._parse(1, keys[-1], value), self.at(1, keys[-1])))
-                if len(rows[-1]) != len(rows[0]):
-                    lengths = f"{len(rows[-1])} labels, {len(rows[0])} under key {keys[0]}"
-                    raise UserError(f"{self.at(1, keys[-1])}: {lengths}: pack the data again")
+        for raw, value in self._files[1].items():
+            keys.append(raw.decode("ascii", "replace"))
+            rows.append(vector(self._parse(1, keys[-1], value), self.at(1, keys[-1])))
+            if len(rows[-1]) != len(rows[0]):
+                lengths = f"{len(rows[-1])} labels, {len(rows[0])} under key {keys[0]}"
+                raise UserError(f"{self.at(1, keys[-1])}: {lengths}: pack the data again")
         return keys, np.stack(rows) if rows else np.zeros((0, 0), np.uint8)
 
     def _parse(self, which: int, key: str, value: Any) -> Any:

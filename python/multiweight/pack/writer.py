@@ -1,24 +1,24 @@
 """Writes one LMDB in the order of its keys, so that a killed run goes on and ends with the same bytes.
 
 Every call of ``put`` opens the file, writes one transaction and closes it: LMDB then decides from the file alone where
-pages go, and what follows a commit is the same whether the process lived on or another one took over.
+pages go, and what follows a commit is the same whether the process lived on or another one took over. An LMDB goes on
+after a stop, so ``whole_file``, which removes what is not whole, cannot make it: that stays, its name ends in
+``.partial``.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import lmdb
 
+from multiweight.base import lmdb_file, whole_file
 from multiweight.base.errors import UserError
+from multiweight.base.lmdb_file import Item, LmdbFile
 
-PARTIAL = ".partial"
 STEP = 1 << 26  # the map grows by 64 MiB: no terabyte map, which some hosts refuse
-
-Item = tuple[bytes, bytes]
 
 
 class LmdbWriter:
@@ -73,9 +73,12 @@ class LmdbWriter:
             env.close()
 
     def _last(self) -> bytes:
+        if not lmdb_file.exists(self.partial):
+            return b""
         try:
-            return next(items(self.partial, reverse=True), (b"", b""))[0]
-        except lmdb.Error:
+            with LmdbFile(self.partial, readahead=False) as file:
+                return file.last_key()
+        except UserError:
             # Killed before its first pages were there: nothing is lost by beginning anew.
             self.abandon()
             self.partial.mkdir()
@@ -98,28 +101,9 @@ class LmdbWriter:
         remove(self.partial)
 
 
-def items(path: Path, start: bytes = b"", reverse: bool = False, values: bool = True) -> Iterator[Any]:
-    """(key, value) of an LMDB from key ``start`` on, or the last first; keys alone where ``values`` is False.
-
-    Nothing where there is no LMDB; lmdb.Error where it is a broken one.
-    """
-    if not path.joinpath("data.mdb").is_file():
-        return
-    env = lmdb.open(str(path), readonly=True, lock=False, readahead=False)
-    try:
-        with env.begin() as transaction:
-            cursor = transaction.cursor()
-            found = cursor.last() if reverse else cursor.set_range(start)
-            while found:
-                yield cursor.item() if values else cursor.key()
-                found = cursor.prev() if reverse else cursor.next()
-    finally:
-        env.close()
-
-
 def partial_of(path: Path) -> Path:
     """The name of an LMDB that is not whole yet."""
-    return path.with_name(path.name + PARTIAL)
+    return path.with_name(path.name + whole_file.PARTIAL)
 
 
 def flush(path: Path) -> None:

@@ -1,36 +1,13 @@
-"""A Datum of Caffe's schema out of an LMDB: opened, parsed, decoded."""
+"""A Datum of Caffe's schema, as an LMDB holds it: parsed, decoded."""
 
 from __future__ import annotations
 
-import gc
 import importlib
-import time
-from pathlib import Path
 from typing import Any
 
-import lmdb
 import numpy as np
 
 from multiweight.base.errors import UserError
-
-
-def opened(path: Path, readahead: bool = True, wait: float = 0.0) -> Any:
-    """The environment of an LMDB, read without locks and without write permission; UserError where there is none.
-
-    LMDB opens a path once in a process; a net that is gone ends its reader's thread a little later: up to ``wait``
-    seconds for it.
-    """
-    if not (path / "data.mdb").is_file():
-        raise UserError(f"{path}: no LMDB there: pack the data first (make lmdb)")
-    until = time.monotonic() + wait
-    while True:
-        try:
-            return lmdb.open(str(path), readonly=True, lock=False, readahead=readahead)
-        except lmdb.Error as error:
-            if "already open" not in str(error) or time.monotonic() >= until:
-                raise UserError(f"{path}: cannot be opened as an LMDB ({error}): pack the data again") from None
-            gc.collect()
-            time.sleep(0.05)
 
 
 def parsed(kind: Any, value: Any, at: str) -> Any:

@@ -13,6 +13,7 @@ import numpy as np
 
 from multiweight.base import engine, text_file
 from multiweight.base.errors import UserError
+from multiweight.base.lmdb_file import LmdbFile
 from multiweight.photos import datum
 
 #: Seconds to wait for a net's reader of the same LMDB to end.
@@ -31,24 +32,22 @@ class LmdbImages:
 
     def __init__(self, caffe: ModuleType, path: Path):
         self.path, self.schema = path, engine.schema(caffe)
-        self._env = datum.opened(path, readahead=False, wait=_WAIT)
-        self.count = int(self._env.stat()["entries"])
+        self._file = LmdbFile(path, readahead=False, wait=_WAIT)
+        self.count = len(self._file)
 
     def close(self) -> None:
-        self._env.close()
+        self._file.close()
 
     def identity(self) -> bytes:
         """What stands for the images."""
         return pack_identity(self.path, self.count)
 
     def keys(self) -> list[str]:
-        with self._env.begin() as transaction:
-            return [bytes(key).decode() for key in transaction.cursor().iternext(values=False)]
+        return [key.decode() for key in self._file.keys()]
 
     def pixels(self, key: str) -> np.ndarray:
         """(3, height, width) of the image under ``key``; UserError where there is none."""
-        with self._env.begin() as transaction:
-            value = transaction.get(key.encode())
+        value = self._file.get(key.encode())
         if value is None:
             raise UserError(f"{self.path}: no image under the key {key!r}: pack the images again")
         return self._pixels(f"{self.path}: key {key}", value)
@@ -58,12 +57,9 @@ class LmdbImages:
         keys = self.keys()[start : start + 1]
         if not keys:
             return
-        with self._env.begin() as transaction:
-            cursor = transaction.cursor()
-            cursor.set_key(keys[0].encode())
-            for key, value in cursor.iternext():
-                where = f"{self.path}: key {bytes(key).decode()}"
-                yield where, self._pixels(where, value)
+        for key, value in self._file.items(keys[0].encode()):
+            where = f"{self.path}: key {key.decode()}"
+            yield where, self._pixels(where, value)
 
     def _pixels(self, where: str, value: bytes) -> np.ndarray:
         return datum.decode(datum.parsed(self.schema.Datum, value, where), where, floats=True)

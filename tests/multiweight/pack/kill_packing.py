@@ -15,12 +15,12 @@ import signal
 import sys
 from pathlib import Path
 
-from multiweight.base import done, engine
+from multiweight.base import done, engine, lmdb_file, whole_file
 from multiweight.base.paths import Dataset
 from multiweight.base.progress import quiet
-from multiweight.pack import chunks, packing, writer
+from multiweight.pack import chunks, packing
 from multiweight.pack import part as pack_part
-from multiweight.pack.writer import LmdbWriter, items, partial_of
+from multiweight.pack.writer import LmdbWriter, partial_of
 
 SETTINGS = packing.Settings(size=32, max_bad=0.1, threads=2)
 PHASES = ("before", "inside", "after")
@@ -91,7 +91,7 @@ def outcome(dataset):
 
 def entries(path):
     place = path if path.exists() else partial_of(path)
-    return sum(1 for _ in items(place, values=False))
+    return sum(1 for _ in lmdb_file.keys(place))
 
 
 def main():
@@ -124,5 +124,5 @@ def main():
 
 
 if __name__ == "__main__":
-    assert writer.PARTIAL == ".partial"
+    assert whole_file.PARTIAL == ".partial"
     main()

@@ -10,7 +10,7 @@ import unchecked
 from checkout import REPOSITORY
 
 from multiweight.base import done as steps
-from multiweight.base import engine
+from multiweight.base import engine, lmdb_file
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset
 from multiweight.base.progress import quiet
@@ -236,7 +236,7 @@ def test_a_full_disk_is_one_line_and_the_packing_goes_on_after_it(dataset, monke
 
 
 def half_packed(dataset):
-    return sum(1 for _ in lmdb_writer.items(lmdb_writer.partial_of(dataset.images("train")), values=False))
+    return sum(1 for _ in lmdb_file.keys(lmdb_writer.partial_of(dataset.images("train"))))
 
 
 def test_a_photo_mended_while_the_packing_was_stopped(dataset, monkeypatch):
