@@ -7,7 +7,7 @@ from pathlib import Path
 import lmdb
 import numpy as np
 
-from caffe_torch.files import wire
+from caffe_torch.files import whole_file, wire
 from caffe_torch.proto import caffe_pb2
 
 NET = """name: "small"
@@ -44,6 +44,6 @@ def write(folder: Path, solver: str = "") -> None:
     for name, shapes in SHAPES.items():
         arrays = [rng.standard_normal(shape).astype(np.float32) * 0.3 for shape in shapes]
         layers.append(wire.StoredLayer(caffe_pb2.LayerParameter(name=name), arrays))
-    wire.write_atomically(folder / "first.caffemodel", lambda file: wire.write_net(file, "small", layers))
+    whole_file.write(folder / "first.caffemodel", lambda file: wire.write_net(file, "small", layers))
     (folder / "net.prototxt").write_text(NET)
     (folder / "solver.prototxt").write_text(f'net: "net.prototxt" snapshot_prefix: "s" solver_mode: CPU {solver}')

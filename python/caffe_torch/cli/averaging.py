@@ -9,7 +9,7 @@ import numpy as np
 
 from caffe_torch.cli.flags import parse
 from caffe_torch.errors import CaffeError
-from caffe_torch.files import wire
+from caffe_torch.files import whole_file
 from caffe_torch.files.database import open_source
 from caffe_torch.files.records import Source
 from caffe_torch.files.records import parse as parse_record
@@ -37,7 +37,7 @@ def run_tool(name: str, words: Sequence[str]) -> int:
         log.info(f"Write to {given[1]}")
         channels, height, width = mean.shape
         blob = caffe_pb2.BlobProto(num=1, channels=channels, height=height, width=width, data=mean.ravel().tolist())
-        wire.write_bytes(given[1], blob.SerializeToString())
+        whole_file.write_bytes(given[1], blob.SerializeToString())
     log.info(f"Number of channels: {len(mean)}")
     for channel, values in enumerate(mean):
         # Pixel by pixel in float32, as the original adds them up.

@@ -9,7 +9,7 @@ from typing import Any
 from google.protobuf.message import DecodeError
 
 from caffe_torch.errors import CaffeError
-from caffe_torch.files import binary_file, prototxt, wire
+from caffe_torch.files import binary_file, prototxt, whole_file
 from caffe_torch.files.upgrade import upgrade_net, upgrade_solver_type
 from caffe_torch.proto import caffe_pb2
 from caffe_torch.runtime import log
@@ -36,7 +36,7 @@ def run_tool(name: str, words: Sequence[str]) -> int:
     if upgraded.SerializeToString(deterministic=True) == before:
         log.error(f"File already in latest proto format: {old}")
     data = upgraded.SerializeToString() if binary else prototxt.original_text(upgraded).encode()
-    wire.write_bytes(new, data)
+    whole_file.write_bytes(new, data)
     kind = f"{type(upgraded).__name__} {'binary' if binary else 'text'} proto"
     log.info(f"Wrote upgraded {kind} to {new}")
     return 0

@@ -69,10 +69,10 @@ def module(net: Net, *, outputs: Sequence[str] | None = None, share: bool = Fals
 def safetensors(net: Net, path: str | Path, *, outputs: Sequence[str] | None = None) -> None:
     """Write the state_dict of :func:`module` in the safetensors format; the file appears whole. Needs ``export``."""
     from caffe_torch.export import torch_module
-    from caffe_torch.files.wire import write_bytes
+    from caffe_torch.files import whole_file
 
     data = torch_module.to_safetensors(torch_module.CaffeModule(net, outputs, share=True))
-    write_bytes(path, data)
+    whole_file.write_bytes(path, data)
 
 
 def __getattr__(name: str) -> Any:

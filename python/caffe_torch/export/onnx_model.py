@@ -16,7 +16,7 @@ from caffe_torch.export.graph import Graph, LayerGraph
 from caffe_torch.export.preprocessing import Preprocessing
 from caffe_torch.export.registry import CONVERTERS, HINTS, UNSUPPORTED, Convert
 from caffe_torch.export.subgraph import LayerNode, Shape, Sizes, Subgraph
-from caffe_torch.files.wire import write_bytes
+from caffe_torch.files import whole_file
 from caffe_torch.net.net import Net
 
 #: The newest opset whose operators, as far as they are used here, OpenCV 4, OpenCV 5 and onnxruntime all support.
@@ -41,7 +41,7 @@ def write(
         model = build(exported, preprocessing)
         data = _bytes(model, path)
         worst = checking.check(data, model, exported, preprocessing, inputs)
-    write_bytes(path, data)
+    whole_file.write_bytes(path, data)
     return worst
 
 

@@ -5,6 +5,7 @@
 - ``native.py``: paths that are no UTF-8
 - ``text_file.py``: text files that data layers read
 - ``binary_file.py``: a binary file, read whole, or told as what it is
+- ``whole_file.py``: files and folders that appear whole or not at all
 - ``wire.py``: binary protobuf: .caffemodel, .solverstate, mean.binaryproto
 - ``hdf5.py``: HDF5 weights and states
 - ``hdf5_links.py``: what in an HDF5 file lies outside of it

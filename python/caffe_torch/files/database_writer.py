@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any, Protocol
 import lmdb
 
 from caffe_torch.errors import CaffeError
+from caffe_torch.files import whole_file
 from caffe_torch.files.leveldb_reader import leveldb_class
 
 #: Records a transaction.
@@ -76,7 +76,7 @@ class NewDatabase:
         target = Path(path)
         if target.exists():
             raise CaffeError(f"{path}: exists already; delete it first, or name another folder")
-        self._partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+        self._partial = whole_file.beside(target)
         self._waiting: list[tuple[bytes, bytes]] = []
         try:
             shutil.rmtree(self._partial, ignore_errors=True)
@@ -102,7 +102,7 @@ class NewDatabase:
                 self._write()
             self._store.close()
             if error is None:
-                self._show()
+                whole_file.show(self._partial, self.path)
         finally:
             self._remove()
 
@@ -112,12 +112,6 @@ class NewDatabase:
         except Exception as error:
             raise self._error(error) from None
         self._waiting.clear()
-
-    def _show(self) -> None:
-        try:
-            self._partial.rename(self.path)
-        except OSError as error:
-            raise self._error(error) from None
 
     def _remove(self) -> None:
         shutil.rmtree(self._partial, ignore_errors=True)

@@ -11,7 +11,7 @@ import math
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Callable, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from google.protobuf.message import DecodeError
@@ -21,43 +21,6 @@ from caffe_torch.files import binary_file
 from caffe_torch.proto import caffe_pb2
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
-
-
-def stage(path: str | Path, write: Callable[[BinaryIO], None]) -> Path:
-    """Let ``write`` fill a file beside ``path``, put it on the disk and return its name: ``os.replace`` shows it."""
-    path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with open(partial, "w+b") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise CaffeError(f"{path}: cannot be written ({error.strerror or error})") from error
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
-    return partial
-
-
-def write_atomically(path: str | Path, write: Callable[[BinaryIO], None]) -> None:
-    """Let ``write`` fill a file that appears under ``path`` whole or not at all, also when the process is killed."""
-    partial = stage(path, write)
-    try:
-        os.replace(partial, path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise CaffeError(f"{path}: cannot be written ({error.strerror})") from error
-
-
-def write_bytes(path: str | Path, data: bytes) -> None:
-    """``data`` as a file that appears under ``path`` whole or not at all."""
-
-    def write(file: BinaryIO) -> None:
-        file.write(data)
-
-    write_atomically(path, write)
 
 
 def _varint(value: int) -> bytes:

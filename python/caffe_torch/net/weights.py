@@ -11,7 +11,7 @@ import numpy as np
 
 from caffe_torch.blob.blob import Blob
 from caffe_torch.errors import CaffeError, wrong_count, wrong_shape
-from caffe_torch.files import hdf5, native, wire
+from caffe_torch.files import hdf5, native, whole_file, wire
 from caffe_torch.layers import inline_weights
 from caffe_torch.net.graph import Graph
 from caffe_torch.runtime import log
@@ -85,7 +85,7 @@ class NetWeights:
 
     def save(self, filename: str | bytes | Path) -> None:
         """Write a .caffemodel, which appears whole or not at all."""
-        wire.write_atomically(os.fsdecode(filename), lambda file: wire.write_net(file, self.name, self.stored_layers()))
+        whole_file.write(os.fsdecode(filename), lambda file: wire.write_net(file, self.name, self.stored_layers()))
 
     def stored_layers(self, diff: bool = False) -> list[wire.StoredLayer]:
         """What a file of weights holds of each layer, with the parameters' diffs if wanted."""
@@ -110,7 +110,7 @@ class NetWeights:
         Parameters that are shared by name are written once, by the layer that owns them.
         """
         layers = self.stored_layers(write_diff)
-        wire.write_atomically(os.fsdecode(filename), lambda file: hdf5.write_net(file, self.name, layers, write_diff))
+        whole_file.write(os.fsdecode(filename), lambda file: hdf5.write_net(file, self.name, layers, write_diff))
 
     def load_hdf5(self, filename: str | bytes | Path) -> None:
         """Take over the parameters of an HDF5 file that ``save_hdf5`` or Caffe wrote; errors as in ``copy_from``."""

@@ -53,6 +53,7 @@ def copy_to(folder: str) -> None:
     """Write all lines into a new file in ``folder`` too; ``caffe.INFO`` there leads to it, as glog makes it."""
     global _copy
     name = f"caffe.log.INFO.{time.strftime('%Y%m%d-%H%M%S')}.{os.getpid()}"
+    # A link, not a file, so files/whole_file.py, in a room below, has nothing for it.
     link = os.path.join(folder, f".caffe.INFO.{os.getpid()}")
     try:
         _copy = open(os.path.join(folder, name), "w", encoding="utf-8", errors="backslashreplace", buffering=1)

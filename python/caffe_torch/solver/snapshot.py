@@ -6,7 +6,6 @@ where it is, its snapshot is whole.
 
 from __future__ import annotations
 
-import glob
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from typing import Any, BinaryIO, Callable
 import torch
 
 from caffe_torch.errors import CaffeError
-from caffe_torch.files import hdf5, native, wire
+from caffe_torch.files import hdf5, native, whole_file, wire
 from caffe_torch.proto import caffe_pb2
 from caffe_torch.runtime import distributed, log, ranks
 from caffe_torch.solver import resume
@@ -91,16 +90,13 @@ def _show(files: Iterable[_File]) -> None:
     staged: list[tuple[Path, Path]] = []
     try:
         for file in files:
-            staged.append((wire.stage(file.path, file.write), file.path))
+            staged.append((whole_file.stage(file.path, file.write), file.path))
         for partial, path in staged:
-            os.replace(partial, path)
-    except OSError as error:
-        raise CaffeError(f"{staged[-1][1]}: cannot be written ({error.strerror})") from error
+            whole_file.show(partial, path)
     finally:
         for partial, path in staged:
             partial.unlink(missing_ok=True)
-            for left in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):  # by a process that was killed
-                left.unlink(missing_ok=True)
+            whole_file.remove_left(path)
     _sync(staged[-1][1].parent)
 
 

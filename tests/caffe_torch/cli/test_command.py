@@ -13,7 +13,7 @@ import termios
 import pytest
 
 from caffe_torch.cli import command as cli
-from caffe_torch.files import wire
+from caffe_torch.files import whole_file, wire
 from commands import PYTHON, Command, write
 
 TRAIN = ("train", "--solver=solver.prototxt")
@@ -242,7 +242,7 @@ def test_weights_of_several_files(tmp_path):
     for name in ("fc1", "fc2"):
         parts.append(f"{name}.caffemodel")
         stored = wire.StoredLayer(wire.caffe_pb2.LayerParameter(name=name), [a + 1 for a in first[name]])
-        wire.write_atomically(folder / parts[-1], lambda file, stored=stored: wire.write_net(file, "n", [stored]))
+        whole_file.write(folder / parts[-1], lambda file, stored=stored: wire.write_net(file, "n", [stored]))
     said = Command(folder, *TRAIN, "--weights", ",".join(parts)).end()
     assert said.count("Finetuning from") == 2
     second = wire.read_net(folder / "s_iter_0.caffemodel")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from caffe_torch import CaffeError
-from caffe_torch.files import wire
+from caffe_torch.files import whole_file, wire
 from caffe_torch.proto import caffe_pb2
 
 ARRAYS = hnp.arrays(np.float32, hnp.array_shapes(max_dims=4, max_side=5), elements=st.floats(-1e6, 1e6, width=32))
@@ -18,7 +18,7 @@ ARRAYS = hnp.arrays(np.float32, hnp.array_shapes(max_dims=4, max_side=5), elemen
 def test_a_caffemodel_is_what_protobuf_reads_and_reads_what_protobuf_writes(tmp_path_factory, arrays):
     path = tmp_path_factory.mktemp("w") / "x.caffemodel"
     param = caffe_pb2.LayerParameter(name="l", type="Python")
-    wire.write_atomically(path, lambda f: wire.write_net(f, "n", [wire.StoredLayer(param, arrays)]))
+    whole_file.write(path, lambda f: wire.write_net(f, "n", [wire.StoredLayer(param, arrays)]))
     net = caffe_pb2.NetParameter.FromString(path.read_bytes())
     assert net.name == "n" and net.layer[0].name == "l"
     for blob, array in zip(net.layer[0].blobs, arrays):
@@ -38,7 +38,7 @@ def test_the_old_four_axis_form_is_read():
 def test_a_file_cut_short_is_named(tmp_path, cut):
     path = tmp_path / "x.caffemodel"
     param = caffe_pb2.LayerParameter(name="l")
-    wire.write_atomically(path, lambda f: wire.write_net(f, "n", [wire.StoredLayer(param, [np.ones(20, np.float32)])]))
+    whole_file.write(path, lambda f: wire.write_net(f, "n", [wire.StoredLayer(param, [np.ones(20, np.float32)])]))
     path.write_bytes(path.read_bytes()[:-cut])
     with pytest.raises(CaffeError, match="x.caffemodel.*cut short"):
         wire.read_net(path)
@@ -60,5 +60,5 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
         raise RuntimeError
 
     with pytest.raises(RuntimeError):
-        wire.write_atomically(path, fail)
+        whole_file.write(path, fail)
     assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
