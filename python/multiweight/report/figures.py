@@ -14,8 +14,9 @@ import numpy as np
 from matplotlib import ticker
 
 from multiweight.base import markup
+from multiweight.paper.methods import colours
 from multiweight.report import results, small_multiples
-from multiweight.report.plot_style import MARKERS, colours, finish, log_scale, plt, save
+from multiweight.report.plot_style import MARKERS, finish, log_scale, plt, save
 from multiweight.report.results import Result
 
 

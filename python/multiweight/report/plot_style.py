@@ -1,33 +1,23 @@
-"""How figures look: colours, axes without a box, and files that are equal for equal results."""
+"""How figures look: axes without a box, and files that are equal for equal results."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import matplotlib
 
 from multiweight.base import fonts
-from multiweight.paper.methods import METHODS, RANDOM, UNTRAINED
+from multiweight.paper.methods import RANDOM, UNTRAINED
 
 matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt  # noqa: E402  # the backend is chosen first: servers have no display
 from matplotlib import ticker  # noqa: E402
 
-# Okabe and Ito's colours, which people with colour-blindness tell apart; the paper's methods always have the same.
-_FIXED = dict(zip(METHODS, ("#0072B2", "#E69F00", "#009E73", "#D55E00")))
-_MORE = ("#CC79A7", "#56B4E9", "#7A5195", "#8C6D31", "#636363", "#B8B03A")
 #: Colour and label of the reference rows.
 MARKERS = {UNTRAINED: ("#000000", "untrained net"), RANDOM: ("#8A8A8A", "random ranking")}
 _DPI = 150
-
-
-def colours(names: Sequence[str]) -> dict[str, str]:
-    """A colour for each method."""
-    others = [name for name in names if name not in _FIXED]
-    return {**_FIXED, **{name: _MORE[n % len(_MORE)] for n, name in enumerate(others)}}
 
 
 def finish(axes: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import Route
 
 from multiweight.base.errors import UserError
-from multiweight.paper.methods import title
+from multiweight.paper.methods import METHODS, MORE_COLOURS, title
 from multiweight.report import page as report_page
 from multiweight.serve import nets, views
 from multiweight.serve.site import Site
@@ -42,6 +43,7 @@ def routes(site: Site) -> list[Route]:
         Route("/runs", made.runs),
         Route("/results", made.results),
         Route("/figures/{name}.svg", made.figure),
+        Route("/static/colours.js", colours),
         Route("/static/{name}", static),
     ]
 
@@ -92,6 +94,13 @@ async def static(request: Request) -> Response:
     if path is None:
         raise UserError(f"{request.path_params['name']}: no such file of the page")
     return FileResponse(path, media_type=_TYPES[path.suffix], headers={"Cache-Control": "no-cache"})
+
+
+async def colours(_: Request) -> Response:
+    """The methods' colours as a script that the others import: those of the figures."""
+    fixed = {name: method.colour for name, method in METHODS.items()}
+    text = f"export const COLOURS = {json.dumps(fixed)};\nexport const MORE = {json.dumps(MORE_COLOURS)};\n"
+    return Response(text, media_type=_TYPES[".js"], headers={"Cache-Control": "no-cache"})
 
 
 def error(status: int, message: str) -> Response:

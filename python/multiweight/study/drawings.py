@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib import ticker
 
 from multiweight.base import markup
-from multiweight.paper.methods import UNTRAINED, title
-from multiweight.report.plot_style import MARKERS, colours, finish, plt, save
+from multiweight.paper.methods import UNTRAINED, colours, title
+from multiweight.report.plot_style import MARKERS, finish, plt, save
 from multiweight.study import findings
 from multiweight.study.findings import Findings
 

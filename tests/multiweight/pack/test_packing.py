@@ -10,7 +10,7 @@ import unchecked
 from checkout import REPOSITORY
 
 from multiweight.base import done as steps
-from multiweight.base import engine, lmdb_file
+from multiweight.base import engine, lmdb_file, whole_file
 from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset
 from multiweight.base.progress import quiet
@@ -109,7 +109,7 @@ def test_unreadable_images_are_listed_and_stop_the_run_when_too_many(dataset):
     with pytest.raises(UserError, match=r"bad_images.csv: 1 of \d+ images cannot be used .*truncated JPEG.*--max-bad"):
         pack(dataset)
     assert not dataset.info.exists() and not dataset.images("test").exists()
-    assert not list(dataset.data.glob("*" + lmdb_writer.PARTIAL))
+    assert not list(dataset.data.glob("*" + whole_file.PARTIAL))
     info = pack(dataset, max_bad=0.1)
     assert info["bad"] == 1
     assert [(bad.image, bad.step) for bad in bad_images.read(dataset.bad_images)] == [(victim.image, "pack")]

@@ -1,7 +1,7 @@
 // What the pages share: elements whose contents are text, requests whose errors are one sentence, methods' colours.
 
-const COLOURS = { multi_label: "#0072b2", multi_task: "#e69f00", multi_weight: "#009e73", multi_weight_third: "#d55e00" };
-const MORE = ["#cc79a7", "#56b4e9", "#9b72c9", "#a8803a", "#7f7f7f", "#b8b03a"];
+import { COLOURS, MORE } from "./colours.js";
+
 const others = [];
 
 export function colour(method) {
