@@ -195,7 +195,7 @@ ROOMS = $(VENV)/bin/python -m pytest -n auto --maxprocesses 8 --dist loadfile --
 coverage: $(VENV)/.ready
 	$(ROOMS) --cov --cov-report=
 	@echo "files with the least coverage, percent, and all:"
-	@$(VENV)/bin/coverage report --sort=cover --skip-covered | sed -n '1,32p;$$p'
+	@$(VENV)/bin/coverage report --sort=cover --skip-covered | sed -n '1,32p;/^TOTAL/p'
 
 test-whole: $(VENV)/.ready
 	$(VENV)/bin/python -m pytest --durations=20 $(WHOLE)
