@@ -83,18 +83,20 @@ class MatmulScreen:
             low = np.where(np.isneginf(target), -np.inf, low)
             low[scoring.cannot_improve(own.numbers, partner.numbers)] = np.inf
             lows.append(np.nextafter(low.astype(np.float32), np.float32(-np.inf)).astype(np.float64))
-        rows, columns, matmuls = matmul.select(values, bias, (lows[0], lows[1] if len(lows) > 1 else None), triangle)
+        rows, columns, similarities = matmul.select(
+            values, bias, (lows[0], lows[1] if len(lows) > 1 else None), triangle
+        )
         if len(rows) > most:
             return None
-        pairs = self._intervals(matmul, a, b, rows, columns, matmuls.astype(np.float64))
+        pairs = self._intervals(matmul, a, b, rows, columns, similarities.astype(np.float64))
         return pairs.keep(scoring.needed(pairs))
 
     def _intervals(
-        self, matmul: Matmul, a: Block, b: Block, rows: np.ndarray, columns: np.ndarray, matmuls: np.ndarray
+        self, matmul: Matmul, a: Block, b: Block, rows: np.ndarray, columns: np.ndarray, similarities: np.ndarray
     ) -> Pairs:
         own = (a.lengths[rows], a.errors[rows], np.abs(a.bias[rows]))
         partner = (b.lengths[columns], b.errors[columns], np.abs(b.bias[columns]))
         error = self.space.error(matmul, own, partner)
         if matmul.output:
-            error = error + matmul.output * (np.abs(matmuls - a.bias[rows] - b.bias[columns]) + 2.0**-20)
-        return Pairs.between(a.numbers[rows], b.numbers[columns], matmuls - error, matmuls + error)
+            error = error + matmul.output * (np.abs(similarities - a.bias[rows] - b.bias[columns]) + 2.0**-20)
+        return Pairs.between(a.numbers[rows], b.numbers[columns], similarities - error, similarities + error)

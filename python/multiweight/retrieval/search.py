@@ -223,5 +223,5 @@ def _doubling(blocks: list[_Block]) -> Iterator[list[_Block]]:
         start, stop = stop, 2 * stop
 
 
-def _split_range(matmuls: range, size: int) -> list[range]:
-    return [matmuls[start : start + size] for start in range(0, len(matmuls), size)]
+def _split_range(numbers: range, size: int) -> list[range]:
+    return [numbers[start : start + size] for start in range(0, len(numbers), size)]
