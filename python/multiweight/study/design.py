@@ -37,13 +37,20 @@ class Subset:
 
 @dataclass(frozen=True)
 class Shop:
-    """A drawn shop, measured on true labels; ``dials`` are the settings by which its experiment's shops differ."""
+    """A drawn shop, measured on true labels.
+
+    ``dials`` are the settings by which the positions of its experiment differ. Where several shops are drawn at each
+    position, they differ by ``settings.seed``, and rates are searched on the first of them, ``first``, for all.
+    """
 
     settings: ShopSettings
     dials: tuple[str, ...] = ()
+    first: ShopSettings | None = None
 
-    def at(self, dial: str) -> float:
-        return float(getattr(self.settings, dial))
+    @property
+    def position(self) -> tuple[float, ...]:
+        """The values of the dials."""
+        return tuple(float(getattr(self.settings, dial)) for dial in self.dials)
 
 
 @dataclass(frozen=True)
@@ -67,7 +74,8 @@ class Experiment:
     """Methods compared on one dataset; with ``rate`` all take that rate, without it each its own best one.
 
     ``lengths`` gives methods (by name) other numbers of iterations than the study's. An entry of the file with
-    ``shops`` is one experiment for each combination of its dials, all of them with its name as ``family``.
+    ``shops`` is one experiment for each combination of its dials and each seed of a shop, all of them with its name as
+    ``family``.
     """
 
     name: str

@@ -187,17 +187,17 @@ def chosen_rates(
     searches: dict[str, dict[str, dict[float, Any]]] = {}
     for experiment in experiments:
         if experiment.rate is None:
-            data = searches.setdefault(parts.name(experiment), {})
+            name = parts.searched_on(experiment)
+            data = searches.setdefault(name, {})
             for method in experiment.methods:
-                searched = order.searched(study, parts.name(experiment), method, results)
+                searched = order.searched(study, name, method, results)
                 if searched:
                     data[method.name] = searched
     return searches
 
 
 def _line(study: Study, experiment: Experiment, method: Method, results: order.Results) -> Line | None:
-    data = parts.name(experiment)
-    rate = experiment.rate or order.best_rate(study, data, method, results)
+    rate = experiment.rate or order.best_rate(study, parts.searched_on(experiment), method, results)
     if rate is None:
         return None
     trials = [order.final(study, experiment, method, rate, seed) for seed in study.seeds]

@@ -14,7 +14,7 @@ from multiweight.report.tables import DASH, Table
 from multiweight.study import estimates, findings, order
 from multiweight.study.design import Experiment, Method, Shop, Study
 from multiweight.study.estimates import Estimate
-from multiweight.study.findings import Findings
+from multiweight.study.findings import Findings, Line
 
 #: What a dial is called in tables and figures, and its unit.
 TITLES = {
@@ -26,16 +26,25 @@ TITLES = {
 
 @dataclass(frozen=True)
 class Grid:
-    """The experiments of one family: ``found`` by the values of its dials, in the order of the file."""
+    """The experiments of one family by the values of their dials, in the order of the file.
+
+    Each position has one shop, or several that differ by their seed: then its figures are means over shops.
+    """
 
     name: str
     question: str
     dials: tuple[str, ...]
-    shops: dict[tuple[float, ...], Findings | None]
+    shops: dict[tuple[float, ...], tuple[Findings | None, ...]]
 
     @property
-    def done(self) -> dict[tuple[float, ...], Findings]:
-        return {at: cell for at, cell in self.shops.items() if cell is not None and cell.lines}
+    def done(self) -> list[Findings]:
+        """Of every shop with a finished trial."""
+        return [shop for shops in self.shops.values() for shop in shops if shop is not None and shop.lines]
+
+    @property
+    def most(self) -> int:
+        """Shops at a position."""
+        return max(len(shops) for shops in self.shops.values())
 
     def values(self, number: int) -> list[float]:
         """The positions of a dial, lowest first."""
@@ -45,35 +54,41 @@ class Grid:
 def read(study: Study, family: str, results: order.Results) -> Grid:
     """What the experiments of ``family`` found so far."""
     members = [experiment for experiment in study.experiments if experiment.family == family]
-    dials = _shop(members[0]).dials
-    shops = {
-        tuple(_shop(experiment).at(dial) for dial in dials): findings.read(study, experiment, results)
-        for experiment in members
-    }
-    return Grid(family, members[0].question, dials, shops)
+    shops: dict[tuple[float, ...], tuple[Findings | None, ...]] = {}
+    for experiment in members:
+        at = _shop(experiment).position
+        shops[at] = (*shops.get(at, ()), findings.read(study, experiment, results))
+    return Grid(family, members[0].question, _shop(members[0]).dials, shops)
 
 
 def table(grid: Grid) -> Table:
-    """A row per shop: each method's mean mAP@50 (rate) and its difference from the first method's, bold if clear."""
+    """A row per position: each method's mean mAP@50 (rate) and its difference from the first method's, bold if clear.
+
+    With several shops a position, a column tells how many of them have both methods' trials.
+    """
     names = [method.name for method in _members(grid)]
-    header = [_called(grid, n) for n in range(len(grid.dials))] + [title(name) for name in names]
+    header = [_called(grid, n) for n in range(len(grid.dials))]
+    header += ["shops"] * (grid.most > 1) + [title(name) for name in names]
     for name in names[1:]:
-        header += [f"{title(name)} minus {title(names[0])}", "over seeds"]
+        header += [f"{title(name)} minus {title(names[0])}", f"over {'shops' if grid.most > 1 else 'seeds'}"]
     rows = []
     clear = _clear(grid, names[1:])
-    for at, cell in grid.shops.items():
+    for at, shops in grid.shops.items():
         cells = [f"{value:g}" for value in at]
-        lines = {line.method.name: line for line in cell.lines} if cell else {}
+        if grid.most > 1:
+            cells.append(str(min(len(_lines(shops, name)) for name in names)))
         for name in names:
-            line = lines.get(name)
-            cells.append(f"{100 * line.estimate().value:.2f} ({line.rate:g})" if line else DASH)
+            lines = _lines(shops, name)
+            mean = float(np.mean([line.estimate().value for line in lines])) if lines else 0.0
+            cells.append(f"{100 * mean:.2f} ({lines[0].rate:g})" if lines else DASH)
         for name in names[1:]:
-            gained = _gain(cell, name)
+            gained = _gain(shops, name)
             value = DASH if gained is None else f"{100 * gained.value:+.2f}"
             cells.append(f"**{value}**" if (at, name) in clear else value)
             ends = gained.seeds if gained else None
             cells.append(f"{100 * ends[0]:+.2f} to {100 * ends[1]:+.2f}" if ends else DASH)
-        rows.append([*cells, f"{100 * cell.untrained_map():.2f}" if cell else DASH])
+        untrained = [shop.untrained_map() for shop in shops if shop is not None]
+        rows.append([*cells, f"{100 * np.mean(untrained):.2f}" if untrained else DASH])
     return Table([*header, "untrained"], rows)
 
 
@@ -84,10 +99,10 @@ def heat_map(path: Path, grid: Grid) -> None:
     xs = grid.values(1) if len(grid.dials) > 1 else [0.0]
     gains = np.full((len(names) - 1, len(ys), len(xs)), np.nan)
     clear, stars = _clear(grid, names[1:]), np.zeros(gains.shape, bool)
-    for at, cell in grid.done.items():
+    for at, shops in grid.shops.items():
         place = ys.index(at[0]) if at else 0, xs.index(at[1]) if len(at) > 1 else 0
         for panel, name in enumerate(names[1:]):
-            gained = _gain(cell, name)
+            gained = _gain(shops, name)
             if gained is not None:
                 gains[panel][place], stars[panel][place] = 100 * gained.value, (at, name) in clear
     most = float(np.nanmax(np.abs(gains), initial=1.0))
@@ -113,8 +128,8 @@ def heat_map(path: Path, grid: Grid) -> None:
 
 
 def _clear(grid: Grid, names: Sequence[str]) -> set[tuple[tuple[float, ...], str]]:
-    """The shops and methods whose gain is clear, corrected for all that are read in the table."""
-    gains = [(at, name, _gain(cell, name)) for at, cell in grid.shops.items() for name in names]
+    """The positions and methods whose gain is clear, corrected for all that are read in the table."""
+    gains = [(at, name, _gain(shops, name)) for at, shops in grid.shops.items() for name in names]
     corrected = estimates.holm([gain.p if gain else None for _, _, gain in gains])
     return {(at, name) for (at, name, _), p in zip(gains, corrected) if p is not None and p < estimates.SIGNIFICANT}
 
@@ -124,16 +139,28 @@ def _called(grid: Grid, number: int) -> str:
 
 
 def _members(grid: Grid) -> Sequence[Method]:
-    return next(iter(grid.done.values())).experiment.methods
+    return grid.done[0].experiment.methods
 
 
-def _gain(result: Findings | None, name: str) -> Estimate | None:
-    """The difference of a method from the first of its experiment; None before both have run."""
-    lines = {line.method.name: line for line in result.lines} if result else {}
-    first = result.experiment.methods[0].name if result else ""
-    if name not in lines or first not in lines or not set(lines[name].seeds) & set(lines[first].seeds):
+def _lines(shops: Sequence[Findings | None], name: str) -> list[Line]:
+    """Of one method, a line for each shop with a finished trial of it."""
+    return [line for shop in shops if shop is not None for line in shop.lines if line.method.name == name]
+
+
+def _gain(shops: Sequence[Findings | None], name: str) -> Estimate | None:
+    """The difference of a method from the first of its experiment; None before both have run.
+
+    Of one shop, with the intervals over its seeds and queries; of several, over shops, each the mean over its seeds.
+    """
+    gains = []
+    for shop in shops:
+        lines = {line.method.name: line for line in shop.lines} if shop else {}
+        first = shop.experiment.methods[0].name if shop else ""
+        if name in lines and first in lines and set(lines[name].seeds) & set(lines[first].seeds):
+            gains.append(findings.difference(lines[name], lines[first]))
+    if not gains:
         return None
-    return findings.difference(lines[name], lines[first])
+    return gains[0] if len(shops) == 1 else estimates.estimate(np.array([gain.value for gain in gains]))
 
 
 def _shop(experiment: Experiment) -> Shop:

@@ -94,8 +94,8 @@ def _best(by_rate: Mapping[float, list[Mapping[str, Any]]]) -> float:
 
 def trials(study: Study, experiment: Experiment, results: Results) -> Iterator[Trial]:
     """Every trial of an experiment that can be named so far, finished or not, in the order to run them."""
-    data = parts.name(experiment)
-    yield from references(study, data)
+    yield from references(study, parts.name(experiment))
+    data = parts.searched_on(experiment)
     if experiment.rate is None:
         waiting: list[tuple[int, Trial]] = []
         for method in experiment.methods:
@@ -123,7 +123,7 @@ def missing(study: Study, experiment: Experiment, results: Results) -> int:
     left = sum(t.iterations for t in trials(study, experiment, results) if t.name not in results)
     waiting = [
         m for m in experiment.methods
-        if experiment.rate is None and best_rate(study, parts.name(experiment), m, results) is None
+        if experiment.rate is None and best_rate(study, parts.searched_on(experiment), m, results) is None
     ]  # fmt: skip
     return left + sum(experiment.lengths.get(m.name, study.iterations) for m in waiting) * len(study.seeds)
 

@@ -14,6 +14,7 @@ from multiweight.base.errors import UserError
 from multiweight.base.paths import Dataset
 from multiweight.datasets import importing
 from multiweight.datasets.sample_shop import shop as sample_shop
+from multiweight.datasets.sample_shop.shop import ShopSettings
 from multiweight.pack import packing
 from multiweight.prepare import split, subsets
 from multiweight.records import records
@@ -30,12 +31,27 @@ def name(experiment: Experiment) -> str:
     ``whole``; ``large-small-10`` of a subset; and of a drawn shop all that differs from the sample shop's own settings.
     """
     if experiment.shop is not None:
-        own = asdict(experiment.shop.settings)
-        text = "-".join(["shop", *(f"{k}{own[k]:g}" for k, v in asdict(sample_shop.DEFAULTS).items() if own[k] != v)])
+        text = _shop_name(experiment.shop.settings)
     elif experiment.subset is not None:
         text = f"{experiment.subset.large}-{experiment.subset.small}-{experiment.subset.ratio:g}"
     else:
         return WHOLE
+    return _file_name(text)
+
+
+def searched_on(experiment: Experiment) -> str:
+    """The name of the data on which rates are searched: the experiment's own, or the first shop's of its position."""
+    if experiment.shop is not None and experiment.shop.first is not None:
+        return _file_name(_shop_name(experiment.shop.first))
+    return name(experiment)
+
+
+def _shop_name(settings: ShopSettings) -> str:
+    own = asdict(settings)
+    return "-".join(["shop", *(f"{k}{own[k]:g}" for k, v in asdict(sample_shop.DEFAULTS).items() if own[k] != v)])
+
+
+def _file_name(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-.").lower()
 
 
@@ -69,7 +85,7 @@ def make(
             how = subsets.Settings(of.ratio, of.kind, study.search.seed)
             subsets.make(Dataset(study.dataset, runs), own, of.large, of.small, how)
             yield from _pack(study, own)
-        if experiment.rate is None:
+        if experiment.rate is None and data == searched_on(experiment):
             division = dataset(study, runs, data, True)
             _divide(own, division)
             yield from _pack(study, division)

@@ -159,7 +159,8 @@ class _Reader:
             for item in value:
                 whole = isinstance(getattr(sample_shop.DEFAULTS, key), int)
                 self.number(item, f"{where}: shops: {key}", whole=whole, least=0)
-        dials = tuple(key for key, value in values.items() if isinstance(value, list))
+        varied = [key for key, value in values.items() if isinstance(value, list)]
+        dials = tuple(key for key in varied if key != "seed")
         if len(dials) > 2:
             raise self.fail(where, f"shops: {', '.join(dials)} are lists: expected two at most, a figure's two axes")
         for combination in itertools.product(*lists.values()):
@@ -168,9 +169,10 @@ class _Reader:
                 sample_shop.check(settings)
             except UserError as error:
                 raise self.fail(f"{where}: shops", str(error)) from None
-            at = "-".join(f"{key}{getattr(settings, key):g}" for key in dials)
+            at = "-".join(f"{key}{getattr(settings, key):g}" for key in varied)
             name = f"{base.name}-{at}" if at else base.name
-            yield replace(base, name=name, shop=Shop(settings, dials), family=base.name)
+            first = replace(settings, seed=lists["seed"][0]) if "seed" in varied else None
+            yield replace(base, name=name, shop=Shop(settings, dials, first), family=base.name)
 
     def experiment(self, content: Any, where: str) -> Experiment:
         values = self.keys(content, _EXPERIMENT, ("name", "methods"), where)

@@ -75,13 +75,17 @@ def _grid(study: Study, shop_grid: Grid, results: order.Results) -> Iterator[str
     if left:
         yield f"Not finished: {left:,} iterations are left.\n"
     shop = next(e.shop for e in study.experiments if e.family == shop_grid.name and e.shop)
-    images = [result.images for result in shop_grid.done.values()]
+    images = [result.images for result in shop_grid.done]
     counts = {part: sorted({count[part] for count in images}) for part in ("train", "test")}
-    fixed = {key: value for key, value in asdict(shop.settings).items() if key not in (*shop_grid.dials, "quality")}
+    several = shop_grid.most > 1
+    told = (*shop_grid.dials, "quality", *(["seed"] * several))
+    fixed = {key: value for key, value in asdict(shop.settings).items() if key not in told}
     yield (
-        f"Drawn shops: {_said(fixed)}; {counts['train'][0]:,} to {counts['train'][-1]:,} images to train with the "
-        f"shop's noisy labels, {counts['test'][0]:,} to {counts['test'][-1]:,} to measure with the true ones. In "
-        "brackets the method's rate, chosen on noisy labels as above.\n"
+        f"Drawn shops{f', {shop_grid.most} at each position' * several}: {_said(fixed)}; "
+        f"{counts['train'][0]:,} to {counts['train'][-1]:,} images to train with the shop's noisy labels, "
+        f"{counts['test'][0]:,} to {counts['test'][-1]:,} to measure with the true ones. In brackets the method's "
+        f"rate, chosen on noisy labels{', of the first shop alone,' * several} as above."
+        f"{' Intervals and p are over shops.' * several}\n"
     )
     yield table_formats.markdown(grid.table(shop_grid))
     yield f"![gain over {' and '.join(shop_grid.dials) or 'the first method'}]({shop_grid.name}_gains.png)"

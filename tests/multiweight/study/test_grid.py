@@ -60,3 +60,32 @@ def test_one_dial_and_one_shop(tmp_path):
         study = reading.load(made_up.folder(tmp_path / str(number), text))
         made_up.run_all(study, mean)
         assert "| **+10.00** |" in report.write(study).read_text(encoding="utf-8")
+
+
+def test_several_shops_at_a_position_give_intervals_over_shops(tmp_path):
+    text = TEXT.replace("{wrong: [0, 0.3], tail: [0.5, 1]}", "{wrong: [0, 0.3], seed: [1, 2, 3]}")
+    study = reading.load(made_up.folder(tmp_path, text))
+    # With noise, multi-weight gains 6, 8 and 10 points in the three shops: t of 2 degrees at 97.5% is 4.3027, and the
+    # error of the mean 2 / sqrt(3), so the interval is 8 +- 4.97.
+    gains = {"shop-wrong0.3": 0.06, "shop-seed2-wrong0.3": 0.08, "shop-seed3-wrong0.3": 0.1}
+
+    def mean(one):
+        gained = one.method is not None and one.method.name == "multi_weight"
+        return 0.4 + gained * gains.get(one.data, 0)
+
+    made_up.run_all(study, mean)
+    results = trial.results(study)
+    searches = {one["settings"]["data"] for one in results.values() if one["settings"]["purpose"] == order.SEARCH}
+    assert searches == {"shop-wrong0", "shop-wrong0.3"}  # the first shop's serves all of a position
+    rows = grid.table(grid.read(study, "core", results)).rows
+    assert [row[:2] for row in rows] == [["0", "3"], ["0.3", "3"]]
+    assert rows[1][3:6] == ["48.00 (0.0005)", "**+8.00**", "+3.03 to +12.97"]
+    told = report.write(study).read_text(encoding="utf-8")
+    assert "Drawn shops, 3 at each position: products 1600, missing 0.1" in told and "over shops" in told
+    # A shop that is not there yet leaves two.
+    last = next(one for one in study.experiments if one.name == "core-wrong0.3-seed3")
+    for one in order.trials(study, last, results):
+        if one.data == "shop-seed3-wrong0.3":
+            table.remove(trial.folder(study), one.name)
+    rows = grid.table(grid.read(study, "core", trial.results(study))).rows
+    assert rows[1][:2] == ["0.3", "2"] and rows[1][4] == "+7.00"

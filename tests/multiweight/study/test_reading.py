@@ -82,7 +82,7 @@ def test_net_settings_make_a_method_of_their_own(tmp_path):
         ("question: Does it help?", "shops: {worng: [0, 1]}", "key 'worng' is unknown: expected products, seed, wrong"),
         ("question: Does it help?", "shops: {wrong: [0, 2]}", "wrong 2: expected a share from 0 to 1"),
         ("question: Does it help?", "shops: {wrong: [0, no]}", "shops: wrong: 'no'"),
-        ("question: Does it help?", "shops: {seed: [1, 2], wrong: [0, 1], tail: [0, 1]}", "expected two at most"),
+        ("question: Does it help?", "shops: {size: [64, 96], wrong: [0, 1], tail: [0, 1]}", "expected two at most"),
         ("question: Does it help?", "shops: {tail: []}", "shops: tail: []: expected a number, or some in a list"),
         ("question: Does it help?", "shops: {}\n    subset: {large: A, small: B}", "expected one of them"),
     ],
@@ -103,9 +103,19 @@ def test_shops_are_an_experiment_each(tmp_path):
     ]  # fmt: skip
     assert {one.family for one in shops} == {"core"} and study.experiments[4].family == ""
     last = shops[-1].shop
-    assert last.dials == ("wrong", "tail") and (last.at("wrong"), last.at("tail")) == (0.3, 1)
+    assert last.dials == ("wrong", "tail") and last.position == (0.3, 1)
     assert last.settings.missing == 0.2 and last.settings.products == 1600
     assert parts.name(shops[2]) == "shop-wrong0.3-missing0.2-tail0.5" and parts.name(study.experiments[4]) == "whole"
+
+
+def test_shops_that_differ_by_their_seed_share_a_position_and_the_search_of_the_first(tmp_path):
+    text = TEXT.replace("question: Does it help?", "shops: {wrong: [0, 0.3], seed: [7, 8]}")
+    study = reading.load(folder(tmp_path, text))
+    shops = study.experiments[:4]
+    assert [one.name for one in shops] == [f"core-wrong{wrong}-seed{seed}" for wrong in ("0", "0.3") for seed in (7, 8)]
+    assert [one.shop.position for one in shops] == [(0,), (0,), (0.3,), (0.3,)]
+    assert parts.name(shops[3]) == "shop-seed8-wrong0.3"
+    assert [parts.searched_on(one) for one in shops[2:]] == ["shop-seed7-wrong0.3"] * 2
 
 
 def test_a_gain_needs_two_methods(tmp_path):
