@@ -42,7 +42,7 @@ def texts(caffe: ModuleType, recipe: Recipe, command: str) -> dict[str, str]:
         output: ["One probability a label."],
     }
     schema = engine.schema(caffe)
-    solver = solvers.solver(schema, recipe.solver, recipe.net_path, recipe.snapshot_prefix)
+    solver = solvers.solver(schema, recipe.solver, recipe.net_path, recipe.snapshot_prefix, trunk.name)
     return {
         "train_val": prototxt_text.render(train, [written, *gamma_lines, "", *table], comments),
         "deploy": prototxt_text.render(

@@ -97,12 +97,15 @@ def for_run(
     return SolverSettings(iterations=iterations, **settings)
 
 
-def solver(schema: ModuleType, settings: SolverSettings, net: str, snapshot_prefix: str) -> Any:
+def solver(schema: ModuleType, settings: SolverSettings, net: str, snapshot_prefix: str, trunk: str = "alexnet") -> Any:
     """The SolverParameter; ``schema`` is the engine's caffe_pb2, ``net`` and ``snapshot_prefix`` paths as written.
 
-    solver_mode is left out: GPU aborts a CPU build of Caffe, so the mode is the run's.
+    solver_mode is left out: GPU aborts a CPU build of Caffe, so the mode is the run's. A trunk with BatchNorm is not
+    tested before training: Caffe's layer then divides by the square root of its eps alone, since it has no variance yet.
     """
+    own = {"test_initialization": False} if TRUNKS[trunk].batch_norm else {}
     return schema.SolverParameter(
+        **own,
         net=net,
         test_iter=[settings.test_iter],
         test_interval=settings.test_interval,

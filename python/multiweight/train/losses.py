@@ -49,13 +49,14 @@ class TestNet:
     ):
         self._batches = param.test_iter[0] if param.test_iter else 0
         self._interval = param.test_interval
+        self._at_start = param.test_initialization
         self._solver = solver
         self._score, self._blob = score, blob
         self._net = caffe.Net(str(train_val), caffe.TEST) if self._batches else None
 
     def due(self, iteration: int) -> bool:
         """Whether the net is tested before this iteration."""
-        return bool(self._interval) and iteration % self._interval == 0
+        return bool(self._interval) and iteration % self._interval == 0 and (iteration > 0 or self._at_start)
 
     def losses(self) -> dict[str, float]:
         """Mean losses over ``test_iter`` batches, and ``map``; empty when the solver tests nothing."""
@@ -87,7 +88,8 @@ class TestNet:
         """
         if self._net is None or not self._interval:
             return
-        count = math.ceil(iteration / self._interval) * self._batches
+        tests = math.ceil(iteration / self._interval) - (iteration > 0 and not self._at_start)
+        count = tests * self._batches
         if records:
             batch = int(next(iter(self._net.blobs.values())).data.shape[0])
             count %= records // math.gcd(records, batch)

@@ -50,3 +50,10 @@ def test_the_message_is_alexnets_and_leaves_the_mode_to_the_run():
     assert (made.momentum, made.weight_decay) == (pytest.approx(0.9), pytest.approx(0.0005))
     assert (made.net, made.snapshot_prefix) == ("a/train_val.prototxt", "a/snapshots/x")
     assert not made.HasField("solver_mode") and made.random_seed == 1
+
+
+def test_a_trunk_with_batchnorm_is_not_tested_before_it_has_statistics():
+    def made(trunk):
+        return solvers.solver(caffe_pb2, solvers.for_run(9, 10, 10, 10, trunk), "train_val.prototxt", "s/x", trunk)
+
+    assert not made("alexnet_bn").test_initialization and made("alexnet").test_initialization

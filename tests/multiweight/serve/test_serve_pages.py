@@ -147,6 +147,26 @@ def test_a_curve_grows_while_a_training_writes(own_shop):
         assert not found(page, line) and found(page, "#loss polyline")
 
 
+@pytest.mark.parametrize("worst, least, most", [(1e3, 4, 9), (1e20, 3, 8)])
+def test_the_values_beside_a_curve_keep_apart_however_high_it_begins(own_shop, worst, least, most):
+    log = own_shop.run("multi_label").log
+    with log.open(newline="") as file:
+        written = list(csv.DictReader(file))
+    with log.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(written[0]))
+        writer.writeheader()
+        writer.writerows([{**written[0], "loss": f"{worst:g}"}, *written[1:]])
+    labels = (
+        "return [...document.querySelectorAll('#loss text[text-anchor=end]')].map((e) => e.getBoundingClientRect().y)"
+    )
+    with served(own_shop) as address, window() as page:
+        page.get(f"{address}/runs")
+        until(page, lambda: found(page, "#loss polyline"))
+        heights = sorted(page.execute_script(labels))
+        assert least <= len(heights) <= most
+        assert min(after - before for before, after in zip(heights, heights[1:])) >= 12
+
+
 @pytest.mark.parametrize("path", ["/", "/shop", "/shop?key=FIRST", "/runs"])
 def test_pages_fit_a_phone_and_every_control_has_a_name(address, photo, path):
     key = httpx.get(f"{address}/api/shop").json()["photos"][0]["key"]

@@ -60,6 +60,25 @@ def test_a_run_goes_on_from_its_last_snapshot_to_the_same_end(tmp_path):
     assert [(r["phase"], r["loss"]) for r in rows(again)] == [(r["phase"], r["loss"]) for r in rows(whole)]
 
 
+def test_a_solver_without_a_first_test_has_none_and_resumes_at_the_right_test_image(tmp_path):
+    def untested(folder):
+        run = lmdb_run.make(folder, 8)
+        run.solver.write_text(run.solver.read_text() + "test_initialization: false")
+        return run
+
+    whole, stopped = untested(tmp_path / "a"), untested(tmp_path / "b")
+    training.train(caffe, whole)
+    tests = [row for row in rows(whole) if row["phase"] == "test"]
+    assert [int(row["iteration"]) for row in tests] == [3, 6, 8]
+    # Five test images of 1 to 5, two batches of two a test: the losses tell which were read.
+    stopped.solver.write_text(stopped.solver.read_text().replace("max_iter: 8", "max_iter: 4"))
+    training.train(caffe, stopped)
+    stopped.solver.write_text(stopped.solver.read_text().replace("max_iter: 4", "max_iter: 8"))
+    training.train(caffe, stopped)
+    again = [row["loss"] for row in rows(stopped) if row["phase"] == "test" and int(row["iteration"]) >= 6]
+    assert again == [row["loss"] for row in tests if int(row["iteration"]) >= 6]
+
+
 def test_a_run_goes_on_where_its_folder_lies_elsewhere(tmp_path):
     # As in a container, which sees the same folder under another path.
     run = make(tmp_path / "host" / "runs", max_iter=4)

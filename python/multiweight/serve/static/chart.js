@@ -23,12 +23,15 @@ function ticks(low, high, most) {
   return found;
 }
 
+// 1, 2 and 5 of each power of ten; over more than three powers every so many powers alone, so that labels keep apart.
 function logTicks(low, high) {
-  const found = [];
-  for (let power = Math.floor(Math.log10(low)); 10 ** power <= high; power++) {
-    for (const n of [1, 2, 5]) if (n * 10 ** power >= low && n * 10 ** power <= high) found.push(Number((n * 10 ** power).toPrecision(3)));
+  const first = Math.floor(Math.log10(low)), powers = Math.log10(high) - Math.log10(low);
+  const digits = powers > 3 ? [1] : [1, 2, 5], step = powers > 3 ? Math.ceil(powers / 6) : 1;
+  const values = [];
+  for (let power = first; 10 ** power <= high; power += step) {
+    for (const digit of digits) if (digit * 10 ** power >= low && digit * 10 ** power <= high) values.push(Number((digit * 10 ** power).toPrecision(3)));
   }
-  return found;
+  return values;
 }
 
 // `series`: [{id, name, line: [[x, y]], dots: [[x, y]]}]; `label` says what the values are.
@@ -50,7 +53,7 @@ export function draw(host, series, label) {
   const svg = shape("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${label}: ${series.map(last).join("; ")}` });
   for (const value of logarithmic ? logTicks(low, high) : ticks(low, high, 6)) {
     svg.append(shape("line", { class: "axis", x1: LEFT, x2: width - RIGHT, y1: y(value), y2: y(value) }),
-      shape("text", { x: LEFT - 6, y: y(value) + 4, "text-anchor": "end" }, value));
+      shape("text", { x: LEFT - 6, y: y(value) + 4, "text-anchor": "end" }, value >= 1e5 ? value.toExponential() : value));
   }
   for (const value of ticks(left, right, width < 500 ? 4 : 8)) {
     svg.append(shape("text", { x: x(value), y: height - BOTTOM + 16, "text-anchor": "middle" }, value.toLocaleString("en")));
