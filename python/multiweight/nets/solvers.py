@@ -101,7 +101,7 @@ def solver(schema: ModuleType, settings: SolverSettings, net: str, snapshot_pref
     """The SolverParameter; ``schema`` is the engine's caffe_pb2, ``net`` and ``snapshot_prefix`` paths as written.
 
     solver_mode is left out: GPU aborts a CPU build of Caffe, so the mode is the run's. A trunk with BatchNorm is not
-    tested before training: Caffe's layer then divides by the square root of its eps alone, since it has no variance yet.
+    tested before training: its layers have no variance yet, and divide by the square root of their eps alone.
     """
     own = {"test_initialization": False} if TRUNKS[trunk].batch_norm else {}
     return schema.SolverParameter(
