@@ -77,13 +77,13 @@ def test_oversample_order() -> None:
 
 
 def transformer() -> io.Transformer:
-    it = io.Transformer({"data": (1, 3, 6, 8)})
-    it.set_transpose("data", (2, 0, 1))
-    it.set_channel_swap("data", (2, 1, 0))
-    it.set_raw_scale("data", 255)
-    it.set_mean("data", np.array([1.0, 2.0, 3.0]))
-    it.set_input_scale("data", 0.5)
-    return it
+    result = io.Transformer({"data": (1, 3, 6, 8)})
+    result.set_transpose("data", (2, 0, 1))
+    result.set_channel_swap("data", (2, 1, 0))
+    result.set_raw_scale("data", 255)
+    result.set_mean("data", np.array([1.0, 2.0, 3.0]))
+    result.set_input_scale("data", 0.5)
+    return result
 
 
 def test_transformer_order_of_steps_and_back() -> None:
@@ -96,20 +96,20 @@ def test_transformer_order_of_steps_and_back() -> None:
 
 
 def test_transformer_resizes_images_and_means() -> None:
-    it = transformer()
-    assert it.preprocess("data", np.zeros((12, 9, 3))).shape == (3, 6, 8)
-    it.set_mean("data", np.ones((3, 4, 4)))
-    np.testing.assert_allclose(it.mean["data"], np.ones((3, 6, 8)))
+    transform = transformer()
+    assert transform.preprocess("data", np.zeros((12, 9, 3))).shape == (3, 6, 8)
+    transform.set_mean("data", np.ones((3, 4, 4)))
+    np.testing.assert_allclose(transform.mean["data"], np.ones((3, 6, 8)))
 
 
 def test_transformer_names_what_does_not_fit() -> None:
-    it = transformer()
+    transform = transformer()
     with pytest.raises(CaffeError, match="'label' is not one of the net inputs: data"):
-        it.preprocess("label", image())
+        transform.preprocess("label", image())
     with pytest.raises(CaffeError, match="3 entries"):
-        it.set_transpose("data", (0, 1))
+        transform.set_transpose("data", (0, 1))
     with pytest.raises(ValueError, match="2 channels"):
-        it.set_mean("data", np.zeros(2))
+        transform.set_mean("data", np.zeros(2))
 
 
 def test_load_image_takes_an_open_file(tmp_path):

@@ -43,9 +43,9 @@ def test_sighup_snapshots_and_sigint_stops(endless):
     at = max(int(n) for n in re.findall(r"Iteration (\d+) ", command.log))
     command.wait_for(f"Iteration {at + 3} ")
     command.process.send_signal(signal.SIGINT)
-    said = command.end(0)
-    assert "Optimization stopped early." in said and "Traceback" not in said
-    assert said.count("Snapshotting solver state") == 2
+    output = command.end(0)
+    assert "Optimization stopped early." in output and "Traceback" not in output
+    assert output.count("Snapshotting solver state") == 2
     assert len(list(endless.glob("s_iter_*.solverstate"))) == 2
 
 
@@ -79,9 +79,9 @@ def test_one_process_a_gpu_stops_and_snapshots_together(endless):
     command.process.send_signal(signal.SIGHUP)
     command.wait_for("Snapshotting solver state")
     command.process.send_signal(signal.SIGINT)
-    said = command.end(0)
+    output = command.end(0)
     states = sorted(endless.glob("s_iter_*.solverstate"))
-    assert said.count("Optimization stopped early.") == 1 and len(states) == 2
+    assert output.count("Optimization stopped early.") == 1 and len(states) == 2
     for state in states:
         for rank in (0, 1):
             assert state.with_name(state.name.replace("solverstate", f"resume.{rank}.json")).exists()
@@ -90,8 +90,8 @@ def test_one_process_a_gpu_stops_and_snapshots_together(endless):
 def test_a_failure_of_one_process_ends_all(tmp_path):
     folder = write(tmp_path / "t", 'max_iter: 5 type: "Unheard"')
     run = "import sys; from caffe_torch.cli import processes; sys.exit(processes.run(sys.argv[1:], 2))"
-    said = Command(folder, *TRAIN, launch=("-c", run)).end(1)
-    assert "error: solver: solver type 'Unheard' is unknown" in said
+    output = Command(folder, *TRAIN, launch=("-c", run)).end(1)
+    assert "error: solver: solver type 'Unheard' is unknown" in output
 
 
 def test_processes_and_torchrun_agree(tmp_path):
@@ -134,9 +134,9 @@ def test_a_terminal_gets_a_bar_and_whole_lines(tmp_path):
 
 def test_no_bar_without_a_terminal(tmp_path):
     folder = write(tmp_path / "t", "max_iter: 3 display: 1")
-    said = Command(folder, *TRAIN).end()
-    assert "it/s" not in said and "\r" not in said
-    assert all(LINE.match(line) for line in without_parameters(said.splitlines()))
+    output = Command(folder, *TRAIN).end()
+    assert "it/s" not in output and "\r" not in output
+    assert all(LINE.match(line) for line in without_parameters(output.splitlines()))
 
 
 @pytest.mark.parametrize(
@@ -153,9 +153,9 @@ def test_no_bar_without_a_terminal(tmp_path):
 )
 def test_a_mistake_is_one_line(words, message, capsys):
     assert cli.main(words) == 1
-    said = capsys.readouterr().err.splitlines()
-    assert [line for line in said if not LINE.match(line)] == [line for line in said if line.startswith("error: ")]
-    assert message in said[-1]
+    lines = capsys.readouterr().err.splitlines()
+    assert [line for line in lines if not LINE.match(line)] == [line for line in lines if line.startswith("error: ")]
+    assert message in lines[-1]
 
 
 def test_gpus_are_left_alone_where_the_cpu_is_forced(tmp_path, monkeypatch, capsys):
@@ -198,8 +198,8 @@ def test_python_layers_can_be_forbidden(tmp_path, monkeypatch, capsys, flag):
     monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(folder)
     assert cli.main([*TRAIN, flag]) == 1
-    said = capsys.readouterr().err
-    assert "error: layer 'fromnumpy' (Python): Python layers are forbidden here" in said and "drawing_layer" in said
+    output = capsys.readouterr().err
+    assert "error: layer 'fromnumpy' (Python): Python layers are forbidden here" in output and "drawing_layer" in output
     assert "drawing_layer" not in sys.modules
 
 
@@ -230,8 +230,8 @@ def test_ctrl_c_ends_in_status_130(monkeypatch, capsys):
 
 def test_a_copy_of_the_log(tmp_path):
     folder = write(tmp_path / "t", "max_iter: 1")
-    said = Command(folder, "-alsologtostderr", *TRAIN, "-log_dir=.", launch=("-m", "caffe_torch.cli.command")).end()
-    assert (folder / "caffe.INFO").read_text() == said
+    output = Command(folder, "-alsologtostderr", *TRAIN, "-log_dir=.", launch=("-m", "caffe_torch.cli.command")).end()
+    assert (folder / "caffe.INFO").read_text() == output
 
 
 def test_weights_of_several_files(tmp_path):
@@ -243,8 +243,8 @@ def test_weights_of_several_files(tmp_path):
         parts.append(f"{name}.caffemodel")
         stored = wire.StoredLayer(wire.caffe_pb2.LayerParameter(name=name), [a + 1 for a in first[name]])
         whole_file.write(folder / parts[-1], lambda file, stored=stored: wire.write_net(file, "n", [stored]))
-    said = Command(folder, *TRAIN, "--weights", ",".join(parts)).end()
-    assert said.count("Finetuning from") == 2
+    output = Command(folder, *TRAIN, "--weights", ",".join(parts)).end()
+    assert output.count("Finetuning from") == 2
     second = wire.read_net(folder / "s_iter_0.caffemodel")
     for name, arrays in first.items():
         for a, b in zip(arrays, second[name]):

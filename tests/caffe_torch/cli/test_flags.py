@@ -9,7 +9,7 @@ DEFAULTS = {"gray": False, "backend": "lmdb", "height": 0, "max_side": 0}
 
 
 @pytest.mark.parametrize(
-    "words, values, left",
+    "words, values, other_words",
     [
         ("a b c", {}, "a b c"),
         ("--gray a --height=3 b -backend leveldb", {"gray": True, "height": 3, "backend": "leveldb"}, "a b"),
@@ -24,12 +24,12 @@ DEFAULTS = {"gray": False, "backend": "lmdb", "height": 0, "max_side": 0}
         ("a -5 -", {}, "a -5 -"),
     ],
 )
-def test_flags_and_other_words(words, values, left):
-    assert parse(words.split(), DEFAULTS) == ({**DEFAULTS, **values}, left.split())
+def test_flags_and_other_words(words, values, other_words):
+    assert parse(words.split(), DEFAULTS) == ({**DEFAULTS, **values}, other_words.split())
 
 
 @pytest.mark.parametrize(
-    "words, said",
+    "words, message",
     [
         ("--grey a", "unknown flag --grey; known are --gray, --backend, --height, --max_side, --minloglevel"),
         ("--height=tall", "--height=tall: expected a whole number"),
@@ -39,8 +39,8 @@ def test_flags_and_other_words(words, values, left):
         ("--nobackend", "unknown flag --nobackend"),
     ],
 )
-def test_mistakes(words, said):
-    with pytest.raises(CaffeError, match=said):
+def test_mistakes(words, message):
+    with pytest.raises(CaffeError, match=message):
         parse(words.split(), DEFAULTS)
 
 

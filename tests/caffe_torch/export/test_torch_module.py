@@ -77,9 +77,9 @@ def test_another_batch_and_several_outputs(tmp_path):
     net = wide(tmp_path)
     module = export.module(net, outputs=["fc", "both"])
     x = np.random.default_rng(5).standard_normal((5, 3, 11, 9)).astype(np.float32)
-    found = module(torch.from_numpy(x))
-    np.testing.assert_allclose(found["fc"].detach(), small.forward(net, "fc", data=x), rtol=1e-4, atol=1e-5)
-    assert found["both"].shape == (5, 8, 5, 4)
+    outputs = module(torch.from_numpy(x))
+    np.testing.assert_allclose(outputs["fc"].detach(), small.forward(net, "fc", data=x), rtol=1e-4, atol=1e-5)
+    assert outputs["both"].shape == (5, 8, 5, 4)
 
 
 def test_parameters_are_copies_or_the_nets_own(tmp_path):

@@ -34,7 +34,7 @@ def test_names_in_another_encoding_are_those_of_the_files(tmp_path, encoding):
 
 
 @pytest.mark.parametrize(
-    ("data", "found"),
+    ("data", "kind_of_file"),
     [
         ("a.jpg 1\n".encode("utf-16"), "text in UTF-16"),
         ("\ufeffa.jpg 1\n".encode("utf-16-be"), "text in UTF-16"),
@@ -42,11 +42,11 @@ def test_names_in_another_encoding_are_those_of_the_files(tmp_path, encoding):
         (b"\x7fELF\0", "not a text file"),
     ],
 )
-def test_a_file_of_another_kind_is_told(tmp_path, data, found):
+def test_a_file_of_another_kind_is_told(tmp_path, data, kind_of_file):
     (tmp_path / "list.txt").write_bytes(data)
     with pytest.raises(CaffeError) as error:
         text_file.read(str(tmp_path / "list.txt"), "window file")
-    end = f"the window file cannot be read: it is {found}; give a text file in UTF-8"
+    end = f"the window file cannot be read: it is {kind_of_file}; give a text file in UTF-8"
     assert str(error.value) == f"{tmp_path}/list.txt: {end}"
 
 

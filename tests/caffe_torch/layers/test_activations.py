@@ -36,28 +36,28 @@ def test_in_place_gives_the_same(text: str) -> None:
 
 
 def test_relu_in_place_keeps_the_memory() -> None:
-    it = OneLayer('type: "ReLU"', [[-1, 2]], in_place=True)
-    memory = it.bottoms[0].data
-    it.forward()
+    layer = OneLayer('type: "ReLU"', [[-1, 2]], in_place=True)
+    memory = layer.bottoms[0].data
+    layer.forward()
     np.testing.assert_array_equal(memory, [[0, 2]])
-    assert it.bottoms[0].data.ctypes.data == memory.ctypes.data
+    assert layer.bottoms[0].data.ctypes.data == memory.ctypes.data
 
 
 def test_extreme_scores_stay_finite() -> None:
     for text in ('type: "Sigmoid"', 'type: "BNLL"', 'type: "Softmax"', 'type: "TanH"'):
-        it = OneLayer(text, [[-1000, 0, 1000]])
-        assert np.isfinite(it.forward()).all() and np.isfinite(it.backward()[0]).all()
+        layer = OneLayer(text, [[-1000, 0, 1000]])
+        assert np.isfinite(layer.forward()).all() and np.isfinite(layer.backward()[0]).all()
 
 
 def test_threshold_has_no_gradient() -> None:
-    it = OneLayer('type: "Threshold" threshold_param { threshold: 1 }', [[0, 1, 2]])
-    np.testing.assert_array_equal(it.forward(), [[0, 0, 1]])
+    layer = OneLayer('type: "Threshold" threshold_param { threshold: 1 }', [[0, 1, 2]])
+    np.testing.assert_array_equal(layer.forward(), [[0, 0, 1]])
     with pytest.raises(CaffeError, match="no gradient"):
-        it.backward()
+        layer.backward()
 
 
 def test_prelu_learns_a_slope_a_channel() -> None:
-    it = OneLayer('type: "PReLU"', [[-4, 3], [-2, -1]])
-    np.testing.assert_array_equal(it.forward(), [[-1, 3], [-0.5, -0.25]])
-    it.backward()
-    np.testing.assert_array_equal(it.layer.blobs[0].diff, [-6, -1])
+    layer = OneLayer('type: "PReLU"', [[-4, 3], [-2, -1]])
+    np.testing.assert_array_equal(layer.forward(), [[-1, 3], [-0.5, -0.25]])
+    layer.backward()
+    np.testing.assert_array_equal(layer.layer.blobs[0].diff, [-6, -1])

@@ -12,29 +12,31 @@ def convolution(text: str, *bottoms: object, kind: str = "Convolution") -> OneLa
 
 
 def test_is_a_correlation_with_bias() -> None:
-    it = convolution("num_output: 1 kernel_size: 2", np.arange(9).reshape(1, 1, 3, 3))
-    it.params[0][...] = [[1, 2], [3, 4]]
-    it.params[1][...] = 10
+    layer = convolution("num_output: 1 kernel_size: 2", np.arange(9).reshape(1, 1, 3, 3))
+    layer.params[0][...] = [[1, 2], [3, 4]]
+    layer.params[1][...] = 10
     # upper left: 0*1 + 1*2 + 3*3 + 4*4 = 27
-    np.testing.assert_array_equal(it.forward()[0, 0], [[37, 47], [67, 77]])
+    np.testing.assert_array_equal(layer.forward()[0, 0], [[37, 47], [67, 77]])
 
 
 def test_groups_do_not_mix() -> None:
-    it = convolution("num_output: 2 kernel_size: 1 group: 2 bias_term: false", np.ones((1, 2, 1, 1)) * [[[[5]], [[7]]]])
-    assert it.params[0].shape == (2, 1, 1, 1)
-    it.params[0][...] = 1
-    np.testing.assert_array_equal(it.forward().ravel(), [5, 7])
+    layer = convolution(
+        "num_output: 2 kernel_size: 1 group: 2 bias_term: false", np.ones((1, 2, 1, 1)) * [[[[5]], [[7]]]]
+    )
+    assert layer.params[0].shape == (2, 1, 1, 1)
+    layer.params[0][...] = 1
+    np.testing.assert_array_equal(layer.forward().ravel(), [5, 7])
 
 
 def test_deconvolution_spreads_the_kernel() -> None:
-    it = convolution("num_output: 1 kernel_size: 2 stride: 2 bias_term: false", [[[[1, 10]]]], kind="Deconvolution")
-    it.params[0][...] = [[1, 2], [3, 4]]
-    np.testing.assert_array_equal(it.forward()[0, 0], [[1, 2, 10, 20], [3, 4, 30, 40]])
+    layer = convolution("num_output: 1 kernel_size: 2 stride: 2 bias_term: false", [[[[1, 10]]]], kind="Deconvolution")
+    layer.params[0][...] = [[1, 2], [3, 4]]
+    np.testing.assert_array_equal(layer.forward()[0, 0], [[1, 2, 10, 20], [3, 4, 30, 40]])
 
 
 def test_im2col_lists_windows_in_kernel_order() -> None:
-    it = convolution("kernel_size: 2", np.arange(6).reshape(1, 1, 2, 3), kind="Im2col")
-    np.testing.assert_array_equal(it.forward()[0, :, 0, :], [[0, 1], [1, 2], [3, 4], [4, 5]])
+    layer = convolution("kernel_size: 2", np.arange(6).reshape(1, 1, 2, 3), kind="Im2col")
+    np.testing.assert_array_equal(layer.forward()[0, :, 0, :], [[0, 1], [1, 2], [3, 4], [4, 5]])
 
 
 @pytest.mark.parametrize("kind", ["Convolution", "Deconvolution"])
@@ -46,18 +48,20 @@ def test_gradients(kind: str) -> None:
 
 
 def test_parameter_gradients_add_up() -> None:
-    it = convolution('num_output: 1 kernel_size: 1 weight_filler { value: 1 type: "constant" }', np.ones((1, 1, 2, 2)))
-    it.forward()
-    it.backward()
-    it.backward()
-    assert it.layer.blobs[0].diff.item() == 8 and it.layer.blobs[1].diff.item() == 8
+    layer = convolution(
+        'num_output: 1 kernel_size: 1 weight_filler { value: 1 type: "constant" }', np.ones((1, 1, 2, 2))
+    )
+    layer.forward()
+    layer.backward()
+    layer.backward()
+    assert layer.layer.blobs[0].diff.item() == 8 and layer.layer.blobs[1].diff.item() == 8
 
 
 def test_follows_a_new_bottom_shape() -> None:
-    it = convolution("num_output: 2 kernel_size: 3", normal(1, 1, 5, 5))
-    it.forward()
-    it.bottoms[0].reshape(3, 1, 7, 6)
-    assert it.forward().shape == (3, 2, 5, 4)
+    layer = convolution("num_output: 2 kernel_size: 3", normal(1, 1, 5, 5))
+    layer.forward()
+    layer.bottoms[0].reshape(3, 1, 7, 6)
+    assert layer.forward().shape == (3, 2, 5, 4)
 
 
 @pytest.mark.parametrize(

@@ -13,23 +13,23 @@ TEXT = 'type: "Dropout" dropout_param { dropout_ratio: 0.25 }'
 @pytest.mark.parametrize("in_place", [False, True])
 def test_train_scales_what_it_keeps(in_place: bool) -> None:
     torch.manual_seed(0)
-    it = OneLayer(TEXT, np.ones((100, 100)), in_place=in_place)
-    kept = it.forward().copy()
+    layer = OneLayer(TEXT, np.ones((100, 100)), in_place=in_place)
+    kept = layer.forward().copy()
     np.testing.assert_allclose(np.unique(kept), [0, 1 / 0.75], rtol=1e-6)
     assert abs((kept == 0).mean() - 0.25) < 0.02
-    np.testing.assert_array_equal(it.backward()[0], kept)
+    np.testing.assert_array_equal(layer.backward()[0], kept)
 
 
 def test_a_new_mask_each_time() -> None:
-    it = OneLayer(TEXT, np.ones((10, 10)))
-    assert (it.forward().copy() != it.forward()).any()
+    layer = OneLayer(TEXT, np.ones((10, 10)))
+    assert (layer.forward().copy() != layer.forward()).any()
 
 
 @pytest.mark.parametrize("in_place", [False, True])
 def test_test_phase_is_the_identity(in_place: bool) -> None:
-    it = OneLayer(TEXT, [[1, 2]], phase=TEST, in_place=in_place)
-    np.testing.assert_array_equal(it.forward(), [[1, 2]])
-    np.testing.assert_array_equal(it.backward([[3, 4]])[0], [[3, 4]])
+    layer = OneLayer(TEXT, [[1, 2]], phase=TEST, in_place=in_place)
+    np.testing.assert_array_equal(layer.forward(), [[1, 2]])
+    np.testing.assert_array_equal(layer.backward([[3, 4]])[0], [[3, 4]])
 
 
 def test_ratio_must_lie_between() -> None:

@@ -31,21 +31,21 @@ def sigmoid(text: str = "", x: object = None, t: object = None) -> OneLayer:
     ],
 )
 def test_sigmoid_cross_entropy_normalisation(text: str, expected: float) -> None:
-    it = sigmoid(text)
-    assert it.forward().shape == () and it.top == pytest.approx(expected * LOG2, rel=1e-6)
+    layer = sigmoid(text)
+    assert layer.forward().shape == () and layer.top == pytest.approx(expected * LOG2, rel=1e-6)
 
 
 def test_sigmoid_cross_entropy_is_stable_and_honours_the_loss_weight() -> None:
-    it = sigmoid("", [[1000, -1000]], [[0, 0]])
-    assert it.forward() == 1000
-    np.testing.assert_array_equal(it.backward(0.5)[0], [[0.5, 0]])
+    layer = sigmoid("", [[1000, -1000]], [[0, 0]])
+    assert layer.forward() == 1000
+    np.testing.assert_array_equal(layer.backward(0.5)[0], [[0.5, 0]])
 
 
 def test_softmax_loss_by_hand() -> None:
-    it = OneLayer('type: "SoftmaxWithLoss" loss_param { ignore_label: 2 }', np.zeros((2, 4, 1)), [[1], [2]], tops=2)
-    assert it.forward() == pytest.approx(np.log(4), rel=1e-6)
-    np.testing.assert_allclose(it.tops[1].data, np.full((2, 4, 1), 0.25))
-    np.testing.assert_allclose(it.backward(2)[0][..., 0], np.array([[0.5, -1.5, 0.5, 0.5], [0, 0, 0, 0]]), rtol=1e-6)
+    layer = OneLayer('type: "SoftmaxWithLoss" loss_param { ignore_label: 2 }', np.zeros((2, 4, 1)), [[1], [2]], tops=2)
+    assert layer.forward() == pytest.approx(np.log(4), rel=1e-6)
+    np.testing.assert_allclose(layer.tops[1].data, np.full((2, 4, 1), 0.25))
+    np.testing.assert_allclose(layer.backward(2)[0][..., 0], np.array([[0.5, -1.5, 0.5, 0.5], [0, 0, 0, 0]]), rtol=1e-6)
 
 
 def test_a_label_outside_is_named() -> None:
@@ -54,25 +54,25 @@ def test_a_label_outside_is_named() -> None:
 
 
 def test_euclidean_by_hand() -> None:
-    it = OneLayer('type: "EuclideanLoss"', [[1, 2], [3, 4]], [[1, 0], [0, 4]])
-    assert it.forward() == pytest.approx((4 + 9) / 4)
-    first, second = it.backward(2)
+    layer = OneLayer('type: "EuclideanLoss"', [[1, 2], [3, 4]], [[1, 0], [0, 4]])
+    assert layer.forward() == pytest.approx((4 + 9) / 4)
+    first, second = layer.backward(2)
     np.testing.assert_array_equal(first, [[0, 2], [3, 0]])
     np.testing.assert_array_equal(second, -first)
 
 
 @pytest.mark.parametrize("norm, expected", [("L1", (0 + 1.5 + 2) / 1), ("L2", 0 + 1.5**2 + 2**2)])
 def test_hinge_by_hand(norm: str, expected: float) -> None:
-    it = OneLayer(f'type: "HingeLoss" hinge_loss_param {{ norm: {norm} }}', [[2, 0.5, 1]], [0])
-    assert it.forward() == pytest.approx(expected)
+    layer = OneLayer(f'type: "HingeLoss" hinge_loss_param {{ norm: {norm} }}', [[2, 0.5, 1]], [0])
+    assert layer.forward() == pytest.approx(expected)
 
 
 def test_contrastive_by_hand() -> None:
-    it = OneLayer(
+    layer = OneLayer(
         'type: "ContrastiveLoss" contrastive_loss_param { margin: 6 }', [[3, 4], [3, 4]], np.zeros((2, 2)), [1, 0]
     )
-    assert it.forward() == pytest.approx((25 + 1) / 4)
-    np.testing.assert_allclose(it.backward()[0], [[1.5, 2], [-0.3, -0.4]], rtol=1e-4)
+    assert layer.forward() == pytest.approx((25 + 1) / 4)
+    np.testing.assert_allclose(layer.backward()[0], [[1.5, 2], [-0.3, -0.4]], rtol=1e-4)
 
 
 def test_multinomial_and_infogain_agree_with_softmax() -> None:

@@ -23,8 +23,8 @@ def test_across_channels_by_hand() -> None:
 
 def test_within_channel_divides_by_the_full_window_and_ignores_k() -> None:
     x = np.ones((1, 1, 2, 2), np.float32)
-    it = lrn("local_size: 3 alpha: 9 beta: 1 k: 7 norm_region: WITHIN_CHANNEL", x)
-    np.testing.assert_allclose(it.forward()[0, 0], np.full((2, 2), 1 / (1 + 4)), rtol=1e-6)
+    layer = lrn("local_size: 3 alpha: 9 beta: 1 k: 7 norm_region: WITHIN_CHANNEL", x)
+    np.testing.assert_allclose(layer.forward()[0, 0], np.full((2, 2), 1 / (1 + 4)), rtol=1e-6)
 
 
 @pytest.mark.parametrize("text", [ACROSS, "local_size: 5 alpha: 1 beta: 0.5", ACROSS + " norm_region: WITHIN_CHANNEL"])
@@ -42,10 +42,10 @@ def test_channels_last_gives_the_same() -> None:
 
 
 def test_results_stay_live_views() -> None:
-    it = lrn(ACROSS, normal(1, 4, 2, 2))
-    view = it.forward()
-    it.bottoms[0].data[...] = 0
-    it.forward()
+    layer = lrn(ACROSS, normal(1, 4, 2, 2))
+    view = layer.forward()
+    layer.bottoms[0].data[...] = 0
+    layer.forward()
     assert not view.any()
 
 

@@ -34,21 +34,21 @@ def test_output_size(size: int, text: str, expected: int) -> None:
 
 
 def test_max_with_positions() -> None:
-    it = pooling("kernel_size: 2 stride: 2", np.arange(9).reshape(1, 1, 3, 3), tops=2)
-    np.testing.assert_array_equal(it.forward()[0, 0], [[4, 5], [7, 8]])
-    np.testing.assert_array_equal(it.tops[1].data[0, 0], [[4, 5], [7, 8]])
+    layer = pooling("kernel_size: 2 stride: 2", np.arange(9).reshape(1, 1, 3, 3), tops=2)
+    np.testing.assert_array_equal(layer.forward()[0, 0], [[4, 5], [7, 8]])
+    np.testing.assert_array_equal(layer.tops[1].data[0, 0], [[4, 5], [7, 8]])
 
 
 def test_first_of_equals_gets_the_gradient() -> None:
-    it = pooling("kernel_size: 2 stride: 2", np.ones((1, 1, 2, 2)))
-    it.forward()
-    np.testing.assert_array_equal(it.backward()[0][0, 0], [[1, 0], [0, 0]])
+    layer = pooling("kernel_size: 2 stride: 2", np.ones((1, 1, 2, 2)))
+    layer.forward()
+    np.testing.assert_array_equal(layer.backward()[0][0, 0], [[1, 0], [0, 0]])
 
 
 def test_average_counts_padding_but_not_beyond() -> None:
     # Windows of 3 at -1, 1, 3 over 4 ones padded by 1: the last ends with the padding, so has only 2 columns.
-    it = pooling("pool: AVE kernel_size: 3 stride: 2 pad: 1", np.ones((1, 1, 4, 4)))
-    np.testing.assert_allclose(it.forward()[0, 0], np.outer([2 / 3, 1, 1 / 2], [2 / 3, 1, 1 / 2]), rtol=1e-6)
+    layer = pooling("pool: AVE kernel_size: 3 stride: 2 pad: 1", np.ones((1, 1, 4, 4)))
+    np.testing.assert_allclose(layer.forward()[0, 0], np.outer([2 / 3, 1, 1 / 2], [2 / 3, 1, 1 / 2]), rtol=1e-6)
 
 
 @pytest.mark.parametrize("pool", ["MAX", "AVE"])
@@ -62,17 +62,17 @@ def test_gradients(pool: str, text: str) -> None:
 
 def test_windows_wholly_outside_hold_nothing() -> None:
     # Kernel 1, stride 3 over 5: rounding up asks for a third window, at 6. The original reads outside its memory here.
-    it = pooling("kernel_size: 1 stride: 3", np.ones((1, 1, 5, 1)), tops=2)
-    it.forward()
-    assert it.top.shape == (1, 1, 3, 1)
-    assert it.top[0, 0, 2, 0] == np.finfo(np.float32).min and it.tops[1].data[0, 0, 2, 0] == -1
-    np.testing.assert_array_equal(it.backward(1, 0)[0].ravel(), [1, 0, 0, 1, 0])
+    layer = pooling("kernel_size: 1 stride: 3", np.ones((1, 1, 5, 1)), tops=2)
+    layer.forward()
+    assert layer.top.shape == (1, 1, 3, 1)
+    assert layer.top[0, 0, 2, 0] == np.finfo(np.float32).min and layer.tops[1].data[0, 0, 2, 0] == -1
+    np.testing.assert_array_equal(layer.backward(1, 0)[0].ravel(), [1, 0, 0, 1, 0])
 
 
 def test_stochastic() -> None:
     x = np.abs(normal(2, 3, 4, 4))
-    it = pooling("pool: STOCHASTIC kernel_size: 2 stride: 2", x)
-    drawn = it.forward()
+    layer = pooling("pool: STOCHASTIC kernel_size: 2 stride: 2", x)
+    drawn = layer.forward()
     windows = x.reshape(2, 3, 2, 2, 2, 2).transpose(0, 1, 2, 4, 3, 5).reshape(2, 3, 2, 2, 4)
     assert (windows == drawn[..., None]).any(axis=-1).all()
     mean = pooling("pool: STOCHASTIC kernel_size: 2 stride: 2", x, phase=TEST).forward()
@@ -80,8 +80,8 @@ def test_stochastic() -> None:
 
 
 def test_spp_joins_its_levels() -> None:
-    it = OneLayer('type: "SPP" spp_param { pyramid_height: 2 }', np.arange(16).reshape(1, 1, 4, 4))
-    np.testing.assert_array_equal(it.forward(), [[15, 5, 7, 13, 15]])
+    layer = OneLayer('type: "SPP" spp_param { pyramid_height: 2 }', np.arange(16).reshape(1, 1, 4, 4))
+    np.testing.assert_array_equal(layer.forward(), [[15, 5, 7, 13, 15]])
 
 
 @pytest.mark.parametrize(

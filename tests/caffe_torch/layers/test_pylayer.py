@@ -19,7 +19,7 @@ layer { name: "own" type: "Python" bottom: "x" top: "y"
 class Doubling(caffe.Layer):
     def __init__(self, param, *args):
         super().__init__(param, *args)
-        self.told = param.name
+        self.name_at_setup = param.name
 
     def setup(self, bottom, top):
         assert self.param_str == "p" and self.phase == caffe.TEST and self.type == "Python"
@@ -80,7 +80,7 @@ def net(tmp_path, monkeypatch):
 
 def test_net_layers_holds_the_users_object_which_its_constructor_got_the_layer_parameter(net):
     n = net("Doubling")
-    assert type(n.layers[1]) is Doubling and n.layer_dict["own"] is n.layers[1] and n.layers[1].told == "own"
+    assert type(n.layers[1]) is Doubling and n.layer_dict["own"] is n.layers[1] and n.layers[1].name_at_setup == "own"
     np.testing.assert_array_equal(n.forward(x=np.ones((2, 3)))["y"], np.full((2, 3), 2))
     np.testing.assert_array_equal(n.backward(y=np.ones((2, 3)))["x"], np.full((2, 3), 2))
 

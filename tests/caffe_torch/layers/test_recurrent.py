@@ -13,13 +13,13 @@ def recurrent(kind: str, *bottoms: object, text: str = "", tops: int = 1) -> One
 
 def test_rnn_by_hand_with_a_restart() -> None:
     x, cont = normal(3, 1, 4), np.array([[0], [1], [0]], np.float32)
-    it = recurrent("RNN", x, cont)
-    w, b, hh, ho, bo = it.params
+    layer = recurrent("RNN", x, cont)
+    w, b, hh, ho, bo = layer.params
     h, expected = np.zeros(2), []
     for t in range(3):
         h = np.tanh(hh @ (cont[t, 0] * h) + w @ x[t, 0] + b)
         expected.append(np.tanh(ho @ h + bo))
-    np.testing.assert_allclose(it.forward()[:, 0], expected, rtol=1e-5)
+    np.testing.assert_allclose(layer.forward()[:, 0], expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["RNN", "LSTM"])
@@ -42,11 +42,11 @@ def test_gradients(kind: str) -> None:
 
 
 def test_exposed_state() -> None:
-    it = recurrent(
+    layer = recurrent(
         "LSTM", normal(3, 2, 2), np.ones((3, 2)), normal(1, 2, 2), normal(1, 2, 2), text="expose_hidden: true", tops=3
     )
-    it.forward()
-    np.testing.assert_array_equal(it.tops[1].data[0], it.top[-1])
+    layer.forward()
+    np.testing.assert_array_equal(layer.tops[1].data[0], layer.top[-1])
 
 
 def test_lstm_unit_gradients() -> None:

@@ -62,10 +62,10 @@ def results(net: caffe.Net) -> dict[str, np.ndarray]:
     return result
 
 
-def assert_same(found: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> None:
-    assert found.keys() == expected.keys()
+def assert_same(blobs: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> None:
+    assert blobs.keys() == expected.keys()
     for name, values in expected.items():
-        np.testing.assert_allclose(found[name], values, rtol=1e-5, atol=1e-6, err_msg=name)
+        np.testing.assert_allclose(blobs[name], values, rtol=1e-5, atol=1e-6, err_msg=name)
 
 
 @pytest.mark.parametrize("bias", ["", "bias_term: false", "axis: 1"])

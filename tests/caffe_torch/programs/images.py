@@ -101,10 +101,10 @@ def scored(results):
     caffe.io.load_image = files.__getitem__
     detector = caffe.Detector("scored.prototxt", "scored.caffemodel", **settings)
     windows = [("image0", np.array([[2, 3, 18, 20], [0, 0, 20, 28]])), ("image1", np.array([[10, 4, 39, 23]]))]
-    found = detector.detect_windows(windows)
-    assert [d["filename"] for d in found] == ["image0", "image0", "image1"]
-    results["detect"] = np.array([d["prediction"] for d in found])
-    results["detect/windows"] = np.array([d["window"] for d in found])
+    detections = detector.detect_windows(windows)
+    assert [d["filename"] for d in detections] == ["image0", "image0", "image1"]
+    results["detect"] = np.array([d["prediction"] for d in detections])
+    results["detect/windows"] = np.array([d["window"] for d in detections])
 
 
 def main(out):

@@ -47,12 +47,12 @@ BINARIES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("net", "text", "said"), BINARIES)
-def test_a_fork_whose_numbers_clash_is_named(net, text, said):
+@pytest.mark.parametrize(("net", "text", "message"), BINARIES)
+def test_a_fork_whose_numbers_clash_is_named(net, text, message):
     data = text_format.Parse(text, net()).SerializeToString()
     for parse in (caffe_pb2.NetParameter().ParseFromString, caffe_pb2.NetParameter().MergeFromString,
                   caffe_pb2.NetParameter.FromString):  # fmt: skip
-        with pytest.raises(caffe.CaffeError, match=f"{said}.*text file"):
+        with pytest.raises(caffe.CaffeError, match=f"{message}.*text file"):
             parse(data)
 
 

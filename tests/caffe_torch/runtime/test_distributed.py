@@ -60,8 +60,8 @@ def test_two_processes_match_one_of_twice_the_batch(tmp_path):
     rng = np.random.default_rng(0)
     database(tmp_path / "images", rng.integers(0, 256, (12, 1, 3, 3), dtype=np.uint8))
     database(tmp_path / "labels", rng.integers(0, 2, (12, 3, 1, 1), dtype=np.uint8))
-    one = train(tmp_path / "one", 1, 4)
-    two = train(tmp_path / "two", 2, 2)
+    by_one = train(tmp_path / "one", 1, 4)
+    by_two = train(tmp_path / "two", 2, 2)
     for name in ("a", "b"):
-        for x, y in zip(one[name], two[name]):
+        for x, y in zip(by_one[name], by_two[name]):
             np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-7)

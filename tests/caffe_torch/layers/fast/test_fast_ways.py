@@ -53,10 +53,10 @@ def check(fast: OneLayer, plain: OneLayer, tolerance: float = 1e-5) -> None:
             assert_close(mine.diff, theirs.diff, tolerance)
 
 
-def assert_close(found: np.ndarray, expected: np.ndarray, tolerance: float) -> None:
-    assert found.shape == expected.shape
+def assert_close(values: np.ndarray, expected: np.ndarray, tolerance: float) -> None:
+    assert values.shape == expected.shape
     scale = max(float(np.abs(expected).max(initial=0)), 1e-6)
-    assert np.abs(found - expected).max(initial=0) <= tolerance * scale
+    assert np.abs(values - expected).max(initial=0) <= tolerance * scale
 
 
 @quick

@@ -16,8 +16,8 @@ CASES = [
 ]
 
 
-def relative(found: torch.Tensor, true: torch.Tensor) -> float:
-    return float((found.double() - true).abs().max() / true.abs().max())
+def relative(values: torch.Tensor, true: torch.Tensor) -> float:
+    return float((values.double() - true).abs().max() / true.abs().max())
 
 
 @pytest.mark.parametrize("n,channels,outputs,size,kernel,pad,group", CASES)

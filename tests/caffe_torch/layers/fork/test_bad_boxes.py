@@ -68,9 +68,9 @@ def test_detection_evaluate(tmp_path, sizes):
     (tmp_path / "sizes").write_text("a 10 20\n")
     words = f'name_size_file: "{tmp_path}/sizes"' if sizes else ""
 
-    def judged(found, truth):
+    def judged(detections, truth):
         text = f'type: "DetectionEvaluate" detection_evaluate_param {{ num_classes: 2 {words} }}'
-        layer = OneLayer(text, np.reshape(found, (1, 1, -1, 7)), np.reshape(truth, (1, 1, -1, 8)), phase=TEST)
+        layer = OneLayer(text, np.reshape(detections, (1, 1, -1, 7)), np.reshape(truth, (1, 1, -1, 8)), phase=TEST)
         return layer.forward().reshape(-1, 5)
 
     right = [0, 1, 0.9, *BOX[3:7]]

@@ -97,7 +97,7 @@ def test_the_margin_of_sphereface(kind, m):
 
 
 @pytest.mark.parametrize(
-    ("text", "shapes", "said"),
+    ("text", "shapes", "message"),
     [
         ('type: "Proposal"', [(1, 4, 2, 2), (1, 36, 2, 2), (1, 3)], "9 anchors need 18"),
         ('type: "YoloDetectionOutput" yolo_detection_output_param { biases: 1 }', [(1, 4, 2, 2)], "10 biases"),
@@ -110,6 +110,6 @@ def test_the_margin_of_sphereface(kind, m):
         ),
     ],
 )
-def test_wrong_settings_and_shapes(text, shapes, said):
-    with pytest.raises(caffe.CaffeError, match=said):
+def test_wrong_settings_and_shapes(text, shapes, message):
+    with pytest.raises(caffe.CaffeError, match=message):
         OneLayer(text, *[np.zeros(shape) for shape in shapes]).forward()

@@ -175,7 +175,7 @@ def test_other_spellings_of_dilation_and_rounding():
 
 
 @pytest.mark.parametrize(
-    ("text", "shapes", "said"),
+    ("text", "shapes", "message"),
     [
         ('type: "Permute" permute_param { order: 4 }', [(1, 2, 3, 4)], "order"),
         ('type: "ShuffleChannel" shuffle_channel_param { group: 3 }', [(1, 4, 1, 1)], "group 3"),
@@ -188,6 +188,6 @@ def test_other_spellings_of_dilation_and_rounding():
         ('type: "DepthwiseConvolution" convolution_param { num_output: 3 kernel_size: 1 }', [(1, 2, 1, 1)], "multiple"),
     ],
 )
-def test_wrong_settings_and_shapes(text, shapes, said):
-    with pytest.raises(caffe.CaffeError, match=said):
+def test_wrong_settings_and_shapes(text, shapes, message):
+    with pytest.raises(caffe.CaffeError, match=message):
         OneLayer(text, *[np.zeros(shape) for shape in shapes]).forward()

@@ -40,12 +40,12 @@ def test_no_regions_give_an_empty_blob(text):
 
 @pytest.mark.parametrize("text", [ROI, PSROI])
 @pytest.mark.parametrize(
-    ("box", "said"),
+    ("box", "message"),
     [([0, 1, math.nan, 2, 3], "region 1 is not finite"), ([2, 1, 1, 2, 2], "the batch has 2"),
      ([0, 1, 1, math.inf, 2], "not finite"), ([-1, 1, 1, 2, 2], "images -1 to")],
 )  # fmt: skip
-def test_bad_regions_are_named(text, box, said):
-    with pytest.raises(caffe.CaffeError, match=said):
+def test_bad_regions_are_named(text, box, message):
+    with pytest.raises(caffe.CaffeError, match=message):
         OneLayer(text, normal(2, 8, 5, 6), np.array([[0, 0, 0, 4, 4], box])).forward()
 
 
@@ -98,7 +98,7 @@ def test_dropout_of_fast_r_cnn_scales_when_testing():
 
 
 @pytest.mark.parametrize(
-    ("text", "shapes", "said"),
+    ("text", "shapes", "message"),
     [
         ('type: "ROIPooling"', [(1, 2, 3, 3), (1, 5)], "pooled_h 0"),
         (ROI, [(1, 2, 3), (1, 5)], "4 axes"),
@@ -107,6 +107,6 @@ def test_dropout_of_fast_r_cnn_scales_when_testing():
         ('type: "SmoothL1Loss"', [(2, 2), (2, 3)], "as large as"),
     ],
 )
-def test_wrong_settings_and_shapes(text, shapes, said):
-    with pytest.raises(caffe.CaffeError, match=said):
+def test_wrong_settings_and_shapes(text, shapes, message):
+    with pytest.raises(caffe.CaffeError, match=message):
         OneLayer(text, *[np.zeros(shape) for shape in shapes]).forward()

@@ -169,7 +169,7 @@ def test_sizes_in_pixels_are_read_image_by_image(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "shapes", "said"),
+    ("text", "shapes", "message"),
     [
         ('type: "PriorBox"', [(1, 1, 2, 2), (1, 3, 8, 8)], "min_size"),
         ('type: "PriorBox" prior_box_param { min_size: 4 max_size: 3 }', [(1, 1, 2, 2), (1, 3, 8, 8)], "one max_size"),
@@ -185,6 +185,6 @@ def test_sizes_in_pixels_are_read_image_by_image(tmp_path):
          [(1, 1, 1, 7), (1, 1, 1, 8)], "name height width"),
     ],
 )  # fmt: skip
-def test_wrong_settings_and_shapes(text, shapes, said):
-    with pytest.raises(caffe.CaffeError, match=said):
+def test_wrong_settings_and_shapes(text, shapes, message):
+    with pytest.raises(caffe.CaffeError, match=message):
         OneLayer(text, *[np.zeros(shape) for shape in shapes]).forward()

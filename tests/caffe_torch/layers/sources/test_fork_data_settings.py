@@ -44,11 +44,11 @@ def test_a_crop_may_have_two_sides(database, words):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [("crop_h: 4", "give both crop_h and crop_w, found 4 and 0"), ("crop_height: 9 crop_width: 2", "9x2 is larger")],
 )
-def test_half_a_crop_or_too_large_a_one_is_an_error(database, words, said):
-    with pytest.raises(caffe.CaffeError, match=said):
+def test_half_a_crop_or_too_large_a_one_is_an_error(database, words, message):
+    with pytest.raises(caffe.CaffeError, match=message):
         data_net(database, words)
 
 
@@ -96,10 +96,10 @@ def test_a_list_with_several_labels_an_image(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "dim", "said"),
+    ("text", "dim", "message"),
     [("0.png 1 0\n1.png 1\n", 2, "list.txt:2: expected an image and 2 whole-number labels.*found 1"),
      ("0.png 1 cat\n", 2, "list.txt:1: .*found 'cat'"), ("\n", 2, "is empty"), ("0.png 1\n", 0, "label_dim must be 1")],
 )  # fmt: skip
-def test_a_list_of_another_length_names_its_line(tmp_path, text, dim, said):
-    with pytest.raises(caffe.CaffeError, match=said):
+def test_a_list_of_another_length_names_its_line(tmp_path, text, dim, message):
+    with pytest.raises(caffe.CaffeError, match=message):
         image_net(tmp_path, text, dim)

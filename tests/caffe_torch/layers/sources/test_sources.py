@@ -78,9 +78,9 @@ def test_the_start_the_order_and_the_crops_are_drawn_apart(tmp_path):
 @pytest.mark.parametrize("seed", [0, 1, 2**62 + 3])
 def test_no_stream_of_a_layer_is_another(seed):
     """NumPy takes (seed), (seed, 0) and (seed, 0, 0) for the same."""
-    made = [np.random.default_rng((seed, batch, item)) for batch in range(3) for item in range(3)]
-    made += [prefetching.stream(seed, purpose, turn) for purpose in (1, 2) for turn in range(3)]
-    assert len({one.integers(2**63) for one in made}) == len(made) == 15
+    streams = [np.random.default_rng((seed, batch, item)) for batch in range(3) for item in range(3)]
+    streams += [prefetching.stream(seed, purpose, turn) for purpose in (1, 2) for turn in range(3)]
+    assert len({stream.integers(2**63) for stream in streams}) == len(streams) == 15
 
 
 @pytest.mark.parametrize(
@@ -213,15 +213,15 @@ def test_window_data_samples_its_share_of_each_kind_and_mirrors(tmp_path):
         "WindowData",
         f"transform_param {{ crop_size: 20 mirror: true }} window_data_param {{ {source} batch_size: 8 }}",
     )
-    seen, flips = set(), set()
+    foreground_labels, flips = set(), set()
     for _ in range(20):
-        found = labels(n, 1)
-        assert found[:6] == [0] * 6  # three quarters background, its class always 0
-        seen |= set(found[6:])
+        window_labels = labels(n, 1)
+        assert window_labels[:6] == [0] * 6  # three quarters background, its class always 0
+        foreground_labels |= set(window_labels[6:])
         for image in n.blobs["data"].data:
             expected = gradient.transpose(2, 0, 1)
             flips.add(0 if (image == expected).all() else 1 if (image == expected[:, :, ::-1]).all() else 2)
-    assert seen == {1, 2, 3} and flips == {0, 1}
+    assert foreground_labels == {1, 2, 3} and flips == {0, 1}
 
 
 @pytest.mark.parametrize(
