@@ -1,4 +1,4 @@
-"""What tests of several rooms use: the environments of environments.py."""
+"""Fixtures for tests of several packages: the environments of environments.py."""
 
 from __future__ import annotations
 

@@ -68,8 +68,8 @@ def environment(name: str, requirements: tuple[str, ...], interpreter: str = sys
         own = {**os.environ, "PYTHONPATH": ""}
         done = subprocess.run([*pip, *requirements], env=own, capture_output=True, text=True, check=False)
         if done.returncode:
-            told = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
-            message = f"NOT JUDGED: {' '.join(requirements)} cannot be installed ({told})"
+            last_line = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+            message = f"NOT JUDGED: {' '.join(requirements)} cannot be installed ({last_line})"
             if os.environ.get(REQUIRED, "0") not in ("", "0"):
                 pytest.fail(message, pytrace=False)
             pytest.skip(message)

@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md: its examples, put into a copy of the sources, pass their own tests and those of rooms and steps."""
+"""CONTRIBUTING.md: its examples, written into a copy of the sources, pass their own tests and the general ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BLOCKS = re.findall(
 )
 
 
-def put(root: Path) -> list[str]:
+def write_blocks(root: Path) -> list[str]:
     """Write every block of the page into the copy; the files of tests."""
     tests = []
     for kind, name, at_end, text in BLOCKS:
@@ -48,7 +48,7 @@ def test_the_examples_pass_their_tests(tmp_path):
     (tmp_path / "data").mkdir()
     for name in ("pyproject.toml", "Makefile", "data/README.md"):
         shutil.copy(REPOSITORY / name, tmp_path / name)
-    tests = put(tmp_path)
+    tests = write_blocks(tmp_path)
     assert len(tests) == 5, "two schemes, a layer, a dataset, a step"
     for path in (REPOSITORY / "tests").glob("*.py"):
         shutil.copy(path, tmp_path / "tests" / path.name)

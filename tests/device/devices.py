@@ -25,10 +25,10 @@ def on_the_device() -> Iterator[emulated.Counts]:
             caffe.set_mode_cpu()
 
 
-def assert_same(found: Arrays, expected: Arrays, tolerance: float = 1e-5) -> None:
+def assert_same(arrays: Arrays, expected: Arrays, tolerance: float = 1e-5) -> None:
     """Equal names and, by max|a - b| / max|b|, equal arrays."""
-    assert set(found) == set(expected)
-    wrong = {name: deviation(found[name], array) for name, array in expected.items()}
+    assert set(arrays) == set(expected)
+    wrong = {name: deviation(arrays[name], array) for name, array in expected.items()}
     assert {name: worst for name, worst in wrong.items() if not worst <= tolerance} == {}
 
 

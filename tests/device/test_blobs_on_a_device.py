@@ -129,32 +129,32 @@ def other_shapes(folder: Path) -> Found:
 
 def surgery(folder: Path) -> Found:
     """Weights of one net put into another, as arrays, by a file, and flattened."""
-    one, two = made(folder), made(folder, NET.replace('name: "fc"', 'name: "other"'))
-    passed(one)
+    source, target = made(folder), made(folder, NET.replace('name: "fc"', 'name: "other"'))
+    passed(source)
     for i in range(2):
-        two.params["other"][i].data[...] = one.params["fc"][i].data
-    two.params["other"][0].data[1] *= -1
-    one.save(str(folder / "w.caffemodel"))
-    one.save_hdf5(str(folder / "w.h5"))
-    two.copy_from(str(folder / "w.caffemodel"))
-    passed(two)
+        target.params["other"][i].data[...] = source.params["fc"][i].data
+    target.params["other"][0].data[1] *= -1
+    source.save(str(folder / "w.caffemodel"))
+    source.save_hdf5(str(folder / "w.h5"))
+    target.copy_from(str(folder / "w.caffemodel"))
+    passed(target)
     three = made(folder)
     three.params["conv"][0].data[...] = 0
     three.load_hdf5(str(folder / "w.h5"))
     passed(three)
-    return {**everything(two), **{f"three {n}": a for n, a in everything(three).items()}}
+    return {**everything(target), **{f"three {n}": a for n, a in everything(three).items()}}
 
 
 def shared_weights(folder: Path) -> Found:
     """By name within a net, and between two nets, of which one then changes them."""
     text = NET.replace('top: "fc" ', 'top: "fc" param { name: "w" } param { name: "b" } ')
     text = text.replace('top: "again" ', 'top: "again" param { name: "w" } param { name: "b" } ')
-    one, two = made(folder, text), made(folder, text)
-    two.share_with(one)
-    passed(one)
-    one.params["fc"][0].data[...] += 0.5
-    passed(two)
-    return {**everything(one), **{f"two {n}": a for n, a in everything(two).items()}}
+    first, second = made(folder, text), made(folder, text)
+    second.share_with(first)
+    passed(first)
+    first.params["fc"][0].data[...] += 0.5
+    passed(second)
+    return {**everything(first), **{f"two {n}": a for n, a in everything(second).items()}}
 
 
 def python_layers_inside(folder: Path) -> Found:

@@ -127,9 +127,9 @@ def test_the_batch_that_is_advised_fits_where_the_memory_is_told_in_numbers(tmp_
         memory = int(small + part * (whole - small))
         output = refusal(tmp_path, 240, memory)
         words = r"layer '\w+' .*out of memory.* for a batch of 240 try batch_size: (\d+), with iter_size: (\d+) .*"
-        told = re.match(words + r"same gradients \(about (\d+) fit\)$", output)
-        assert told, output
-        advised[part], times, about = map(int, told.groups())
+        advice = re.match(words + r"same gradients \(about (\d+) fit\)$", output)
+        assert advice, output
+        advised[part], times, about = map(int, advice.groups())
         assert advised[part] * times == 240 and about >= advised[part] >= 40
         step(tmp_path, advised[part], memory)
     assert advised[0.8] == 120 and advised[0.2] < 120
@@ -205,11 +205,11 @@ def test_other_errors_of_a_layer_stay_what_they_are(net_file):
             caffe.Net(net_file, caffe.TRAIN).forward()
 
 
-@pytest.mark.parametrize("flag, said", [("5", "there is no GPU 5; PyTorch finds 0"), ("all", "finds no GPU here")])
-def test_the_command_names_a_gpu_that_is_not_there(tmp_path, flag, said):
+@pytest.mark.parametrize("flag, message", [("5", "there is no GPU 5; PyTorch finds 0"), ("all", "finds no GPU here")])
+def test_the_command_names_a_gpu_that_is_not_there(tmp_path, flag, message):
     (tmp_path / "net.prototxt").write_text(NET)
     done = subprocess.run(
         [sys.executable, "-m", "caffe_torch", "time", f"--model={tmp_path}/net.prototxt", f"--gpu={flag}"],
         capture_output=True, text=True, env={"PYTHONPATH": str(PYTHON), "CUDA_VISIBLE_DEVICES": ""}, check=False,
     )  # fmt: skip
-    assert done.returncode and said in done.stderr and "Traceback" not in done.stderr
+    assert done.returncode and message in done.stderr and "Traceback" not in done.stderr

@@ -58,30 +58,30 @@ def main(folder):
     layer.backward(top, [True, True, True, False], bottom)
     changing = {}
     for cls, objective in ((UncertaintyLossLayer, {"name": "focal"}), (DwaLossLayer, {"name": "asymmetric"})):
-        one = cls()
-        one.blobs = Blobs()
+        learned_layer = cls()
+        learned_layer.blobs = Blobs()
         values = {"groups": ["Color", "Coat", "Waist"], "gamma": gamma, "objective": objective}
-        one.param_str = json.dumps(dict(values, window=1) if cls is DwaLossLayer else values)
-        one.setup(bottom, top)
-        one.reshape(bottom, top)
+        learned_layer.param_str = json.dumps(dict(values, window=1) if cls is DwaLossLayer else values)
+        learned_layer.setup(bottom, top)
+        learned_layer.reshape(bottom, top)
         for _ in range(3):
-            one.forward(bottom, top)
-            one.backward(top, [True, True, True, False], bottom)
-        result = [blob.data.tolist() for blob in one.blobs] + [one.blobs[0].diff.tolist()]
+            learned_layer.forward(bottom, top)
+            learned_layer.backward(top, [True, True, True, False], bottom)
+        result = [blob.data.tolist() for blob in learned_layer.blobs] + [learned_layer.blobs[0].diff.tolist()]
         changing[cls.__name__] = [float(top[0].data[0]), result, [blob.diff.tolist() for blob in bottom[:3]]]
-    told = {}
+    error_messages = {}
     for name, gammas in (("negative", [1.0, -1.0, 1.0]), ("count", [1.0])):
         layer.param_str = json.dumps({"groups": ["Color", "Coat", "Length"], "gamma": gammas})
         try:
             layer.setup(bottom, top)
         except ValueError as error:
-            told[name] = str(error)
+            error_messages[name] = str(error)
     numbers = {
         "python": "%d.%d" % sys.version_info[:2],
         "numpy": np.__version__,
         "tops": [float(blob.data[0]) for blob in top],
         "diffs": [blob.diff.tolist() for blob in bottom],
-        "errors": told,
+        "errors": error_messages,
         "changing": changing,
     }
     print(json.dumps(numbers))

@@ -30,7 +30,7 @@ def test_a_call_of_no_step():
 class TestGpu:
     """check-gpu with a ``caffe`` that says what CUDA 11.2 says: its own texts for errors 35, 101, 209 and 222."""
 
-    def said(self, tmp_path, text, status=134, driver=0, gpu="0"):
+    def run_check_gpu(self, tmp_path, text, status=134, driver=0, gpu="0"):
         bin_folder = program(tmp_path / "bin", "caffe", f"cat <<'END' >&2\n{text}\nEND\nexit {status}")
         program(bin_folder, "python3", f"exit {driver}")
         return call("sh", CHECK_GPU, gpu, path=bin_folder)
@@ -46,17 +46,19 @@ class TestGpu:
         ("I first\nF1128 x.cu:1] Check failed: (719 vs. 0)  unspecified launch failure\n@ 0x1", "unspecified launch"),
     ])  # fmt: skip
     def test_what_cuda_says_becomes_what_to_do(self, tmp_path, text, words):
-        refused(self.said(tmp_path, text), words)
+        refused(self.run_check_gpu(tmp_path, text), words)
 
     def test_a_gpu_that_computes(self, tmp_path):
-        done = self.said(tmp_path, "Average Forward-Backward: 1 ms.", status=0)
+        done = self.run_check_gpu(tmp_path, "Average Forward-Backward: 1 ms.", status=0)
         assert done.returncode == 0 and done.stdout == "GPU 0: the original computes on it\n"
         # The process goes on without cuBLAS, and its time then means nothing.
-        refused(self.said(tmp_path, "Cannot create Cublas handle.", status=0), "cuBLAS")
+        refused(self.run_check_gpu(tmp_path, "Cannot create Cublas handle.", status=0), "cuBLAS")
 
     def test_no_driver_and_no_number(self, tmp_path):
-        refused(self.said(tmp_path, "", driver=1), "no NVIDIA driver", "NVIDIA container toolkit", "--gpus all")
-        refused(self.said(tmp_path, "", gpu="all"), "GPU=all", "one number")
+        refused(
+            self.run_check_gpu(tmp_path, "", driver=1), "no NVIDIA driver", "NVIDIA container toolkit", "--gpus all"
+        )
+        refused(self.run_check_gpu(tmp_path, "", gpu="all"), "GPU=all", "one number")
 
 
 @pytest.mark.parametrize("words, image, gpu", [

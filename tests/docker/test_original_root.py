@@ -102,5 +102,5 @@ class TestInstall:
 
     def test_another_system(self):
         if "bullseye" in Path("/etc/os-release").read_text():
-            unchecked.skip("what another system is told", "this is Debian 11 itself")
+            unchecked.skip("the error on another system", "this is Debian 11 itself")
         refused(call(self.SCRIPT), "Debian 11")

@@ -29,9 +29,9 @@ def numbers(python):
 
 def test_python_2_7_computes_the_same():
     python = os.environ.get("MULTIWEIGHT_PYTHON27") or shutil.which("python2.7")
-    asked = "MULTIWEIGHT_PYTHON27" in os.environ
+    python_is_named = "MULTIWEIGHT_PYTHON27" in os.environ
     done = numbers(python) if python else None
-    if done is None or (done.returncode != 0 and not asked):
+    if done is None or (done.returncode != 0 and not python_is_named):
         why = (
             "no Python 2.7 with NumPy here" if done is None else f"{python} does not run: {done.stderr.strip()[-200:]}"
         )
@@ -40,13 +40,13 @@ def test_python_2_7_computes_the_same():
     theirs, ours = json.loads(done.stdout), json.loads(numbers(sys.executable).stdout)
     assert theirs["python"] == "2.7" and ours["python"] != "2.7"
     assert theirs["tops"] == pytest.approx(ours["tops"], rel=1e-6) and theirs["tops"][0] > 1
-    for one, other in zip(theirs["diffs"], ours["diffs"]):
-        assert np.allclose(one, other, rtol=1e-5, atol=1e-7)
+    for their_values, our_values in zip(theirs["diffs"], ours["diffs"]):
+        assert np.allclose(their_values, our_values, rtol=1e-5, atol=1e-7)
     assert np.abs(theirs["diffs"][0]).max() > 0.01
     for name, (total, blobs, diffs) in ours["changing"].items():
         result = theirs["changing"][name]
         assert result[0] == pytest.approx(total, rel=1e-6), name
-        for one, other in zip([*result[1], *result[2]], [*blobs, *diffs]):
-            assert np.allclose(one, other, rtol=1e-5, atol=1e-7), name
+        for their_values, our_values in zip([*result[1], *result[2]], [*blobs, *diffs]):
+            assert np.allclose(their_values, our_values, rtol=1e-5, atol=1e-7), name
     assert len(ours["changing"]) == 2
     assert "gamma -1" in theirs["errors"]["negative"] and "1 weights" in theirs["errors"]["count"]

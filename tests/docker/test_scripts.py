@@ -54,14 +54,14 @@ class TestRun:
 
     def test_docker_that_gives_no_gpu(self, tmp_path):
         """125 is the status of docker itself; a command's own failure stays what it is."""
-        for status, asked in ((125, ["--gpu"]), (125, []), (3, ["--gpu"])):
+        for status, flags in ((125, ["--gpu"]), (125, []), (3, ["--gpu"])):
             body = f'case "$1" in run) echo "its own words" >&2; exit {status} ;; esac'
             done = call(
-                self.SCRIPT, *asked, "multiweight-cuda", "--", "true", path=program(tmp_path / "bin", "docker", body)
+                self.SCRIPT, *flags, "multiweight-cuda", "--", "true", path=program(tmp_path / "bin", "docker", body)
             )
             last = done.stderr.splitlines()[-1]
             assert last.startswith("error: Docker gives no GPU: install the NVIDIA container toolkit") == (
-                status == 125 and bool(asked)
+                status == 125 and bool(flags)
             )
             assert done.returncode == (2 if last.startswith("error") else status)
 
@@ -95,22 +95,22 @@ class TestGpuTraining:
         (folder / "solver.prototxt").write_text("")
         return folder
 
-    def said(self, tmp_path, *words):
+    def caffe_arguments(self, tmp_path, *words):
         done = call("sh", self.SCRIPT, *words, path=program(tmp_path / "bin", "caffe", 'printf "%s\\n" "$@"'))
         assert done.returncode == 0, done.stderr
         return done.stdout.splitlines()
 
     def test_from_the_beginning(self, run_folder, tmp_path):
         expected = ["train", "--solver=solver.prototxt"]
-        assert self.said(tmp_path, run_folder) == [*expected, "--gpu=0"]
-        assert self.said(tmp_path, run_folder, "1") == [*expected, "--gpu=1"]
-        assert self.said(tmp_path, run_folder, "none") == expected
+        assert self.caffe_arguments(tmp_path, run_folder) == [*expected, "--gpu=0"]
+        assert self.caffe_arguments(tmp_path, run_folder, "1") == [*expected, "--gpu=1"]
+        assert self.caffe_arguments(tmp_path, run_folder, "none") == expected
 
     def test_from_the_last_snapshot_by_number(self, run_folder, tmp_path):
         for iteration in (500, 1000, 90):
             (run_folder / "snapshots" / f"multi_weight_iter_{iteration}.solverstate").touch()
         last = "snapshots/multi_weight_iter_1000.solverstate"
-        assert self.said(tmp_path, run_folder)[-2:] == ["--gpu=0", f"--snapshot={last}"]
+        assert self.caffe_arguments(tmp_path, run_folder)[-2:] == ["--gpu=0", f"--snapshot={last}"]
 
     def test_a_gpu_is_tried_first_where_the_image_has_the_check(self, run_folder, tmp_path):
         bin_folder = program(tmp_path / "bin", "check-gpu", 'echo "error: GPU $1 is not for this" >&2; exit 2')

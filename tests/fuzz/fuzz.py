@@ -3,7 +3,8 @@
     python tests/fuzz/fuzz.py [--minutes 5] [--reader NAME ...] [--first N] [--inputs N]
 
 Every reader runs in processes of its own; one that crashes or hangs is started again behind the input. Faults are
-written to build/fuzz/<reader>/<number>, and the exit status is 1. One that has been mended goes into tests/fuzz/kept.
+written to build/fuzz/<reader>/<number>, and the exit status is 1. Once the fault is fixed, the
+input goes into tests/fuzz/kept.
 """
 
 from __future__ import annotations
@@ -128,8 +129,8 @@ def main() -> int:
         if run.faults:
             keep(reader, list(run.faults))
         bad += len(run.faults)
-        told = f"{run.number - args.first} inputs, {len(run.faults)} faults, {time.monotonic() - begun:.0f} s"
-        print(f"{reader.name}: {told}", flush=True)
+        summary = f"{run.number - args.first} inputs, {len(run.faults)} faults, {time.monotonic() - begun:.0f} s"
+        print(f"{reader.name}: {summary}", flush=True)
     return 1 if bad else 0
 
 

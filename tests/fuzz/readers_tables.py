@@ -86,7 +86,7 @@ _LISTS = {
 }
 
 
-def _one(*texts: str) -> Callable[[Path], Sequence[bytes]]:
+def _one_file(*texts: str) -> Callable[[Path], Sequence[bytes]]:
     return lambda folder: [text.encode() for text in texts]
 
 
@@ -107,7 +107,7 @@ def _table(path: Path) -> None:
     RecordTable(path)
 
 
-def _both(path: Path) -> None:
+def _load_keywords_and_save(path: Path) -> None:
     known = Keywords.load(path)
     known.labels("Men's long sleeve \u52a0\u7ed2\u957f\u8896\u886b")
     known.save(path)
@@ -127,27 +127,28 @@ def _photos(folder: Path) -> Sequence[bytes]:
 _shop = partial(shop_table.load, min_products=1)
 _ROW_TEXT = "\n".join(json.dumps(row, ensure_ascii=False) for row in _ROWS)
 _TEXTS: dict[str, tuple[str, Callable[[Path], Sequence[bytes]], Callable[[Path], object]]] = {
-    "shop_csv": (".csv", _one(_SHOP), partial(_placed, "shop.csv", _shop, {})),
-    "shop_jsonl": (".jsonl", _one(_ROW_TEXT), partial(_placed, "shop.jsonl", _shop, {})),
-    "keywords": (".yaml", _one(_KEYWORDS), _both),
-    "catalog": (".yaml", _one(_CATALOG), Catalog.load),
-    "seeds": (".yaml", _one("stop words: [on, off]\nA: [b, c]\n"), mining._read_seeds),
-    "study": (".yaml", _one(_STUDY), partial(_placed, "study.yaml", reading.load, {})),
-    "study_trials": (".csv", _one(_TRIALS), partial(
+    "shop_csv": (".csv", _one_file(_SHOP), partial(_placed, "shop.csv", _shop, {})),
+    "shop_jsonl": (".jsonl", _one_file(_ROW_TEXT), partial(_placed, "shop.jsonl", _shop, {})),
+    "keywords": (".yaml", _one_file(_KEYWORDS), _load_keywords_and_save),
+    "catalog": (".yaml", _one_file(_CATALOG), Catalog.load),
+    "seeds": (".yaml", _one_file("stop words: [on, off]\nA: [b, c]\n"), mining._read_seeds),
+    "study": (".yaml", _one_file(_STUDY), partial(_placed, "study.yaml", reading.load, {})),
+    "study_trials": (".csv", _one_file(_TRIALS), partial(
         _placed, "trials.csv", study_table.read, {"groups.csv": _GROUPS, "resamples.csv": _RESAMPLES})),
-    "study_groups": (".csv", _one(_GROUPS), partial(_placed, "groups.csv", study_table.read, {"trials.csv": _TRIALS})),
-    "study_resamples": (".csv", _one(_RESAMPLES), partial(
+    "study_groups": (".csv", _one_file(_GROUPS), partial(
+        _placed, "groups.csv", study_table.read, {"trials.csv": _TRIALS})),
+    "study_resamples": (".csv", _one_file(_RESAMPLES), partial(
         _placed, "resamples.csv", study_table.read, {"trials.csv": _TRIALS, "groups.csv": _GROUPS})),
-    "records": (".csv", _one(_RECORDS), _table),
-    "packed_records": (".csv", _one(_PACKED), records.read_packed),
-    "bad_images": (".csv", _one(_BAD), bad_images.read),
-    "gamma": (".csv", _one(_GAMMA), weights.read_gamma),
-    "marks": (".json", _one('{"settings": {"a": 1, "b": [2, "x"]}, "images": 3}'), done.read),
-    "styles": (".csv", _one(_STYLES), partial(
+    "records": (".csv", _one_file(_RECORDS), _table),
+    "packed_records": (".csv", _one_file(_PACKED), records.read_packed),
+    "bad_images": (".csv", _one_file(_BAD), bad_images.read),
+    "gamma": (".csv", _one_file(_GAMMA), weights.read_gamma),
+    "marks": (".json", _one_file('{"settings": {"a": 1, "b": [2, "x"]}, "images": 3}'), done.read),
+    "styles": (".csv", _one_file(_STYLES), partial(
         _placed, "styles.csv", partial(fashion_product_images.load, min_products=1), {"images/1.jpg": ""})),
-    "label_map": (".csv", _one(_MAP), partial(
+    "label_map": (".csv", _one_file(_MAP), partial(
         _placed, imaterialist.LABEL_MAP, imaterialist.load, {"train.json": json.dumps(_TRAIN)})),
-    "annotations": (".json", _one(json.dumps(_TRAIN)), partial(
+    "annotations": (".json", _one_file(json.dumps(_TRAIN)), partial(
         _placed, "train.json", imaterialist.load, {imaterialist.LABEL_MAP: _MAP})),
     "image_list": (".txt", _photos, _listed),
 }  # fmt: skip
@@ -155,4 +156,4 @@ for _name, (_suffix, _examples, _read) in _TEXTS.items():
     register(Reader(_name, _suffix, _examples, _read, (UserError,), mutations.change_text))
 for _name, _text in _LISTS.items():
     _load = partial(_placed, _name, deepfashion.load, {**_LISTS, "img/x": ""})
-    register(Reader(Path(_name).stem, ".txt", _one(_text), _load, (UserError,), mutations.change_text))
+    register(Reader(Path(_name).stem, ".txt", _one_file(_text), _load, (UserError,), mutations.change_text))

@@ -47,7 +47,7 @@ def window(width=1200, height=900, expected=()):
     page = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
     try:
         yield page
-        told = [entry["message"] for entry in page.get_log("browser") if entry["level"] == "SEVERE"]
-        assert [message for message in told if not any(part in message for part in expected)] == []
+        messages = [entry["message"] for entry in page.get_log("browser") if entry["level"] == "SEVERE"]
+        assert [message for message in messages if not any(part in message for part in expected)] == []
     finally:
         page.quit()

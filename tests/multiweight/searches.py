@@ -26,12 +26,12 @@ def searched(x, k, metric, ladder, sizes, directions=None, gallery=None, change=
     """The ranking of a search of all tiles, after ``change`` has been made to it."""
     rows, others = Rows(x), None if gallery is None else Rows(gallery)
     space = Space(metric == "cosine", [rows, others or rows])
-    with search.Search(rows, others, k, space, sizes, ladder, directions, 1) as one:
+    with search.Search(rows, others, k, space, sizes, ladder, directions, 1) as opened_search:
         if change is not None:
-            change(one)
-        for a, b in one.tiles():
-            one.search_tile(a, b)
-    return one.ranking
+            change(opened_search)
+        for a, b in opened_search.tiles():
+            opened_search.search_tile(a, b)
+    return opened_search.ranking
 
 
 def written(path, x, dtype=np.float32):

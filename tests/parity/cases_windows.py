@@ -44,18 +44,18 @@ def _convolution() -> list[Case]:
 
 
 def _inner_product() -> list[Case]:
-    def one(suffix: str, text: str, shape: tuple[int, ...]) -> Case:
+    def case_of(suffix: str, text: str, shape: tuple[int, ...]) -> Case:
         return Case(
             f"inner_product_{suffix}", f'type: "InnerProduct" inner_product_param {{ {text} }}', {"data": shape}
         )
 
     return [
-        one("plain", "num_output: 5", (3, 4, 2, 3)),
-        one("transpose", "num_output: 5 transpose: true", (3, 4)),
-        one("no_bias", "num_output: 5 bias_term: false", (3, 4)),
-        one("axis2", "num_output: 2 axis: 2", (3, 4, 5)),
-        one("axis_negative", "num_output: 2 axis: -1", (3, 4, 5)),
-        one("axis0", "num_output: 2 axis: 0", (3, 4)),
+        case_of("plain", "num_output: 5", (3, 4, 2, 3)),
+        case_of("transpose", "num_output: 5 transpose: true", (3, 4)),
+        case_of("no_bias", "num_output: 5 bias_term: false", (3, 4)),
+        case_of("axis2", "num_output: 2 axis: 2", (3, 4, 5)),
+        case_of("axis_negative", "num_output: 2 axis: -1", (3, 4, 5)),
+        case_of("axis0", "num_output: 2 axis: 0", (3, 4)),
         Case(
             "embed",
             'type: "Embed" embed_param { num_output: 3 input_dim: 6 }',

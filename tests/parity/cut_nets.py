@@ -90,9 +90,9 @@ def _batch_norm(layer: Any) -> list[Any]:
         return [scale]
     first = caffe_pb2.LayerParameter(name=layer.name, type="BatchNorm", bottom=layer.bottom, top=layer.top)
     first.batch_norm_param.eps = layer.bn_param.eps
-    one = caffe_pb2.BlobProto(data=[1])
-    one.shape.dim.append(1)
-    first.blobs.extend([*blobs[2:], one])
+    scale_factor = caffe_pb2.BlobProto(data=[1])
+    scale_factor.shape.dim.append(1)
+    first.blobs.extend([*blobs[2:], scale_factor])
     return [first, scale]
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import fork_definitions as defined
 import fork_losses as losses
 import numpy as np
-from fork_cases import ForkCase, normal, one
+from fork_cases import ForkCase, case_of, normal
 
 from caffe_torch.files.prototxt import parse
 from caffe_torch.proto import caffe_pb2
@@ -36,7 +36,7 @@ def _values() -> list[Defined]:
         return lambda _: defined.interpolated(X[:, :, crop[0] : 6 - crop[1], crop[0] : 7 - crop[1]], *size)
 
     cases = [
-        Defined(one("Interp", f"interp_param {{ {settings} }}", X, case=name),
+        Defined(case_of("Interp", f"interp_param {{ {settings} }}", X, case=name),
                 interpolation(crop, size))
         for name, settings, crop, size in (
             ("zoom", "zoom_factor: 8", (0, 0), (41, 49)), ("shrink", "shrink_factor: 2", (0, 0), (3, 4)),
@@ -49,29 +49,30 @@ def _values() -> list[Defined]:
     weights = {"DepthwiseConvolution": 4, "ConvolutionDepthwise": 8}
     a, y = normal(2, 4, 1, 1, seed=1), normal(2, 4, 6, 7, seed=2)
     return cases + [
-        Defined(one("Interp", "", X, normal(1, 1, 3, 5), case="second"), lambda _: defined.interpolated(X, 3, 5)),
-        Defined(one("Upsample", "upsample_param { upsample_h: 4 upsample_w: 5 }", pooled,
+        Defined(case_of("Interp", "", X, normal(1, 1, 3, 5), case="second"), lambda _: defined.interpolated(X, 3, 5)),
+        Defined(case_of("Upsample", "upsample_param { upsample_h: 4 upsample_w: 5 }", pooled,
                     places.reshape(2, 3, 2, 3).astype(np.float32), case="mask"),
                 lambda _: defined.unpooled(pooled, places, (4, 5))),
-        Defined(one("Upsample", "upsample_param { scale: 2 }", X, case="scale"), lambda _: np.kron(X, np.ones((2, 2)))),
-        Defined(one("Flip", "flip_param { flip_height: true }", X, case="both"), lambda _: X[:, :, ::-1, ::-1]),
-        Defined(one("Axpy", "", a, X, y, case="senet"), lambda _: a * X + y),
-        Defined(one("Normalize", 'normalize_param { normalize_type: "L1" }', X, case="l1"),
+        Defined(case_of("Upsample", "upsample_param { scale: 2 }", X, case="scale"),
+                lambda _: np.kron(X, np.ones((2, 2)))),
+        Defined(case_of("Flip", "flip_param { flip_height: true }", X, case="both"), lambda _: X[:, :, ::-1, ::-1]),
+        Defined(case_of("Axpy", "", a, X, y, case="senet"), lambda _: a * X + y),
+        Defined(case_of("Normalize", 'normalize_param { normalize_type: "L1" }', X, case="l1"),
                 lambda _: X / (np.abs(X).sum(axis=1, keepdims=True) + 1e-6)),
-        Defined(one("Normalize", "", X, case="l2"),
+        Defined(case_of("Normalize", "", X, case="l2"),
                 lambda _: X / np.sqrt(np.square(X).sum(axis=1, keepdims=True) + 1e-6)),
-        Defined(one("Convolution", "convolution_param { kernel_size: 3 num_output: 3 hole: 2 }", X, case="hole"),
+        Defined(case_of("Convolution", "convolution_param { kernel_size: 3 num_output: 3 hole: 2 }", X, case="hole"),
                 lambda w: defined.convolved(X, w[0], w[1], 1, 2)),
-        *(Defined(one(name, f"convolution_param {{ {filled}: {n} }}", X, case=str(n)),
+        *(Defined(case_of(name, f"convolution_param {{ {filled}: {n} }}", X, case=str(n)),
                   lambda w: defined.convolved(X, w[0], w[1], 2, 1)) for name, n in weights.items()),
-        Defined(one("BN", "bn_param { frozen: true eps: 0.01 }", X, case="pspnet_frozen"),
+        Defined(case_of("BN", "bn_param { frozen: true eps: 0.01 }", X, case="pspnet_frozen"),
                 lambda w: defined.normalised(
                     X, w[2].reshape(-1), w[3].reshape(-1), w[0].reshape(-1), w[1].reshape(-1), 0.01)),
-        Defined(one("BN", "bn_param { eps: 0.01 momentum: 0.9 }", X, case="pspnet_train"),
+        Defined(case_of("BN", "bn_param { eps: 0.01 momentum: 0.9 }", X, case="pspnet_train"),
                 lambda w: defined.normalised(X, MEAN, VARIANCE, w[0].reshape(-1), w[1].reshape(-1), 0.01), True),
-        Defined(one("BN", "bn_param { scale_filler { value: 1 } }", X, case="segnet"),
+        Defined(case_of("BN", "bn_param { scale_filler { value: 1 } }", X, case="segnet"),
                 lambda w: defined.normalised(X, MEAN, VARIANCE, w[0].reshape(-1), w[1].reshape(-1), 1e-9)),
-        Defined(one("BN", "bn_param { bn_mode: INFERENCE }", X, case="segnet_inference"),
+        Defined(case_of("BN", "bn_param { bn_mode: INFERENCE }", X, case="segnet_inference"),
                 lambda w: defined.normalised(X, [0] * 4, [1] * 4, w[0].reshape(-1), w[1].reshape(-1), 0)),
     ]  # fmt: skip
 
@@ -100,17 +101,17 @@ def _regions() -> list[Defined]:
     both += defined.yolo_boxes(fine, [(10, 13), (16, 30)], 3, 0.2, 16)
     v2_param = parse(v2, caffe_pb2.YoloDetectionOutputParameter())
     return [
-        Defined(one("ROIPooling", "roi_pooling_param { pooled_h: 2 pooled_w: 3 spatial_scale: 0.5 }", x, ROIS,
+        Defined(case_of("ROIPooling", "roi_pooling_param { pooled_h: 2 pooled_w: 3 spatial_scale: 0.5 }", x, ROIS,
                     case="edges"), lambda _: defined.roi_pooling(x, ROIS, (2, 3), 0.5)),
-        Defined(one("PSROIPooling", "psroi_pooling_param { output_dim: 2 group_size: 2 spatial_scale: 0.5 }", grouped,
-                    ROIS, case="edges"), lambda _: defined.psroi_pooling(grouped, ROIS, 2, 2, 0.5)),
-        Defined(one("Proposal", f"proposal_param {{ {settings} }}", scores, codes, info, case="least_size"),
+        Defined(case_of("PSROIPooling", "psroi_pooling_param { output_dim: 2 group_size: 2 spatial_scale: 0.5 }",
+                    grouped, ROIS, case="edges"), lambda _: defined.psroi_pooling(grouped, ROIS, 2, 2, 0.5)),
+        Defined(case_of("Proposal", f"proposal_param {{ {settings} }}", scores, codes, info, case="least_size"),
                 lambda _: defined.proposals(scores, codes, info, param)),
-        Defined(one("YoloDetectionOutput", f"yolo_detection_output_param {{ {v2} }}", yolo, case="v2"),
+        Defined(case_of("YoloDetectionOutput", f"yolo_detection_output_param {{ {v2} }}", yolo, case="v2"),
                 lambda _: defined.yolo_v2_boxes(yolo, v2_param)),
-        Defined(one("Yolov3DetectionOutput", f"yolov3_detection_output_param {{ {v3} }}", yolo, fine, case="v3"),
+        Defined(case_of("Yolov3DetectionOutput", f"yolov3_detection_output_param {{ {v3} }}", yolo, fine, case="v3"),
                 lambda _: defined.suppressed(both, 0.5)),
-        Defined(one("DetectionOutput", "detection_output_param { num_classes: 2 code_type: CORNER keep_top_k: -1 "
+        Defined(case_of("DetectionOutput", "detection_output_param { num_classes: 2 code_type: CORNER keep_top_k: -1 "
                     "confidence_threshold: 0.05 nms_param { nms_threshold: 0.9 eta: 0.8 } }", *_crowd(), case="eta"),
                 lambda _: defined.crowd_boxes(*_crowd(), 0.05, 0.9, 0.8)),
     ]  # fmt: skip
@@ -141,16 +142,17 @@ def _losses() -> list[Defined]:
         return lambda w: losses.margin_product(x, faces, w[0] / np.linalg.norm(w[0], axis=1)[:, None], m, 1.0)
 
     return [
-        Defined(one("SmoothL1Loss", "", a, b, case="plain"), lambda _: losses.smooth(a - b).sum() / 4),
-        Defined(one("SmoothL1Loss", "smooth_l1_loss_param { sigma: 3 }", a, b, inner, outer, case="weighted"),
+        Defined(case_of("SmoothL1Loss", "", a, b, case="plain"), lambda _: losses.smooth(a - b).sum() / 4),
+        Defined(case_of("SmoothL1Loss", "smooth_l1_loss_param { sigma: 3 }", a, b, inner, outer, case="weighted"),
                 lambda _: (3 * losses.smooth(0.5 * (a - b), 3)).sum() / 4),
-        Defined(one("SmoothL1LossOHEM", fixed, a, b, case="fixed"), lambda _: losses.smooth(a - b).sum() / 8),
-        Defined(one("SoftmaxWithLossOHEM", fixed, scores, labels, case="fixed"),
+        Defined(case_of("SmoothL1LossOHEM", fixed, a, b, case="fixed"), lambda _: losses.smooth(a - b).sum() / 8),
+        Defined(case_of("SoftmaxWithLossOHEM", fixed, scores, labels, case="fixed"),
                 lambda _: losses.label_losses(scores, labels, 11).sum() / 8),
-        Defined(one("SoftmaxWithLoss", f"loss_param {{ ignore_label: 11 {weights} }}", scores, labels, case="classes"),
+        Defined(case_of("SoftmaxWithLoss", f"loss_param {{ ignore_label: 11 {weights} }}", scores, labels,
+                    case="classes"),
                 lambda _: losses.label_losses(scores, labels, 11, [0.5, 2, 1]).sum() / 7),
-        Defined(one("CenterLoss", "center_loss_param { num_output: 3 }", x, faces, case="faces"), centres),
-        *(Defined(one("MarginInnerProduct", "margin_inner_product_param { num_output: 3 base: 2 gamma: 1 power: 1 "
+        Defined(case_of("CenterLoss", "center_loss_param { num_output: 3 }", x, faces, case="faces"), centres),
+        *(Defined(case_of("MarginInnerProduct", "margin_inner_product_param { num_output: 3 base: 2 gamma: 1 power: 1 "
                       f"lambda_min: 0.1 type: {kind} }}", x, faces, case=kind.lower()),
                   margin_product(m))
           for m, kind in enumerate(("SINGLE", "DOUBLE", "TRIPLE", "QUADRUPLE"), 1)),
@@ -191,7 +193,7 @@ def _multibox() -> list[Defined]:
         param = parse(text, caffe_pb2.MultiBoxLossParameter())
         columns = 1 if param.share_location else 3
         codes, scores = normal(3, 12, columns, 4, seed=2, scale=0.3), normal(3, 12, 3, seed=1)
-        case = one("MultiBoxLoss", f"multibox_loss_param {{ {text} }}", codes.reshape(3, -1), scores.reshape(3, -1),
+        case = case_of("MultiBoxLoss", f"multibox_loss_param {{ {text} }}", codes.reshape(3, -1), scores.reshape(3, -1),
                    prior, truth.reshape(1, 1, -1, 8), case=name)  # fmt: skip
         cases.append(Defined(case, loss(codes, scores, param)))
     return cases

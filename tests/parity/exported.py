@@ -58,11 +58,11 @@ def write(net: Net, name: str, folder: Path, inputs: Mapping[str, np.ndarray], o
     return Exported(name, values, dict(inputs), used, layers, worst)
 
 
-def worst_of(found: Mapping[str, np.ndarray], one: Exported) -> float:
+def worst_of(outputs: Mapping[str, np.ndarray], net: Exported) -> float:
     """The largest deviation; OpenCV gives some shapes with axes of 1 more or fewer."""
-    if any(found[blob].size != array.size for blob, array in one.values.items()):
+    if any(outputs[blob].size != array.size for blob, array in net.values.items()):
         return float("inf")
-    return max(deviation(found[blob].reshape(array.shape), array) for blob, array in one.values.items())
+    return max(deviation(outputs[blob].reshape(array.shape), array) for blob, array in net.values.items())
 
 
 def write_table() -> None:
@@ -81,9 +81,9 @@ def write_table() -> None:
     Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def in_onnxruntime(one: Exported, folder: Path) -> dict[str, np.ndarray]:
-    session = onnxruntime.InferenceSession(str(folder / f"{one.name}.onnx"))
-    return dict(zip(one.values, session.run(list(one.values), {name: one.inputs[name] for name in one.model_inputs})))
+def in_onnxruntime(net: Exported, folder: Path) -> dict[str, np.ndarray]:
+    session = onnxruntime.InferenceSession(str(folder / f"{net.name}.onnx"))
+    return dict(zip(net.values, session.run(list(net.values), {name: net.inputs[name] for name in net.model_inputs})))
 
 
 def in_opencv(
@@ -91,14 +91,14 @@ def in_opencv(
 ) -> dict[str, dict[str, np.ndarray] | str]:
     """Of every net its outputs, or what was said where it is not read; ``reader`` is onnx or caffe."""
     jobs: list[dict[str, Any]] = []
-    for one in nets:
-        names = one.model_inputs if reader == "onnx" else list(one.inputs)
-        inputs = f"{one.name}.{reader}.inputs.npz"
-        np.savez(folder / inputs, **{name: one.inputs[name] for name in names})  # type: ignore[arg-type]
+    for net in nets:
+        names = net.model_inputs if reader == "onnx" else list(net.inputs)
+        inputs = f"{net.name}.{reader}.inputs.npz"
+        np.savez(folder / inputs, **{name: net.inputs[name] for name in names})  # type: ignore[arg-type]
         jobs.append({
-            "name": one.name, "reader": reader, "inputs": inputs, "model": f"{one.name}.onnx",
-            "prototxt": f"{one.name}.prototxt", "weights": f"{one.name}.caffemodel",
-            "outputs": list(one.values), "layers": one.layers,
+            "name": net.name, "reader": reader, "inputs": inputs, "model": f"{net.name}.onnx",
+            "prototxt": f"{net.name}.prototxt", "weights": f"{net.name}.caffemodel",
+            "outputs": list(net.values), "layers": net.layers,
         })  # fmt: skip
     (folder / "jobs.json").write_text(json.dumps(jobs))
     result: dict[str, dict[str, np.ndarray] | str] = {}
@@ -115,14 +115,14 @@ def in_opencv(
         assert begun, f"no job began\n{done.stderr[-2000:]}"
         result[jobs[begun[-1]]["name"]] = f"the process ended with status {done.returncode}"
         first = begun[-1] + 1
-    for one in nets:
-        if one.name in result:
+    for net in nets:
+        if net.name in result:
             continue
-        path = folder / f"{one.name}.opencv"
+        path = folder / f"{net.name}.opencv"
         if (error := path.with_name(path.name + ".error")).exists():
-            result[one.name] = error.read_text()
+            result[net.name] = error.read_text()
             error.unlink()
             continue
         with np.load(str(path) + ".npz") as file:
-            result[one.name] = {blob: file[blob] for blob in file.files}
+            result[net.name] = {blob: file[blob] for blob in file.files}
     return result

@@ -28,7 +28,7 @@ def boxes(count: int, size: int, seed: int = 0, images: int = 1) -> np.ndarray:
     return np.concatenate([rng.integers(0, images, (count, 1)), corners], axis=1).astype(np.float32)
 
 
-def one(kind: str, settings: str, *inputs: np.ndarray, case: str = "") -> ForkCase:
+def case_of(kind: str, settings: str, *inputs: np.ndarray, case: str = "") -> ForkCase:
     """A case of a single layer."""
     names = "abcdefgh"[: len(inputs)]
     bottoms = " ".join(f'bottom: "{name}"' for name in names)
@@ -39,21 +39,21 @@ def one(kind: str, settings: str, *inputs: np.ndarray, case: str = "") -> ForkCa
 def _cases() -> list[ForkCase]:
     x = normal(2, 8, 6, 10)
     return [
-        one("Permute", "permute_param { order: 0 order: 2 order: 3 order: 1 }", x, case="ssd"),
-        one("Permute", "permute_param { order: 0 order: 3 order: 1 order: 2 }", x, case="back"),
-        one("Normalize", "norm_param { across_spatial: false channel_shared: false }", x, case="conv4_3"),
-        one("ShuffleChannel", "shuffle_channel_param { group: 4 }", x, case="four"),
-        one("ShuffleChannel", "shuffle_channel_param { group: 2 }", x, case="two"),
-        one("ReLU6", "", 5 * x, case="plain"),
-        one("Reorg", "reorg_param { stride: 2 }", x, case="two"),
-        one("Interp", "interp_param { height: 11 width: 7 }", x, case="size"),
-        one("Interp", "interp_param { zoom_factor: 3 }", x, case="zoom"),
-        one("ROIPooling", "roi_pooling_param { pooled_h: 3 pooled_w: 2 spatial_scale: 0.0625 }",
+        case_of("Permute", "permute_param { order: 0 order: 2 order: 3 order: 1 }", x, case="ssd"),
+        case_of("Permute", "permute_param { order: 0 order: 3 order: 1 order: 2 }", x, case="back"),
+        case_of("Normalize", "norm_param { across_spatial: false channel_shared: false }", x, case="conv4_3"),
+        case_of("ShuffleChannel", "shuffle_channel_param { group: 4 }", x, case="four"),
+        case_of("ShuffleChannel", "shuffle_channel_param { group: 2 }", x, case="two"),
+        case_of("ReLU6", "", 5 * x, case="plain"),
+        case_of("Reorg", "reorg_param { stride: 2 }", x, case="two"),
+        case_of("Interp", "interp_param { height: 11 width: 7 }", x, case="size"),
+        case_of("Interp", "interp_param { zoom_factor: 3 }", x, case="zoom"),
+        case_of("ROIPooling", "roi_pooling_param { pooled_h: 3 pooled_w: 2 spatial_scale: 0.0625 }",
             normal(1, 8, 12, 12), boxes(9, 180), case="fast"),
-        one("PSROIPooling", "psroi_pooling_param { output_dim: 2 group_size: 3 spatial_scale: 0.0625 }",
+        case_of("PSROIPooling", "psroi_pooling_param { output_dim: 2 group_size: 3 spatial_scale: 0.0625 }",
             normal(1, 18, 12, 12), boxes(9, 180), case="rfcn"),
-        one("Pooling", "pooling_param { pool: MAX kernel_size: 3 stride: 2 ceil_mode: false }", x, case="floor"),
-        one("Dropout", "dropout_param { dropout_ratio: 0.4 scale_train: false }", x, case="unscaled"),
+        case_of("Pooling", "pooling_param { pool: MAX kernel_size: 3 stride: 2 ceil_mode: false }", x, case="floor"),
+        case_of("Dropout", "dropout_param { dropout_ratio: 0.4 scale_train: false }", x, case="unscaled"),
     ]  # fmt: skip
 
 
@@ -68,7 +68,8 @@ def _prior_boxes() -> list[ForkCase]:
         "two": "min_size: 8 min_size: 16 max_size: 12 max_size: 30 aspect_ratio: 2 clip: false variance: 0.2",
     }
     return [
-        one("PriorBox", f"prior_box_param {{ {text} }}", feature, image, case=name) for name, text in settings.items()
+        case_of("PriorBox", f"prior_box_param {{ {text} }}", feature, image, case=name)
+        for name, text in settings.items()
     ]
 
 
@@ -91,7 +92,7 @@ def _detections() -> list[ForkCase]:
         "strict": (1, f"{shared} code_type: CENTER_SIZE".replace("threshold: 0.1", "threshold: 0.6")),
     }
     return [
-        one("DetectionOutput", f"detection_output_param {{ {text} }}", normal(2, 48 * classes, seed=5, scale=0.5),
+        case_of("DetectionOutput", f"detection_output_param {{ {text} }}", normal(2, 48 * classes, seed=5, scale=0.5),
             scores, prior, case=name)
         for name, (classes, text) in settings.items()
     ]  # fmt: skip
@@ -104,7 +105,7 @@ def _proposals() -> list[ForkCase]:
     common = "feat_stride: 16 base_size: 16 ratio: [0.5, 1, 2] scale: [1, 2, 4] min_size: 0 post_nms_topn: 60"
     settings = {"many": common, "few": f"{common} pre_nms_topn: 100", "apart": f"{common} nms_thresh: 0.2"}
     return [
-        one("Proposal", f"proposal_param {{ {text} }}", scores, normal(1, 36, 8, 10, seed=1, scale=0.2),
+        case_of("Proposal", f"proposal_param {{ {text} }}", scores, normal(1, 36, 8, 10, seed=1, scale=0.2),
             np.array([[128, 160, 1]], np.float32), case=name)
         for name, text in settings.items()
     ]  # fmt: skip

@@ -80,8 +80,10 @@ def into_reindex(caffe):
 
 
 def into_filter(caffe):
-    one = 'layer { name: "one" type: "Power" bottom: "l" top: "one" power_param { shift: 1 } }\n'
-    return gradient(caffe, SUM, LABEL + one + 'layer { name: "e" type: "Filter" bottom: "a" bottom: "one" top: "e" }\n')
+    shifted_label = 'layer { name: "one" type: "Power" bottom: "l" top: "one" power_param { shift: 1 } }\n'
+    return gradient(
+        caffe, SUM, LABEL + shifted_label + 'layer { name: "e" type: "Filter" bottom: "a" bottom: "one" top: "e" }\n'
+    )
 
 
 def into_markers(caffe):

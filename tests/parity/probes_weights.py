@@ -83,8 +83,8 @@ def inline_recurrent(caffe):
     """The original makes a recurrent layer's weights anew by the filler."""
     text = """layer { name: "c" type: "Input" top: "c" input_param { shape { dim: 1 dim: 1 } } }
 layer { name: "rnn" type: "RNN" bottom: "x" bottom: "c" top: "y" recurrent_param { num_output: 1 } """
-    one, bias = "blobs { shape { dim: 1 dim: 1 } data: 7 }", "blobs { shape { dim: 1 } data: 7 }"
-    text += " ".join([one, bias, one, one, bias]) + " }"
+    weight, bias = "blobs { shape { dim: 1 dim: 1 } data: 7 }", "blobs { shape { dim: 1 } data: 7 }"
+    text += " ".join([weight, bias, weight, weight, bias]) + " }"
     return numbers(net_of(caffe, text, {"x": np.ones((1, 1, 1))}))
 
 

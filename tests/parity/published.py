@@ -64,9 +64,9 @@ class Published:
         shapes = [(BATCH, *self.item), (BATCH,)]
         made = []
         for top, shape in zip(layer.top, shapes):
-            one = caffe_pb2.LayerParameter(name=f"{layer.name}_{top}", type="Input", top=[top])
-            one.input_param.shape.add(dim=shape)
-            made.append(one)
+            input_layer = caffe_pb2.LayerParameter(name=f"{layer.name}_{top}", type="Input", top=[top])
+            input_layer.input_param.shape.add(dim=shape)
+            made.append(input_layer)
         return made
 
     def as_json(self, source: Path) -> dict[str, Any]:

@@ -25,7 +25,7 @@ _READING = ("Waiting for data", "Restarting data prefetching from start.")
 _NUMBER = re.compile(r"[-+]?\d+\.?\d*(?:e[-+]?\d+)?")
 
 
-def told(log: str) -> list[str]:
+def result_lines(log: str) -> list[str]:
     """The lines on the course of training and its results, without prefix and timings."""
     kept = []
     for line in log.splitlines():
@@ -44,7 +44,7 @@ def told(log: str) -> list[str]:
 
 def same(ours_: str, theirs_: str) -> None:
     """Equal line by line, numbers to 4 digits."""
-    a, b = told(ours_), told(theirs_)
+    a, b = result_lines(ours_), result_lines(theirs_)
     assert [_NUMBER.sub("#", line) for line in a] == [_NUMBER.sub("#", line) for line in b]
     for x, y in zip(a, b):
         for m, n in zip(_NUMBER.findall(x), _NUMBER.findall(y)):
@@ -62,7 +62,7 @@ def test_train(more: str) -> None:
             (shop.path / name).unlink()
         here = ours(shop.path, *flags)
         same(here, there)
-        assert len(told(here)) > 30
+        assert len(result_lines(here)) > 30
         assert {path.name for path in shop.path.glob("s_iter_*") if ".resume." not in path.name} == written
 
 
@@ -73,7 +73,7 @@ def test_debug_info() -> None:
         flags = ("train", "--solver=solver.prototxt", "--weights=first.caffemodel", "-sigint-effect=none")
         there = theirs(shop, *flags)
         here = ours(shop.path, *flags)
-        assert sum("[Backward]" in line for line in told(here)) > 8
+        assert sum("[Backward]" in line for line in result_lines(here)) > 8
         same(here, there)
 
 
@@ -83,7 +83,7 @@ def test_test() -> None:
         flags = ("test", "-model=net.prototxt", "-weights=first.caffemodel", "-iterations", "5")
         here = ours(shop.path, *flags)
         same(here, theirs(shop, *flags))
-        assert sum("Batch 4" in line for line in told(here)) == 2
+        assert sum("Batch 4" in line for line in result_lines(here)) == 2
 
 
 def test_time() -> None:

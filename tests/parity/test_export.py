@@ -19,7 +19,7 @@ from cases import CASES
 from deviations import TOLERANCE
 from exported import worst_of
 from fork_cases import CASES as JUDGED_FORKS
-from fork_cases import ForkCase, normal, one
+from fork_cases import ForkCase, case_of, normal
 from judges import draw_weights, input_net, named
 
 import caffe_torch
@@ -39,14 +39,16 @@ _X = normal(2, 8, 6, 10)
 #: Layers of forks: those that OpenCV 4 judges (test_fork_layers.py), and some that it does not know.
 FORKS: list[Case | ForkCase] = [
     *(case for case in JUDGED_FORKS if case.type not in registry.UNSUPPORTED),
-    one("Normalize", 'normalize_param { normalize_type: "L1" }', _X, case="sphereface"),
-    one("Flip", "", _X, case="width"),
-    one("Upsample", "upsample_param { scale: 2 }", _X, case="yolo"),
-    one("Axpy", "", normal(2, 8, 1, 1), _X, normal(2, 8, 6, 10, seed=1), case="senet"),
-    one("BN", "bn_param { frozen: true }", _X, case="pspnet"),
-    one("BN", "bn_param { bn_mode: INFERENCE }", _X, case="segnet"),
-    one("DepthwiseConvolution", "convolution_param { num_output: 8 kernel_size: 3 pad: 1 }", _X, case="mobilenet"),
-    one("ConvolutionDepthwise", "convolution_param { num_output: 8 kernel_size: 3 stride: 2 }", _X, case="shufflenet"),
+    case_of("Normalize", 'normalize_param { normalize_type: "L1" }', _X, case="sphereface"),
+    case_of("Flip", "", _X, case="width"),
+    case_of("Upsample", "upsample_param { scale: 2 }", _X, case="yolo"),
+    case_of("Axpy", "", normal(2, 8, 1, 1), _X, normal(2, 8, 6, 10, seed=1), case="senet"),
+    case_of("BN", "bn_param { frozen: true }", _X, case="pspnet"),
+    case_of("BN", "bn_param { bn_mode: INFERENCE }", _X, case="segnet"),
+    case_of("DepthwiseConvolution", "convolution_param { num_output: 8 kernel_size: 3 pad: 1 }", _X, case="mobilenet"),
+    case_of(
+        "ConvolutionDepthwise", "convolution_param { num_output: 8 kernel_size: 3 stride: 2 }", _X, case="shufflenet"
+    ),
 ]
 JUDGED_NAMES = {case.name for case in JUDGED_FORKS}
 WITHOUT_CASE = {
@@ -140,11 +142,11 @@ def _row(case: Case) -> str:
 
 @pytest.mark.parametrize("case", EXPORTED, ids=lambda case: case.name)
 def test_onnxruntime(case: Case, nets: dict[str, exported.Exported], folder: Path) -> None:
-    one = nets[case.name]
-    result = exported.in_onnxruntime(one, folder)
-    assert {name: array.shape for name, array in result.items()} == {n: array.shape for n, array in one.values.items()}
-    worst = worst_of(result, one)
-    assert worst <= TOLERANCE and one.worst <= TOLERANCE
+    net = nets[case.name]
+    result = exported.in_onnxruntime(net, folder)
+    assert {name: array.shape for name, array in result.items()} == {n: array.shape for n, array in net.values.items()}
+    worst = worst_of(result, net)
+    assert worst <= TOLERANCE and net.worst <= TOLERANCE
     exported.TABLE.add(SECTION, _row(case), exported.COLUMNS[0], case.name, worst)
 
 
@@ -180,15 +182,15 @@ def test_fork(
     case: ForkCase, nets: dict[str, exported.Exported], folder: Path, by_opencv5: dict, by_opencv4: dict
 ) -> None:
     """OpenCV 4 reads all that it judges in test_fork_layers.py, and a few more."""
-    one = nets[case.name]
-    result = exported.in_onnxruntime(one, folder), by_opencv5[case.name], by_opencv4[case.name]
+    net = nets[case.name]
+    result = exported.in_onnxruntime(net, folder), by_opencv5[case.name], by_opencv4[case.name]
     for column, values in zip(exported.COLUMNS, result):
         unread = column == exported.COLUMNS[2] and case.name not in JUDGED_NAMES or case.name in OPENCV5
         if isinstance(values, str):
             assert unread, f"{column}: {values}"
             continue
-        assert worst_of(values, one) <= TOLERANCE, column
-        exported.TABLE.add(FORK_SECTION, case.type, column, case.name, worst_of(values, one))
+        assert worst_of(values, net) <= TOLERANCE, column
+        exported.TABLE.add(FORK_SECTION, case.type, column, case.name, worst_of(values, net))
 
 
 def test_opencv4_judges_what_it_reads(request: pytest.FixtureRequest, opencv4: Path) -> None:

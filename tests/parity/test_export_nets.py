@@ -42,15 +42,15 @@ def _export(text: str, name: str, folder: Path, classes: int = 0) -> exported.Ex
     return exported.write(net, name, folder, inputs, outputs)
 
 
-def _judge(one: exported.Exported, row: str, folder: Path, opencv4: Path | None) -> None:
-    assert all(array.any() for array in one.values.values()), "a blob of zeros compares nothing"
-    result: dict[str, dict[str, np.ndarray] | str] = {exported.COLUMNS[0]: exported.in_onnxruntime(one, folder)}
-    result[exported.COLUMNS[1]] = exported.in_opencv([one], folder, "onnx", sys.executable)[one.name]
+def _judge(net: exported.Exported, row: str, folder: Path, opencv4: Path | None) -> None:
+    assert all(array.any() for array in net.values.values()), "a blob of zeros compares nothing"
+    result: dict[str, dict[str, np.ndarray] | str] = {exported.COLUMNS[0]: exported.in_onnxruntime(net, folder)}
+    result[exported.COLUMNS[1]] = exported.in_opencv([net], folder, "onnx", sys.executable)[net.name]
     if opencv4 is not None:
-        result[exported.COLUMNS[2]] = exported.in_opencv([one], folder, "caffe", opencv4)[one.name]
+        result[exported.COLUMNS[2]] = exported.in_opencv([net], folder, "caffe", opencv4)[net.name]
     for column, values in result.items():
         assert not isinstance(values, str), f"{column}: {values}"
-        worst = exported.worst_of(values, one)
+        worst = exported.worst_of(values, net)
         assert worst <= TOLERANCE, f"{column}: {worst:.2g}"
         exported.TABLE.add(SECTION, row, column, row, worst)
 
@@ -65,10 +65,10 @@ def test_published_net(net: published.Published, source: Path, tmp_path: Path, o
     """In OpenCV where it gives scores: it has no losses and no output without axes."""
     param = net.net(source)
     scored = not any(layer.type.endswith("Loss") or layer.type == "Accuracy" for layer in param.layer)
-    one = _export(text_format.MessageToString(param), "net", tmp_path, net.classes)
+    exported_net = _export(text_format.MessageToString(param), "net", tmp_path, net.classes)
     if scored:
-        _judge(one, net.name, tmp_path, opencv4)
+        _judge(exported_net, net.name, tmp_path, opencv4)
         return
-    worst = exported.worst_of(exported.in_onnxruntime(one, tmp_path), one)
+    worst = exported.worst_of(exported.in_onnxruntime(exported_net, tmp_path), exported_net)
     assert worst <= TOLERANCE
     exported.TABLE.add(SECTION, net.name, exported.COLUMNS[0], net.name, worst)

@@ -76,11 +76,11 @@ def _settings(net: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _same(found: np.ndarray, net: Any) -> None:
+def _same(detections: np.ndarray, net: Any) -> None:
     expected = net.blobs["it"].data.reshape(-1, 7)
-    assert found.shape == expected.shape and len(found) > 3
-    np.testing.assert_array_equal(found[:, :2], expected[:, :2])
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+    assert detections.shape == expected.shape and len(detections) > 3
+    np.testing.assert_array_equal(detections[:, :2], expected[:, :2])
+    np.testing.assert_allclose(detections, expected, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("keep_top_k", [20, 4])

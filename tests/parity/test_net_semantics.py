@@ -1,9 +1,9 @@
-"""What a net becomes, told by both engines' logs: layers by rule, splits, shapes, loss weights, where gradients go."""
+"""How both engines build a net, by their logs: layers kept by phase, splits, shapes, loss weights, backward."""
 
 from __future__ import annotations
 
 import pytest
-from test_caffe_command import same, told
+from test_caffe_command import result_lines, same
 from test_snapshots import ours
 from workshop import Workshop
 
@@ -97,4 +97,4 @@ def test_a_net(name: str, flags: tuple[str, ...]) -> None:
         there = shop.run("env", "-C", str(shop.inside), "caffe", *words)
     end = "Network initialization done."
     same(here[: here.index(end)], there[: there.index(end)])
-    assert len(told(here)) > 5
+    assert len(result_lines(here)) > 5

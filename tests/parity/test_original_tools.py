@@ -169,9 +169,9 @@ def trained(shop: Workshop) -> None:
     random = np.random.default_rng(1)
     net = caffe_pb2.NetParameter()
     for layer, shapes in {"conv": [(4, 3, 3, 3), (4,)], "fc": [(6, 168), (6,)]}.items():
-        one = net.layer.add(name=layer, type="X")
+        added = net.layer.add(name=layer, type="X")
         for shape in shapes:
-            blob = one.blobs.add(data=random.standard_normal(shape).astype(np.float32).ravel().tolist())
+            blob = added.blobs.add(data=random.standard_normal(shape).astype(np.float32).ravel().tolist())
             blob.shape.dim.extend(shape)
     (shop.path / "w.caffemodel").write_bytes(net.SerializeToString())
 
@@ -181,9 +181,9 @@ def test_extract_features(trained: None, shop: Workshop, table: Table) -> None:
     words = ("w.caffemodel", "net.prototxt", "conv,fc", "OUT_conv,OUT_fc", "3", "lmdb", "CPU")
     here, there = both(shop, "extract_features", *words)
     assert here.status == there.status == 0, (here, there)
-    told = [f"Extracted features of 15 query images for feature blob {blob}" for blob in ("conv", "fc")]
-    told.append("Successfully extracted the features!")
-    assert here.lines[-3:] == there.lines[-3:] == told
+    last_lines = [f"Extracted features of 15 query images for feature blob {blob}" for blob in ("conv", "fc")]
+    last_lines.append("Successfully extracted the features!")
+    assert here.lines[-3:] == there.lines[-3:] == last_lines
     for blob, shape in (("conv", (4, 7, 6)), ("fc", (6, 1, 1))):
         mine, other = (records(shop.path / f"{side}_{blob}") for side in ("ours", "theirs"))
         assert [key for key, _ in mine] == [key for key, _ in other] == [b"%010d" % i for i in range(15)]

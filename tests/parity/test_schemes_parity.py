@@ -101,7 +101,7 @@ def test_random_weights_count_the_training_passes(trained: dict[str, dict[str, R
 def test_other_weights_train_another_net(trained: dict[str, dict[str, Result]]) -> None:
     """Else the comparisons of weights without blobs would be ones of multi-task nets."""
     ends = [trained["original"][case].values()["weights/conv5/0"] for case in ("uw_so", "log_sum", "random_weights")]
-    assert all(abs(one - other).max() > 1e-6 for one, other in zip(ends, [*ends[1:], ends[0]]))
+    assert all(abs(trained - other).max() > 1e-6 for trained, other in zip(ends, [*ends[1:], ends[0]]))
 
 
 def test_a_snapshot_carries_the_state(

@@ -58,7 +58,7 @@ def fills(made: Any) -> dict[str, list[Any]]:
 
 
 @pytest.fixture(scope="module")
-def found(pair: Pair) -> dict[str, dict[str, Result]]:
+def results(pair: Pair) -> dict[str, dict[str, Result]]:
     """Every case; with BatchNorm in the TEST phase, but for the one that is of the batch's statistics."""
     generated.write_pair(pair.files, "trunks", generated.RECORDS, SIDE, generated.CATALOG.size)
     jobs = []
@@ -86,8 +86,8 @@ def found(pair: Pair) -> dict[str, dict[str, Result]]:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_forward_and_gradients(case: str, found: dict[str, dict[str, Result]], table: Table) -> None:
-    theirs, ours = (found[engine][case.replace(" ", "_")].values() for engine in ENGINES)
+def test_forward_and_gradients(case: str, results: dict[str, dict[str, Result]], table: Table) -> None:
+    theirs, ours = (results[engine][case.replace(" ", "_")].values() for engine in ENGINES)
     assert all(theirs[name].any() for name in theirs if "/bn" not in name), "a blob of zeros compares nothing"
     row, tolerance = case.split()[0], TOLERANCE
     if case == BATCH_STATISTICS:
@@ -95,5 +95,5 @@ def test_forward_and_gradients(case: str, found: dict[str, dict[str, Result]], t
     if case == BATCH_STATISTICS or row == "alexnet_bn":
         # A bias before a BatchNorm has no gradient but rounding (scale5's: pooled, it is positive everywhere here).
         bias = "param_diff/conv1/1" if row.startswith("resnet50") else "param_diff/scale5/1"
-        assert max(abs(one.pop(bias)).max() for one in (ours, theirs)) < 1e-6
+        assert max(abs(blobs.pop(bias)).max() for blobs in (ours, theirs)) < 1e-6
     table.compare(SECTION, row, case, ours, theirs, COLUMNS, tolerance)

@@ -36,10 +36,10 @@ def run(command, labels, out, path, module=""):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def check(found, labels):
-    assert np.array_equal(found["labels"].reshape(labels.shape), labels)
-    np.testing.assert_allclose(found["python_losses"], found["builtin_losses"], rtol=5e-5)
-    np.testing.assert_allclose(found["python_gradient"], found["builtin_gradient"], rtol=0, atol=2e-6)
+def check(results, labels):
+    assert np.array_equal(results["labels"].reshape(labels.shape), labels)
+    np.testing.assert_allclose(results["python_losses"], results["builtin_losses"], rtol=5e-5)
+    np.testing.assert_allclose(results["python_gradient"], results["builtin_gradient"], rtol=0, atol=2e-6)
     # Eq. (1) to (4) over the known labels, by hand.
     random = np.random.RandomState(3)
     x = random.standard_normal((8, 5)).astype(np.float32).astype(float)
@@ -48,9 +48,9 @@ def check(found, labels):
     cell = np.where(known, np.logaddexp(0, score) - score * p, 0)
     edges = np.cumsum([0, *SIZES])
     expected = [cell[:, a:b].sum() / 8 for a, b in zip(edges, edges[1:])]
-    np.testing.assert_allclose(found["python_losses"], expected, rtol=5e-5)
+    np.testing.assert_allclose(results["python_losses"], expected, rtol=5e-5)
     error = np.where(known, 1 / (1 + np.exp(-score)) - p, 0) * np.repeat(GAMMA, SIZES) / 8
-    np.testing.assert_allclose(found["builtin_gradient"], error.T @ x, rtol=0, atol=2e-6)
+    np.testing.assert_allclose(results["builtin_gradient"], error.T @ x, rtol=0, atol=2e-6)
 
 
 def test_this_engine(tmp_path):

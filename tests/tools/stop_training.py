@@ -85,13 +85,13 @@ def outcome(run: Path) -> dict[str, Any]:
     """What a training leaves, without what depends on the clock."""
     with open(run / "log.csv", newline="") as file:
         rows = [{name: value for name, value in row.items() if name != "seconds"} for row in csv.DictReader(file)]
-    told = json.loads((run / "train.json").read_text())
+    record = json.loads((run / "train.json").read_text())
     last = run / "snapshots" / f"multi_weight_iter_{ITERATIONS}"
     return {
         "weights": Path(f"{last}.caffemodel").read_bytes(),
         "state": Path(f"{last}.solverstate").read_bytes(),
         "log.csv": rows,
-        "train.json": {name: value for name, value in told.items() if name not in TIMES},
+        "train.json": {name: value for name, value in record.items() if name not in TIMES},
         "files": sorted(path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file()),
     }
 

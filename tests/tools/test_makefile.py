@@ -47,11 +47,11 @@ def flags(step: str, **given: str) -> list[str]:
     return shlex.split(done.stdout)
 
 
-@pytest.mark.parametrize("word, meant", [("ITERATION=100", "ITERATIONS"), ("SCHEMA=smoothed", "SCHEME")])
-def test_a_misspelt_variable_is_an_error_that_names_the_nearest(word, meant):
+@pytest.mark.parametrize("word, nearest", [("ITERATION=100", "ITERATIONS"), ("SCHEMA=smoothed", "SCHEME")])
+def test_a_misspelt_variable_is_an_error_that_names_the_nearest(word, nearest):
     done = make("demo", word)
     name = word.partition("=")[0]
-    assert done.returncode == 2 and f"{name} is no variable of make's here: did you mean {meant}?" in done.stderr
+    assert done.returncode == 2 and f"{name} is no variable of make's here: did you mean {nearest}?" in done.stderr
     assert done.stdout == "", "nothing has run"
 
 

@@ -97,9 +97,9 @@ def test_annotations_as_text_json_and_picture(shop, tmp_path):
     assert done.returncode == 2 and "Traceback" not in done.stderr
     assert done.stderr.count("error: ") == 1 and "bad.jpg" in done.stderr
     result = [json.loads(line) for line in done.stdout.splitlines()]
-    for name, photo, one in zip(BGR, photos, result):
-        assert one["photo"] == str(photo)
-        assert one["labels"] == [
+    for name, photo, described in zip(BGR, photos, result):
+        assert described["photo"] == str(photo)
+        assert described["labels"] == [
             {"group": "Hue", "label": name, "probability": pytest.approx(sigmoid(4), abs=1e-4)},
             {"group": "Top half", "label": "light", "probability": pytest.approx(sigmoid(8 / 3 - 1), abs=1e-4)},
         ]
@@ -168,7 +168,7 @@ def test_the_nearest_products_of_a_photo(shop, tmp_path, kind):
         shop_index.ShopIndex(run, kind)
         assert run.root.joinpath(f"index.{kind}").stat().st_mtime_ns == before
         run.root.joinpath(f"index.{kind}").write_bytes(b"cut short")
-        assert [one.key for one in shop_index.ShopIndex(run, kind).search(np.ones(3, np.float32), 3)]
+        assert [neighbour.key for neighbour in shop_index.ShopIndex(run, kind).search(np.ones(3, np.float32), 3)]
         assert run.root.joinpath(f"index.{kind}").stat().st_size > 100
     bad = tool("search", dataset, "Makefile", photo, "--index", kind)
     assert bad.returncode == 2 and bad.stderr.startswith("error: Makefile") and "Traceback" not in bad.stderr

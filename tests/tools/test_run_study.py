@@ -76,10 +76,10 @@ def test_two_groups_and_a_run_that_diverges(study):
 def test_a_drawn_shop_is_trained_on_noise_and_measured_on_the_truth(study):
     _, runs = study
     own = runs / "shop-shop-products24-wrong0.4-size64"
-    truth = {one.image: one.labels for one in records.read(own / "shop/truth.csv")}
+    truth = {record.image: record.labels for record in records.read(own / "shop/truth.csv")}
     packed = {part: records.read_packed(own / f"data/{part}_packed.csv") for part in ("train", "test")}
-    assert all(one.labels == truth[one.image] for _, one in packed["test"])
-    noisy = sum(one.labels != truth[one.image] for _, one in packed["train"])
+    assert all(record.labels == truth[record.image] for _, record in packed["test"])
+    noisy = sum(record.labels != truth[record.image] for _, record in packed["train"])
     assert noisy > len(packed["train"]) / 2
 
 

@@ -13,7 +13,7 @@ SCRIPT = Path(__file__).with_name("stop_training.py")
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory):
+def outcome(tmp_path_factory):
     """Four stops, one of each kind; `make stops` takes twenty."""
     command = [sys.executable, str(SCRIPT), str(tmp_path_factory.mktemp("runs")), "--stops", "4", "--seed", "2"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=1500)
@@ -21,13 +21,15 @@ def found(tmp_path_factory):
     return json.loads(done.stdout)
 
 
-def test_weights_log_and_train_json_end_as_uninterrupted(found):
-    assert len(found["different"]) >= 2 and not any(found["different"]), found
+def test_weights_log_and_train_json_end_as_uninterrupted(outcome):
+    assert len(outcome["different"]) >= 2 and not any(outcome["different"]), outcome
 
 
-def test_a_training_that_is_asked_to_stop_loses_no_iteration(found):
-    asked = [
-        one for one in found["stops"] if one["training"] and not one["ended_before"] and one["signal"] != "SIGKILL"
+def test_a_training_that_is_asked_to_stop_loses_no_iteration(outcome):
+    by_signal = [
+        stop
+        for stop in outcome["stops"]
+        if stop["training"] and not stop["ended_before"] and stop["signal"] != "SIGKILL"
     ]
-    assert asked and all(one["to_iteration"] in (one["saved"], LAST) for one in asked), found
-    assert not any(one["traceback"] for one in found["stops"]), found
+    assert by_signal and all(stop["to_iteration"] in (stop["saved"], LAST) for stop in by_signal), outcome
+    assert not any(stop["traceback"] for stop in outcome["stops"]), outcome

@@ -23,7 +23,7 @@ def test_long_cells_and_too_long_ones(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("data", "says"),
+    ("data", "message"),
     [
         (b'a\n"b\n', ":2: broken CSV"),
         (b"a\r\xc4\xd0\r", ":2: not UTF-8"),
@@ -31,8 +31,8 @@ def test_long_cells_and_too_long_ones(tmp_path, monkeypatch):
         (b"a\n\0\n", ":2: a NUL byte"),
     ],
 )
-def test_mistakes_name_the_line(tmp_path, data, says):
-    with pytest.raises(UserError, match=says):
+def test_mistakes_name_the_line(tmp_path, data, message):
+    with pytest.raises(UserError, match=message):
         read(tmp_path, data)
 
 

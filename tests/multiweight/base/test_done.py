@@ -20,7 +20,7 @@ OLD = {"size": 1, "inputs": {"a.csv": "0" * 64}, "net": {"width": 0.5, "crop": 6
 
 
 @pytest.mark.parametrize(
-    "other, told",
+    "other, message",
     [
         ({"size": 2, "net": {"width": 0.5, "crop": 56}}, "made with size 1, asked for 2; net.crop 60, asked for 56"),
         ({"inputs": {"b.csv": "0" * 64}}, r"made with inputs that have changed since \(a.csv, b.csv\)"),
@@ -29,18 +29,18 @@ OLD = {"size": 1, "inputs": {"a.csv": "0" * 64}, "net": {"width": 0.5, "crop": 6
     ],
 )
 @pytest.mark.parametrize("otherwise", done.Otherwise)
-def test_other_settings_or_inputs_are_named_whatever_follows(tmp_path, capsys, otherwise, other, told):
+def test_other_settings_or_inputs_are_named_whatever_follows(tmp_path, capsys, otherwise, other, message):
     mark = tmp_path / "step.json"
     done.write(mark, OLD, {})
     assert done.finished(mark, OLD, otherwise=otherwise) is not None and not capsys.readouterr().out
     assert done.finished(mark, {"size": 1}) is not None, "what an older step noted besides does not count"
-    told += ": " + otherwise.value[:8]
+    message += ": " + otherwise.value[:8]
     if otherwise is done.Otherwise.REFUSED:
-        with pytest.raises(UserError, match=told):
+        with pytest.raises(UserError, match=message):
             done.finished(mark, {**OLD, **other})
         return
     assert done.finished(mark, {**OLD, **other}, otherwise=otherwise) is None
-    assert re.search(told, capsys.readouterr().out)
+    assert re.search(message, capsys.readouterr().out)
     assert (
         done.finished(mark, {**OLD, **other}, otherwise=otherwise, show=False) is None and not capsys.readouterr().out
     )

@@ -75,8 +75,8 @@ def test_one_note_where_no_font_has_them(tmp_path, installed, capfd):
     installed()
     for name in ("a.png", "b.png"):
         fonts.write(figure("长袖"), tmp_path / name)
-    told = capfd.readouterr().err
-    assert told.count("\n") == 1 and "no installed font has 2 of the figures' characters" in told and "长" in told
+    note = capfd.readouterr().err
+    assert note.count("\n") == 1 and "no installed font has 2 of the figures' characters" in note and "长" in note
 
 
 def test_other_figures_are_untouched(tmp_path, installed, capfd):

@@ -46,25 +46,25 @@ def text(file):
     file["ap"] = [["a", "b"]]
 
 
-def promised(file):
+def write_huge_shape_without_data(file):
     file.create_dataset("ap", (1 << 20, 1 << 20), "f4", chunks=True)
 
 
 @pytest.mark.parametrize(
-    "write, said",
+    "write, message",
     [
         (lambda file: None, "ap"),
         (lambda file: file.create_group("ap"), "no dataset of 2 axes"),
         (lambda file: file.create_dataset("ap", data=[1.0]), "no dataset of 2 axes"),
         (text, "variable length"),
         (lambda file: file.create_dataset("ap", data=np.array([[b"a"]])), "not numbers"),
-        (promised, "promises more than the file holds"),
+        (write_huge_shape_without_data, "promises more than the file holds"),
     ],
 )
-def test_numbers_that_are_none_are_one_line(path, write, said):
+def test_numbers_that_are_none_are_one_line(path, write, message):
     with h5py.File(path, "w") as file:
         write(file)
-    with pytest.raises(UserError, match=rf"retrieval\.h5: not a whole file .*{said}.*: evaluate again"):
+    with pytest.raises(UserError, match=rf"retrieval\.h5: not a whole file .*{message}.*: evaluate again"):
         hdf5_file.numbers(path, "ap", 2, "evaluate again")
 
 

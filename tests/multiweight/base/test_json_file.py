@@ -10,7 +10,7 @@ def test_json_is_strict():
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
         ('{"a": 1,\n "b": {"a": 2},\n "a": 3}', r"f:3: the key 'a' stands twice \(first on line 1\)"),
         ('[{"a": 1},\n {"b": 1, "\\u0062": 2}]', "f:2: the key 'b' stands twice"),
@@ -24,8 +24,8 @@ def test_json_is_strict():
         ('{"a":\n}', "f:2: not valid JSON"),
     ],
 )
-def test_mistakes_of_json_name_the_line(text, says):
-    with pytest.raises(UserError, match=says):
+def test_mistakes_of_json_name_the_line(text, message):
+    with pytest.raises(UserError, match=message):
         parse(text, "f")
 
 

@@ -10,7 +10,7 @@ from multiweight.base.errors import UserError
 
 
 @pytest.mark.parametrize(
-    "file, content, said",
+    "file, content, message",
     [
         ("import.json", {"settings": 3}, "settings is 3: expected an object"),
         ("import.json", {"settings": {"folder": None}}, "settings.folder is null: expected a text"),
@@ -25,10 +25,10 @@ from multiweight.base.errors import UserError
         ("evaluation.json", {"mean_interval": 3}, "mean_interval is 3: expected a list"),
     ],
 )
-def test_a_value_of_another_kind_is_one_line(tmp_path, file, content, said):
+def test_a_value_of_another_kind_is_one_line(tmp_path, file, content, message):
     mark = tmp_path / file
     mark.write_text(json.dumps(content))
-    with pytest.raises(UserError, match=rf"{file}: damaged: {said}: delete it and run the step again"):
+    with pytest.raises(UserError, match=rf"{file}: damaged: {message}: delete it and run the step again"):
         done.read(mark)
 
 

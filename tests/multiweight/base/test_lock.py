@@ -50,8 +50,8 @@ def hold(folder, step="report", **how):
 
 def test_the_second_is_told_who_holds_the_folder(tmp_path):
     first = Holder(tmp_path, "train")
-    told = rf"in use by process {first.process.pid} \(train, since \d{{4}}-.*\): wait until it ends"
-    with pytest.raises(UserError, match=told):
+    message = rf"in use by process {first.process.pid} \(train, since \d{{4}}-.*\): wait until it ends"
+    with pytest.raises(UserError, match=message):
         hold(tmp_path)
     first.end()
     assert hold(tmp_path)["process"] == os.getpid()

@@ -30,13 +30,13 @@ def test_a_flag_has_its_variable():
     assert make_variables.named("OVERWRITE") == "--overwrite (of make: OVERWRITE=1)"
     assert make_variables.named("LR") == "--base-lr (of make: LR=)"
     assert make_variables.named("MEMORY", 0) == "--memory 0 (of make: MEMORY=0)"
-    told = make_variables.with_variables("argument --batch-size: invalid; --crop too", "make-prototxt")
-    assert told == "argument --batch-size (of make: BATCH=): invalid; --crop too"
+    message = make_variables.with_variables("argument --batch-size: invalid; --crop too", "make-prototxt")
+    assert message == "argument --batch-size (of make: BATCH=): invalid; --crop too"
     assert make_variables.with_variables("argument --size: 0", "extract-features") == "argument --size: 0"
 
 
 @pytest.mark.parametrize(
-    "step, arguments, told",
+    "step, arguments, message",
     [
         (
             evaluate,
@@ -47,15 +47,15 @@ def test_a_flag_has_its_variable():
         (run_study, ["{study}"], "give --data (of make: DATA=)"),
     ],
 )
-def test_steps_name_both(step, arguments, told, tmp_path, monkeypatch):
+def test_steps_name_both(step, arguments, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs" / "d" / "data").mkdir(parents=True)
     (tmp_path / "study.yaml").write_text(
         "dataset: d\nsize: 64\niterations: 8\nseeds: [1]\nsearch: {rates: [0.1], iterations: 4}\n"
         "experiments:\n  - {name: core, methods: [multi_label]}\n"
     )
-    with pytest.raises(UserError, match=re.escape(told)):
-        step.main([str(tmp_path) if one == "{study}" else one for one in arguments])
+    with pytest.raises(UserError, match=re.escape(message)):
+        step.main([str(tmp_path) if argument == "{study}" else argument for argument in arguments])
 
 
 def test_a_port_that_is_none():
@@ -72,12 +72,12 @@ def test_a_flag_that_cannot_be_read_names_its_variable(capsys):
 def test_no_error_names_a_flag_alone():
     """In the sentences of all errors: a flag that make has a variable for is written by ``named``."""
     variables = {*" ".join(make_variables.STEPS.values()).split(), "DATA"} - {"NET", "SETTINGS"}
-    flags = {make_variables.flag_of(one) for one in variables}
+    flags = {make_variables.flag_of(variable) for variable in variables}
     alone = set()
     for path in sorted(PACKAGE.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "UserError":
-                for text in (one.value for one in ast.walk(node) if isinstance(one, ast.Constant)):
+                for text in (constant.value for constant in ast.walk(node) if isinstance(constant, ast.Constant)):
                     words = re.findall(r"(?<![\w-])--[a-z][a-z-]*", text) if isinstance(text, str) else []
                     alone |= {(path.relative_to(PACKAGE).as_posix(), flag) for flag in flags.intersection(words)}
     assert alone <= BY_HAND

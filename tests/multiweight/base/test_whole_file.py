@@ -1,4 +1,4 @@
-"""Files appear whole or not at all, and a full disk is told with the file that found it."""
+"""Files appear whole or not at all; the error for a full disk names the file that was being written."""
 
 import errno
 
@@ -43,5 +43,5 @@ def test_a_full_disk_names_the_file(tmp_path):
 
 def test_what_h5py_says_of_a_full_disk_is_one_short_line():
     message = "Can't write data\n(file write failed: time = Sat, filename = '/a', errno = 28, buf = 0x55, total = 96)"
-    told = errors.refused(OSError(errno.ENOSPC, message + "x" * 200))
-    assert told.startswith("No space left on device: make room") and "\n" not in told
+    short_message = errors.refused(OSError(errno.ENOSPC, message + "x" * 200))
+    assert short_message.startswith("No space left on device: make room") and "\n" not in short_message

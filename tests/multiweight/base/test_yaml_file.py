@@ -33,7 +33,7 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
         ("a: 1\nb: 2\na: 3\n", r"f:3: the key 'a' stands twice \(first on line 1\)"),
         ("x:\n  no: 1\n  'no': 2\n", r"f:3: the key 'no' stands twice \(first on line 2\)"),
@@ -54,8 +54,8 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
         ('a: "\\UFFFFFFFF"\n', "f.*: not valid YAML"),
     ],
 )
-def test_mistakes_of_yaml_name_the_line(text, says):
-    with pytest.raises(UserError, match=says):
+def test_mistakes_of_yaml_name_the_line(text, message):
+    with pytest.raises(UserError, match=message):
         parse(text, "f")
 
 

@@ -108,7 +108,7 @@ def runs(whole, tmp_path, request) -> Path:
 def given(name, runs):
     step, arguments = STEPS[name]
     places = {"runs": runs, "photo": next((runs / "shop").rglob("*.jpg"))}
-    return step, [*(one.format(**places) for one in arguments), *tiny_run.where(runs)]
+    return step, [*(template.format(**places) for template in arguments), *tiny_run.where(runs)]
 
 
 @pytest.mark.parametrize("file, text, step", CASES, ids=[f"{f}-{s}-{t[:12]!r}" for f, t, s in CASES])
@@ -119,9 +119,9 @@ def test_a_damaged_file_is_one_line_or_made_again(file, text, step, runs, capsys
     capsys.readouterr()
     with pytest.raises(SystemExit) as caught:
         run_tool(lambda: called.main(words))
-    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    error_lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
     if caught.value.code == 0:
-        assert not told and (path.read_text(errors="replace") != text or text in ("{}", "")), "it was made again"
+        assert not error_lines and (path.read_text(errors="replace") != text or text in ("{}", "")), "it was made again"
     else:
-        assert caught.value.code == 2 and len(told) == 1 and len(told[0]) < 1500
-        assert path.name in told[0] or path.stem.partition(".")[0] in told[0]
+        assert caught.value.code == 2 and len(error_lines) == 1 and len(error_lines[0]) < 1500
+        assert path.name in error_lines[0] or path.stem.partition(".")[0] in error_lines[0]

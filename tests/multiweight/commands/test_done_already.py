@@ -61,24 +61,26 @@ def runs(tmp_path_factory):
 
 def words(arguments, runs):
     return [
-        word for one in arguments for word in (tiny_run.where(runs) if one == "{where}" else [one.format(runs=runs)])
+        word
+        for template in arguments
+        for word in (tiny_run.where(runs) if template == "{where}" else [template.format(runs=runs)])
     ]
 
 
 @pytest.mark.parametrize("name", STEPS)
 def test_the_same_step_is_skipped_and_one_with_other_settings_is_not(runs, name, capsys):
-    step, arguments, same, other, told = STEPS[name]
+    step, arguments, same, other, line_end = STEPS[name]
     if same is not None:
         assert step.main([*words(arguments, runs), *same]) == 0
         assert "skipped, already " in capsys.readouterr().out
     if other is None:
         return
     wanted = [*words(arguments, runs), *(tiny_run.NET if same is None else same), *other]
-    if told == ": made again":
+    if line_end == ": made again":
         assert step.main(wanted) == 0
-        lines = [line for line in capsys.readouterr().out.splitlines() if line.endswith(told)]
+        lines = [line for line in capsys.readouterr().out.splitlines() if line.endswith(line_end)]
         assert len(lines) == 1 and "made with" in lines[0]
         assert step.main(wanted) == 0 and "skipped, already " in capsys.readouterr().out
         return
-    with pytest.raises(UserError, match=f"made with .*{told}"):
+    with pytest.raises(UserError, match=f"made with .*{line_end}"):
         step.main(wanted)

@@ -54,17 +54,17 @@ def no_database(tmp_path):
     ],
 )
 def test_what_the_system_refuses_is_one_line(capsys, tmp_path, action, words):
-    status, told = ended(capsys, lambda: action(tmp_path))
-    assert status == 2 and told.startswith("error: ") and told.count("\n") == 1
-    assert all(word in told for word in words)
+    status, output = ended(capsys, lambda: action(tmp_path))
+    assert status == 2 and output.startswith("error: ") and output.count("\n") == 1
+    assert all(word in output for word in words)
 
 
 def test_a_package_that_is_not_installed_is_told_with_its_extra(capsys):
     def needs(name):
         raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
-    status, told = ended(capsys, lambda: needs("matplotlib.pyplot"))
-    assert (status, told) == (2, "error: this needs matplotlib.pyplot: pip install 'multiweight[report]'\n")
+    status, output = ended(capsys, lambda: needs("matplotlib.pyplot"))
+    assert (status, output) == (2, "error: this needs matplotlib.pyplot: pip install 'multiweight[report]'\n")
     with pytest.raises(ModuleNotFoundError):
         run_tool(lambda: needs("multiweight.absent"))
 
@@ -95,8 +95,8 @@ def test_output_that_nobody_reads_is_no_error(words):
 
 
 def test_two_names_of_a_file_are_both_told():
-    told = errors.refused(OSError(28, "No space left on device", "a.partial", None, "a"))
-    assert told.startswith("a.partial -> a: No space left on device: make room")
+    message = errors.refused(OSError(28, "No space left on device", "a.partial", None, "a"))
+    assert message.startswith("a.partial -> a: No space left on device: make room")
 
 
 @pytest.mark.parametrize("name, step", [("dataset.json", "make lmdb"), ("import.json", "make records")])

@@ -90,7 +90,9 @@ def given(arguments, runs):
     photo = next((runs / "shop").rglob("*.jpg"))
     places = {"runs": runs, "photo": photo}
     return [
-        word for one in arguments for word in (tiny_run.where(runs) if one == "{where}" else [one.format(**places)])
+        word
+        for template in arguments
+        for word in (tiny_run.where(runs) if template == "{where}" else [template.format(**places)])
     ]
 
 
@@ -129,12 +131,12 @@ def only_to_read(folder: Path):
 def test_a_folder_that_may_only_be_read_is_one_line(name, step, arguments, runs, capsys):
     words = given(arguments, runs)
     with only_to_read(runs):
-        status, told = ended(capsys, lambda: step.main(words))
-    assert status == 2 and len(told) == 1
-    assert str(runs) in told[0] and "ermission denied" in told[0]
+        status, error_lines = ended(capsys, lambda: step.main(words))
+    assert status == 2 and len(error_lines) == 1
+    assert str(runs) in error_lines[0] and "ermission denied" in error_lines[0]
 
 
-@pytest.mark.parametrize("name, step, arguments, file", [(n, *one) for n, one in zip(NAMES, STEPS)], ids=NAMES)
+@pytest.mark.parametrize("name, step, arguments, file", [(name, *case) for name, case in zip(NAMES, STEPS)], ids=NAMES)
 def test_a_full_disk_is_one_line_and_the_same_command_goes_on(name, step, arguments, file, runs, capsys):
     words = given(arguments, runs)
     path = Dataset("tiny", runs).root / file
@@ -142,7 +144,7 @@ def test_a_full_disk_is_one_line_and_the_same_command_goes_on(name, step, argume
         path = path / f"{Path(words[-1]).name}.labels.png"
     path.parent.mkdir(parents=True, exist_ok=True)
     Path(f"{path}.partial").symlink_to("/dev/full")
-    status, told = ended(capsys, lambda: step.main(words))
-    assert status == 2 and len(told) == 1
-    assert path.name in told[0] and "No space left on device" in told[0]
+    status, error_lines = ended(capsys, lambda: step.main(words))
+    assert status == 2 and len(error_lines) == 1
+    assert path.name in error_lines[0] and "No space left on device" in error_lines[0]
     assert step.main(words) == 0 and not list(path.parent.glob("*.partial"))

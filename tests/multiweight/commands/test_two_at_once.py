@@ -1,4 +1,4 @@
-"""Two of each step at once: the one that is second is told in a sentence, and nothing is changed."""
+"""Two of each step at once: the second ends with an error of one sentence and changes nothing."""
 
 import json
 from pathlib import Path
@@ -74,7 +74,9 @@ def test_the_second_is_refused(shop, step, arguments, folder, monkeypatch):
         "logs": runs / "tiny-logs",
     }  # fmt: skip
     where = ["--dataset", "tiny", "--runs", str(runs)]
-    given = [word for one in arguments for word in (where if one == "{where}" else [one.format(**places)])]
+    given = [
+        word for template in arguments for word in (where if template == "{where}" else [template.format(**places)])
+    ]
     if "--overwrite" not in given and step in (make_sample_shop, import_dataset, split, build_lmdb):
         given.append("--overwrite")
     held = folder.format(**places)

@@ -110,7 +110,7 @@ def test_the_sets_own_partition_is_kept(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name, change, says",
+    "name, change, message",
     [
         ("Anno/list_attr_img.txt", ("-1  1 -1 -1  1  0", "-1  1 -1 -1  1"), r"list_attr_img.txt:3: .*value"),
         ("Anno/list_attr_img.txt", ("-1  1 -1 -1  1  0", "-1  2 -1 -1  1  0"), r":3: attribute 'abstract': value '2'"),
@@ -125,10 +125,10 @@ def test_the_sets_own_partition_is_kept(tmp_path):
         ("Anno/list_category_cloth.txt", ("5\n", "five\n"), r":1: 'five': expected the number of rows"),
     ],
 )
-def test_mistakes_name_the_line(tmp_path, name, change, says):
+def test_mistakes_name_the_line(tmp_path, name, change, message):
     text = FILES[name].replace(*change, 1)
     assert text != FILES[name]
-    with pytest.raises(UserError, match=says):
+    with pytest.raises(UserError, match=message):
         deepfashion.load(published(tmp_path, {name: text}))
 
 

@@ -96,7 +96,7 @@ def test_what_was_not_fetched_or_annotated_is_listed(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "train, label_map, says",
+    "train, label_map, message",
     [
         ({"images": 3}, LABEL_MAP, "train.json: expected an object with the lists"),
         ({"images": [{"imageId": "../1"}]}, LABEL_MAP, r"images\[0\]: imageId '../1': expected a number"),
@@ -109,8 +109,8 @@ def test_what_was_not_fetched_or_annotated_is_listed(tmp_path):
         (TRAIN, LABEL_MAP + "x,1,Y,category\n", r"label_map_228.csv:12: expected labelId"),
     ],
 )
-def test_mistakes(tmp_path, train, label_map, says):
-    with pytest.raises(UserError, match=says):
+def test_mistakes(tmp_path, train, label_map, message):
+    with pytest.raises(UserError, match=message):
         imaterialist.load(published(tmp_path, train, label_map))
 
 
@@ -122,7 +122,7 @@ def test_half_a_download(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
         ('{"images": [{"imageId": ' + "9" * 5000 + "}]}", "train.json:1: a number of 5,000 digits"),
         ('{"images": [{"imageId": "' + "9" * 5000 + '"}]}', r"images\[0\]: imageId '9+\.\.\.: expected a number"),
@@ -139,10 +139,10 @@ def test_half_a_download(tmp_path):
         ("7", "expected an object with the lists"),
     ],
 )  # fmt: skip
-def test_odd_annotations_are_one_line(tmp_path, text, says):
+def test_odd_annotations_are_one_line(tmp_path, text, message):
     published(tmp_path)
     (tmp_path / "train.json").write_text(text, encoding="utf-8")
-    with pytest.raises(UserError, match=says) as caught:
+    with pytest.raises(UserError, match=message) as caught:
         imaterialist.load(tmp_path)
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 400
 

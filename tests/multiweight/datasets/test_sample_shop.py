@@ -31,8 +31,8 @@ def test_photos_of_a_product_differ(tmp_path):
     shop = drawn(tmp_path)
     photos = Counter(r.product for r in records.read(shop / "truth.csv"))
     product = max(photos, key=photos.__getitem__)
-    one, two = (cv2.imread(str(shop / "images" / f"{product}_{n}.jpg")).astype(int) for n in (1, 2))
-    assert np.abs(one - two).mean() > 3
+    first, second = (cv2.imread(str(shop / "images" / f"{product}_{n}.jpg")).astype(int) for n in (1, 2))
+    assert np.abs(first - second).mean() > 3
 
 
 def test_proportions_have_a_long_tail():
@@ -80,9 +80,9 @@ def test_every_label_can_be_drawn():
             product = sample_catalog.Product("p", labels, "white")
             image, mask = garments.draw(product, np.random.RandomState(0))
             seen.append(np.where(mask[:, :, None] > 127, image, 0).astype(int))
-        for n, one in enumerate(seen):
+        for n, picture in enumerate(seen):
             for other in seen[n + 1 :]:
-                assert (np.abs(one - other).max(axis=2) > 25).sum() > 40, detail.name
+                assert (np.abs(picture - other).max(axis=2) > 25).sum() > 40, detail.name
 
 
 def test_noise_shares():
@@ -98,14 +98,19 @@ def test_noise_shares():
 
 
 def test_the_seed_decides(tmp_path):
-    one, two = drawn(tmp_path / "one"), drawn(tmp_path / "two")
-    for name in ["records.csv", "truth.csv", "catalog.yaml", *(f"images/{p.name}" for p in (one / "images").iterdir())]:
-        assert (one / name).read_bytes() == (two / name).read_bytes()
-    sample_shop.make(one, replace(SETTINGS, seed=2), overwrite=True, progress=quiet)
-    assert (one / "records.csv").read_bytes() != (two / "records.csv").read_bytes()
-    with open(one / "records.csv", newline="") as file:
+    first, second = drawn(tmp_path / "one"), drawn(tmp_path / "two")
+    for name in [
+        "records.csv",
+        "truth.csv",
+        "catalog.yaml",
+        *(f"images/{p.name}" for p in (first / "images").iterdir()),
+    ]:
+        assert (first / name).read_bytes() == (second / name).read_bytes()
+    sample_shop.make(first, replace(SETTINGS, seed=2), overwrite=True, progress=quiet)
+    assert (first / "records.csv").read_bytes() != (second / "records.csv").read_bytes()
+    with open(first / "records.csv", newline="") as file:
         names = {row["image"] for row in csv.DictReader(file)}
-    assert names == {f"images/{path.name}" for path in (one / "images").iterdir()}
+    assert names == {f"images/{path.name}" for path in (first / "images").iterdir()}
 
 
 def test_skips_and_mistakes(tmp_path):

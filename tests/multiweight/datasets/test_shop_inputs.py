@@ -61,8 +61,8 @@ def test_columns_that_look_like_no_labels_are_told(tmp_path):
     rows = "".join(f"{n}.jpg,p{n},{'red' if n % 2 else 'blue'},{n * 3.5 + 9.99:.2f},A fine dress no. {n},{36 + n % 4}\n"
                    for n in range(40))  # fmt: skip
     notes = shop_table.load(shop(tmp_path, header + rows)).notes
-    told = [note.split(":")[0] for note in notes if "looks like no labels" in note]
-    assert told == ["price", "title"]
+    columns = [note.split(":")[0] for note in notes if "looks like no labels" in note]
+    assert columns == ["price", "title"]
     assert "text_title" in next(note for note in notes if note.startswith("title: looks"))
     assert label_columns.doubt({"¥ 199.00": 1, "¥ 29.90": 1, "¥ 9.90": 2}).startswith("numbers, 3 different")
     assert not label_columns.doubt({"red": 3, "blue": 2, "navy": 1})
@@ -102,7 +102,7 @@ def test_photos_that_come_or_go_are_noticed_and_one_command_takes_them_in(tmp_pa
 
 
 OTHER = cv2.imencode(".jpg", np.random.RandomState(1).randint(0, 256, (40, 30, 3)).astype(np.uint8))[1].tobytes()
-SAME_SIZE = [one.ljust(max(len(JPEG), len(OTHER)), b"\0") for one in (JPEG, OTHER)]
+SAME_SIZE = [photo.ljust(max(len(JPEG), len(OTHER)), b"\0") for photo in (JPEG, OTHER)]
 
 
 @pytest.fixture(params=["files", "zip"])
@@ -113,28 +113,28 @@ def photos(request, tmp_path):
     folder = shop(tmp_path / "s", "image,product,A\n" + rows)
     there = dict.fromkeys(range(8), SAME_SIZE[0])
 
-    def put(number, photo):
+    def put_photo(number, photo):
         there[number] = photo
         if request.param == "files":
             (folder / f"{number}.jpg").write_bytes(photo)
             return
         with zipfile.ZipFile(folder / "a.zip", "w") as archive:
-            for n, one in there.items():
-                archive.writestr(f"{n}.jpg", one)
+            for n, content in there.items():
+                archive.writestr(f"{n}.jpg", content)
 
     for number in there:
-        put(number, SAME_SIZE[0])
-    return folder, put
+        put_photo(number, SAME_SIZE[0])
+    return folder, put_photo
 
 
 def test_a_photo_of_as_many_bytes_is_noticed(photos, tmp_path):
-    (folder, put), dataset = photos, Dataset("s", tmp_path / "runs")
+    (folder, put_photo), dataset = photos, Dataset("s", tmp_path / "runs")
     assert importing.import_dataset(dataset, folder, progress=quiet)[1]
-    put(3, SAME_SIZE[1])
+    put_photo(3, SAME_SIZE[1])
     with pytest.raises(UserError, match="photos have gone or changed"):
         importing.import_dataset(dataset, folder, progress=quiet)
     assert importing.import_dataset(dataset, folder, overwrite=True, progress=quiet)[1]
-    put(3, SAME_SIZE[0])
+    put_photo(3, SAME_SIZE[0])
     with pytest.raises(UserError, match="photos have gone or changed"):
         importing.import_dataset(dataset, folder, progress=quiet)
 
@@ -157,15 +157,15 @@ def test_photos_copied_or_touched_are_read_once_and_not_imported_again(photos, t
 
 
 def test_an_import_of_before_knows_the_sizes_alone(photos, tmp_path):
-    (folder, put), dataset = photos, Dataset("s", tmp_path / "runs")
+    (folder, put_photo), dataset = photos, Dataset("s", tmp_path / "runs")
     mark, _ = importing.import_dataset(dataset, folder, progress=quiet)
     records = sorted(line.split(",")[0] for line in (folder / "shop.csv").read_text().splitlines()[1:])
-    told = "".join(f"{name}\0{len(SAME_SIZE[0])}\0" for name in records)
-    mark = {**mark, "photos_sha256": hashlib.sha256(told.encode()).hexdigest()}
+    names_and_sizes = "".join(f"{name}\0{len(SAME_SIZE[0])}\0" for name in records)
+    mark = {**mark, "photos_sha256": hashlib.sha256(names_and_sizes.encode()).hexdigest()}
     del mark["photos_state_sha256"]
     dataset.import_mark.write_text(json.dumps(mark))
     assert not importing.import_dataset(dataset, folder, progress=quiet)[1]
-    put(3, SAME_SIZE[0] + b"\0")
+    put_photo(3, SAME_SIZE[0] + b"\0")
     with pytest.raises(UserError, match="photos have gone or changed"):
         importing.import_dataset(dataset, folder, progress=quiet)
 
@@ -196,7 +196,9 @@ def test_a_damaged_member_of_a_zip_goes_the_whole_way(tmp_path):
     result, _ = packing.pack(importing_engine(), dataset, packing.Settings(size=16, max_bad=0.5), progress=quiet)
     assert sum(result["counts"].values()) == 6
     reasons = {bad.image: bad.reason for bad in bad_images.read(dataset.bad_images)}
-    assert set(reasons) == {"a.zip::2.jpg", "a.zip::3.jpg"} and all("cannot be read" in one for one in reasons.values())
+    assert set(reasons) == {"a.zip::2.jpg", "a.zip::3.jpg"} and all(
+        "cannot be read" in reason for reason in reasons.values()
+    )
 
 
 def test_labels_of_other_keyboards(tmp_path):
@@ -223,7 +225,7 @@ def test_line_ends(tmp_path, end):
 
 
 @pytest.mark.parametrize(
-    ("name", "table", "says"),
+    ("name", "table", "message"),
     [
         ("shop.csv", "image,product,A\n/x/a.jpg,p,x\nC:\\b.jpg,q,x\n",
          r"shop.csv: no usable row; 2 cannot be used, the first \(shop.csv:2\): image '/x/a.jpg' is an absolute path"),
@@ -243,8 +245,8 @@ def test_line_ends(tmp_path, end):
         ("shop.jsonl", "7\n", "shop.jsonl:1: expected a JSON object"),
     ],
 )  # fmt: skip
-def test_mistakes_are_one_line_with_file_and_line(tmp_path, name, table, says):
-    with pytest.raises(UserError, match=says) as caught:
+def test_mistakes_are_one_line_with_file_and_line(tmp_path, name, table, message):
+    with pytest.raises(UserError, match=message) as caught:
         shop_table.load(shop(tmp_path, table, name))
     assert "\n" not in str(caught.value)
 

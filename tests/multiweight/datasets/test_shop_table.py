@@ -110,7 +110,7 @@ def test_bad_rows_are_listed_and_conflicts_left_out(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "table, says",
+    "table, message",
     [
         ("image,text\na.jpg,x\n", r"shop.csv:1: no column 'product': found image, text"),
         ("image,product,a,a\nx.jpg,p,,\n", r"shop.csv:1: .*a name of its own"),
@@ -123,13 +123,13 @@ def test_bad_rows_are_listed_and_conflicts_left_out(tmp_path):
         (b"\xef\xbb\xbfimage,product,text\r\na 1.jpg,p,\r\n", "no labels: give label columns"),
     ],
 )
-def test_mistakes_name_the_line(tmp_path, table, says):
-    with pytest.raises(UserError, match=says):
+def test_mistakes_name_the_line(tmp_path, table, message):
+    with pytest.raises(UserError, match=message):
         shop_table.load(shop(tmp_path, table))
 
 
 @pytest.mark.parametrize(
-    "line, says",
+    "line, message",
     [
         ('{"image": "a.jpg"', r"shop.jsonl:1: not valid JSON"),
         ('["a.jpg"]', r"shop.jsonl:1: expected a JSON object"),
@@ -137,8 +137,8 @@ def test_mistakes_name_the_line(tmp_path, table, says):
         ('{"image": "a.jpg", "product": "p", "c": {"x": 1}}', r"shop.jsonl:1: c: .*expected a text"),
     ],
 )
-def test_mistakes_in_jsonl(tmp_path, line, says):
-    with pytest.raises(UserError, match=says):
+def test_mistakes_in_jsonl(tmp_path, line, message):
+    with pytest.raises(UserError, match=message):
         shop_table.load(shop(tmp_path, line + "\n", name="shop.jsonl"))
 
 

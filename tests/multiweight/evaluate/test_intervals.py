@@ -34,12 +34,12 @@ def test_groups_without_queries_have_no_interval_and_seeds_decide():
     values = np.random.default_rng(1).random((50, 3))
     values[:, 1] = np.nan
     values[:25, 2] = np.nan
-    one, two, other = bootstrap(values), bootstrap(values), bootstrap(values, seed=2)
-    assert np.isnan(one.low[1]) and np.isnan(one.high[1]) and np.isfinite(one.mean).all()
-    np.testing.assert_array_equal(one.low, two.low)
-    assert (one.low != other.low)[[0, 2]].all()
+    first, same_seed, other_seed = bootstrap(values), bootstrap(values), bootstrap(values, seed=2)
+    assert np.isnan(first.low[1]) and np.isnan(first.high[1]) and np.isfinite(first.mean).all()
+    np.testing.assert_array_equal(first.low, same_seed.low)
+    assert (first.low != other_seed.low)[[0, 2]].all()
     means = np.nanmean(values, axis=0)[[0, 2]]
-    assert (one.low[[0, 2]] < means).all() and (means < one.high[[0, 2]]).all()
+    assert (first.low[[0, 2]] < means).all() and (means < first.high[[0, 2]]).all()
 
 
 def test_p_is_the_share_of_all_sign_changes():

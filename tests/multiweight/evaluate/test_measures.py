@@ -113,10 +113,10 @@ def test_precision_recall_and_ndcg_agree_with_torchmetrics_and_scikit_learn(quer
     ):
         metric = getattr(retrieval, f"Retrieval{name}")(top_k=k, empty_target_action="neg")
         assert ours.mean() == pytest.approx(metric(order, torch.from_numpy(whole), which).item(), abs=1e-6)
-    asked = total > 0
-    if asked.any():
-        theirs = sklearn.ndcg_score(whole[asked].astype(float), order.numpy()[asked], k=k)
-        assert measures.ndcg(result, total)[asked].mean() == pytest.approx(theirs, abs=1e-9)
+    has_relevant = total > 0
+    if has_relevant.any():
+        theirs = sklearn.ndcg_score(whole[has_relevant].astype(float), order.numpy()[has_relevant], k=k)
+        assert measures.ndcg(result, total)[has_relevant].mean() == pytest.approx(theirs, abs=1e-9)
 
 
 @settings(max_examples=60, deadline=None)

@@ -60,7 +60,7 @@ def test_the_script_annotates_without_torch_as_the_toolkit_does(exported, photo)
     )  # fmt: skip
     result = [line.split("\t") for line in done.stdout.splitlines()]
     labels = Annotator(engine.select(), run).annotate(photo, 0.0)
-    expected = {(one.group, one.label): one.probability for one in labels}
+    expected = {(label.group, label.label): label.probability for label in labels}
     catalog = Catalog.load(run.dataset.catalog)
     assert [(g, label) for g, label, _ in result] == [(g.name, label) for g in catalog.groups for label in g.labels]
     assert len(result) == len(expected)

@@ -53,8 +53,10 @@ def test_the_running_sums_are_of_the_training_images(dataset):
     # Means and unbiased variances of each batch, the older ones counting less.
     older = 0.999 ** np.arange(59, -1, -1)
     size = outputs[0].size / outputs[0].shape[1]
-    means = np.average([one.mean(axis=(0, 2, 3)) for one in outputs], axis=0, weights=older)
-    variances = np.average([one.var(axis=(0, 2, 3)) for one in outputs], axis=0, weights=older) * size / (size - 1)
+    means = np.average([output.mean(axis=(0, 2, 3)) for output in outputs], axis=0, weights=older)
+    variances = (
+        np.average([output.var(axis=(0, 2, 3)) for output in outputs], axis=0, weights=older) * size / (size - 1)
+    )
     np.testing.assert_allclose(mean / count, means, rtol=1e-4)
     np.testing.assert_allclose(variance / count, variances, rtol=1e-4)
 

@@ -32,7 +32,7 @@ def test_from_the_training_images_into_the_net(tmp_path):
     info = {"group_images": {"Colour": 5, "Coat": 1}, "size": 64, "counts": {"train": 5, "test": 2}, "labels": 3}
     dataset.info.write_text(json.dumps(info))
     labels = [(("Colour", "red"),)] * 4 + [(("Colour", "blue"), ("Coat", "parka"))]
-    kept = [(f"{n:08}", Record(f"{n}.jpg", str(n), one)) for n, one in enumerate(labels)]
+    kept = [(f"{n:08}", Record(f"{n}.jpg", str(n), image_labels)) for n, image_labels in enumerate(labels)]
     records.write_packed(dataset.packed("train"), kept)
     net = dict(width=1 / 16, label_weights="sqrt_ratio")
     recipe = recipes.for_dataset(dataset, "rare", scheme="ones", net=net, solver=dict(iterations=10))

@@ -83,11 +83,11 @@ def results(net: caffe.Net) -> dict[str, np.ndarray]:
     return result
 
 
-def assert_same(found: dict[str, np.ndarray], expected: dict[str, np.ndarray], tolerance: float) -> None:
-    assert found.keys() == expected.keys()
+def assert_same(blobs: dict[str, np.ndarray], expected: dict[str, np.ndarray], tolerance: float) -> None:
+    assert blobs.keys() == expected.keys()
     for name, values in expected.items():
         scale = max(float(np.abs(values).max()), 1e-3)
-        assert np.abs(found[name] - values).max() <= tolerance * scale, name
+        assert np.abs(blobs[name] - values).max() <= tolerance * scale, name
 
 
 @pytest.mark.parametrize("tops", [1, 4])

@@ -208,11 +208,11 @@ def test_both_forms_of_the_loss_agree(tmp_path):
     python = load(caffe, tmp_path, settings(), GAMMA)
     builtin = load(caffe, tmp_path, settings(loss="builtin"), GAMMA)
     copy_weights(python, builtin)
-    one, two = run(python), run(builtin)
+    by_python, by_builtin = run(python), run(builtin)
     for group in CATALOG.groups:
-        close(one[f"loss_{group.slug}"], two[f"loss_{group.slug}"], 5e-5)
-    total = sum(GAMMA[g.name] * float(np.ravel(two[f"loss_{g.slug}"])[0]) for g in CATALOG.groups)
-    assert float(np.ravel(one["loss"])[0]) == pytest.approx(total, rel=5e-5)
+        close(by_python[f"loss_{group.slug}"], by_builtin[f"loss_{group.slug}"], 5e-5)
+    total = sum(GAMMA[g.name] * float(np.ravel(by_builtin[f"loss_{g.slug}"])[0]) for g in CATALOG.groups)
+    assert float(np.ravel(by_python["loss"])[0]) == pytest.approx(total, rel=5e-5)
     largest = max(np.abs(blob.diff).max() for blobs in builtin.params.values() for blob in blobs)
     assert largest > 0
     for name, blobs in builtin.params.items():
@@ -225,9 +225,9 @@ def test_gamma_one_is_the_multi_label_net(tmp_path, loss):
     label = load(caffe, tmp_path, settings("multi_label"), ONES)
     task = load(caffe, tmp_path, settings("multi_task", loss=loss), ONES)
     copy_weights(label, task)
-    one, two = run(label), run(task)
-    total = sum(float(np.ravel(two[f"loss_{g.slug}"])[0]) for g in CATALOG.groups)
-    assert float(np.ravel(one["loss"])[0]) == pytest.approx(total, rel=5e-5)
+    multi_label, multi_task = run(label), run(task)
+    total = sum(float(np.ravel(multi_task[f"loss_{g.slug}"])[0]) for g in CATALOG.groups)
+    assert float(np.ravel(multi_label["loss"])[0]) == pytest.approx(total, rel=5e-5)
     largest = max(np.abs(blob.diff).max() for blobs in label.params.values() for blob in blobs)
     for name, blobs in label.params.items():
         for n, blob in enumerate(blobs):

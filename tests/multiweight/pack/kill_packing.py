@@ -78,15 +78,15 @@ def packed_in_child(dataset, moment=0, phase=""):
 
 
 def outcome(dataset):
-    found = {}
+    contents = {}
     for path in sorted(dataset.data.iterdir()):
         if path.is_dir():
-            found[path.name] = (path / "data.mdb").read_bytes()
+            contents[path.name] = (path / "data.mdb").read_bytes()
         elif path.name == "dataset.json":
-            found[path.name] = {key: value for key, value in done.read(path).items() if key != "seconds"}
+            contents[path.name] = {key: value for key, value in done.read(path).items() if key != "seconds"}
         else:
-            found[path.name] = path.read_bytes()
-    return found
+            contents[path.name] = path.read_bytes()
+    return contents
 
 
 def entries(path):

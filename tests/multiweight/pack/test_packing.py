@@ -145,10 +145,11 @@ def test_the_map_grows(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "settings, says", [({"encoding": "png"}, "encoding 'png'"), ({"size": 0}, "size 0"), ({"max_bad": 2}, "max-bad 2")]
+    "settings, message",
+    [({"encoding": "png"}, "encoding 'png'"), ({"size": 0}, "size 0"), ({"max_bad": 2}, "max-bad 2")],
 )
-def test_bad_settings(dataset, settings, says):
-    with pytest.raises(UserError, match=says):
+def test_bad_settings(dataset, settings, message):
+    with pytest.raises(UserError, match=message):
         packing.pack(caffe(), dataset, packing.Settings(**settings))
 
 

@@ -62,11 +62,11 @@ FAULTS = [
 ]
 
 
-@pytest.mark.parametrize("which, value, says", FAULTS)
-def test_faults_name_the_key(dataset, which, value, says):
+@pytest.mark.parametrize("which, value, message", FAULTS)
+def test_faults_name_the_key(dataset, which, value, message):
     path = dataset.images("train") if which == "images" else dataset.labels("train")
     change(path, b"00000003", datum(**value) if isinstance(value, dict) else value)
-    with pytest.raises(UserError, match=says):
+    with pytest.raises(UserError, match=message):
         check(dataset)
 
 

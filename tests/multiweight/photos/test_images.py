@@ -238,11 +238,11 @@ def test_resize_warps():
 
 
 @pytest.mark.parametrize(
-    "name, said",
+    "name, message",
     [("img\\a.jpg", "separated by /"), ("img\\b.jpg", "no such file$"), ("https://x.y/a.jpg", "address in the web")],
 )
-def test_names_from_windows_and_the_web_are_told(tmp_path, name, said):
+def test_names_from_windows_and_the_web_are_told(tmp_path, name, message):
     (tmp_path / "img").mkdir()
     (tmp_path / "img" / "a.jpg").write_bytes(b"")
-    with ImageFolder(tmp_path) as folder, pytest.raises(UnreadableImage, match=said):
+    with ImageFolder(tmp_path) as folder, pytest.raises(UnreadableImage, match=message):
         folder.size(name)

@@ -16,10 +16,12 @@ RNG = np.random.RandomState(0)
 
 
 def test_copies_are_found_and_others_are_not():
-    one = picture(1)
-    again = cv2.imdecode(cv2.imencode(".jpg", cv2.resize(one, (90, 120)), [cv2.IMWRITE_JPEG_QUALITY, 70])[1], 1)
-    recoloured = one[:, :, ::-1]
-    seen = [near_duplicates.fingerprint(np.ascontiguousarray(image)) for image in (one, picture(2), again, recoloured)]
+    photo = picture(1)
+    again = cv2.imdecode(cv2.imencode(".jpg", cv2.resize(photo, (90, 120)), [cv2.IMWRITE_JPEG_QUALITY, 70])[1], 1)
+    recoloured = photo[:, :, ::-1]
+    seen = [
+        near_duplicates.fingerprint(np.ascontiguousarray(image)) for image in (photo, picture(2), again, recoloured)
+    ]
     result = Fingerprints(
         np.array([h for h, _, _ in seen], np.uint64), np.stack([t for _, t, _ in seen]),
         np.ones(4, bool), np.array([s for _, _, s in seen], np.float32),

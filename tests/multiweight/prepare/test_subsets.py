@@ -45,13 +45,13 @@ def test_dependent_groups():
 
 
 def test_the_seed_chooses_whole_products():
-    one, two = (subsets.choose(ITEMS, "Coat", "Pantsuit", 10, "independent", seed) for seed in (1, 2))
-    assert one != two and one == subsets.choose(ITEMS, "Coat", "Pantsuit", 10, "independent", 1)
-    assert len({record.product for record in one if "Pantsuit" in record.groups}) == 5
+    by_seed_1, by_seed_2 = (subsets.choose(ITEMS, "Coat", "Pantsuit", 10, "independent", seed) for seed in (1, 2))
+    assert by_seed_1 != by_seed_2 and by_seed_1 == subsets.choose(ITEMS, "Coat", "Pantsuit", 10, "independent", 1)
+    assert len({record.product for record in by_seed_1 if "Pantsuit" in record.groups}) == 5
 
 
 @pytest.mark.parametrize(
-    "large, small, ratio, kind, says",
+    "large, small, ratio, kind, message",
     [
         ("Pantsuit", "Coat", 50, "independent", "30 images carry Pantsuit alone, 100 Coat alone, 12 both"),
         ("Coat", "Coat", 10, "independent", "expected two groups"),
@@ -59,8 +59,8 @@ def test_the_seed_chooses_whole_products():
         ("Coat", "Pantsuit", 2, "mixed", "independent, dependent"),
     ],
 )
-def test_what_cannot_be_had(large, small, ratio, kind, says):
-    with pytest.raises(UserError, match=says):
+def test_what_cannot_be_had(large, small, ratio, kind, message):
+    with pytest.raises(UserError, match=message):
         subsets.choose(ITEMS, large, small, ratio, kind, 1)
 
 

@@ -32,8 +32,8 @@ def run(tmp_path_factory):
 PRODUCTS = {f"{n:08d}": f"p{n // 4}" for n in range(PHOTOS)}
 
 
-def product(one):
-    return PRODUCTS[one.key]
+def product(neighbour):
+    return PRODUCTS[neighbour.key]
 
 
 @pytest.mark.parametrize("kind", shop_index.KINDS)
@@ -43,8 +43,8 @@ def test_as_many_as_were_asked_for(run, kind):
     for query in values[:12]:
         for k in (1, 50, 400, PHOTOS, PHOTOS + 7):
             result = index.search(query, k)
-            assert len({one.position for one in result}) == min(k, PHOTOS)
-            scores = [one.score for one in result]
+            assert len({neighbour.position for neighbour in result}) == min(k, PHOTOS)
+            scores = [neighbour.score for neighbour in result]
             assert scores == sorted(scores, reverse=True) and scores[0] > 0.99
     again = shop_index.ShopIndex(made, kind)  # read from its file
     assert len(again.search(values[3], 300)) == 300
@@ -56,13 +56,13 @@ def test_one_row_a_product(run, kind):
     index = shop_index.ShopIndex(made, kind)
     for k in (1, 10, 200, 1000):
         result = index.products(values[5], k, product)
-        names = [PRODUCTS[one.key] for one in result]
+        names = [PRODUCTS[neighbour.key] for neighbour in result]
         assert len(set(names)) == len(names) == min(k, PHOTOS // 4)
     photos = index.search(values[5], 40)
     first = {}
-    for one in photos:
-        first.setdefault(PRODUCTS[one.key], one.key)
-    assert [one.key for one in index.products(values[5], 5, product)] == list(first.values())[:5]
+    for photo in photos:
+        first.setdefault(PRODUCTS[photo.key], photo.key)
+    assert [neighbour.key for neighbour in index.products(values[5], 5, product)] == list(first.values())[:5]
 
 
 def test_a_graph_of_parts_is_searched_whole(run, monkeypatch):
@@ -75,4 +75,4 @@ def test_a_graph_of_parts_is_searched_whole(run, monkeypatch):
 
     monkeypatch.setattr(index, "_index", Lost())
     exact = shop_index.ShopIndex(made, "flat").search(values[7], 20)
-    assert [one.key for one in index.search(values[7], 20)] == [one.key for one in exact]
+    assert [neighbour.key for neighbour in index.search(values[7], 20)] == [neighbour.key for neighbour in exact]

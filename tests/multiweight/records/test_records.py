@@ -36,7 +36,7 @@ def test_vector():
 
 
 @pytest.mark.parametrize(
-    "row, says",
+    "row, message",
     [
         (b"a.jpg,p", r":3: 2 fields: expected 3"),
         (b"a.jpg,p,color=red,more", r":3: 4 fields"),
@@ -57,10 +57,10 @@ def test_vector():
         (b"a\0.jpg,p,", r":3: a NUL byte"),
     ],
 )
-def test_mistakes_name_the_line(tmp_path, row, says):
+def test_mistakes_name_the_line(tmp_path, row, message):
     path = tmp_path / "records.csv"
     path.write_bytes(b"image,product,labels\nfirst.jpg,p,\n" + row + b"\nlast.jpg,p,\n")
-    with pytest.raises(UserError, match=r"records\.csv" + says):
+    with pytest.raises(UserError, match=r"records\.csv" + message):
         records.read(path, CATALOG)
 
 
@@ -99,7 +99,7 @@ def test_three_values(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "item, says",
+    "item, message",
     [
         ("color=red|color!=red", "'color=red' stands twice"),
         ("color=*", r"label 'color=\*': expected group=label"),
@@ -108,10 +108,10 @@ def test_three_values(tmp_path):
         ("!=red", "expected group=label"),
     ],
 )
-def test_mistakes_in_statements(tmp_path, item, says):
+def test_mistakes_in_statements(tmp_path, item, message):
     path = tmp_path / "records.csv"
     path.write_text(f"image,product,labels\na.jpg,p,{item}\n")
-    with pytest.raises(UserError, match=r"records\.csv:2: .*" + says):
+    with pytest.raises(UserError, match=r"records\.csv:2: .*" + message):
         records.read(path, CATALOG)
 
 

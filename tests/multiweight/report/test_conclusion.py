@@ -21,18 +21,18 @@ def difference(mean, p):
 
 
 @pytest.fixture
-def found(tmp_path):
+def evaluations(tmp_path):
     return results.load(synthetic_runs.write(tmp_path))
 
 
-def test_the_leader_and_how_far_the_others_are_behind(found):
-    methods = {r.variant: r for r in found}
+def test_the_leader_and_how_far_the_others_are_behind(evaluations):
+    methods = {r.variant: r for r in evaluations}
     third, weight = methods["multi_weight_third"], methods["multi_weight"]
     pairs = [
         Comparison(weight, third, difference(0.0525, 0.001)),
         Comparison(methods["multi_label"], third, difference(0.0525, 0.3)),
     ]
-    concluded = conclusion.of(found, pairs)
+    concluded = conclusion.of(evaluations, pairs)
     assert concluded.lead == "multi-weight 1/3 leads with a mean mAP@50 of 47.75 over 4 groups."
     assert {line.variant: line.text for line in concluded.others} == {
         "multi_label": "5.25 points behind (not clear, p = 0.3)",

@@ -173,9 +173,9 @@ def test_differences_are_tested_in_pairs(made):
     result = results.load(dataset)
     pairs = comparisons.pairs(dataset, result)
     assert len(pairs) == 6
-    one = next(p for p in pairs if (p.first.variant, p.second.variant) == ("multi_label", "multi_weight_third"))
+    pair = next(p for p in pairs if (p.first.variant, p.second.variant) == ("multi_label", "multi_weight_third"))
     a, b = (comparisons.precisions(dataset, v)[:, :2] for v in ("multi_label", "multi_weight_third"))
-    assert one.difference.mean == pytest.approx(np.nanmean(b - a, axis=0).mean(), abs=1e-7)
+    assert pair.difference.mean == pytest.approx(np.nanmean(b - a, axis=0).mean(), abs=1e-7)
     assert "multi-weight 1/3 − multi-label" in (dataset.report / "report.md").read_text()
 
 

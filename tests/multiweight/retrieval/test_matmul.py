@@ -36,9 +36,9 @@ def test_the_bound_of_a_product_holds(metric, ladder):
         true = (unit[i] * unit[j]).sum(1)
     else:
         true = -(((wide[i] - wide[j]) / space.scale) ** 2).sum(1) / 2
-    one = (block.lengths[i], block.errors[i], np.abs(block.bias[i]))
+    row_lengths = (block.lengths[i], block.errors[i], np.abs(block.bias[i]))
     other = (block.lengths[j], block.errors[j], np.abs(block.bias[j]))
-    bound = space.error(product, one, other) + product.output * np.abs(result - block.bias[i] - block.bias[j])
+    bound = space.error(product, row_lengths, other) + product.output * np.abs(result - block.bias[i] - block.bias[j])
     off = np.abs(result.astype(np.float64) - true.astype(np.float64))
     assert (off <= bound).all()
     # And it is the bound of this arithmetic: float64 would be a million times closer.
@@ -49,9 +49,9 @@ def test_a_product_with_a_wrong_bound_would_be_noticed():
     """The tests above can fail: without room for its rounding, bfloat16 loses neighbours."""
     x = np.random.default_rng(0).normal(size=(400, 64)).astype(np.float32)
 
-    def trust(one):
-        one.space.error = lambda *_: 0.0
-        one.matmul_screen.matmuls[0].output = 0.0
+    def trust(opened_search):
+        opened_search.space.error = lambda *_: 0.0
+        opened_search.matmul_screen.matmuls[0].output = 0.0
 
     ranking = searched(x, 5, "cosine", ladders(64)["bfloat16"], plan.Plan(100, 400, 10**6), change=trust)
     assert (ranking.indices != nearest(x, x, 5, "cosine", itself=True)[0]).any()
@@ -81,12 +81,12 @@ def test_products_share_the_threads(monkeypatch, threads, calls, each):
     whole = matmul.available(6, "cpu")
     with search.Search(
         rows, None, 3, Space(True, [rows]), plan.Plan(4, 40, 10**6, ahead=8), whole, None, threads
-    ) as one:
-        for a, b in one.tiles():
-            one.search_tile(a, b)
+    ) as opened_search:
+        for a, b in opened_search.tiles():
+            opened_search.search_tile(a, b)
     assert len(seen) >= 55 and max(seen) <= each
     assert blas_threads() == before
-    assert np.array_equal(one.ranking.indices, nearest(x, x, 3, "cosine", True)[0])
+    assert np.array_equal(opened_search.ranking.indices, nearest(x, x, 3, "cosine", True)[0])
 
 
 def test_without_threadpoolctl_it_is_one_product_at_a_time(monkeypatch):

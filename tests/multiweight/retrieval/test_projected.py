@@ -73,13 +73,13 @@ def search_by_bounds(x, gallery, k, metric, directions, sizes, known=None):
     rows, others = Rows(x), None if gallery is None else Rows(gallery)
     space = Space(metric == "cosine", [rows, others or rows])
     whole = matmul.available(x.shape[1], "cpu")
-    with search.Search(rows, others, k, space, sizes, whole, directions, 1) as one:
-        one.matmul_screen.pairs = None
+    with search.Search(rows, others, k, space, sizes, whole, directions, 1) as opened_search:
+        opened_search.matmul_screen.pairs = None
         if known is not None:
-            np.maximum(one.limits, space.lowest(known), out=one.limits)
-        for a, b in one.tiles():
-            one.search_tile(a, b)
-    return one.ranking.indices, one.ranking.scores
+            np.maximum(opened_search.limits, space.lowest(known), out=opened_search.limits)
+        for a, b in opened_search.tiles():
+            opened_search.search_tile(a, b)
+    return opened_search.ranking.indices, opened_search.ranking.scores
 
 
 @pytest.fixture(scope="module", autouse=True)

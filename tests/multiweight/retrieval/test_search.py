@@ -55,9 +55,9 @@ def test_queries_against_a_gallery(gallery, k, seed, metric):
 
 def test_threads_change_nothing():
     x = np.random.default_rng(1).normal(size=(900, 24)).astype(np.float32)
-    one, three = (top_k(x, 9, threads=threads, block=200) for threads in (1, 3))
-    np.testing.assert_array_equal(one[0], three[0])
-    np.testing.assert_array_equal(one[1], three[1])
+    by_one_thread, by_three_threads = (top_k(x, 9, threads=threads, block=200) for threads in (1, 3))
+    np.testing.assert_array_equal(by_one_thread[0], by_three_threads[0])
+    np.testing.assert_array_equal(by_one_thread[1], by_three_threads[1])
 
 
 def test_the_same_neighbours_as_faiss_where_scores_differ():

@@ -77,9 +77,9 @@ def test_a_stopped_search_goes_on(tmp_path, monkeypatch):
     before = list(done)
     done.insert(0, None)  # never 4 again at the check
     done[:] = [None] * 10
-    told = []
-    result = top_k(path, 7, memory=1 << 20, state=state, progress=told.append)
-    assert not set(before) & set(done[10:]) and sum(told) == 1500
+    rows_reported = []
+    result = top_k(path, 7, memory=1 << 20, state=state, progress=rows_reported.append)
+    assert not set(before) & set(done[10:]) and sum(rows_reported) == 1500
     np.testing.assert_array_equal(result[0], top_k(x, 7)[0])
     with pytest.raises(UserError, match="state of another search"):
         top_k(path, 8, memory=1 << 20, state=state)

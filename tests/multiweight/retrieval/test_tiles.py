@@ -20,9 +20,9 @@ def opened(n, others, sizes):
 
 @pytest.mark.parametrize(("n", "others"), [(10, None), (9, None), (3, None), (10, 7), (2, 9)])
 def test_tiles_and_their_blocks_hold_every_pair_once(n, others):
-    with opened(n, others, plan.Plan(block=2, panel=4, pending=100)) as one:
+    with opened(n, others, plan.Plan(block=2, panel=4, pending=100)) as opened_search:
         taken = np.zeros((n, n if others is None else others), int)
-        for rows, columns in one.tiles():
+        for rows, columns in opened_search.tiles():
             same = others is None and rows == columns
             a, b = np.array(rows), np.array(columns)
             for left, right, triangle in search._by_diagonals(a, b, 2, same):
@@ -52,6 +52,6 @@ def test_parts_double():
 @pytest.mark.parametrize("gallery", [False, True])
 def test_progress_ends_at_all_rows(options, gallery):
     x = np.random.default_rng(1).normal(size=(1500, 64)).astype(np.float32)
-    told = []
-    top_k(x, 7, candidates=x[:1000] if gallery else None, progress=told.append, device="cpu", **options)
-    assert sum(told) == 1500 and min(told) >= 0
+    rows_reported = []
+    top_k(x, 7, candidates=x[:1000] if gallery else None, progress=rows_reported.append, device="cpu", **options)
+    assert sum(rows_reported) == 1500 and min(rows_reported) >= 0

@@ -16,10 +16,10 @@ def test_the_pages_have_the_figures_colours_from_their_one_home():
     request = Request({"type": "http", "method": "GET", "path": "/static/colours.js", "headers": []})
     answer = asyncio.run(pages.colours(request))
     assert answer.headers["content-type"].startswith("text/javascript")
-    found = dict(re.findall(r"^export const (\w+) = (.*);$", answer.body.decode(), re.MULTILINE))
+    exported = dict(re.findall(r"^export const (\w+) = (.*);$", answer.body.decode(), re.MULTILINE))
     names = ["mine", "multi_task", "yours"]
-    assert json.loads(found["COLOURS"]).items() <= methods.colours(names).items()
-    assert [methods.colours(names)[name] for name in ("mine", "yours")] == json.loads(found["MORE"])[:2]
+    assert json.loads(exported["COLOURS"]).items() <= methods.colours(names).items()
+    assert [methods.colours(names)[name] for name in ("mine", "yours")] == json.loads(exported["MORE"])[:2]
     assert 'import { COLOURS, MORE } from "./colours.js";' in (STATIC / "common.js").read_text(encoding="utf-8")
     for path in STATIC.glob("*.js"):
         assert "multi_label" not in path.read_text(encoding="utf-8"), f"{path.name} has a method of its own"

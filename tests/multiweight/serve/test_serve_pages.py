@@ -21,7 +21,7 @@ def until(page, condition, seconds=20):
     return WebDriverWait(page, seconds, poll_frequency=0.1).until(lambda _: condition())
 
 
-def found(page, selector):
+def elements(page, selector):
     return page.find_elements("css selector", selector)
 
 
@@ -52,31 +52,31 @@ def test_a_photo_is_dropped_its_labels_read_and_a_neighbour_clicked(address, pho
     with window() as page:
         page.get(address)
         drop_file(page, photo)
-        until(page, lambda: found(page, ".answer .strip"))
+        until(page, lambda: elements(page, ".answer .strip"))
         assert page.execute_script("return document.querySelector('.answer img').naturalWidth") == 64
         # The labels and probabilities that the page shows are the server's.
         page.execute_script("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
         for method in answer["methods"]:
             for group, labels in method["labels"].items():
-                (shown,) = found(page, f"ul[aria-label='{group}, {method['name']}']")
+                (shown,) = elements(page, f"ul[aria-label='{group}, {method['name']}']")
                 lines = [line.text.split("\n") for line in shown.find_elements("tag name", "li")]
                 assert lines == [[label, f"{int(100 * p + 0.5)}%"] for label, p in labels]
         for method in answer["methods"]:
-            (strip,) = found(page, f".strip[data-method={method['id']}]")
+            (strip,) = elements(page, f".strip[data-method={method['id']}]")
             assert len(strip.find_elements("css selector", "a.photo")) == len(method["products"])
         # Framed are the products with the label that the method reads in the chosen group.
-        chosen = Select(found(page, ".answer .controls select")[0])
+        chosen = Select(elements(page, ".answer .controls select")[0])
         chosen.select_by_visible_text("Garment")
         for method in answer["methods"]:
             wanted = method["labels"]["Garment"][0][0]
-            shown = found(page, f".strip[data-method={method['id']}] a")
-            frames = ["yes" in one.get_attribute("class") for one in shown]
-            assert frames == [wanted in one["labels"].get("Garment", []) for one in method["products"]]
+            shown = elements(page, f".strip[data-method={method['id']}] a")
+            frames = ["yes" in photo.get_attribute("class") for photo in shown]
+            assert frames == [wanted in product["labels"].get("Garment", []) for product in method["products"]]
         first = answer["methods"][0]["products"][0]
-        found(page, f".strip[data-method={answer['methods'][0]['id']}] a")[0].click()
-        until(page, lambda: found(page, ".answer h2"))
-        assert found(page, ".answer h2")[0].text == f"Product {first['product']}"
-        until(page, lambda: found(page, ".answer .strip a"))
+        elements(page, f".strip[data-method={answer['methods'][0]['id']}] a")[0].click()
+        until(page, lambda: elements(page, ".answer h2"))
+        assert elements(page, ".answer h2")[0].text == f"Product {first['product']}"
+        until(page, lambda: elements(page, ".answer .strip a"))
         until(page, lambda: page.execute_script("return document.querySelector('.strip img').naturalWidth") > 0)
 
 
@@ -89,10 +89,14 @@ def test_one_message_for_what_is_no_photo_and_names_are_text(address, photo, tmp
         page.get(address)
         files = page.find_element("id", "files")
         files.send_keys("\n".join(map(str, (tmp_path / TRICKY, tmp_path / "large.jpg", tmp_path / ("copy " + TRICKY)))))
-        until(page, lambda: found(page, ".answer .strip"))
-        answers = found(page, ".answer")
-        assert [one.find_element("tag name", "h2").text for one in answers] == ["copy " + TRICKY, "large.jpg", TRICKY]
-        alerts = [[alert.text for alert in one.find_elements("css selector", "[role=alert]")] for one in answers]
+        until(page, lambda: elements(page, ".answer .strip"))
+        panels = elements(page, ".answer")
+        assert [panel.find_element("tag name", "h2").text for panel in panels] == [
+            "copy " + TRICKY,
+            "large.jpg",
+            TRICKY,
+        ]
+        alerts = [[alert.text for alert in panel.find_elements("css selector", "[role=alert]")] for panel in panels]
         assert alerts[0] == [] and "200 MB" in alerts[1][0] and "not a photo" in alerts[2][0]
         assert page.title.startswith("Photo")
 
@@ -100,17 +104,17 @@ def test_one_message_for_what_is_no_photo_and_names_are_text(address, photo, tmp
 def test_looking_through_the_shop(address):
     with window() as page:
         page.get(f"{address}/shop")
-        until(page, lambda: found(page, "#photos a.photo"))
+        until(page, lambda: elements(page, "#photos a.photo"))
         Select(page.find_element("id", "group")).select_by_visible_text("Garment")
         Select(page.find_element("id", "method")).select_by_visible_text("multi-label")
-        until(page, lambda: found(page, "#photos .right, #photos .wrong"))
+        until(page, lambda: elements(page, "#photos .right, #photos .wrong"))
         label = Select(page.find_element("id", "label"))
         wanted = texts(page, "#photos a.photo > span:first-of-type")[0]
         label.select_by_visible_text(wanted)
         until(page, lambda: set(texts(page, "#photos a.photo > span:first-of-type")) == {wanted})
         assert "group=Garment" in page.current_url
         page.refresh()
-        until(page, lambda: found(page, "#photos a.photo"))
+        until(page, lambda: elements(page, "#photos a.photo"))
         assert Select(page.find_element("id", "label")).first_selected_option.text == wanted
 
 
@@ -132,7 +136,7 @@ def test_a_curve_grows_while_a_training_writes(own_shop):
     points = f"return document.querySelector('{line}').getAttribute('points').split(' ').length"
     with served(own_shop) as address, window() as page:
         page.get(f"{address}/runs")
-        until(page, lambda: found(page, "#loss polyline"))
+        until(page, lambda: elements(page, "#loss polyline"))
         assert page.execute_script(points) == 2
         card = ".run[data-run=multi_label]"
         assert "training" in texts(page, card)[0] and "iteration 2 of 6" in texts(page, card)[0]
@@ -143,8 +147,8 @@ def test_a_curve_grows_while_a_training_writes(own_shop):
         os.utime(log, (1, 1))
         assert "stopped" not in texts(page, card)[0]
         until(page, lambda: "stopped" in texts(page, card)[0])
-        found(page, f"{card} input")[0].click()
-        assert not found(page, line) and found(page, "#loss polyline")
+        elements(page, f"{card} input")[0].click()
+        assert not elements(page, line) and elements(page, "#loss polyline")
 
 
 @pytest.mark.parametrize("worst, least, most", [(1e3, 4, 9), (1e20, 3, 8)])
@@ -174,7 +178,9 @@ def test_pages_fit_a_phone_and_every_control_has_a_name(address, photo, path):
         page.get(address + path.replace("FIRST", key))
         if path == "/":
             page.find_element("id", "files").send_keys(str(photo))
-        until(page, lambda: found(page, {"/": ".strip a", "/shop": "#photos a", "/runs": ".run"}.get(path, ".strip a")))
+        until(
+            page, lambda: elements(page, {"/": ".strip a", "/shop": "#photos a", "/runs": ".run"}.get(path, ".strip a"))
+        )
         assert page.execute_script("return document.documentElement.scrollWidth") <= 390
         assert page.execute_script("return window.innerWidth") == 390
         unnamed = """return [...document.querySelectorAll("button, input, select, a, img")].filter((one) =>
@@ -190,12 +196,12 @@ def test_pages_fit_a_phone_and_every_control_has_a_name(address, photo, path):
 def test_results_label_by_label_and_the_map(address, trained_shop):
     with window() as page:
         page.get(f"{address}/results?group=Garment")
-        assert found(page, "#conclusion .lead")[0].text.split(" leads ")[0] in ("multi-label", "multi-weight")
+        assert elements(page, "#conclusion .lead")[0].text.split(" leads ")[0] in ("multi-label", "multi-weight")
         assert {"Group", "multi-label", "multi-weight"} <= set(texts(page, "#groups-table th button"))
         page.execute_script("document.querySelector('#groups-table th button').click()")
-        assert found(page, "#groups-table th[aria-sort]")
+        assert elements(page, "#groups-table th[aria-sort]")
         assert set(texts(page, "#labels-table tbody td:first-child")) == {"Garment"}
-        assert found(page, ".strip a.photo")
+        assert elements(page, ".strip a.photo")
         page.find_element("id", "map-draw").click()
         until(page, lambda: "photos" in texts(page, "#map-status")[0], 60)
         assert (trained_shop.run("multi_label").root / "map.npz").exists()
@@ -204,11 +210,11 @@ def test_results_label_by_label_and_the_map(address, trained_shop):
             for (let n = 0; n < data.length; n += 4) if (data[n + 3] > 200) found.add(data.slice(n, n + 3).join());
             return found.size"""
         assert page.execute_script(colours) > 2
-        assert len(found(page, "#map-legend > span")) > 1
+        assert len(elements(page, "#map-legend > span")) > 1
 
 
 def test_results_fit_a_phone(address):
     with window(390, 800) as page:
         page.get(f"{address}/results")
-        assert found(page, "#conclusion")
+        assert elements(page, "#conclusion")
         assert page.execute_script("return document.documentElement.scrollWidth") <= 390

@@ -39,9 +39,9 @@ def test_labels_are_those_of_annotate_and_products_come_once(address, trained_sh
             shown = method["labels"][group.name]
             assert [label for label, _ in shown] == [group.labels[m] for m in np.argsort(-values, kind="stable")[:3]]
             np.testing.assert_allclose([p for _, p in shown], np.sort(values)[::-1][:3], atol=1e-4)
-        products = [one["product"] for one in method["products"]]
+        products = [product["product"] for product in method["products"]]
         assert len(products) == len(set(products)) > 3
-        scores = [one["score"] for one in method["products"]]
+        scores = [product["score"] for product in method["products"]]
         assert scores == sorted(scores, reverse=True)
 
 
@@ -51,7 +51,7 @@ def test_the_neighbours_of_a_shop_photo_are_of_other_products(address, trained_s
     answer = httpx.get(f"{address}/api/shop/{key}", params={"method": "multi_weight"}).json()
     mine = answer["photo"]["product"]
     (method,) = answer["methods"]
-    assert mine not in [one["product"] for one in method["products"]]
+    assert mine not in [product["product"] for product in method["products"]]
     # The first is the nearest of all by the features that evaluation uses.
     unit = result.values / np.linalg.norm(result.values, axis=1, keepdims=True)
     known = dict(records.read_packed(trained_shop.packed("test"), Catalog.load(trained_shop.catalog)))
@@ -62,11 +62,11 @@ def test_the_neighbours_of_a_shop_photo_are_of_other_products(address, trained_s
 def test_photos_of_a_label_and_what_a_method_says(address):
     whole = httpx.get(f"{address}/api/shop", params={"group": "Garment", "method": "multi_label"}).json()
     assert whole["total"] > 3 and whole["problem"] == ""
-    assert all(one["labels"]["Garment"] and len(one["predicted"]["Garment"]) == 1 for one in whole["photos"])
+    assert all(photo["labels"]["Garment"] and len(photo["predicted"]["Garment"]) == 1 for photo in whole["photos"])
     label = whole["photos"][0]["labels"]["Garment"][0]
     some = httpx.get(f"{address}/api/shop", params={"group": "Garment", "label": label}).json()
     assert 0 < some["total"] <= whole["total"]
-    assert all(label in one["labels"]["Garment"] for one in some["photos"])
+    assert all(label in photo["labels"]["Garment"] for photo in some["photos"])
     assert error_of(httpx.get(f"{address}/api/shop", params={"group": "Shoe"}))[0] == 409
     assert "whole number" in error_of(httpx.get(f"{address}/api/shop", params={"start": "x"}))[1]
 
@@ -161,8 +161,8 @@ def test_a_run_deleted_and_an_lmdb_gone_are_told_and_the_rest_goes_on(own_shop, 
         assert "multi_weight" not in httpx.get(address).text
         shutil.rmtree(own_shop.images("test"))
         assert "no LMDB there: pack the data first" in error_of(httpx.get(f"{address}/api/shop/{key}"))[1]
-        told = httpx.get(f"{address}/api/shop", params={"method": "multi_label"}).json()
-        assert "no LMDB there" in told["problem"] and told["photos"]
+        answer = httpx.get(f"{address}/api/shop", params={"method": "multi_label"}).json()
+        assert "no LMDB there" in answer["problem"] and answer["photos"]
         assert httpx.post(f"{address}/api/photo", content=data).status_code == 200
         own_shop.run("multi_label").features.unlink()
         (method,) = httpx.post(f"{address}/api/photo", content=data).json()["methods"]

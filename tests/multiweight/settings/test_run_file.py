@@ -1,4 +1,4 @@
-"""A run's settings in a YAML file: the committed ones, what wins over them, and how mistakes are told."""
+"""A run's settings in a YAML file: the committed files, what overrides them, and the errors for mistakes."""
 
 from __future__ import annotations
 

@@ -30,32 +30,34 @@ def folder(tmp_path, text=TEXT):
     return tmp_path
 
 
-def result(study, one, mean=0.3, status="done", **more):
+def result(study, planned_trial, mean=0.3, status="done", **more):
     """What trial.run would have left for ``one``; the mean is that of two groups, 0.1 apart."""
-    found = {
+    values = {
         "status": status, "points": [], "seconds": 10.0, "training_seconds": 9.0, "engine": "caffe_torch 1",
         "device": "cpu", "processor": "one, 2 cores", "threads": "1", "versions": {"python": "3"},
         "images": {"train": 8, "test": 3}, "proportions": GROUPS, "gamma": {"Colour": 1.0, "Coat": 0.25},
-        "settings": trial.settings(study, one),
+        "settings": trial.settings(study, planned_trial),
     }  # fmt: skip
     if status != "done":
-        return {**found, "iteration": 3, **more}
-    if one.purpose in order.REFERENCES:
-        mean = {"untrained": 0.1 * one.seed, "random": 0.02}[one.purpose]
-    steps = study.measured(one.iterations) if one.purpose == order.FINAL else [one.iterations]
-    points = [{"iteration": n, "mean_map": mean * (n / one.iterations if n else 1)} for n in steps]
-    found.update(points=points, groups={"Colour": mean + 0.05, "Coat": mean - 0.05}, queries={"Colour": 3, "Coat": 2})
-    if one.purpose == order.FINAL:
-        found["recognition"] = {"Colour": mean, "Coat": None}
-    return {**found, **more}
+        return {**values, "iteration": 3, **more}
+    if planned_trial.purpose in order.REFERENCES:
+        mean = {"untrained": 0.1 * planned_trial.seed, "random": 0.02}[planned_trial.purpose]
+    steps = (
+        study.measured(planned_trial.iterations) if planned_trial.purpose == order.FINAL else [planned_trial.iterations]
+    )
+    points = [{"iteration": n, "mean_map": mean * (n / planned_trial.iterations if n else 1)} for n in steps]
+    values.update(points=points, groups={"Colour": mean + 0.05, "Coat": mean - 0.05}, queries={"Colour": 3, "Coat": 2})
+    if planned_trial.purpose == order.FINAL:
+        values["recognition"] = {"Colour": mean, "Coat": None}
+    return {**values, **more}
 
 
-def write(study, one, drawn=None, **values):
+def write(study, planned_trial, drawn=None, **values):
     """Put the result into the tables; ``drawn`` are the means over test images drawn anew."""
-    found = result(study, one, **values)
+    trial_result = result(study, planned_trial, **values)
     if drawn is not None:
-        found["resamples"] = {"mean": drawn}
-    table.add(trial.folder(study), one.name, found)
+        trial_result["resamples"] = {"mean": drawn}
+    table.add(trial.folder(study), planned_trial.name, trial_result)
 
 
 def run_all(study, mean):
@@ -65,6 +67,6 @@ def run_all(study, mean):
         todo = [t for e in study.experiments for t in order.trials(study, e, results) if t.name not in results]
         if not todo:
             return
-        for one in todo:
-            value = mean(one)
-            write(study, one, [value] * 200 if one.purpose == order.FINAL else None, mean=value)
+        for planned_trial in todo:
+            value = mean(planned_trial)
+            write(study, planned_trial, [value] * 200 if planned_trial.purpose == order.FINAL else None, mean=value)

@@ -8,12 +8,12 @@ from multiweight.study import estimates, thirds
 
 def test_students_t_over_three_seeds():
     # 1, 2, 3: mean 2, standard error 1 / sqrt(3) = 0.57735; t of 0.975 with two degrees of freedom is 4.30265.
-    one = estimates.estimate(np.array([1.0, 2.0, 3.0]))
-    assert one.seeds == pytest.approx((2 - 2.48414, 2 + 2.48414), abs=1e-4) and one.queries is None
+    estimate = estimates.estimate(np.array([1.0, 2.0, 3.0]))
+    assert estimate.seeds == pytest.approx((2 - 2.48414, 2 + 2.48414), abs=1e-4) and estimate.queries is None
     # t = 3.4641: p = 1 - 3.4641 / sqrt(2 + 12) = 0.074180.
-    assert one.p == pytest.approx(0.0741799, abs=1e-6)
+    assert estimate.p == pytest.approx(0.0741799, abs=1e-6)
     # 0.8 of t with two degrees of freedom is 1.06066.
-    assert one.missed == pytest.approx(0.57735 * (4.30265 + 1.06066), abs=1e-4)
+    assert estimate.missed == pytest.approx(0.57735 * (4.30265 + 1.06066), abs=1e-4)
 
 
 def test_more_comparisons_can_miss_more():
@@ -24,9 +24,9 @@ def test_more_comparisons_can_miss_more():
 
 def test_the_larger_of_the_two_ways_counts():
     drawn = np.array([-0.1] * 10 + [0.1] * 89)
-    one = estimates.estimate(np.array([0.08, 0.0801]), drawn)
+    estimate = estimates.estimate(np.array([0.08, 0.0801]), drawn)
     # 10 of 99 draws are at or below 0: 2 * 11 / 100.
-    assert one.p_queries == pytest.approx(0.22) and one.p_seeds < 0.01 and one.p == one.p_queries
+    assert estimate.p_queries == pytest.approx(0.22) and estimate.p_seeds < 0.01 and estimate.p == estimate.p_queries
     assert estimates.estimate(np.array([0.08]), drawn).p is None, "one seed tells nothing of others"
     assert estimates.estimate(np.array([np.nan, np.nan]), drawn).p is None
 

@@ -13,17 +13,19 @@ LEARNED = {2: 0.3, 7: 0.398, 8: 0.4}
 def opened(tmp_path, text=TEXT, curve=LEARNED, groups=None):
     """The gate of an experiment whose every final went through ``curve``; untrained nets have 0.1 and 0.2."""
     study = reading.load(made_up.folder(tmp_path, text))
-    made_up.run_all(study, lambda one: 0.4)
-    for one in made_up.order.trials(study, study.experiments[0], trial.results(study)):
-        if one.purpose == made_up.order.FINAL:
+    made_up.run_all(study, lambda _: 0.4)
+    for planned_trial in made_up.order.trials(study, study.experiments[0], trial.results(study)):
+        if planned_trial.purpose == made_up.order.FINAL:
             points = [{"iteration": n, "mean_map": value} for n, value in curve.items()]
             end = points[-1]["mean_map"]
-            made_up.write(study, one, points=points, groups=groups or {"Colour": end + 0.05, "Coat": end - 0.05})
+            made_up.write(
+                study, planned_trial, points=points, groups=groups or {"Colour": end + 0.05, "Coat": end - 0.05}
+            )
     return gate.check(study, findings.read(study, study.experiments[0], trial.results(study)))
 
 
-def failed(found):
-    return [one.name for one in found.checks if not one.passed]
+def failed(checked):
+    return [check.name for check in checked.checks if not check.passed]
 
 
 def test_nets_that_have_learned_are_valid(tmp_path):

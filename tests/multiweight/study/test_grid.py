@@ -13,9 +13,13 @@ def study(tmp_path):
     return reading.load(made_up.folder(tmp_path, TEXT))
 
 
-def mean(one):
+def mean(planned_trial):
     """multi-weight gains 10 points where there is noise, and nothing elsewhere."""
-    gain = one.method is not None and one.method.name == "multi_weight" and "wrong0.3" in one.data
+    gain = (
+        planned_trial.method is not None
+        and planned_trial.method.name == "multi_weight"
+        and "wrong0.3" in planned_trial.data
+    )
     return 0.4 + 0.1 * gain
 
 
@@ -47,9 +51,9 @@ def test_the_report_has_one_section_and_one_figure_for_all_shops(study):
 
 def test_what_has_not_run_is_a_dash(study):
     made_up.run_all(study, mean)
-    last = [one for one in study.experiments if one.family][-1]
-    for one in order.trials(study, last, trial.results(study)):
-        table.remove(trial.folder(study), one.name)
+    last = [experiment for experiment in study.experiments if experiment.family][-1]
+    for planned_trial in order.trials(study, last, trial.results(study)):
+        table.remove(trial.folder(study), planned_trial.name)
     text = report.write(study).read_text(encoding="utf-8")
     assert "| 0.3 | 1 | – | – | – | – | – |" in text and "Not finished: 48 iterations are left." in text
 
@@ -69,23 +73,27 @@ def test_several_shops_at_a_position_give_intervals_over_shops(tmp_path):
     # error of the mean 2 / sqrt(3), so the interval is 8 +- 4.97.
     gains = {"shop-wrong0.3": 0.06, "shop-seed2-wrong0.3": 0.08, "shop-seed3-wrong0.3": 0.1}
 
-    def mean(one):
-        gained = one.method is not None and one.method.name == "multi_weight"
-        return 0.4 + gained * gains.get(one.data, 0)
+    def mean(planned_trial):
+        gained = planned_trial.method is not None and planned_trial.method.name == "multi_weight"
+        return 0.4 + gained * gains.get(planned_trial.data, 0)
 
     made_up.run_all(study, mean)
     results = trial.results(study)
-    searches = {one["settings"]["data"] for one in results.values() if one["settings"]["purpose"] == order.SEARCH}
+    searches = {
+        trial_result["settings"]["data"]
+        for trial_result in results.values()
+        if trial_result["settings"]["purpose"] == order.SEARCH
+    }
     assert searches == {"shop-wrong0", "shop-wrong0.3"}  # the first shop's serves all of a position
     rows = grid.table(grid.read(study, "core", results)).rows
     assert [row[:2] for row in rows] == [["0", "3"], ["0.3", "3"]]
     assert rows[1][3:6] == ["48.00 (0.0005)", "**+8.00**", "+3.03 to +12.97"]
-    told = report.write(study).read_text(encoding="utf-8")
-    assert "Drawn shops, 3 at each position: products 1600, missing 0.1" in told and "over shops" in told
+    page = report.write(study).read_text(encoding="utf-8")
+    assert "Drawn shops, 3 at each position: products 1600, missing 0.1" in page and "over shops" in page
     # A shop that is not there yet leaves two.
-    last = next(one for one in study.experiments if one.name == "core-wrong0.3-seed3")
-    for one in order.trials(study, last, results):
-        if one.data == "shop-seed3-wrong0.3":
-            table.remove(trial.folder(study), one.name)
+    last = next(experiment for experiment in study.experiments if experiment.name == "core-wrong0.3-seed3")
+    for wanted_trial in order.trials(study, last, results):
+        if wanted_trial.data == "shop-seed3-wrong0.3":
+            table.remove(trial.folder(study), wanted_trial.name)
     rows = grid.table(grid.read(study, "core", trial.results(study))).rows
     assert rows[1][:2] == ["0.3", "2"] and rows[1][4] == "+7.00"

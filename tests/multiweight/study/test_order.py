@@ -13,12 +13,12 @@ def study(tmp_path):
 
 def search(study, method, scores):
     """Results of a method's search: mean mAP by rate, None where it diverged."""
-    found = {}
+    results = {}
     for rate, value in scores.items():
-        one = order.Trial(order.SEARCH, "whole", method, rate, study.search.seed, study.search.iterations)
+        planned_trial = order.Trial(order.SEARCH, "whole", method, rate, study.search.seed, study.search.iterations)
         status = "done" if value is not None else "diverged"
-        found[one.name] = made_up.result(study, one, value or 0, status)
-    return found
+        results[planned_trial.name] = made_up.result(study, planned_trial, value or 0, status)
+    return results
 
 
 def waiting(study, results):
@@ -36,7 +36,7 @@ def test_the_listed_rates_come_first(study):
         ("multi_label", 0.001, 4), ("multi_weight", 0.001, 4), ("multi_label", 0.002, 4), ("multi_weight", 0.002, 4),
     ], "rate by rate over all methods"  # fmt: skip
     # Nor does the first method run ahead once one of its rates is there.
-    results = {one.name: made_up.result(study, one) for one in first[:4]}
+    results = {planned_trial.name: made_up.result(study, planned_trial) for planned_trial in first[:4]}
     left = [t for t in order.trials(study, core, results) if t.name not in results]
     assert (left[0].method.name, left[0].rate) == ("multi_weight", 0.001)
     # A reference, two methods of two rates of 4, and two methods of two seeds of 8.
@@ -72,10 +72,10 @@ def test_the_best_two_rates_are_trained_again_and_the_mean_counts(tmp_path):
     again = [t for t in order.trials(study, core, results) if t.method == method and t.name not in results]
     assert [(t.purpose, t.rate, t.seed) for t in again] == [("search", 0.001, 2), ("search", 0.002, 2)]
     assert order.best_rate(study, "whole", method, results) is None
-    for one, value in zip(again, (0.2, 0.27)):
-        results[one.name] = made_up.result(study, one, value)
+    for planned_trial, value in zip(again, (0.2, 0.27)):
+        results[planned_trial.name] = made_up.result(study, planned_trial, value)
     assert order.best_rate(study, "whole", method, results) == 0.002, "0.26 of two against 0.25"
-    assert [len(found) for found in order.searched(study, "whole", method, results).values()] == [1, 2, 2]
+    assert [len(by_seed) for by_seed in order.searched(study, "whole", method, results).values()] == [1, 2, 2]
 
 
 def test_a_second_seed_that_diverges_counts_against_its_rate(tmp_path):
@@ -83,15 +83,15 @@ def test_a_second_seed_that_diverges_counts_against_its_rate(tmp_path):
     method = study.experiments[0].methods[0]
     results = search(study, method, {0.001: 0.3, 0.002: 0.5})
     for rate, status in ((0.001, "done"), (0.002, "diverged")):
-        one = order.Trial(order.SEARCH, "whole", method, rate, 2, 4)
-        results[one.name] = made_up.result(study, one, 0.3, status)
+        planned_trial = order.Trial(order.SEARCH, "whole", method, rate, 2, 4)
+        results[planned_trial.name] = made_up.result(study, planned_trial, 0.3, status)
     assert order.best_rate(study, "whole", method, results) == 0.001
 
 
 def test_the_papers_trunk_is_a_reference_too(tmp_path):
     text = made_up.TEXT.replace("width: 0.05", "width: 0.05, trunk: alexnet_bn")
     study = reading.load(made_up.folder(tmp_path, text))
-    assert [one.name for one in order.references(study, "whole")] == [
+    assert [reference.name for reference in order.references(study, "whole")] == [
         "whole_untrained_alexnet_bn_1", "whole_untrained_alexnet_bn_2",
         "whole_untrained_alexnet_1", "whole_untrained_alexnet_2", "whole_random",
     ]  # fmt: skip
@@ -106,6 +106,6 @@ def test_one_rate_needs_no_search_and_lengths_are_a_methods_own(study):
 
 
 def test_all_is_run_in_the_end(study):
-    made_up.run_all(study, lambda one: 0.3)
+    made_up.run_all(study, lambda _: 0.3)
     results = made_up.trial.results(study)
-    assert [order.missing(study, one, results) for one in study.experiments] == [0, 0]
+    assert [order.missing(study, experiment, results) for experiment in study.experiments] == [0, 0]

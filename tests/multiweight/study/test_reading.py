@@ -98,10 +98,10 @@ def test_shops_are_an_experiment_each(tmp_path):
     text = TEXT.replace("question: Does it help?", "shops: {wrong: [0, 0.3], tail: [0.5, 1], missing: 0.2}")
     study = reading.load(folder(tmp_path, text))
     shops = study.experiments[:4]
-    assert [one.name for one in shops] == [
+    assert [shop.name for shop in shops] == [
         "core-wrong0-tail0.5", "core-wrong0-tail1", "core-wrong0.3-tail0.5", "core-wrong0.3-tail1",
     ]  # fmt: skip
-    assert {one.family for one in shops} == {"core"} and study.experiments[4].family == ""
+    assert {shop.family for shop in shops} == {"core"} and study.experiments[4].family == ""
     last = shops[-1].shop
     assert last.dials == ("wrong", "tail") and last.position == (0.3, 1)
     assert last.settings.missing == 0.2 and last.settings.products == 1600
@@ -112,10 +112,12 @@ def test_shops_that_differ_by_their_seed_share_a_position_and_the_search_of_the_
     text = TEXT.replace("question: Does it help?", "shops: {wrong: [0, 0.3], seed: [7, 8]}")
     study = reading.load(folder(tmp_path, text))
     shops = study.experiments[:4]
-    assert [one.name for one in shops] == [f"core-wrong{wrong}-seed{seed}" for wrong in ("0", "0.3") for seed in (7, 8)]
-    assert [one.shop.position for one in shops] == [(0,), (0,), (0.3,), (0.3,)]
+    assert [shop.name for shop in shops] == [
+        f"core-wrong{wrong}-seed{seed}" for wrong in ("0", "0.3") for seed in (7, 8)
+    ]
+    assert [experiment.shop.position for experiment in shops] == [(0,), (0,), (0.3,), (0.3,)]
     assert parts.name(shops[3]) == "shop-seed8-wrong0.3"
-    assert [parts.searched_on(one) for one in shops[2:]] == ["shop-seed7-wrong0.3"] * 2
+    assert [parts.searched_on(experiment) for experiment in shops[2:]] == ["shop-seed7-wrong0.3"] * 2
 
 
 def test_a_gain_needs_two_methods(tmp_path):

@@ -29,8 +29,8 @@ def study(tmp_path):
 
 
 def writer(study, tmp_path):
-    def command(one):
-        values = dict(here=str(made_up.__file__).rpartition("/")[0], folder=str(study.folder), name=one.name,
+    def command(trial):
+        values = dict(here=str(made_up.__file__).rpartition("/")[0], folder=str(study.folder), name=trial.name,
                       log=str(tmp_path / "log"))  # fmt: skip
         return [sys.executable, "-c", WRITE.format(**values)]
 
@@ -49,7 +49,7 @@ def test_every_trial_runs_once_and_a_second_call_runs_none(study, tmp_path):
 
 
 def test_a_trial_that_fails_is_named_with_its_last_line_and_its_log(study, tmp_path):
-    def command(one):
+    def command(trial):
         return [sys.executable, "-c", "import sys; print('disk is full'); sys.exit(2)"]
 
     with pytest.raises(UserError) as error:

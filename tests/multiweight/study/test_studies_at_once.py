@@ -42,16 +42,16 @@ def begin(study, tmp_path):
     running = []
 
     def start(runs, *more):
-        process = subprocess.Popen(
+        begun = subprocess.Popen(
             [sys.executable, "-c", WAITING, *arguments(study, tmp_path / runs), *more], env=processes.environment(),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
-        running.append(process)
-        return process, process.stdout.readline().strip()
+        running.append(begun)
+        return begun, begun.stdout.readline().strip()
 
     yield start
-    for one in running:
-        one.communicate(timeout=60)
+    for process in running:
+        process.communicate(timeout=60)
 
 
 def arguments(study, runs):
@@ -61,8 +61,8 @@ def arguments(study, runs):
 def test_a_study_runs_once_whatever_its_runs(study, begin, tmp_path):
     process, output = begin("a")
     assert output == "begun"
-    told = rf"{trial.folder(study)}: in use by process {process.pid} \(run-study, since"
-    with pytest.raises(UserError, match=told):
+    message = rf"{trial.folder(study)}: in use by process {process.pid} \(run-study, since"
+    with pytest.raises(UserError, match=message):
         run_study.main(arguments(study, tmp_path / "b"))
     process.communicate(timeout=60)
     with pytest.raises(UserError, match="give --data"):  # what it lacks once nobody holds the study
@@ -74,8 +74,8 @@ def test_trials_run_side_by_side_and_the_same_one_once(study, begin, tmp_path):
     whole, output = begin("whole")
     first, second = (begin(name, "--trial", name) for name in names)
     assert [output, first[1], second[1]] == ["begun"] * 3
-    told = rf"in use by process {first[0].pid} \(run-study --trial {names[0]}, since"
-    with pytest.raises(UserError, match=told):
+    message = rf"in use by process {first[0].pid} \(run-study --trial {names[0]}, since"
+    with pytest.raises(UserError, match=message):
         run_study.main([*arguments(study, tmp_path / "other"), "--trial", names[0]])
     assert sorted(path.name for path in trial.folder(study).iterdir()) == [
         ".in_use", *(f".in_use_{name}" for name in names)

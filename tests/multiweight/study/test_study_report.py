@@ -18,8 +18,8 @@ def test_it_needs_a_trial(study):
 
 
 def test_a_study_that_has_just_begun_shows_the_nets_before_training(study):
-    for one in made_up.order.references(study, "whole"):
-        made_up.write(study, one)
+    for reference in made_up.order.references(study, "whole"):
+        made_up.write(study, reference)
     text = report.write(study).read_text(encoding="utf-8")
     assert text.splitlines()[2] == "**core: not run yet.**"
     assert "No method has been trained to the end yet: 48 iterations are left." in text
@@ -27,7 +27,12 @@ def test_a_study_that_has_just_begun_shows_the_nets_before_training(study):
 
 
 def test_tables_and_figures(study):
-    made_up.run_all(study, lambda one: 0.4 + (0.1 if one.method and one.method.name == "multi_weight" else 0))
+    made_up.run_all(
+        study,
+        lambda planned_trial: (
+            0.4 + (0.1 if planned_trial.method and planned_trial.method.name == "multi_weight" else 0)
+        ),
+    )
     path = report.write(study)
     text = path.read_text(encoding="utf-8")
     for name in ("core_groups", "core_changes", "core_convergence", "one-rate_groups"):
@@ -43,7 +48,7 @@ def test_tables_and_figures(study):
 
 def test_a_running_study_says_what_is_left(study):
     core = study.experiments[0]
-    made_up.run_all(study, lambda one: 0.4)
+    made_up.run_all(study, lambda _: 0.4)
     last = list(made_up.order.trials(study, core, made_up.trial.results(study)))[-1]
     made_up.table.remove(made_up.trial.folder(study), last.name)
     assert "Not finished: 8 iterations are left." in report.render(study)

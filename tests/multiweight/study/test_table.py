@@ -20,15 +20,15 @@ def final(study, seed=1):
 
 
 def test_a_final_trial_comes_out_as_it_was(study):
-    one = final(study)
-    made_up.write(study, one, [0.31, 0.295], mean=0.3)
-    result = table.read(trial.folder(study))[one.name]
+    final_trial = final(study)
+    made_up.write(study, final_trial, [0.31, 0.295], mean=0.3)
+    result = table.read(trial.folder(study))[final_trial.name]
     assert result["points"] == [{"iteration": 4, "mean_map": 0.15}, {"iteration": 8, "mean_map": 0.3}]
     assert result["groups"] == {"Colour": 0.35, "Coat": 0.25} and result["queries"] == {"Colour": 3, "Coat": 2}
     assert result["recognition"] == {"Colour": 0.3, "Coat": None} and result["mean_recognition"] == 0.3
     assert result["resamples"] == {"mean": pytest.approx([0.31, 0.295])}
     assert result["proportions"] == {"Colour": 1, "Coat": 0.25} and result["gamma"] == {"Colour": 1, "Coat": 0.25}
-    assert result["settings"] == trial.settings(study, one) and result["images"] == {"train": 8, "test": 3}
+    assert result["settings"] == trial.settings(study, final_trial) and result["images"] == {"train": 8, "test": 3}
 
 
 def test_a_diverged_trial_has_its_iteration_and_no_groups(study):
@@ -42,7 +42,7 @@ def test_the_same_trial_again_takes_the_place_of_its_rows(study):
         made_up.write(study, final(study), [value], mean=value)
     made_up.write(study, final(study, 2), [0.2], mean=0.2)
     result = table.read(trial.folder(study))
-    assert [one["points"][-1]["mean_map"] for one in result.values()] == [0.4, 0.2]
+    assert [trial_result["points"][-1]["mean_map"] for trial_result in result.values()] == [0.4, 0.2]
     assert len((trial.folder(study) / table.GROUPS).read_text().splitlines()) == 1 + 2 * 2
     table.remove(trial.folder(study), final(study).name)
     assert list(table.read(trial.folder(study))) == [final(study, 2).name]
@@ -108,5 +108,5 @@ for number in range(8):
         subprocess.Popen([sys.executable, "-c", program.format(here=here, folder=str(study.folder), first=first)])
         for first in (0, 100)
     ]
-    assert [one.wait(120) for one in running] == [0, 0]
+    assert [process.wait(120) for process in running] == [0, 0]
     assert len(table.read(trial.folder(study))) == 16

@@ -11,7 +11,7 @@ from multiweight.study import order, reading, report, trial
 def study(tmp_path):
     """A study of which every trial has run, its results as trial.run leaves them."""
     study = reading.load(made_up.folder(tmp_path))
-    made_up.run_all(study, lambda one: 0.4)
+    made_up.run_all(study, lambda _: 0.4)
     return study
 
 
@@ -63,9 +63,9 @@ def test_the_weights_in_a_csv_decide_a_trial(tmp_path):
     csv.write_text("group,gamma\nColour,1\nCoat,2\n")
     text = made_up.TEXT.replace("{scheme: proportion, rescale: true}", f"{{scheme: {csv}}}")
     study = reading.load(made_up.folder(tmp_path, text))
-    one = order.final(study, study.experiments[1], study.experiments[1].methods[1], 0.002, 1)
-    made_up.write(study, one)
-    assert one.name in trial.results(study)
+    planned_trial = order.final(study, study.experiments[1], study.experiments[1].methods[1], 0.002, 1)
+    made_up.write(study, planned_trial)
+    assert planned_trial.name in trial.results(study)
     csv.write_text("group,gamma\nColour,1\nCoat,3\n")
     with pytest.raises(UserError, match="made with scheme_sha256"):
         trial.results(study)
@@ -75,7 +75,7 @@ def test_a_shop_and_a_subset_are_part_of_it(tmp_path):
     text = made_up.TEXT.replace("question: Does it help?", "shops: {wrong: [0, 0.3]}")
     text = text.replace("rate: 0.002\n", "rate: 0.002\n    subset: {large: Colour, small: Coat}\n")
     study = reading.load(made_up.folder(tmp_path, text))
-    shop, _, pair = (next(order.trials(study, one, {})) for one in study.experiments)
+    shop, _, pair = (next(order.trials(study, experiment, {})) for experiment in study.experiments)
     assert trial.settings(study, shop)["shop"]["wrong"] == 0
     assert trial.settings(study, pair)["subset"] == {
         "large": "Colour", "small": "Coat", "ratio": 10.0, "kind": "independent",

@@ -58,7 +58,7 @@ def test_saved_files_come_back(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text, says",
+    "text, message",
     [
         ("groups:\n  A: [x]\n", "group 'A': expected label: "),
         ("groups:\n  A: {x: y}\n", "label A=x: expected a list"),
@@ -71,8 +71,8 @@ def test_saved_files_come_back(tmp_path):
         ("candidates: {silk: {n: 1}}\n", "candidate 'silk': unknown key 'n'"),
     ],
 )
-def test_mistakes_are_named(tmp_path, text, says):
-    with pytest.raises(UserError, match=says):
+def test_mistakes_are_named(tmp_path, text, message):
+    with pytest.raises(UserError, match=message):
         load(tmp_path, text)
 
 
@@ -140,7 +140,7 @@ def test_the_report_by_hand():
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
         ("groups:\n  A: {x: [a]}\n  B: {y: [b]}\n  A: {z: [c]}\n", r":4: the key 'A' stands twice \(first on line 2\)"),
         ("groups:\n  A:\n    x: [a]\n    x: [b]\n", r":4: the key 'x' stands twice \(first on line 3\)"),
@@ -155,8 +155,8 @@ def test_the_report_by_hand():
         ("- a\n", ":1: the keywords: expected the keys"),
     ],
 )
-def test_mistakes_have_a_line(tmp_path, text, says):
-    with pytest.raises(UserError, match="keywords.yaml" + says):
+def test_mistakes_have_a_line(tmp_path, text, message):
+    with pytest.raises(UserError, match="keywords.yaml" + message):
         load(tmp_path, text)
 
 

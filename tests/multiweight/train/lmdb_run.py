@@ -58,9 +58,11 @@ def rows(run):
 def outcome(run, last):
     """What a training leaves, without what depends on the clock."""
     result = done.read(run.training)
-    told = {name: value for name, value in result.items() if name not in ("seconds", "images_per_second", "finished")}
+    settled = {
+        name: value for name, value in result.items() if name not in ("seconds", "images_per_second", "finished")
+    }
     log = [{name: value for name, value in row.items() if name != "seconds"} for row in rows(run)]
     # The layers in a .caffemodel hold the paths of their data.
     net = engine.schema(caffe).NetParameter.FromString(run.snapshot(last).read_bytes())
     weights = [blob.SerializeToString() for layer in net.layer for blob in layer.blobs]
-    return weights, log, told
+    return weights, log, settled

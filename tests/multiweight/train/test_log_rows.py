@@ -1,4 +1,4 @@
-"""log.csv read back: whole rows, a cut last one left out, and a damaged one told with its line."""
+"""log.csv read back: whole rows; an incomplete last row is left out; a damaged row is an error that names its line."""
 
 import pytest
 
@@ -31,7 +31,7 @@ def test_a_last_row_that_is_cut_is_left_out(path, cut):
 
 
 @pytest.mark.parametrize(
-    "row, said",
+    "row, message",
     [
         ("x,y", "2 cells of 7"),
         ("4,train,3,0.1,1.5,3,,9", "8 cells of 7"),
@@ -43,9 +43,9 @@ def test_a_last_row_that_is_cut_is_left_out(path, cut):
         ("4,train,3,0.1,late,3,", "seconds 'late'"),
     ],
 )
-def test_a_damaged_row_is_told_with_its_line(path, row, said):
+def test_a_damaged_row_is_told_with_its_line(path, row, message):
     path.write_text(f"{HEAD}{row}\n{GOOD}", encoding="utf-8")
-    with pytest.raises(UserError, match=rf"log\.csv:2: not a row of a training log \({said}.*remove the file"):
+    with pytest.raises(UserError, match=rf"log\.csv:2: not a row of a training log \({message}.*remove the file"):
         log_rows.read(path)
 
 

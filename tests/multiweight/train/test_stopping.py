@@ -131,8 +131,8 @@ def test_the_command_saves_at_a_signal_and_ends_at_once_at_a_second(tmp_path):
     first = start()
     first.send_signal(signal.SIGTERM)
     assert first.wait(60) == 130
-    told = re.search(r"saved at iteration (\d+): the same command goes on", (tmp_path / "said").read_text())
-    assert told and run.last_snapshot() == int(told[1])
+    saved = re.search(r"saved at iteration (\d+): the same command goes on", (tmp_path / "said").read_text())
+    assert saved and run.last_snapshot() == int(saved[1])
     # The first is not taken up while a snapshot lasts: the process is stopped in between.
     second = start()
     second.send_signal(signal.SIGSTOP)

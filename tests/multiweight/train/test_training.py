@@ -113,13 +113,13 @@ def test_data_that_is_not_there_is_said_before_the_engine_looks(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text, told",
+    "text, message",
     [("nett: 'a'", "line 1: "), ("base_lr: 0.1\nmax_iter: many", "line 2: "), ("net {", "solver.prototxt: ")],
 )
-def test_a_slip_in_the_solver_is_one_line_that_names_it(tmp_path, text, told):
+def test_a_slip_in_the_solver_is_one_line_that_names_it(tmp_path, text, message):
     run = make(tmp_path)
     run.solver.write_text(text)
-    with pytest.raises(UserError, match=told) as caught:
+    with pytest.raises(UserError, match=message) as caught:
         training.train(caffe, run)
     assert "\n" not in str(caught.value) and "solver.prototxt" in str(caught.value)
 
