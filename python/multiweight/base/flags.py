@@ -46,12 +46,19 @@ def parser(module: str, description: str | None) -> argparse.ArgumentParser:
     return Parser(prog=name, description=description, formatter_class=Help)
 
 
+def dataset(p: argparse.ArgumentParser, what: str, required: bool = True) -> None:
+    """``--dataset`` and ``--runs``; ``what`` is the help of ``--dataset``: the state that the step expects it in."""
+    p.add_argument("--dataset", required=required, help=f"{what}, a folder below --runs")
+    runs(p)
+
+
 def runs(p: argparse.ArgumentParser) -> None:
     p.add_argument("--runs", default="runs", help="folder of all runs")
 
 
-def gpu(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--gpu", help="number of the GPU, or none (default: a GPU where there is one)")
+def gpu(p: argparse.ArgumentParser, several: bool = False) -> None:
+    which = "0, or 0,1 or all for several" if several else "number of the GPU"
+    p.add_argument("--gpu", help=f"{which}, or none (default: a GPU where there is one)")
 
 
 def engine(p: argparse.ArgumentParser, what: str = "which Caffe") -> None:

@@ -21,8 +21,7 @@ from multiweight.query import annotation
 def parser() -> argparse.ArgumentParser:
     p = flags.parser(__name__, __doc__)
     p.add_argument("photo", type=Path, nargs="+", help="JPEG, PNG, WebP, ...; EXIF rotation is applied")
-    p.add_argument("--dataset", required=True, help="name of the dataset that the net was trained on")
-    flags.runs(p)
+    flags.dataset(p, "name of the dataset that the net was trained on")
     p.add_argument(
         "--variant", type=methods.spelled, help="the trained run (default: the paper's last method that is there)"
     )

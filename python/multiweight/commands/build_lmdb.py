@@ -24,8 +24,7 @@ def shard(text: str) -> tuple[int, int]:
 
 def parser() -> argparse.ArgumentParser:
     p = flags.parser(__name__, __doc__)
-    p.add_argument("--dataset", required=True, help="name of the split dataset, a folder below --runs")
-    flags.runs(p)
+    flags.dataset(p, "name of the split dataset")
     p.add_argument("--data", help="folder that image paths are relative to (default: where the import found them)")
     run_file.flags(p, "pack")
     flags.engine(p, "which Caffe's schema")

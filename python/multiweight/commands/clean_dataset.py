@@ -17,8 +17,7 @@ from multiweight.settings import run_file
 
 def parser() -> argparse.ArgumentParser:
     p = flags.parser(__name__, __doc__)
-    p.add_argument("--dataset", required=True, help="name of the imported dataset, a folder below --runs")
-    flags.runs(p)
+    flags.dataset(p, "name of the imported dataset")
     run_file.flags(p, "clean")
     p.add_argument("--overwrite", action="store_true", help="clean again with other settings")
     return p

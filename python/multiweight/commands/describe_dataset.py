@@ -17,8 +17,7 @@ from multiweight.records.catalog import Catalog
 
 def parser() -> argparse.ArgumentParser:
     p = flags.parser(__name__, __doc__)
-    p.add_argument("--dataset", required=True, help="name of the imported dataset, a folder below --runs")
-    flags.runs(p)
+    flags.dataset(p, "name of the imported dataset")
     p.add_argument("--out", type=Path, help="the page (default: statistics.md beside the records)")
     p.add_argument("--figure", type=Path, help="the chart (default: the page's name with .png)")
     return p

@@ -18,8 +18,7 @@ from multiweight.settings import run_file
 
 def parser() -> argparse.ArgumentParser:
     p = flags.parser(__name__, __doc__)
-    p.add_argument("--dataset", required=True, help="name of the packed dataset, a folder under --runs")
-    flags.runs(p)
+    flags.dataset(p, "name of the packed dataset")
     p.add_argument(
         "--variant", action="append", type=methods.spelled, help="a run with features.h5; may be given several times"
     )

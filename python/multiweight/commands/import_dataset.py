@@ -15,8 +15,7 @@ from multiweight.settings import run_file
 def parser() -> argparse.ArgumentParser:
     p = flags.parser(__name__, __doc__)
     p.add_argument("data", help="the dataset's folder; data/README.md lists the layouts")
-    p.add_argument("--dataset", required=True, help="name to import it under, a folder below --runs")
-    flags.runs(p)
+    flags.dataset(p, "name to import it under")
     p.add_argument("--source", choices=sorted(importing.SOURCES), help="the layout (default: told from the files)")
     run_file.flags(p, "import")
     p.add_argument("--overwrite", action="store_true", help="import again over other settings")

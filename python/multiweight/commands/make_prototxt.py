@@ -30,8 +30,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="CHECKOUT",
         help="rewrite prototxt/ (the paper's 24 groups) of the project's checkout there, and nothing else",
     )
-    p.add_argument("--dataset", help="name of the packed dataset, a folder under --runs")
-    flags.runs(p)
+    flags.dataset(p, "name of the packed dataset", required=False)
     p.add_argument(
         "--variant", type=methods.spelled, help=f"{', '.join(METHODS)}, or a name of yours together with --scheme"
     )

@@ -14,8 +14,7 @@ from multiweight.settings import run_file
 
 def parser() -> argparse.ArgumentParser:
     p = flags.parser(__name__, __doc__)
-    p.add_argument("--dataset", required=True, help="name of the imported dataset, a folder below --runs")
-    flags.runs(p)
+    flags.dataset(p, "name of the imported dataset")
     p.add_argument("--name", required=True, help="name of the dataset to make")
     p.add_argument("--large", required=True, help="the group of many images")
     p.add_argument("--small", required=True, help="the group of few images")

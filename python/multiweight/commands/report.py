@@ -15,8 +15,7 @@ from multiweight.settings import run_file
 
 def parser() -> argparse.ArgumentParser:
     p = flags.parser(__name__, __doc__)
-    p.add_argument("--dataset", required=True, help="name of the packed dataset, a folder under --runs")
-    flags.runs(p)
+    flags.dataset(p, "name of the packed dataset")
     p.add_argument("--subset", action="append", default=[], help="a dataset of two groups, for Tables IV and V in turn")
     run_file.flags(p, "report")
     p.add_argument("--query", action="append", default=[], metavar="KEY", help="gallery: this test image; repeatable")

@@ -21,8 +21,7 @@ from multiweight.records.catalog import Catalog
 def parser() -> argparse.ArgumentParser:
     p = flags.parser(__name__, __doc__)
     p.add_argument("photo", type=Path, nargs="+", help="JPEG, PNG, WebP, ...; EXIF rotation is applied")
-    p.add_argument("--dataset", required=True, help="name of the dataset; its test images are the shop")
-    flags.runs(p)
+    flags.dataset(p, "name of the dataset whose test images are the shop")
     p.add_argument(
         "--variant",
         type=methods.spelled,

@@ -12,8 +12,7 @@ from multiweight.base.paths import Dataset
 
 def parser() -> argparse.ArgumentParser:
     p = flags.parser(__name__, __doc__)
-    p.add_argument("--dataset", required=True, help="name of the packed dataset, a folder under --runs")
-    flags.runs(p)
+    flags.dataset(p, "name of the packed dataset")
     p.add_argument("--host", default="127.0.0.1", help="address to listen on; any other than this machine's own warns")
     p.add_argument("--port", type=int, default=8000, help="port to listen on; 0 takes a free one")
     flags.gpu(p)

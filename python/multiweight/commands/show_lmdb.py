@@ -14,8 +14,7 @@ from multiweight.prepare.split import PARTS
 
 def parser() -> argparse.ArgumentParser:
     p = flags.parser(__name__, __doc__)
-    p.add_argument("--dataset", required=True, help="name of the packed dataset, a folder below --runs")
-    flags.runs(p)
+    flags.dataset(p, "name of the packed dataset")
     p.add_argument(
         "--part", choices=PARTS, default="train", help="train or test: which of the two parts (default train)"
     )

@@ -20,12 +20,11 @@ from multiweight.train import training
 
 def parser() -> argparse.ArgumentParser:
     p = flags.parser(__name__, __doc__)
-    p.add_argument("--dataset", required=True, help="name of the packed dataset, a folder under --runs")
-    flags.runs(p)
+    flags.dataset(p, "name of the packed dataset")
     p.add_argument("--variant", action="append", type=methods.spelled, help="a run; may be given several times")
     p.add_argument("--paper", action="store_true", help=f"the paper's methods in turn: {', '.join(methods.METHODS)}")
     p.add_argument("--weights", type=Path, help=".caffemodel to start from, e.g. one pre-trained on ImageNet")
-    p.add_argument("--gpu", help="0, or 0,1 or all for several, or none (default: a GPU where there is one)")
+    flags.gpu(p, several=True)
     p.add_argument("--tensorboard", action="store_true", help="write TensorBoard's event files into tensorboard/ too")
     flags.engine(p)
     return p

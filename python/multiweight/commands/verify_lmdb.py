@@ -12,8 +12,7 @@ from multiweight.pack import verifying
 
 def parser() -> argparse.ArgumentParser:
     p = flags.parser(__name__, __doc__)
-    p.add_argument("--dataset", required=True, help="name of the packed dataset, a folder below --runs")
-    flags.runs(p)
+    flags.dataset(p, "name of the packed dataset")
     flags.engine(p, "which Caffe's schema")
     return p
 
