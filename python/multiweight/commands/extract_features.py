@@ -21,8 +21,7 @@ from multiweight.settings import run_file
 
 def parser() -> argparse.ArgumentParser:
     p = flags.parser(__name__, __doc__)
-    p.add_argument("--dataset", help="name of the packed dataset, a folder under --runs")
-    flags.runs(p)
+    flags.dataset(p, "name of the packed dataset", required=False)
     p.add_argument("--variant", action="append", type=methods.spelled, help="a trained run; may be given several times")
     p.add_argument("--all", action="store_true", help="every run of the dataset that has a snapshot")
     p.add_argument("--untrained", action="store_true", help="the multi-label net before training, as variant untrained")
@@ -67,6 +66,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not (args.dataset and variants) and not all(free):
         raise UserError(
             "give --dataset and --variant (or --all, --untrained); or --deploy, --weights, --images and --output"
+        )
+    if all(free) and settings.probabilities:
+        raise UserError(
+            f"{args.settings}: features: probabilities: true is for runs, as only their catalog says which blobs "
+            "hold the probabilities: with --deploy give --no-probabilities, and --blob to store a blob of your choice"
         )
     caffe = engine.select(args.engine)
     print(f"{engine.describe(caffe)} on {engine.use_device(caffe, args.gpu)}")

@@ -12,7 +12,8 @@ from multiweight.features import transform
 @dataclass(frozen=True)
 class Settings:
     """``views`` other than ``centre`` average the blob over crops and mirror images; ``float16`` stores half precision;
-    ``probabilities`` is of the step: ``extract_run`` writes one file at a time."""
+    ``probabilities`` is read by the command alone, which then calls ``extract_run`` a second time, with ``outputs``.
+    """
 
     blob: str | None = setting(None, "blob to store (default: the one settings.json names, else fc7)")
     views: str = setting("centre", "average over crops and mirror images", transform.VIEWS)

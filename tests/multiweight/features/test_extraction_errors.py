@@ -8,6 +8,7 @@ import pytest
 
 from multiweight.base import hdf5_file
 from multiweight.base.errors import UserError
+from multiweight.commands import extract_features
 from multiweight.features import extraction
 from tiny_features import NET, run, write_images
 
@@ -78,3 +79,15 @@ def test_a_file_cut_short(tmp_path):
         extraction.load(path)
     with pytest.raises(UserError, match="no such file"):
         extraction.load(tmp_path / "none.h5")
+
+
+def test_probabilities_in_the_settings_file_are_for_runs(case, tmp_path):
+    settings = tmp_path / "settings.yaml"
+    settings.write_text("features:\n  probabilities: true\n")
+    arguments = ["--settings", settings, "--deploy", case.deploy, "--weights", case.weights, "--images", case.images]
+    arguments = [*map(str, [*arguments, "--output", case.output]), "--gpu", "none"]
+    with pytest.raises(UserError, match=r"settings\.yaml: features: probabilities: true is for runs"):
+        extract_features.main(arguments)
+    assert not case.output.exists()
+    assert extract_features.main([*arguments, "--no-probabilities", "--blob", "fc8"]) == 0
+    assert extraction.load(case.output).attributes["blob"] == "fc8"
