@@ -2,7 +2,8 @@
 
 A function takes :class:`Groups` and returns gamma, one float64 per group. ``constants`` are the numbers it takes, if
 any, with their defaults. A scheme whose weights change in training names its ``layer``, one class in ``layers/``, which
-is given the constants in its param_str.
+is given the constants in its param_str. The class repeats their defaults in its ``settings``, for a prototxt that
+leaves them out; tests/multiweight/gamma/test_schemes.py holds the two equal.
 """
 
 from __future__ import annotations

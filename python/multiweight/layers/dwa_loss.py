@@ -14,15 +14,17 @@ class DwaLossLayer(MultiWeightLossLayer):
     """J = sum_t gamma_t w_t J_t, w_t = T exp(r_t / temperature) / sum_i exp(r_i / temperature).
 
     r_t is the mean of J_t over the last ``window`` training passes by its mean over the window before; w_t is 1 until
-    there are two. Bottoms, tops and param_str as of MultiWeightLossLayer, and "temperature" (2) and "window" (100)
-    besides. The state is in two blobs, so that a snapshot carries it: (4, T), sum of the running window, means of the
-    two before it, w; and (2,), passes in the running window, windows done. Give both ``param { lr_mult: 0 decay_mult: 0
-    }``. Only backward moves it: tests do not. Several processes keep a state each.
+    there are two. Bottoms, tops and param_str as of MultiWeightLossLayer, and "temperature" and "window" besides
+    (defaults: ``settings``). The state is in two blobs, so that a snapshot carries it: (4, T), sum of the running
+    window, means of the two before it, w; and (2,), passes in the running window, windows done. Give both ``param {
+    lr_mult: 0 decay_mult: 0 }``. Only backward changes it: tests do not. Several processes keep a state each.
     """
 
     #: What caffe_torch runs in its place on an accelerator; the original does not look at it.
     tensor_form = "multiweight.layers.tensor_forms:DwaLoss"
 
+    #: The defaults of the scheme's constants in multiweight/gamma/schemes.py, repeated here because BVLC Caffe imports
+    #: this file without that one; tests/multiweight/gamma/test_schemes.py holds the two equal.
     settings = {"temperature": 2.0, "window": 100}
 
     def start(self, settings):

@@ -49,7 +49,7 @@ class MultiWeightLossLayer(caffe.Layer):
         self._check_shapes(bottom)
         self.start(settings)
 
-    #: Further keys of param_str that the layer takes, with their defaults.
+    #: Further keys of param_str that the layer takes, with their defaults: those of the scheme in gamma/schemes.py.
     settings = {}  # type: dict
 
     def start(self, settings):

@@ -11,13 +11,15 @@ class UwSoLossLayer(MultiWeightLossLayer):
     """J = sum_t gamma_t w_t J_t, w_t = T exp(1 / (J_t temperature)) / sum_i exp(1 / (J_i temperature)), UW-SO.
 
     arXiv 2408.07985, here times T, the number of groups, so that the weights sum to as much as equal ones. Bottoms,
-    tops and param_str as of MultiWeightLossLayer, and "temperature" (20) besides: the higher, the more equal are the
-    weights. They are those of the same pass, in training and in tests, and have no gradient of their own.
+    tops and param_str as of MultiWeightLossLayer, and "temperature" besides (default: ``settings``): the higher it is,
+    the more equal are the weights. They are those of the same pass, in training and in tests, and have no gradient.
     """
 
     #: What caffe_torch runs in its place on an accelerator; the original does not look at it.
     tensor_form = "multiweight.layers.tensor_forms:UwSoLoss"
 
+    #: The defaults of the scheme's constants in multiweight/gamma/schemes.py, repeated here because BVLC Caffe imports
+    #: this file without that one; tests/multiweight/gamma/test_schemes.py holds the two equal.
     settings = {"temperature": 20.0}
     #: Below it a loss counts as this much, so that its inverse stays finite.
     least = 1e-6
