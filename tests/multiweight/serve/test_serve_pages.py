@@ -165,7 +165,7 @@ def test_the_values_beside_a_curve_keep_apart_however_high_it_begins(own_shop, w
     )
     with served(own_shop) as address, window() as page:
         page.get(f"{address}/runs")
-        until(page, lambda: found(page, "#loss polyline"))
+        until(page, lambda: elements(page, "#loss polyline"))
         heights = sorted(page.execute_script(f"return {labels}.map((label) => label.getBoundingClientRect().y)"))
         assert least <= len(heights) <= most
         assert min(after - before for before, after in zip(heights, heights[1:])) >= 12
