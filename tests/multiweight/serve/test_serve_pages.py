@@ -160,9 +160,7 @@ def test_the_values_beside_a_curve_keep_apart_however_high_it_begins(own_shop, w
         writer = csv.DictWriter(file, list(written[0]))
         writer.writeheader()
         writer.writerows([{**written[0], "loss": f"{worst:g}"}, *written[1:]])
-    labels = (
-        "return [...document.querySelectorAll('#loss text[text-anchor=end]')].map((e) => e.getBoundingClientRect().y)"
-    )
+    labels = "[...document.querySelectorAll('#loss text[text-anchor=end]')]"
     with served(own_shop) as address, window() as page:
         page.get(f"{address}/runs")
         until(page, lambda: elements(page, "#loss polyline"))
