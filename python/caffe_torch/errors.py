@@ -15,6 +15,10 @@ class CaffeAttributeError(CaffeError, AttributeError):
     """The same, where pycaffe raises AttributeError."""
 
 
+class CaffeShapeError(CaffeError):
+    """A blob's shape that is not possible, or not of use where it stands."""
+
+
 class CaffeMemoryError(CaffeError, MemoryError):
     """More memory than there is, or than a blob may have."""
 

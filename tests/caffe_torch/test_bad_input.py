@@ -108,7 +108,9 @@ def test_a_state_may_name_its_weights_in_any_encoding(tmp_path):
         ('layer { name: "c" ', r"n.prototxt:1:\d+ : Expected"),
         ("layer { inner_product_param { num_output: 3.5 } }", r"n.prototxt:1:\d+ .*integer: 3.5"),
         ("\x00\x01\x02", r"n.prototxt: is no text file"),
-        ("\x01\x02", r"n.prototxt:1:1"),
+        ("\x01\x02", r"n.prototxt:1:1: '\\x01' stands outside quotes, where only printable ASCII may"),
+        ('name: "a"\n\x1a', r"n.prototxt:2:1: '\\x1a' stands outside quotes"),
+        ("base_lr: 1", r"n.prototxt:1:1 .* no field named \"base_lr\". It is a field of a solver's prototxt: was that"),
         ('layer { name: "a" } layers { name: "b" }', r"n.prototxt: has both `layer` and `layers`"),
         ('layers { layer { name: "a" type: "convolve" } }', r"layer 'a': unknown V0 layer type 'convolve'"),
         ('input: "x" input_dim: 3', r"n.prototxt: has 1 input"),
@@ -120,9 +122,21 @@ def test_a_prototxt_with_a_mistake(tmp_path, text, message):
 
 
 def test_a_prototxt_that_is_no_text(tmp_path):
-    (tmp_path / "n.prototxt").write_bytes(b"\xff\xfe\x00")
+    (tmp_path / "n.prototxt").write_bytes(b"\xff\xfd\x00")
     with pytest.raises(CaffeError, match="n.prototxt: is no text file"):
         caffe.Net(str(tmp_path / "n.prototxt"), caffe.TEST)
+
+
+def test_a_prototxt_in_utf_16(tmp_path):
+    (tmp_path / "n.prototxt").write_text('name: "n"', encoding="utf-16")
+    with pytest.raises(CaffeError, match="n.prototxt: is text in UTF-16 .*; a .prototxt in UTF-8 is expected"):
+        caffe.Net(str(tmp_path / "n.prototxt"), caffe.TEST)
+
+
+def test_a_net_in_place_of_a_solver(tmp_path):
+    (tmp_path / "s.prototxt").write_text("layer { }")
+    with pytest.raises(CaffeError, match='no field named "layer". It is a field of a net\'s prototxt: was that given'):
+        caffe.get_solver(str(tmp_path / "s.prototxt"))
 
 
 @pytest.mark.parametrize("encoding", ["gbk", "latin-1"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Iterable, Sequence
-from typing import Callable
+from typing import Any, Callable
 
 import numpy as np
 import torch
@@ -15,11 +15,12 @@ from caffe_torch.blob import transfers
 from caffe_torch.blob.array import count
 from caffe_torch.blob.lazy import ComputeImages, LazyArray
 from caffe_torch.blob.reshaped import Reshaped
-from caffe_torch.errors import CaffeError, CaffeMemoryError
+from caffe_torch.errors import CaffeAttributeError, CaffeMemoryError, CaffeShapeError
 from caffe_torch.runtime import accelerator, device, free_memory
 
 #: The original counts a blob's values in 32 bits.
 _MOST = 2**31 - 1
+_IN_PLACE = "a blob's {0} stays the array it is: to write values into it, say .{0}[...] = array"
 
 
 class Blob:
@@ -38,9 +39,17 @@ class Blob:
     def data(self) -> np.ndarray:
         return self._data.numpy()
 
+    @data.setter
+    def data(self, value: Any) -> None:
+        raise CaffeAttributeError(_IN_PLACE.format("data"))
+
     @property
     def diff(self) -> np.ndarray:
         return self._diff.numpy()
+
+    @diff.setter
+    def diff(self, value: Any) -> None:
+        raise CaffeAttributeError(_IN_PLACE.format("diff"))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -63,7 +72,7 @@ class Blob:
 
     def _legacy(self, axis: int) -> int:
         if len(self.shape) > 4:
-            raise CaffeError(f"blob of shape {self.shape}: num, channels, height and width need at most 4 axes")
+            raise CaffeShapeError(f"blob of shape {self.shape}: num, channels, height and width need at most 4 axes")
         return self.shape[axis] if axis < len(self.shape) else 1
 
     # --- what layers, nets and solvers use ---
@@ -224,7 +233,7 @@ def _checked(shape: Sequence[int], present: int = 0) -> tuple[int, ...]:
         axes = ", ".join(map(repr, shape))
         raise TypeError(f"a blob's shape is whole numbers, as in reshape(1, 3, 227, 227), found ({axes})") from None
     if any(n < 0 for n in sizes):
-        raise CaffeError(f"blob shape {sizes}: every axis must be 0 or more")
+        raise CaffeShapeError(f"blob shape {sizes}: every axis must be 0 or more")
     values = math.prod(sizes)
     if values > _MOST:
         raise CaffeMemoryError(f"a blob of shape {sizes} would have {values} values, Caffe's hold {_MOST} at most")

@@ -16,7 +16,8 @@ _BEGINNINGS = (
     (b"PK\x03\x04", "a zip archive (PyTorch's weights are such): unpack or convert it"),
     (b"\x1f\x8b", "compressed by gzip: unpack it"),
     (b"\x93NUMPY", "an array of NumPy's (.npy)"),
-    (b"\x80\x02", "a pickle (old weights of PyTorch's are such): convert it"),
+    *((bytes([0x80, n]), "a pickle (old weights of PyTorch's are such): convert it") for n in (2, 3, 4, 5)),
+    (b"MATLAB 5.0 MAT-file", "a file of MATLAB's (.mat)"),
     (b"\x89PNG", "an image"),
     (b"\xff\xd8\xff", "an image"),
 )
@@ -28,6 +29,8 @@ def read(path: str | Path, wanted: str) -> bytes:
     for beginning, kind in _BEGINNINGS:
         if data.startswith(beginning):
             raise CaffeError(f"{path}: {wanted} is expected, this is {kind}")
+    if data[257:262] == b"ustar":
+        raise CaffeError(f"{path}: {wanted} is expected, this is a tar archive: unpack it")
     begin = data[:2000].removeprefix(b"\xef\xbb\xbf")
     if begin and not begin.translate(None, _TEXT):
         kind = "a web page" if b"<html" in begin.lower() or b"<!doctype" in begin.lower() else "text"

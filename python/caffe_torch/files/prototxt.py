@@ -12,10 +12,16 @@ import numpy as np
 from google.protobuf import text_format
 
 from caffe_torch.errors import CaffeError
-from caffe_torch.files import native, prototxt_words
+from caffe_torch.files import native, prototxt_words, text_file
 from caffe_torch.proto import caffe_pb2
 from caffe_torch.proto.fork_fields import elsewhere, fork_fields, forks_of
 from caffe_torch.runtime import user_modules
+
+#: By message: the one whose file is taken for it.
+_OTHERS = {
+    "caffe.NetParameter": ("caffe.SolverParameter", "a solver's prototxt"),
+    "caffe.SolverParameter": ("caffe.NetParameter", "a net's prototxt"),
+}
 
 
 def read_net(path: str | Path) -> Any:
@@ -88,6 +94,9 @@ def _hint(error: str) -> str:
     hint = ' The type of an old `layers` entry is an enum; today it is layer { type: "Name" }.' if old else ""
     for name in elsewhere(wrong) if kind == "fields" else ():
         hint += f" {name.rpartition('.')[0]} has a field of this name ({', '.join(forks_of(name))})."
+    other = _OTHERS.get(place) if kind == "fields" else None
+    if other and wrong in pool.FindMessageTypeByName(other[0]).fields_by_name:
+        hint += f" It is a field of {other[1]}: was that given in the place of the other?"
     own = [name for name in known if f"{place.partition('.')[2]}.{name}" not in fork_fields()]
     forks = f", and {len(known) - len(own)} of Caffe's forks (docs/FORKS.md)" if len(own) < len(known) else ""
     return f"{hint}{nearest(wrong, known)} Known {kind}: {', '.join(own)}{forks}."
@@ -106,6 +115,8 @@ def _read(path: str | Path) -> str:
     except OSError as error:
         raise CaffeError(f"{path}: cannot be read ({error.strerror})") from None
     if b"\0" in data:
-        raise CaffeError(f"{path}: is no text file (zero at byte {data.index(0)}); a .prototxt is expected")
+        kind = text_file.other_kind(data)
+        what = "no text file" if kind == "not a text file" else kind
+        raise CaffeError(f"{path}: is {what} (zero at byte {data.index(0)}); a .prototxt in UTF-8 is expected")
     # Comments and paths may be in any encoding; an editor may have put a byte order mark in front.
     return native.text(data.removeprefix(b"\xef\xbb\xbf")).replace("\r\n", "\n").replace("\r", "\n")

@@ -27,7 +27,11 @@ def read(path: str, what: str) -> str:
     except OSError as error:
         raise CaffeError(f"{path}: the {what} cannot be read ({error.strerror})") from None
     if b"\0" in data:
-        kind = next((kind for first, kind in _OTHERS.items() if data.startswith(first)), "not a text file")
-        raise CaffeError(f"{path}: the {what} cannot be read: it is {kind}; give a text file in UTF-8")
+        raise CaffeError(f"{path}: the {what} cannot be read: it is {other_kind(data)}; give a text file in UTF-8")
     decoded = data.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape")
     return decoded.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def other_kind(data: bytes) -> str:
+    """What a file with NUL bytes is, in words for a message."""
+    return next((kind for first, kind in _OTHERS.items() if data.startswith(first)), "not a text file")

@@ -163,6 +163,8 @@ def read_layers(path: str | Path) -> list[tuple[str, list[np.ndarray]]]:
     oldest = (v0.NAME_FIELD_NUMBER, v0.BLOBS_FIELD_NUMBER)
     layers: list[tuple[str, list[np.ndarray]]] = []
     for field, kind, value in fields(memoryview(binary_file.read(path, "a .caffemodel")), str(path)):
+        if kind == _VARINT and field == caffe_pb2.SolverState.ITER_FIELD_NUMBER:  # a net's first field is its name
+            raise CaffeError(f"{path}: a .caffemodel is expected, this is a .solverstate or a mean (.binaryproto)")
         if kind != _BYTES:
             continue
         if field == caffe_pb2.NetParameter.LAYER_FIELD_NUMBER:

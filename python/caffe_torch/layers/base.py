@@ -123,6 +123,15 @@ class Layer:
             if wanted:
                 blob.assign_diff(torch.zeros_like(blob.tensor().data))
 
+    def need_labels(self, labels: torch.Tensor, index: torch.Tensor, classes: int) -> None:
+        """CaffeError where ``index``, cut from ``labels``, leaves 0..classes - 1; not looked at on an accelerator."""
+        if index.device.type != "cpu" or not index.numel():
+            return
+        least, most = int(index.min()), int(index.max())
+        if least < 0 or most >= classes:
+            found = "a label that is NaN or infinite" if not labels.isfinite().all() else f"labels {least} to {most}"
+            raise self.fail(f"{found} found; {classes} classes allow 0 to {classes - 1}")
+
     def need_four_axes(self, blob: Blob) -> None:
         """CaffeError where ``blob`` holds no images."""
         if len(blob.shape) != 4:

@@ -52,7 +52,9 @@ def _gaussian(shape: tuple[int, ...], filler: Any) -> Tensor:
         # On average `sparse` inputs of each output stay connected; Caffe divides by the number of outputs.
         if not shape:
             raise FillerError("filler 'gaussian': sparse needs a blob of at least one axis")
-        values *= torch.empty(shape).bernoulli_(min(1.0, filler.sparse / shape[0]))
+        if filler.sparse > shape[0]:
+            raise FillerError(f"filler 'gaussian': sparse is {filler.sparse}, above the {shape[0]} outputs")
+        values *= torch.empty(shape).bernoulli_(filler.sparse / shape[0])
     return values
 
 

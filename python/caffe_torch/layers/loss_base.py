@@ -66,8 +66,5 @@ class LossLayer(Layer):
         index = labels.long()
         if ignored is not None:
             index = torch.where(ignored, 0, index)
-        if index.device.type == "cpu" and index.numel():
-            least, most = int(index.min()), int(index.max())
-            if least < 0 or most >= classes:
-                raise self.fail(f"labels {least} to {most} found; {classes} classes allow 0 to {classes - 1}")
+        self.need_labels(labels, index, classes)
         return index

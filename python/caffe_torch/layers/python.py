@@ -17,6 +17,9 @@ from caffe_torch.runtime.user_modules import import_failure
 #: Set by CAFFE_TORCH_FORBID_PYTHON=1: a .prototxt names modules to import, so it is code; this flag refuses that.
 _FORBID = "CAFFE_TORCH_FORBID_PYTHON"
 
+#: Names for ``setup``, in small letters without underscores, that elsewhere are usual.
+_LIKE_SETUP = ("setup", "setups", "layersetup")
+
 
 @register("Python")
 class PythonLayer(Layer):
@@ -61,6 +64,13 @@ class PythonLayer(Layer):
         return cls(self.param)
 
     def setup(self, bottom: list[Blob], top: list[Blob]) -> None:
+        cls = type(self.user)
+        if cls.setup is pylayer.Layer.setup:  # it may have none, but not one that nothing calls
+            for name in dir(cls):
+                if name != "setup" and name.replace("_", "").lower() in _LIKE_SETUP:
+                    raise self.fail(
+                        f"its class {cls.__name__} has {name!r}, which nothing calls: did you mean 'setup'?"
+                    )
         self.user.setup(bottom, top)
 
     def reshape(self, bottom: list[Blob], top: list[Blob]) -> None:

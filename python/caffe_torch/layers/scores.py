@@ -50,10 +50,7 @@ class Accuracy(_Reading):
         if param.HasField("ignore_label"):
             counts = labels != param.ignore_label
             labels = torch.where(counts, labels, 0)
-        if labels.device.type == "cpu" and labels.numel():
-            least, most = int(labels.min()), int(labels.max())
-            if least < 0 or most >= self.classes:
-                raise self.fail(f"labels {least} to {most} found; {self.classes} classes allow 0 to {self.classes - 1}")
+        self.need_labels(bottom[1].tensor(), labels, self.classes)
         better = (scores >= scores.gather(1, labels)).sum(dim=1, keepdim=True) - 1
         right = (better < param.top_k) & counts
         top[0].assign(right.sum() / counts.sum().clamp(min=1))

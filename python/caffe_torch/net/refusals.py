@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from caffe_torch.blob.blob import Blob
-from caffe_torch.errors import CaffeError, CaffeMemoryError
+from caffe_torch.errors import CaffeError, CaffeMemoryError, CaffeShapeError
 from caffe_torch.layers.base import Layer
 from caffe_torch.layers.fillers import FillerError
 from caffe_torch.layers.python import PythonLayer
@@ -24,8 +24,8 @@ def refuse(layer: Layer, error: Exception, bottoms: Sequence[Blob], tops: Sequen
     text = str(error)
     if isinstance(error, FillerError):
         raise layer.fail(text) from None
-    if isinstance(error, CaffeMemoryError):  # of a blob, which knows no layer
-        raise CaffeMemoryError(f"layer {layer.name!r} ({layer.type}): {text}") from None
+    if isinstance(error, (CaffeMemoryError, CaffeShapeError)):  # of a blob, which knows no layer
+        raise type(error)(f"layer {layer.name!r} ({layer.type}): {text}") from None
     device_limits.tell(f"layer {layer.name!r} ({layer.type})", error, [*bottoms, *tops])
     if isinstance(error, CaffeError) or isinstance(layer, PythonLayer):
         return

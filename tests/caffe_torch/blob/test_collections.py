@@ -51,6 +51,12 @@ def test_an_array_is_no_blob(net, change):
     assert net.forward(x=np.ones((1, 2)))["y"].tolist() == [[2, 2]]
 
 
+@pytest.mark.parametrize("name", ["data", "diff"])
+def test_an_array_does_not_take_the_place_of_a_blobs_own(net, name):
+    with pytest.raises(AttributeError, match=rf"say \.{name}\[\.\.\.\] = array"):
+        setattr(net.blobs["x"], name, np.ones((1, 2)))
+
+
 def test_what_is_asked_for_is_looked_at_before_anything_runs(net):
     before = net.blobs["y"].data.copy()
     net.params["fc"][1].data[...] = 5

@@ -98,9 +98,33 @@ def test_a_solver_its_net_and_its_snapshots(folder, kind):
     np.testing.assert_array_equal(tuned.net.params["fc"][0].data, solver.net.params["fc"][0].data)
 
 
-def test_a_name_that_is_no_path_is_still_an_error_that_names_its_field(folder):
+def octal(name: bytes) -> bytes:
+    """As C++'s protobuf prints bytes above 127."""
+    return b"".join(b"\\%o" % byte if byte > 127 else bytes([byte]) for byte in name)
+
+
+def hexadecimal(name: bytes) -> bytes:
+    return b"".join(b"\\x%x" % byte if byte > 127 else bytes([byte]) for byte in name)
+
+
+@pytest.mark.parametrize("escaped", [octal, hexadecimal])
+def test_a_path_may_be_escaped_as_protobuf_prints_it(folder, escaped):
+    write(folder + b"/a.png", cv2.imencode(".png", np.full((2, 2, 3), 7, np.uint8))[1].tobytes())
+    write(folder + b"/list.txt", b"a.png 4\n")
+    n = net(
+        b'layer { name: "d\\tx" type: "ImageData" top: "x" top: "\\\\351\\303\\251" '
+        b"image_data_param { source: '%s/list.txt' root_folder: \"%s/\" batch_size: 1 } }"
+        % (escaped(folder), escaped(folder[:1]) + escaped(folder[1:]))
+    )
+    n.forward()
+    assert n.blobs["x"].data.ravel().tolist() == [7] * 12
+    assert list(n._layer_names) == ["d\tx"] and n.blobs["\\351é"].data.tolist() == [4]
+
+
+@pytest.mark.parametrize("spelling", [bytes, octal])
+def test_a_name_that_is_no_path_is_still_an_error_that_names_its_field(folder, spelling):
     with pytest.raises(CaffeError, match="net.prototxt: name is no UTF-8"):
-        net(b'layer { name: "%s" type: "ReLU" }' % folder)
+        net(b'layer { name: "%s" type: "ReLU" }' % spelling(folder))
 
 
 def test_what_is_missing_is_named_as_it_was_written(folder):

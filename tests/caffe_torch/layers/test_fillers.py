@@ -67,6 +67,7 @@ def test_a_seed_gives_the_same_weights() -> None:
         ('type: "uniform" sparse: 1', (2,), "gaussian only"),
         ('type: "uniform" min: 2 max: 1', (2,), "above max"),
         ('type: "gaussian" std: -1', (2,), "std must be 0 or more, found -1"),
+        ('type: "gaussian" sparse: 3', (2, 9), "sparse is 3, above the 2 outputs"),
         ('type: "bilinear"', (2, 2), "4-d"),
         ('type: "constant"', (0,), "empty"),
     ],

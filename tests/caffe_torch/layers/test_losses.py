@@ -48,6 +48,12 @@ def test_softmax_loss_by_hand() -> None:
     np.testing.assert_allclose(layer.backward(2)[0][..., 0], np.array([[0.5, -1.5, 0.5, 0.5], [0, 0, 0, 0]]), rtol=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["SoftmaxWithLoss", "MultinomialLogisticLoss", "HingeLoss", "Accuracy"])
+def test_a_label_that_is_not_a_number_is_named(kind) -> None:
+    with pytest.raises(CaffeError, match="a label that is NaN or infinite found; 3 classes allow 0 to 2"):
+        OneLayer(f'type: "{kind}"', np.ones((2, 3)), [1, np.nan]).forward()
+
+
 def test_a_label_outside_is_named() -> None:
     with pytest.raises(CaffeError, match="labels 1 to 4 found; 4 classes allow 0 to 3"):
         OneLayer('type: "SoftmaxWithLoss"', np.zeros((2, 4)), [1, 4]).forward()

@@ -58,6 +58,13 @@ class Shapeless(caffe.Layer):
         pass
 
 
+class SetUpLate(Doubling):
+    setup = caffe.Layer.setup
+
+    def setUp(self, bottom, top):
+        self.late = True
+
+
 class Weighted(Doubling):
     def setup(self, bottom, top):
         self.given = [blob.data.tolist() for blob in self.blobs]
@@ -67,7 +74,7 @@ class Weighted(Doubling):
 @pytest.fixture
 def net(tmp_path, monkeypatch):
     module = types.ModuleType("own_layers")
-    for layer in (Doubling, Failing, Misspelt, Forwardless, Shapeless, Weighted):
+    for layer in (Doubling, Failing, Misspelt, Forwardless, Shapeless, SetUpLate, Weighted):
         setattr(module, layer.__name__, layer)
     monkeypatch.setitem(sys.modules, "own_layers", module)
 
@@ -101,6 +108,11 @@ def test_a_gradient_that_meets_no_backward_is_pycaffes_attribute_error_with_the_
 def test_other_methods_that_are_missing(net, layer, method):
     with pytest.raises(CaffeError, match=f"{layer} has no method '{method}'"):
         net(layer).forward()
+
+
+def test_a_setup_of_another_spelling_is_not_passed_over(net):
+    with pytest.raises(CaffeError, match="layer 'own' .*SetUpLate has 'setUp', which nothing calls: .* 'setup'"):
+        net("SetUpLate")
 
 
 def test_weights_in_the_text_are_there_before_setup(net, monkeypatch):

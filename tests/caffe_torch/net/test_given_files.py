@@ -11,6 +11,7 @@ import caffe_torch as caffe
 from caffe_torch import CaffeError
 from caffe_torch.files import wire
 from caffe_torch.input import transform
+from caffe_torch.proto import caffe_pb2
 
 NET = """name: "n"
 layer { name: "x" type: "DummyData" top: "x" dummy_data_param { shape { dim: 2 dim: 3 } } }
@@ -35,6 +36,9 @@ def net(folder, text=NET):
         (b"PK\x03\x04rest", "a zip archive"),
         (b"\x93NUMPY\x01\0v\0", "an array of NumPy's"),
         (b"\x80\x02}q\0.", "a pickle"),
+        (b"\x80\x05\x95\0\0\0\0\0\0\0\0}.", "a pickle"),
+        (b"MATLAB 5.0 MAT-file, Platform: GLNXA64", "a file of MATLAB's"),
+        (b"w".ljust(257, b"\0") + b"ustar\x0000", "a tar archive: unpack it"),
         (b"\x89PNG\r\n\x1a\n", "an image"),
     ],
 )
@@ -46,6 +50,17 @@ def test_the_error_says_what_the_file_is(tmp_path, content, words):
         wire.read_state(tmp_path / "w.caffemodel")
     with pytest.raises(CaffeError, match="w.caffemodel: a .binaryproto is expected, this is"):
         transform.read_mean(str(tmp_path / "w.caffemodel"))
+
+
+def test_a_state_or_a_mean_in_the_place_of_weights(tmp_path):
+    message = "a .caffemodel is expected, this is a .solverstate or a mean"
+    for content in (
+        caffe_pb2.SolverState(iter=5, learned_net="w"),
+        caffe_pb2.BlobProto(num=1, channels=1, height=1, width=1, data=[5]),
+    ):
+        (tmp_path / "w.caffemodel").write_bytes(content.SerializeToString())
+        with pytest.raises(CaffeError, match=message):
+            net(tmp_path).copy_from(str(tmp_path / "w.caffemodel"))
 
 
 @pytest.mark.parametrize(
@@ -143,7 +158,7 @@ BIG = 'layer { name: "big" type: "%s" %s top: "big" %s }'
             ("Input", "", "input_param { shape { dim: 65536 dim: 65536 } }"),
             r"layer 'big' .*\(65536, 65536\) .*2147483647",
         ),
-        (("Input", "", "input_param { shape { dim: -1 dim: 2 } }"), r"every axis must be 0 or more"),
+        (("Input", "", "input_param { shape { dim: -1 dim: 2 } }"), r"layer 'big' \(Input\): blob shape \(-1, 2\)"),
         (("InnerProduct", 'bottom: "x"', "inner_product_param { num_output: 2147483647 }"), "layer 'big' .*2147483647"),
         (("Tile", 'bottom: "x"', "tile_param { tiles: 2147483647 }"), "layer 'big' .*would have .* values"),
         (("DummyData", "", "dummy_data_param { shape { dim: 9223372036854775807 dim: 8 } }"), "layer 'big'"),

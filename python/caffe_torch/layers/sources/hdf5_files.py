@@ -121,6 +121,8 @@ def _datasets(path: str, names: list[str], rows: Sequence[tuple[int, ...]] = ())
                 hdf5_links.refuse_on_the_way(store, name, path)
             dataset = store.get(name)
             if not isinstance(dataset, h5py.Dataset):
+                if isinstance(dataset, h5py.Group):
+                    raise CaffeError(f"{path}: {name!r}, the name of a top, is a group there, a dataset is expected")
                 raise CaffeError(f"{path}: has no dataset {name!r}, the name of a top; it has {', '.join(store)}")
             if dataset.dtype.kind not in "fiu" or dataset.ndim < 1 or not len(dataset):
                 raise CaffeError(f"{path}: dataset {name!r} must hold one or more rows of numbers")

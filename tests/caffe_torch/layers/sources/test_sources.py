@@ -142,6 +142,15 @@ def test_a_bad_hdf5_file_is_named(tmp_path, labels, message):
         net(tmp_path, "HDF5Data", f"hdf5_data_param {{ {source} batch_size: 2 }}")
 
 
+def test_a_group_in_the_place_of_a_dataset_is_named(tmp_path):
+    source = rows(tmp_path)
+    with h5py.File(tmp_path / "r0.h5", "a") as store:
+        del store["label"]
+        store["label/values"] = [1.0]
+    with pytest.raises(CaffeError, match="r0.h5: 'label', the name of a top, is a group there, a dataset is expected"):
+        net(tmp_path, "HDF5Data", f"hdf5_data_param {{ {source} batch_size: 2 }}")
+
+
 def test_hdf5_data_refuses_what_it_cannot_do(tmp_path):
     with pytest.raises(CaffeError, match="does not transform"):
         net(
