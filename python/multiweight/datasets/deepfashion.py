@@ -17,7 +17,7 @@ from multiweight.datasets import deepfashion_fine
 from multiweight.datasets.loaded import Loaded
 from multiweight.records.bad_images import BadImage
 from multiweight.records.catalog import Catalog
-from multiweight.records.cells import tidy
+from multiweight.records.cells import name_problem, tidy
 from multiweight.records.records import ALL, MEMBER, Label, Record
 
 NAME = "deepfashion"
@@ -68,14 +68,15 @@ def load(folder: Path, min_products: int = 2) -> Loaded:
         notes.append(f"Anno_fine/ is not read: {present[0]}/ has all photos; to read it, give a folder with it alone")
     categories = _names(annotations / "list_category_cloth.txt", CATEGORIES)
     attributes = _names(annotations / "list_attr_cloth.txt", ATTRIBUTES)
-    catalog = Catalog.from_dict(
+    catalog = Catalog.from_dict(  # the two lists are checked with their lines
         {
             **{name: {"kind": "type", "labels": labels} for name, labels in categories.groups.items() if labels},
             **{name: labels for name, labels in attributes.groups.items() if labels},
         }
     )
     category_of, unclear = _categories(annotations / "list_category_img.txt", categories)
-    partition = _partition(folder / "Eval" / "list_eval_partition.txt")
+    partition, in_both = _partition(folder / "Eval" / EVAL)
+    unclear.update(in_both)
     prefix = _prefix(folder)
     other = {name for name in categories.groups if name in catalog.names}
     records: list[Record] = []
@@ -143,6 +144,11 @@ def _names(path: Path, types: dict[str, str]) -> Names:
         name = tidy(" ".join(name.split()))
         if kind not in types or not name:
             raise UserError(f"{path}:{line}: {text!r}: expected a name and a type, one of {', '.join(types)}")
+        problem = name_problem(name)
+        if not problem and name in names.groups[types[kind]]:
+            problem = f"stands twice with type {kind}: keep one"
+        if problem:
+            raise UserError(f"{path}:{line}: {name!r} {problem}")
         names.labels.append((types[kind], name))
         names.groups[types[kind]].append(name)
     return names
@@ -175,13 +181,16 @@ def known_number(text: str, most: int) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= most
 
 
-def _partition(path: Path) -> dict[str, str]:
-    part_of = {}
+def _partition(path: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """Image -> part, and the images that stand in both parts, with that reason; a row may stand twice."""
+    part_of: dict[str, str] = {}
+    unclear: dict[str, str] = {}
     for line, (image, (part,)) in _rows(path, 1):
         if part not in PARTS:
             raise UserError(f"{path}:{line}: {part!r}: expected train, val or test")
-        part_of[image] = PARTS[part]
-    return part_of
+        if part_of.setdefault(image, PARTS[part]) != PARTS[part]:
+            unclear[image] = f"two parts in {path.name}, train and test (line {line})"
+    return part_of, unclear
 
 
 def _values(values: Sequence[str], names: Names, at: str) -> tuple[list[Label], list[Label], list[Label]]:

@@ -14,7 +14,7 @@ from multiweight.base.errors import UserError
 from multiweight.datasets.loaded import Loaded
 from multiweight.records.bad_images import BadImage
 from multiweight.records.catalog import Catalog
-from multiweight.records.cells import tidy
+from multiweight.records.cells import name_problem, tidy
 from multiweight.records.records import ALL, Record
 
 FOLDER = "Anno_fine"
@@ -90,8 +90,19 @@ def _lines(path: Path) -> list[str]:
 
 def _named(path: Path, types: dict[str, str]) -> Iterator[tuple[str, str]]:
     """(group, name) of a list's rows, below its number of rows and its columns' names."""
-    for line, text in enumerate(_lines(path)[2:], 3):
+    promised, _, *rows = [*_lines(path), "", ""][:2] + _lines(path)[2:]
+    if promised != str(len(rows)):
+        raise UserError(
+            f"{path}: {len(rows)} rows, its first line says {promised or 'nothing'}: unpack the archive again"
+        )
+    seen: set[tuple[str, str]] = set()
+    for line, text in enumerate(rows, 3):
         name, _, kind = text.rpartition(" ")
         if kind not in types or not name.strip():
             raise UserError(f"{path}:{line}: {text!r}: expected a name and a type, one of {', '.join(types)}")
-        yield types[kind], tidy(" ".join(name.split()))
+        label = types[kind], tidy(" ".join(name.split()))
+        problem = name_problem(label[1]) or (f"stands twice with type {kind}: keep one" if label in seen else "")
+        if problem:
+            raise UserError(f"{path}:{line}: {label[1]!r} {problem}")
+        seen.add(label)
+        yield label

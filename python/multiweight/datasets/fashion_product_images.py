@@ -8,6 +8,7 @@ the title, productDisplayName, is optional, others are ignored. More labels are 
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,6 +17,7 @@ from multiweight.base import csv_file, make_variables
 from multiweight.base.errors import UserError
 from multiweight.datasets.loaded import Loaded
 from multiweight.photos import archives
+from multiweight.photos.alike_names import AbsentFiles
 from multiweight.photos.decoding import UnreadableImage
 from multiweight.records import cells
 from multiweight.records.bad_images import BadImage
@@ -31,6 +33,7 @@ ATTRIBUTE_COLUMNS = ("gender", "season", "usage", "baseColour")
 TITLE = "productDisplayName"
 KEYWORDS = Path(__file__).with_name("fashion_product_images.keywords.yaml")
 INPUTS = ("styles.csv", str(KEYWORDS))
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".avif", ".bmp", ".gif", ".tif", ".tiff", ".jp2")
 
 
 def detect(folder: Path) -> bool:
@@ -93,7 +96,7 @@ def load(folder: Path, min_products: int = 2) -> Loaded:
             f"{path}: no label is on {min_products} products or more: lower "
             f"{make_variables.in_settings('--min-products', 'import')}"
         )
-    catalog = Catalog.from_dict(groups)
+    catalog = Catalog.from_dict(groups, str(path))
     known = {(group.name, label) for group in catalog.groups for label in group.labels}
 
     records = []
@@ -142,6 +145,9 @@ def _rows(path: Path) -> tuple[list[dict[str, str]], list[BadImage]]:
     missing = [name for name in ("id", "subCategory", "articleType", *ATTRIBUTE_COLUMNS) if name not in header]
     if missing:
         raise UserError(f"{path}:{number}: no column {missing[0]!r}: found {', '.join(header) or 'nothing'}")
+    twice = next((name for name in header if name and header.count(name) > 1), None)
+    if twice is not None:
+        raise UserError(f"{path}:{number}: the column {twice!r} stands twice: rename or delete one of them")
     rows, bad = [], []
     seen: dict[str, int] = {}
     for number, fields in lines:
@@ -174,23 +180,32 @@ def _rows(path: Path) -> tuple[list[dict[str, str]], list[BadImage]]:
 
 
 def _images(folder: Path, notes: list[str]) -> dict[str, str]:
-    """id -> image reference, of what is there: ``images`` before ``images.zip``, of one id .jpg before .png."""
+    """id -> image reference: ``images`` before ``images.zip``, of one id the first of ``EXTENSIONS``."""
     directory, archive = folder / "images", folder / "images.zip"
     if directory.is_dir():
         if archive.is_file():
             notes.append("images.zip is not read: images/ is taken")
+        # Some tools unpack images.zip, which holds a folder images, into a folder images.
+        inner = directory / "images"
+        if inner.is_dir():
+            notes.append("images/images/ is read too")
         names = [f"images/{name}" for name in sorted(os.listdir(directory))]
+        names += [f"images/images/{name}" for name in sorted(os.listdir(inner))] if inner.is_dir() else []
     elif archive.is_file():
-        members = archives.opened(str(archive))
+        members = archives.opened(str(archive), AbsentFiles(str(folder)))
         if isinstance(members, UnreadableImage):
             raise UserError(f"{archive}: {members}: download it again")
         with members:
             names = [f"images.zip{MEMBER}{name}" for name in sorted(members.namelist())]
     else:
         raise UserError(f"{folder}: neither images/ nor images.zip: expected the set's photos beside styles.csv")
-    by_id: dict[str, str] = {}
+    found: list[tuple[int, str, str]] = []
     for name in names:
-        stem, extension = os.path.splitext(name.replace(MEMBER, "/").rsplit("/", 1)[-1])
-        if extension.lower() in (".jpg", ".jpeg", ".png"):
-            by_id.setdefault(stem, name)
+        # Windows' own zip once wrote members with \\.
+        stem, extension = os.path.splitext(re.split(r"[/\\]|::", name)[-1])
+        if extension.lower() in EXTENSIONS:
+            found.append((EXTENSIONS.index(extension.lower()), stem, name))
+    by_id: dict[str, str] = {}
+    for _, stem, name in sorted(found, key=lambda entry: entry[0]):
+        by_id.setdefault(stem, name)
     return by_id

@@ -48,7 +48,8 @@ def load(folder: Path, min_products: int = 2) -> Loaded:
     """
     names, groups = _label_map(folder / LABEL_MAP)
     catalog = Catalog.from_dict(
-        {task: {"kind": "type" if task == TYPE_TASK else "attribute", "labels": labels} for task, labels in groups}
+        {task: {"kind": "type" if task == TYPE_TASK else "attribute", "labels": labels} for task, labels in groups},
+        str(folder / LABEL_MAP),
     )
     records: list[Record] = []
     bad: list[BadImage] = []
@@ -80,6 +81,7 @@ def _label_map(path: Path) -> tuple[dict[str, Label], list[tuple[str, list[str]]
         raise UserError(f"{path}:1: expected the columns {','.join(HEADER)}")
     entries: list[tuple[int, int, str, str]] = []
     lines: dict[int, int] = {}
+    line_of: dict[tuple[str, str], int] = {}
     for line, row in rows[1:]:
         if len(row) != 4 or _number(row[0]) is None or _number(row[1]) is None:
             raise UserError(f"{path}:{line}: expected labelId, taskId (numbers), labelName, taskName")
@@ -91,6 +93,9 @@ def _label_map(path: Path) -> tuple[dict[str, Label], list[tuple[str, list[str]]
         if number in lines:
             raise UserError(f"{path}:{line}: labelId {number} stands twice (first on line {lines[number]})")
         lines[number] = line
+        if (task, label) in line_of:
+            raise UserError(f"{path}:{line}: {task}={label} stands twice (first on line {line_of[task, label]})")
+        line_of[task, label] = line
         entries.append((int(cells.without_float_suffix(row[1].strip())), number, task, label))
     names: dict[str, Label] = {}
     groups: dict[str, list[str]] = {}

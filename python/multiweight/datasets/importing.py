@@ -49,10 +49,24 @@ def source(folder: str | Path, name: str | None = None) -> ModuleType:
     fitting = [module for module in SOURCES.values() if module.detect(folder)]
     layouts = "; ".join(f"{module.NAME}: {module.LAYOUT}" for module in SOURCES.values())
     if not fitting:
-        raise UserError(f"{folder}: no known layout: expected one of {layouts}")
+        raise UserError(f"{folder}: no known layout{_meant(folder)}: expected one of {layouts}")
     if len(fitting) > 1:
         raise UserError(f"{folder}: fits {' and '.join(module.NAME for module in fitting)}: choose one with --source")
     return fitting[0]
+
+
+def _meant(folder: Path) -> str:
+    """What stands in a folder without a known layout and may be meant: a table in another format, a folder inside."""
+    names = sorted(entry.name for entry in folder.iterdir())
+    for name in names:
+        stem, dot, _ = name.casefold().rpartition(".")
+        if dot and stem in ("shop", "styles", "records") and (folder / name).is_file():
+            return f": there is {name}: save it as {stem}.csv, in UTF-8, columns apart by commas"
+    inner = [name for name in names if (folder / name).is_dir()]
+    for name in inner[:100]:
+        if any(module.detect(folder / name) for module in SOURCES.values()):
+            return f": give the folder {name} inside it"
+    return ""
 
 
 @lock.scope
@@ -71,6 +85,9 @@ def import_dataset(
     ``max_bad``. ``min_products``: a source that makes its own catalog leaves out labels of fewer products. Returns
     the contents of ``import.json`` and whether anything was done: a finished import is left as it is.
     """
+    bad_images.check_setting(max_bad)
+    if min_products < 1:
+        raise UserError(f"min-products {min_products}: expected 1 or more")
     module = source(folder, source_name)
     folder = Path(folder).resolve()
     settings = {
@@ -88,9 +105,12 @@ def import_dataset(
     loaded = module.load(folder, min_products)
     bad: list[BadImage] = list(loaded.bad)
     kept = []
-    states = {item.image: _ABSENT for item in bad}
-    contents = dict(states)
+    states, contents = {}, {}
     with ImageFolder(folder) as images:
+        # What a source leaves out may be there all the same; where its name is a row's, nothing is.
+        for item in bad:
+            states[item.image] = _or_absent(images.state, item.image)
+            contents[item.image] = _or_absent(images.contents, item.image)
         for record in progress(loaded.records, desc="looking for the images", unit=" images"):
             name = record.image
             try:
@@ -106,7 +126,8 @@ def import_dataset(
     total = len(loaded.records) + len(loaded.bad)
     bad_images.check_share(bad, total, max_bad, dataset.bad_images)
     if not kept:
-        raise UserError(f"{folder}: no image is left: {dataset.bad_images} says why")
+        first = f", of the first ({bad[0].image}): {bad[0].reason}" if bad else ""
+        raise UserError(f"{folder}: no image is left: {dataset.bad_images} says why{first}")
     loaded.catalog.save(dataset.catalog)
     records.write(dataset.records, kept)
     _write_partition(dataset, loaded.partition, kept)
@@ -117,6 +138,7 @@ def import_dataset(
         "labels": loaded.catalog.size,
         "bad": len(bad),
         "notes": loaded.notes,
+        "photos_absent": sum(content == _ABSENT for content in contents.values()),
         "photos_sha256": _digest(contents),
         "photos_state_sha256": _digest(states),
     }
@@ -159,8 +181,8 @@ def _check_photos(dataset: Dataset, folder: Path, mark: Mapping[str, Any]) -> No
                 return
             now = {name: _or_absent(images.contents, name) for name in names}
     if _digest(now) != mark["photos_sha256"]:
-        come = sum(now[name] != _ABSENT for name in absent)
-        what = f"{come} photos that were missing are there now" if come else "photos have gone or changed"
+        come = mark.get("photos_absent", len(absent)) - sum(content == _ABSENT for content in now.values())
+        what = f"{come} photos that were missing are there now" if come > 0 else "photos have gone or changed"
         raise UserError(
             f"{dataset.import_mark}: {what}, since the import: use {make_variables.named('OVERWRITE')} to take them in"
         )

@@ -7,7 +7,9 @@ from pathlib import Path
 from multiweight.base.errors import UserError
 from multiweight.datasets.loaded import Loaded
 from multiweight.records import records
+from multiweight.records.bad_images import BadImage
 from multiweight.records.catalog import Catalog
+from multiweight.records.records import one_spelling
 
 NAME = "records"
 LAYOUT = "records.csv, catalog.yaml, and the images or zip archives that records.csv names"
@@ -28,4 +30,13 @@ def load(folder: Path, min_products: int = 2) -> Loaded:
     loaded = records.read(folder / "records.csv", catalog)
     if not loaded:
         raise UserError(f"{folder / 'records.csv'}: no records below the header")
-    return Loaded(catalog, loaded, [], [])
+    by_spelling: dict[str, str] = {}
+    bad = []
+    kept = []
+    for record in loaded:
+        first = by_spelling.setdefault(one_spelling(record.image), record.image)
+        if first != record.image:
+            bad.append(BadImage(record.image, record.product, "import", f"the same photo as {first}, in another row"))
+        else:
+            kept.append(record)
+    return Loaded(catalog, kept, bad, [])

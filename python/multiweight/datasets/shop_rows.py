@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,14 +31,21 @@ def rows(path: Path) -> Iterator[tuple[int, Row]]:
 def _csv(path: Path) -> Iterator[tuple[int, Row]]:
     lines = csv_file.rows(path)
     number, header = next(lines, (1, []))
-    other = next((mark for mark in (";", "\t") if len(header) == 1 and mark in header[0]), None)
+    if number == 1 and re.fullmatch(r"sep=.?", ",".join(header)):
+        raise UserError(f"{path}:1: {','.join(header)!r} is a line for Excel alone: delete it")
+    other = next((mark for mark in (";", "\t", "|") if len(header) == 1 and mark in header[0]), None)
     if other:
         name = "tabs" if other == "\t" else repr(other)
         raise UserError(f"{path}:{number}: the columns are separated by {name}: save it as CSV with commas")
     header = [cells.tidy(name) for name in header]
-    if len(set(header)) != len(header) or not all(header):
-        raise UserError(f"{path}:{number}: columns {', '.join(header)}: each needs a name of its own")
+    if not all(header):
+        nameless = header.index("") + 1
+        raise UserError(
+            f"{path}:{number}: column {nameless} has no name (pandas writes its index so): name or delete it"
+        )
     for name in header:
+        if header.count(name) > 1:
+            raise UserError(f"{path}:{number}: the column {name!r} stands twice: rename or delete one of them")
         _check_column(name, f"{path}:{number}")
     for number, fields in lines:
         if len(fields) != len(header):
@@ -64,7 +72,11 @@ def _jsonl(path: Path) -> Iterator[tuple[int, Row]]:
                     text = raw.decode("utf-8-sig")
                 except UnicodeDecodeError as error:
                     raise UserError(f"{path}:{number}: not UTF-8 ({error.reason}): save it as UTF-8") from None
-                content = json_file.parse(text, str(path), line=number)
+                try:
+                    content = json_file.parse(text, str(path), line=number)
+                except UserError as error:
+                    hint = ": each line is one JSON object" if "not valid JSON" in str(error) else ""
+                    raise UserError(f"{error}{hint}") from None
                 if not isinstance(content, dict):
                     raise UserError(f"{path}:{number}: expected a JSON object, one per line")
                 for name in content:
@@ -82,8 +94,15 @@ def _jsonl(path: Path) -> Iterator[tuple[int, Row]]:
 def _cell(value: object, at: str, name: str) -> str:
     if value is None:
         return ""
-    if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return "|".join(value)
+    if isinstance(value, list) and name not in ("image", "product"):
+        items = [_cell(item, at, name) if not isinstance(item, list) else None for item in value]
+        if None not in items:
+            split = next((item for item in items if item and "|" in item), None)
+            if split is not None and not is_text(cells.tidy(name)):
+                raise UserError(f"{at}: {name}: label {split!r} holds '|', which separates labels: rename it")
+            return "|".join(item for item in items if item)
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return str(int(value))  # JSON's 36.0 is the number 36
     if isinstance(value, (str, int, float)) and not isinstance(value, bool):
         return str(value)
     text = repr(value)

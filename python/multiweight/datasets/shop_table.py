@@ -21,7 +21,7 @@ from multiweight.datasets.loaded import Loaded
 from multiweight.records import cells
 from multiweight.records.bad_images import BadImage
 from multiweight.records.catalog import Catalog
-from multiweight.records.records import ALL, Label, Record, by_kind, image_problem
+from multiweight.records.records import ALL, Label, Record, by_kind, image_problem, one_spelling
 from multiweight.text.keywords import Keywords
 
 NAME = "shop"
@@ -78,7 +78,7 @@ def load(folder: Path, min_products: int = 2) -> Loaded:
     counts = Counts({}, {}, [])
     texts = False
     for line, row in shop_rows.rows(path):
-        image, product = row.get("image", "").strip(" \t\r\n"), cells.tidy(row.get("product", ""))
+        image, product = one_spelling(row.get("image", "").strip(" \t\r\n")), cells.tidy(row.get("product", ""))
         problem = f"image {image!r} {image_problem(image)}" if image_problem(image) else _product_problem(product)
         if problem:
             bad.append(BadImage(f"{path.name}:{line}", product, "import", problem))
@@ -100,7 +100,7 @@ def load(folder: Path, min_products: int = 2) -> Loaded:
     advice = f"{decided} has no group yet: move candidates into groups" if decided.is_file() else f"no {decided}"
     notes = [f"{advice}; the texts give no labels"] if texts and not keywords.groups else []
     notes += _notes(counts)
-    catalog = _known(own, path, rows) if own else _catalog(folder, rows, keywords, min_products, notes)
+    catalog = _known(own, path, rows) if own else _catalog(path, rows, keywords, min_products, notes)
     known = {(group.name, label) for group in catalog.groups for label in (*group.labels, ALL)}
     records = []
     for image, image_rows in rows.items():
@@ -160,8 +160,9 @@ def _statements(row: shop_rows.Row, at: str, own: Catalog | None, counts: Counts
             label = label or ALL
             if kinds.get((group, label), kind) != kind:
                 raise UserError(f"{at}: {group}: label {label!r}: yes and no at once")
-            if cells.name_problem(label):
-                raise UserError(f"{at}: {group}: label {label[:60]!r} {cells.name_problem(label)}")
+            problem = "" if label == ALL and kind != "yes" else cells.name_problem(label)
+            if problem:
+                raise UserError(f"{at}: {group}: label {label[:60]!r} {problem}")
             if kind == "yes":
                 counts.labels.setdefault(group, Counter())[label] += 1
             kinds[group, label] = kind
@@ -195,7 +196,7 @@ def _known(own: Catalog, path: Path, rows: dict[str, list[Said]]) -> Catalog:
 
 
 def _catalog(
-    folder: Path, rows: dict[str, list[Said]], keywords: Keywords, min_products: int, notes: list[str]
+    path: Path, rows: dict[str, list[Said]], keywords: Keywords, min_products: int, notes: list[str]
 ) -> Catalog:
     products: dict[Label, set[str]] = {}
     for image_rows in rows.values():
@@ -217,13 +218,14 @@ def _catalog(
     notes += [f"{group}: left out {n} labels of fewer than {min_products} products" for group, n in rare.items() if n]
     if not groups and products:
         raise UserError(
-            f"{folder}: all {len(products)} labels are left out, each of fewer than {min_products} products "
+            f"{path}: all {len(products)} labels are left out, each of fewer than {min_products} products "
             f"(the first: {'='.join(min(products))}): lower "
             f"{make_variables.in_settings('--min-products', 'import')}"
         )
     if not groups:
         raise UserError(
-            f"{folder}: no labels: give label columns, or texts and a keywords.yaml whose groups hold words of theirs "
+            f"{path}: no labels: give label columns, or texts and a keywords.yaml whose groups hold words of theirs "
             "(tools/build_catalog.py finds candidates; moving them into groups is yours)"
         )
-    return Catalog.from_dict(groups)
+    # Names that no net can have came from a column, or from keywords.yaml, which was checked with its lines.
+    return Catalog.from_dict(groups, str(path))

@@ -154,8 +154,7 @@ def _check(settings: Settings, shard: tuple[int, int] | None) -> None:
             raise UserError(f"{name} {getattr(settings, name)!r}: expected one of {', '.join(known)}")
     if not 1 <= settings.size <= 4096:
         raise UserError(f"size {settings.size}: expected a side of 1 to 4096 pixels")
-    if not 0 <= settings.max_bad <= 1:
-        raise UserError(f"max-bad {settings.max_bad}: expected a share from 0 to 1")
+    bad_images.check_setting(settings.max_bad)
     if shard and not 1 <= shard[0] <= shard[1]:
         raise UserError(f"shard {shard[0]}/{shard[1]}: expected i/n with i from 1 to n")
 

@@ -2,6 +2,7 @@
 
 - ``images.py``: photos of a folder, by their references
 - ``archives.py``: photos in zip archives
+- ``alike_names.py``: why a file is not there, and which may be meant
 - ``decoding.py``: an encoded photo's pixels, upright, on white; resized
 - ``image_header.py``: format, size, alpha and orientation from the first bytes
 - ``jpeg_scans.py``: whether a JPEG is whole

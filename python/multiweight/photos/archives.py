@@ -7,6 +7,7 @@ import threading
 import unicodedata
 import zipfile
 
+from multiweight.photos.alike_names import AbsentFiles, AlikeNames
 from multiweight.photos.decoding import UnreadableImage
 
 # Read in pieces so small that no compressed one becomes more than some hundred megabytes.
@@ -18,11 +19,13 @@ _ENCODINGS = ("utf-8", "gbk", "big5", "shift_jis", "euc_kr")
 class Archives:
     """Archives by their paths, and their members by name; ``most`` bytes per member. Safe to share by threads."""
 
-    def __init__(self, most: int):
+    def __init__(self, most: int, absent: AbsentFiles):
         self.most = most
+        self._absent = absent
         self._lock = threading.Lock()
         self._open: dict[str, zipfile.ZipFile | UnreadableImage] = {}
         self._alike: dict[str, dict[str, str]] = {}
+        self._names: dict[str, AlikeNames] = {}
 
     def close(self) -> None:
         """Close them all."""
@@ -55,7 +58,7 @@ class Archives:
     def _archive(self, path: str) -> zipfile.ZipFile:
         with self._lock:
             if path not in self._open:
-                self._open[path] = opened(path)
+                self._open[path] = opened(path, self._absent)
             archive = self._open[path]
         if isinstance(archive, UnreadableImage):
             raise archive
@@ -66,6 +69,8 @@ class Archives:
             info = archive.getinfo(member)
         except KeyError:
             raise UnreadableImage(f"not in {os.path.basename(path)}{self._meant(archive, path, member)}") from None
+        if info.is_dir():
+            raise UnreadableImage(f"a folder of {os.path.basename(path)}: expected a photo")
         if info.file_size > self.most:
             raise UnreadableImage(f"more than {self.most} bytes")
         return info
@@ -75,16 +80,23 @@ class Archives:
         with self._lock:
             if path not in self._alike:
                 self._alike[path] = _spellings(archive)
-        there = self._alike[path].get(unicodedata.normalize("NFC", member)) or self._alike[path].get(member.lower())
+        there = self._alike[path].get(unicodedata.normalize("NFC", member))
+        if there is None:
+            if path not in self._names:
+                self._names[path] = AlikeNames(archive.namelist())
+            found = self._names[path].of(member)
+            there = repr(found) if found else None
         return f"; its list has {there}" if there else ""
 
 
-def opened(path: str) -> zipfile.ZipFile | UnreadableImage:
+def opened(path: str, absent: AbsentFiles) -> zipfile.ZipFile | UnreadableImage:
     """The archive at ``path``, or why it cannot be read."""
     try:
         return zipfile.ZipFile(path)
     except FileNotFoundError:
-        return UnreadableImage("no such archive")
+        return UnreadableImage(absent.reason(path, "archive"))
+    except IsADirectoryError:
+        return UnreadableImage("a folder: expected a zip archive")
     except Exception as error:  # its list of members may hold anything
         return UnreadableImage(f"the archive cannot be read ({_said(error)})")
 
@@ -95,7 +107,6 @@ def _spellings(archive: zipfile.ZipFile) -> dict[str, str]:
     for info in archive.infolist():
         name = info.filename
         if name.isascii():
-            spellings.setdefault(name.lower(), repr(name))
             continue
         if unicodedata.normalize("NFC", name) != name:
             spellings.setdefault(unicodedata.normalize("NFC", name), "the name in NFD of Unicode, which looks the same")

@@ -20,6 +20,8 @@ _LARGE = threading.Lock()
 # The reason goes into the list of bad images; OpenCV's own lines would stand among a tool's.
 if hasattr(cv2, "setLogLevel"):
     cv2.setLogLevel(0)
+elif hasattr(cv2.utils, "logging"):  # OpenCV 5
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 class UnreadableImage(Exception):

@@ -15,6 +15,8 @@ from multiweight.photos.jpeg_scans import Scans
 
 #: Formats whose decoders hold a picture twice over.
 _TWICE = ("TIFF", "AVIF", "JPEG 2000")
+#: Of a TIFF, those that OpenCV's libtiff lacks.
+_UNREAD_COMPRESSIONS = {34925: "LZMA", 50000: "Zstandard", 50001: "WebP"}
 
 
 class Header(NamedTuple):
@@ -65,6 +67,8 @@ def _header(data: bytes) -> Header:
         return _webp(data)
     if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         return _tiff(data)
+    if data[4:8] == b"ftyp" and re.search(rb"hei[cxms]|hev[cxms]", data[8:64]) and b"avif" not in data[8:64]:
+        return Header("HEIC", problem="a HEIC image, as iPhones make: save it as JPEG")
     if data[4:8] == b"ftyp" and re.search(rb"avi[fs]|mif1", data[8:64]):
         return _boxed("AVIF", boxes.avif(data))
     if data[4:8] == b"jP  " or data[:4] == b"\xff\x4f\xff\x51":
@@ -77,12 +81,17 @@ def _header(data: bytes) -> Header:
 def _boxed(name: str, facts: boxes.Facts | None) -> Header:
     if facts is None:
         return Header(name, problem=f"a broken {name} image: its boxes tell no size")
-    return Header(name, facts.width, facts.height, facts.alpha, "", facts.orientation, facts.bits)
+    problem = f"a grey {name} image with an alpha channel: save it as PNG" if facts.channels == 2 else ""
+    return Header(name, facts.width, facts.height, facts.alpha, problem, facts.orientation, facts.bits)
 
 
 def _tiff(data: bytes) -> Header:
     picture = tiff.facts(data)
     problem = "a grey TIFF with an alpha channel: save it as PNG" if picture.alpha and picture.grey else ""
+    if picture.bits > 16:
+        problem = f"a TIFF of {picture.bits} bits a channel: save it with 8 or 16, or as PNG"
+    elif picture.compression in _UNREAD_COMPRESSIONS:
+        problem = f"a TIFF compressed by {_UNREAD_COMPRESSIONS[picture.compression]}: save it with LZW, or as PNG"
     # 8-bit colours come from libtiff with their alpha multiplied in; the orientation is applied by OpenCV.
     keeps_orientation = picture.premultiplied or picture.bits <= 8
     return Header("TIFF", picture.width, picture.height, picture.alpha, problem, 1, picture.bits, keeps_orientation)
@@ -99,10 +108,17 @@ def _bmp(data: bytes) -> Header:
 
 
 def _pnm(data: bytes) -> Header:
-    numbers = re.match(rb"P[1-6](?:\s|#[^\n]*\n)*(\d{1,9})(?:\s|#[^\n]*\n)+(\d{1,9})\s", data[:4096])
+    gap = rb"(?:\s|#[^\n]*\n)"
+    numbers = re.match(
+        rb"P[1-6]" + gap + rb"*(\d{1,9})" + gap + rb"+(\d{1,9})(?:" + gap + rb"+(\d{1,9}))?\s", data[:4096]
+    )
     if numbers is None:
         return Header("PNM", problem="a broken PNM image: no size")
-    return Header("PNM", int(numbers.group(1)), int(numbers.group(2)))
+    problem = ""
+    if data[1:2] in b"2356" and numbers.group(3) not in (b"255", b"65535"):
+        # OpenCV reads its levels as if they went to 255 or 65535.
+        problem = f"a PNM image whose highest level is {(numbers.group(3) or b'missing').decode()}: save it as PNG"
+    return Header("PNM", int(numbers.group(1)), int(numbers.group(2)), problem=problem)
 
 
 def _jpeg(data: bytes) -> Header:

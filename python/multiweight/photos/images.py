@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
-import unicodedata
 import zlib
 from pathlib import Path
 
 import numpy as np
 
 from multiweight.base.errors import UserError
+from multiweight.photos.alike_names import AbsentFiles
 from multiweight.photos.archives import Archives
 from multiweight.photos.decoding import MAX_PIXELS, UnreadableImage, decode
 from multiweight.records.records import MEMBER, image_problem
@@ -30,7 +29,8 @@ class ImageFolder:
             raise UserError(f"{self.root}: no such directory: expected the folder that image paths are relative to")
         self.max_pixels = max_pixels
         self._real = os.path.realpath(self.root)
-        self._archives = Archives(MAX_BYTES)
+        self._absent = AbsentFiles(self._real)
+        self._archives = Archives(MAX_BYTES, self._absent)
 
     def close(self) -> None:
         """Close the archives."""
@@ -57,7 +57,7 @@ class ImageFolder:
             return self._archives.size_and_crc(name, member)[0]
         try:
             if not os.path.isfile(name):
-                raise UnreadableImage(_absent(name))
+                raise UnreadableImage(self._absent.reason(name))
             return os.stat(name).st_size
         except (OSError, ValueError) as error:
             raise UnreadableImage(f"cannot be read ({error})") from None
@@ -97,7 +97,7 @@ class ImageFolder:
             with open(name, "rb") as file:
                 data = file.read(MAX_BYTES + 1)
         except FileNotFoundError:
-            raise UnreadableImage(_absent(name)) from None
+            raise UnreadableImage(self._absent.reason(name)) from None
         except (OSError, ValueError) as error:
             raise UnreadableImage(f"cannot be read ({error})") from None
         if len(data) > MAX_BYTES:
@@ -120,28 +120,3 @@ class ImageFolder:
         if not path.startswith(self._real.rstrip(os.sep) + os.sep):
             raise UnreadableImage("a link that leads out of the data directory")
         return path, member or None
-
-
-def _absent(path: str) -> str:
-    """``no such file``, and the file that may be meant: in another Unicode form, or in other case."""
-    folder, name = os.path.split(path)
-    if re.search("(^|/)https?:/", path):
-        return "no such file: an address in the web: fetch the photo, and name its file"
-    if "\\" in name:
-        if os.path.exists(os.path.join(folder, name.replace("\\", "/"))):
-            return "no such file: folders are separated by /, not \\"
-        return "no such file"
-    try:
-        if name.isascii():
-            there = next((entry for entry in os.listdir(folder) if entry.lower() == name.lower()), None)
-            return f"no such file; there is {there!r}" if there else "no such file"
-        wanted = unicodedata.normalize("NFC", name)
-        there = next((entry for entry in os.listdir(folder) if unicodedata.normalize("NFC", entry) == wanted), None)
-    except OSError:
-        return "no such file"
-    if there is None:
-        return "no such file"
-    form = "NFD" if unicodedata.normalize("NFD", there) == there else "another form"
-    return (
-        f"no such file; the folder has the name in {form} of Unicode, which looks the same: write it so, or rename it"
-    )

@@ -41,6 +41,12 @@ def write(path: Path, bad: Sequence[BadImage]) -> None:
     csv_file.write(path, HEADER, bad)
 
 
+def check_setting(max_bad: float) -> None:
+    """UserError for a share that is none."""
+    if not 0 <= max_bad <= 1:
+        raise UserError(f"max-bad {max_bad}: expected a share from 0 to 1")
+
+
 def check_share(bad: Sequence[BadImage], total: int, max_bad: float, path: Path) -> None:
     """TooManyBad when more than the share ``max_bad`` (0 to 1) of ``total`` images was left out."""
     if bad and len(bad) > max_bad * total:

@@ -42,12 +42,15 @@ class Catalog:
     """The groups of a dataset in the order of the nets' outputs.
 
     The label vector of an image is the groups' labels one after the other; ``slices[name]`` is a group's part of it.
-    Raises UserError for a group or label that is empty, double, or not fit for the record files.
+    Raises UserError for a group or label that is empty, double, or not fit for the record files. It begins with
+    ``source``, and tells the line in it where ``lines`` has (group, label) by their numbers, or (group, -1).
     """
 
-    def __init__(self, groups: Sequence[Group]):
+    def __init__(
+        self, groups: Sequence[Group], source: str = "catalog", lines: Mapping[tuple[int, int], int] | None = None
+    ):
         self.groups: tuple[Group, ...] = tuple(groups)
-        _check(self.groups, "catalog", {})
+        _check(self.groups, source, lines or {})
         self._prepare()
 
     def _prepare(self) -> None:
@@ -91,18 +94,21 @@ class Catalog:
             ) from None
 
     @classmethod
-    def from_dict(cls, groups: Mapping[str, Any]) -> Catalog:
-        """A catalog from ``{group: [label, ...]}``, or ``{group: {"kind": ..., "labels": [...]}}``, in that order."""
+    def from_dict(cls, groups: Mapping[str, Any], source: str = "catalog") -> Catalog:
+        """A catalog from ``{group: [label, ...]}``, or ``{group: {"kind": ..., "labels": [...]}}``, in that order.
+
+        ``source``: the file that the groups were made of, for messages.
+        """
         made = []
         for name, value in groups.items():
             if isinstance(value, Mapping):
                 unknown = [key for key in value if key not in _GROUP_KEYS]
                 if unknown:
-                    raise UserError(f"catalog: group {name!r}: unknown key {unknown[0]!r}: expected kind and labels")
+                    raise UserError(f"{source}: group {name!r}: unknown key {unknown[0]!r}: expected kind and labels")
                 made.append(Group(name, tuple(value.get("labels", ())), value.get("kind", "attribute")))
             else:
                 made.append(Group(name, tuple(value)))
-        return cls(made)
+        return cls(made, source)
 
     @classmethod
     def load(cls, path: str | Path) -> Catalog:
@@ -115,8 +121,7 @@ class Catalog:
             raise UserError(done.absent(Path(path)))
         root = yaml_file.read(path, "the catalog")
         groups, lines = _read(root, source)
-        _check(groups, source, lines)
-        return cls(groups)
+        return cls(groups, source, lines)
 
     def save(self, path: str | Path) -> None:
         """Write the catalog as YAML to edit: one label per line, groups of kind ``attribute`` as plain lists."""
@@ -225,10 +230,6 @@ def _check(groups: Sequence[Group], source: str, lines: Mapping[tuple[int, int],
         labels: dict[str, int] = {}
         for position, label in enumerate(group.labels):
             _check_text(label, f"a label of group {group.name!r}", at(number, position))
-            if label == "*":
-                raise UserError(
-                    f"{at(number, position)}: label '*' means all labels of a group in the records: rename it"
-                )
             if label in labels:
                 where = first(number, labels[label])
                 raise UserError(f"{at(number, position)}: label {label!r} stands twice in group {group.name!r}{where}")

@@ -45,6 +45,8 @@ def name_problem(text: str) -> str:
         return "is empty"
     if text != text.strip():
         return "has spaces at its ends"
+    if text == "*":
+        return "means all labels of a group in the record files: rename it"
     if "=" in text or "|" in text:
         return "holds '=' or '|', which separate labels in the record files"
     return control(text)

@@ -121,10 +121,12 @@ def checked_rows(path: str | Path, header: Sequence[str]) -> Iterator[tuple[int,
         problem = image_problem(image)
         if problem:
             raise UserError(f"{at}: image {image!r} {problem}")
-        if not product.strip():
-            raise UserError(
-                f"{at}: the product is empty: the split keeps a product's images together, so each row names one"
-            )
+        product = cells.tidy(product)
+        if cells.is_missing(product):
+            found = f"{product!r} stands for a missing value" if product else "the product is empty"
+            raise UserError(f"{at}: {found}: the split keeps a product's images together, so each row names one")
+        if cells.control(product):
+            raise UserError(f"{at}: product {product!r} {cells.control(product)}")
         yield number, (key, image, product, text)
 
 
@@ -192,6 +194,11 @@ def image_problem(reference: str) -> str:
         if cells.control(part):
             return cells.control(part)
     return ""
+
+
+def one_spelling(reference: str) -> str:
+    """The reference without ``./`` and doubled ``/``, so that a photo has one name: ``./a//b.jpg`` is a/b.jpg."""
+    return re.sub(r"(?<=/)(?:\./|/)+|(?:^|(?<=::))(?:\./+)+", "", reference)
 
 
 def write(path: str | Path, records: Iterable[Record]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from multiweight.base import whole_file, yaml_file
 from multiweight.base.errors import UserError
 from multiweight.base.yaml_file import Node
 from multiweight.records import cells
-from multiweight.records.catalog import KINDS, Catalog
+from multiweight.records.catalog import KINDS, Catalog, Group
 from multiweight.records.records import Label
 from multiweight.text.words import Segmenter, phrase
 
@@ -96,15 +96,19 @@ class Keywords:
             else:
                 at += 1
 
-    def catalog(self) -> Catalog:
-        """The groups and labels as a catalog."""
-        return Catalog.from_dict(
-            {
-                group: {"kind": self.kinds.get(group, "attribute"), "labels": list(labels)}
-                for group, labels in self.groups.items()
-                if labels
-            }
-        )
+    def catalog(self, source: str = "catalog", lines: Mapping[tuple[str, ...], int] | None = None) -> Catalog:
+        """The groups and labels as a catalog; ``source`` and the ``lines`` of (group,) and (group, label) in errors."""
+        groups = [
+            Group(name, tuple(labels), self.kinds.get(name, "attribute"))
+            for name, labels in self.groups.items()
+            if labels
+        ]
+        places = {}
+        for number, group in enumerate(groups):
+            for position, names in enumerate([(group.name,), *((group.name, label) for label in group.labels)], -1):
+                if lines and names in lines:
+                    places[number, position] = lines[names]
+        return Catalog(groups, source, places)
 
     @classmethod
     def load(cls, path: str | Path) -> Keywords:
@@ -113,8 +117,10 @@ class Keywords:
         if root is None or root.is_null:
             return cls()
         parts = _fields(root, ("groups", "drop", "candidates"), path, "the keywords")
-        groups, kinds = _groups(parts.get("groups"), path)
+        lines: dict[tuple[str, ...], int] = {}
+        groups, kinds = _groups(parts.get("groups"), path, lines)
         drop = _words(parts.get("drop"), path, "drop")
+        _check_words(parts.get("groups"), parts.get("drop"), path)
         candidates = []
         for word, (line, fields) in _mapping(parts.get("candidates"), path, "candidates: expected word: {count: ...}"):
             what = f"candidate {word!r}"
@@ -130,7 +136,8 @@ class Keywords:
             examples = tuple(_words(values.get("examples"), path, f"{what}: examples"))
             candidates.append(Candidate(word, times, named, examples))
         made = cls(groups, kinds, drop, candidates)
-        made._check(path)
+        if made.groups:
+            made.catalog(str(path), lines)
         return made
 
     def save(self, path: str | Path) -> None:
@@ -149,17 +156,6 @@ class Keywords:
             for part in parts
         )
         whole_file.write(path, HEAD + text)
-
-    def _check(self, path: str | Path) -> None:
-        if self.groups:
-            self.catalog()
-        for words, meant in self._meaning.items():
-            if not words:
-                raise UserError(f"{path}: an empty word under {'='.join(meant[0]) if meant else 'drop'}")
-            within = [group for group, _ in meant]
-            if len(set(within)) != len(within):
-                named = " and ".join("=".join(label) for label in meant)
-                raise UserError(f"{path}: {' '.join(words)!r} means {named}: one label of a group, choose it")
 
 
 def _fields(node: Node, keys: tuple[str, ...], path: str | Path, what: str) -> dict[str, Node]:
@@ -190,20 +186,63 @@ def _words(node: Node | None, path: str | Path, what: str) -> list[str]:
     return [item.text for item in node.items]
 
 
-def _groups(node: Node | None, path: str | Path) -> tuple[dict[str, dict[str, list[str]]], dict[str, str]]:
+def _check_words(groups: Node | None, drop: Node | None, path: str | Path) -> None:
+    """UserError with its line for a word that is empty, means two labels of a group, or is a label's and dropped."""
+    first: dict[tuple[str, tuple[str, ...]], tuple[int, str]] = {}
+    of_label: dict[tuple[str, ...], tuple[int, str]] = {}
+    for group, label, line, word in _words_of_groups(groups):
+        words, named = phrase(word), f"{group}={label}"
+        if not words:
+            raise UserError(f"{path}:{line}: {named}: {word!r} has no letter or digit: expected a word")
+        before, other = first.setdefault((group, words), (line, named))
+        if other != named:
+            raise UserError(
+                f"{path}:{line}: {' '.join(words)!r} means {named}, and {other} on line {before}: "
+                "one label of a group, choose it"
+            )
+        of_label.setdefault(words, (line, named))
+    for item in drop.items if drop is not None else ():
+        words = phrase(item.text)
+        if not words:
+            raise UserError(f"{path}:{item.line}: drop: {item} has no letter or digit: expected a word")
+        if words in of_label:
+            line, named = of_label[words]
+            raise UserError(
+                f"{path}:{item.line}: {' '.join(words)!r} is dropped, and means {named} on line {line}: keep one"
+            )
+
+
+def _words_of_groups(node: Node | None) -> Iterator[tuple[str, str, int, str]]:
+    """(group, label, line, word) of each word below ``groups``, which :func:`_groups` has read without an error."""
+    for written, (_, value) in node.fields.items() if node is not None else ():
+        for label, (line, means) in _labels_of(value).fields.items():
+            for item in [Node("text", line, label)] if means.is_null else means.items:
+                yield cells.tidy(written), cells.tidy(label), item.line, item.text
+
+
+def _labels_of(value: Node) -> Node:
+    """A group's mapping of label to words, which may stand under ``labels``, beside a ``kind``."""
+    labels = value.fields.get("labels")
+    inner = labels is not None and set(value.fields) <= {"kind", "labels"} and labels[1].kind == "mapping"
+    return labels[1] if labels is not None and inner else value
+
+
+def _groups(
+    node: Node | None, path: str | Path, lines: dict[tuple[str, ...], int]
+) -> tuple[dict[str, dict[str, list[str]]], dict[str, str]]:
     groups: dict[str, dict[str, list[str]]] = {}
     kinds: dict[str, str] = {}
     for written, (line, value) in _mapping(node, path, "groups: expected group: labels"):
         name = cells.tidy(written)
         if name in groups:
             raise UserError(f"{path}:{line}: the group {name!r} stands twice, but for spaces: join them")
-        labels = value.fields.get("labels")
-        if labels is not None and set(value.fields) <= {"kind", "labels"} and labels[1].kind == "mapping":
+        lines[(name,)] = line
+        if _labels_of(value) is not value:
             kind = value.fields.get("kind", (0, None))[1]
             kinds[name] = kind.text if kind is not None else "attribute"
             if kinds[name] not in KINDS:
                 raise UserError(f"{path}:{line}: group {name!r}: kind {kind}: expected type or attribute")
-            value = labels[1]
+            value = _labels_of(value)
         if value.kind != "mapping":
             raise UserError(f"{path}:{value.line}: group {name!r}: expected label: [words that mean it]")
         words_of = groups[name] = {}
@@ -211,5 +250,6 @@ def _groups(node: Node | None, path: str | Path) -> tuple[dict[str, dict[str, li
             if cells.tidy(label) in words_of:
                 raise UserError(f"{path}:{at}: the label {label!r} stands twice in {name!r}, but for spaces: join them")
             # A label alone means its own words.
+            lines[name, cells.tidy(label)] = at
             words_of[cells.tidy(label)] = [label] if means.is_null else _words(means, path, f"label {name}={label}")
     return groups, kinds
