@@ -50,7 +50,7 @@ def evaluate(
     lock.hold(run.dataset.data, "evaluate", shared=True)
     dataset, started = run.dataset, time.time()
     catalog, keys, labels = packed_labels.load(dataset)
-    features = None if run.variant == RANDOM else _existing(run.features)
+    features = None if run.variant == RANDOM else _existing(run)
     lock.hold(run.root, "evaluate", name=lock.RESULTS)
     test = {
         "images": len(keys),
@@ -200,10 +200,10 @@ def versions() -> dict[str, str]:
     return loaded
 
 
-def _existing(path: Path) -> Path:
-    if not path.exists():
-        raise UserError(f"{path}: no such file: extract the features first (make features)")
-    return path
+def _existing(run: Run) -> Path:
+    if not run.features.exists():
+        raise run.absent(run.features, "extract the features first (make features)")
+    return run.features
 
 
 def _source(run: Run, rows: Rows) -> dict[str, Any]:

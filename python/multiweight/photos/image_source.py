@@ -116,11 +116,6 @@ class ListedImages:
 def photo(path: Path, size: int) -> np.ndarray:
     """Pixels (3, size, size) uint8 BGR of an image file; UserError names the file and the reason where it is none."""
     # OpenCV is imported where photos are: the original's container extracts from LMDBs without it.
+    images = importlib.import_module("multiweight.photos.images")
     decoding = importlib.import_module("multiweight.photos.decoding")
-    try:
-        pixels = decoding.decode(path.read_bytes())
-    except OSError as error:
-        raise UserError(f"{path}: the image cannot be read ({error.strerror})") from None
-    except decoding.UnreadableImage as error:
-        raise UserError(f"{path}: {error}: expected a photo (JPEG, PNG, WebP, ...)") from None
-    return np.ascontiguousarray(decoding.resize(pixels, size).transpose(2, 0, 1))
+    return np.ascontiguousarray(decoding.resize(images.photo(path), size).transpose(2, 0, 1))

@@ -17,6 +17,25 @@ from multiweight.records.records import MEMBER, image_problem
 MAX_BYTES = 1 << 28
 
 
+def photo(path: str | Path) -> np.ndarray:
+    """One image file, wherever it lies, as :func:`decode` gives it; UserError names the file and the reason."""
+    try:
+        if os.path.exists(path) and not os.path.isfile(path):
+            what = "a folder" if os.path.isdir(path) else "not an ordinary file"
+            raise UserError(f"{path}: {what}: expected a photo")
+        with open(path, "rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"{path}: the image cannot be read ({reason})") from None
+    try:
+        if len(data) > MAX_BYTES:
+            raise UnreadableImage(f"more than {MAX_BYTES} bytes")
+        return decode(data)
+    except UnreadableImage as error:
+        raise UserError(f"{path}: {error}: expected a photo (JPEG, PNG, WebP, ...)") from None
+
+
 class ImageFolder:
     """Images below one directory, in files or in zip archives, each archive opened once; safe to share by threads.
 

@@ -43,5 +43,5 @@ def facts(data: bytes) -> Facts:
     channels, extra = tags.get(277, 1), tags.get(338, -1)
     # ExtraSamples: 1 is alpha that the colours hold, 2 is alpha apart from them.
     alpha = channels in (2, 4) and extra in (1, 2)
-    size = tags.get(256, 0), tags.get(257, 0)
-    return Facts(*size, channels, tags.get(258, 1), alpha, extra == 1, tags.get(262, 2) < 2, tags.get(259, 1))
+    sides = tags.get(256, 0), tags.get(257, 0)
+    return Facts(*sides, channels, tags.get(258, 1), alpha, extra == 1, tags.get(262, 2) < 2, tags.get(259, 1))

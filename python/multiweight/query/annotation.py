@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 
@@ -76,14 +75,9 @@ def draw(photo: Path, labels: Sequence[Label], output: Path) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    from multiweight.photos import decoding
+    from multiweight.photos import images
 
-    try:
-        pixels: Any = decoding.decode(photo.read_bytes())
-    except OSError as error:
-        raise UserError(f"{photo}: the image cannot be read ({error.strerror})") from None
-    except decoding.UnreadableImage as error:
-        raise UserError(f"{photo}: {error}: expected a photo (JPEG, PNG, WebP, ...)") from None
+    pixels = images.photo(photo)
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, max(4, 0.28 * len(labels) + 0.6)), width_ratios=[1, 1])
     left.imshow(pixels[:, :, ::-1])
     left.axis("off")

@@ -43,6 +43,8 @@ class ShopIndex:
             self._faiss = importlib.import_module("faiss")
         except ImportError:
             raise UserError("search needs FAISS: pip install faiss-cpu (or '.[search]')") from None
+        if not run.features.exists():
+            raise run.absent(run.features, "extract the features first (make features)")
         self.features = extraction.load(run.features)
         self.kind = kind
         self.path = run.root / f"index.{kind}"

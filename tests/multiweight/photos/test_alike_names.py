@@ -5,7 +5,9 @@ import zipfile
 
 import pytest
 
+from multiweight.base.errors import UserError
 from multiweight.photos import alike_names
+from multiweight.photos import images as images_module
 from multiweight.photos.images import ImageFolder
 
 NFC, NFD = "Caf\u00e9", "Cafe\u0301"
@@ -65,3 +67,17 @@ def test_a_folder_is_listed_once(tmp_path, monkeypatch):
     with ImageFolder(tmp_path) as images:
         assert {images.missing(f"x/{n}.jpg") for n in range(50)} == {"no such file"}
     assert len(listed) == 1
+
+
+def test_one_photo_is_read_up_to_a_limit_and_never_from_a_pipe(tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "large.jpg").write_bytes(bytes(20))
+    monkeypatch.setattr(images_module, "MAX_BYTES", 10)
+    for name, reason in (
+        ("pipe", "not an ordinary file: expected a photo"),
+        (".", "a folder: expected a photo"),
+        ("large.jpg", "more than 10 bytes: expected a photo"),
+        ("absent.jpg", r"the image cannot be read \(No such file"),
+    ):
+        with pytest.raises(UserError, match=rf"^{tmp_path}/?{name if name != '.' else ''}: {reason}"):
+            images_module.photo(tmp_path / name)

@@ -46,7 +46,7 @@ def test_labels_are_taken_as_written(tmp_path):
         ("groups:\n  A:\n  - {x: 1}\n", 3, "no plain text"),
         ("groups:\n  A: red\n", 2, "are no list"),
         ("groups:\n  A: [a=b]\n", 2, "holds '=' or '|'"),
-        ("groups:\n  A: ['*']\n", 2, "label '*' means all labels"),
+        ("groups:\n  A: ['*']\n", 2, "'*' means all labels"),
         ("groups:\n  New!: [a]\n", 2, "'!' and '?' at the end"),
         ("groups:\n  A b: [x]\n  a-B: [x]\n", 3, "same blob name 'a_b'"),
         ("groups:\n  A: [x]\n B: [y]\n", 3, "not valid YAML"),

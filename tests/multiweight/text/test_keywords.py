@@ -62,8 +62,8 @@ def test_saved_files_come_back(tmp_path):
     [
         ("groups:\n  A: [x]\n", "group 'A': expected label: "),
         ("groups:\n  A: {x: y}\n", "label A=x: expected a list"),
-        ("groups:\n  A: {x: [a], y: [a]}\n", "'a' means A=x and A=y: one label of a group"),
-        ("groups:\n  A: {x: ['!']}\n", "an empty word under A=x"),
+        ("groups:\n  A: {x: [a], y: [a]}\n", "'a' means A=y, and A=x on line 2: one label of a group"),
+        ("groups:\n  A: {x: ['!']}\n", "A=x: '!' has no letter or digit"),
         ("groups:\n  A: {kind: shape, labels: {x: [a]}}\n", "kind 'shape'"),
         ("group: {}\n", "unknown key 'group'"),
         ("drop: word\n", "drop: expected a list"),
