@@ -2,8 +2,8 @@
 
 - ``collections.py``: blobs in lists and by name
 - ``blob.py``: Blob, as pycaffe shows it
-- ``array.py``: one of its two halves, on host and device
+- ``array.py``: the array of a blob's data or diff, on host and device
 - ``transfers.py``: several arrays moved between host and device at once
-- ``lazy.py``: the same with a content that may still have to be computed
-- ``reshaped.py``: the memory of another, in another shape
+- ``lazy.py``: such an array whose content may still have to be computed
+- ``reshaped.py``: a blob in the memory of another, in another shape
 """

@@ -67,7 +67,10 @@ class LazyArray(Array):
         return None if self._deferred is None or self._zeros_deferred else self._deferred.compute
 
     def read_only(self) -> Tensor:
-        """The tensor, for the deferred content of another array; later changes are made in a copy, but for NumPy's."""
+        """The tensor, for the deferred content of another array.
+
+        Later changes are made in a copy, except those through a NumPy view.
+        """
         tensor = self.get()
         self._copy_on_write = not self._exposed
         return tensor if self._copy_on_write else tensor.clone()
@@ -123,7 +126,7 @@ class LazyArray(Array):
 
     def reshape(self, shape: tuple[int, ...]) -> None:
         if shape != self.shape and self._deferred is not None:
-            # A new shape does not have it computed: its source may have changed too.
+            # Dropped, not computed: the arrays that it is computed from may have changed as well.
             self._deferred = None
             self._forget()
         super().reshape(shape)

@@ -26,18 +26,18 @@ _EVERY = 10000
 
 
 def run_tool(name: str, words: Sequence[str]) -> int:
-    flags, given = parse(words, {"backend": "lmdb", "help": False})
-    if len(given) not in (1, 2) or flags["help"]:
+    flags, paths = parse(words, {"backend": "lmdb", "help": False})
+    if len(paths) not in (1, 2) or flags["help"]:
         print(_USAGE, file=sys.stderr)
         return 1
     if flags["backend"] not in ("lmdb", "leveldb"):
         raise CaffeError(f"--backend={flags['backend']}: expected lmdb or leveldb")
-    mean = _mean(open_source(given[0], flags["backend"].upper()))
-    if len(given) == 2:
-        log.info(f"Write to {given[1]}")
+    mean = _mean(open_source(paths[0], flags["backend"].upper()))
+    if len(paths) == 2:
+        log.info(f"Write to {paths[1]}")
         channels, height, width = mean.shape
         blob = caffe_pb2.BlobProto(num=1, channels=channels, height=height, width=width, data=mean.ravel().tolist())
-        whole_file.write_bytes(given[1], blob.SerializeToString())
+        whole_file.write_bytes(paths[1], blob.SerializeToString())
     log.info(f"Number of channels: {len(mean)}")
     for channel, values in enumerate(mean):
         # Pixel by pixel in float32, as the original adds them up.

@@ -27,12 +27,12 @@ def give_back() -> None:
     for name, value in _NUMPY.items():
         if value is not None and name not in vars(np):
             setattr(np, name, value)
-    text = np.fromstring
+    original = np.fromstring
 
     def fromstring(string: Any, dtype: Any = float, count: int = -1, sep: str = "", **options: Any) -> np.ndarray:
         """An array from text, or where no ``sep`` is given from bytes, which are copied."""
         if sep:
-            return text(string, dtype, count, sep=sep, **options)
+            return original(string, dtype, count, sep=sep, **options)
         data = string.encode("latin-1") if isinstance(string, str) else bytes(string)
         return np.frombuffer(data, dtype, count).copy()
 
@@ -42,13 +42,13 @@ def give_back() -> None:
 
 
 def _give_back_yaml() -> None:
-    """``yaml.load(text)`` without a loader: plain values alone, as ``safe_load``, since that asks for no code."""
+    """``yaml.load(text)`` without a loader reads plain values alone, as ``safe_load`` does, so that no code is run."""
     import yaml
 
     for name in ("load", "load_all"):
-        today = getattr(yaml, name)
+        original = getattr(yaml, name)
 
-        def load(stream: Any, Loader: Any = yaml.SafeLoader, today: Any = today) -> Any:  # noqa: N803 (PyYAML's name)
-            return today(stream, Loader)
+        def load(stream: Any, Loader: Any = yaml.SafeLoader, original: Any = original) -> Any:  # noqa: N803
+            return original(stream, Loader)
 
         setattr(yaml, name, load)

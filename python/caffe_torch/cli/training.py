@@ -71,10 +71,10 @@ def _use(gpus: list[int]) -> None:
     log.info(f"Using GPUs {', '.join(map(str, gpus))}")
     for number in gpus:
         log.info(f"GPU {number}: {accelerator.name(number)}")
-    place = int(os.environ.get("LOCAL_RANK", "0"))
-    if place >= len(gpus):
-        raise CaffeError(f"process {place} of this machine has no GPU: --gpu gives {len(gpus)}")
-    device.set_device(gpus[place])
+    local_rank = int(os.environ.get("LOCAL_RANK", "0"))
+    if local_rank >= len(gpus):
+        raise CaffeError(f"process {local_rank} of this machine has no GPU: --gpu gives {len(gpus)}")
+    device.set_device(gpus[local_rank])
     device.set_mode_gpu()
 
 

@@ -105,7 +105,7 @@ class Subgraph:
 
 
 def read(net: Net, outputs: Sequence[str] | None, other_sizes: Mapping[str, Sizes]) -> Subgraph:
-    """What ``outputs`` (the net's own, where None) need; shapes too where inputs have ``other_sizes``.
+    """The layers that ``outputs`` (default: the net's own) need, with their shapes for inputs of ``other_sizes`` too.
 
     CaffeError: a net of the TRAIN phase, an unknown output, no Input layer, or a layer that cannot follow another size.
     """
@@ -116,7 +116,7 @@ def read(net: Net, outputs: Sequence[str] | None, other_sizes: Mapping[str, Size
         if name not in net.blobs:
             raise CaffeError(f"export: the net has no blob {name!r}; it has {', '.join(net.blobs)}")
         if name in net.inputs:
-            raise CaffeError(f"export: {name!r} is an input of the net, no output")
+            raise CaffeError(f"export: {name!r} is an input of the net, not an output")
     with resized(net, other_sizes):
         others = {name: blob.shape for name, blob in net.blobs.items()}
     needed, layer_nodes = set(wanted), []
@@ -159,7 +159,7 @@ def resized(net: Net, sizes: Mapping[str, Sizes]) -> Iterator[None]:
 
     CaffeError where a layer cannot follow.
     """
-    kept = {name: net.blobs[name].data.copy() for name in sizes}
+    before = {name: net.blobs[name].data.copy() for name in sizes}
     try:
         for name, size in sizes.items():
             net.blobs[name].reshape(*size)
@@ -173,7 +173,7 @@ def resized(net: Net, sizes: Mapping[str, Sizes]) -> Iterator[None]:
             ) from None
         yield
     finally:
-        for name, array in kept.items():
+        for name, array in before.items():
             net.blobs[name].reshape(*array.shape)
             net.blobs[name].data[...] = array
         net.reshape()

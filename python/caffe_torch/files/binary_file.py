@@ -1,4 +1,4 @@
-"""A binary file of weights, states or means, read whole; one of another kind is told as what it is."""
+"""Reads a whole binary file of weights, states or means; the error for another kind of file says what it is."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from caffe_torch.files import native
 
 #: The bytes of plain text.
 _TEXT = bytes([9, 10, 13, *range(32, 127)])
-#: How files begin that people give in the place of weights or means, and what they are.
+#: The first bytes of files that are given for weights or means by mistake, and what such a file is.
 _BEGINNINGS = (
     (b"version https://git-lfs", "a Git LFS pointer, not the file itself: fetch it with git lfs pull"),
     (b"\x89HDF", "an HDF5 file"),

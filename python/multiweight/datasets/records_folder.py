@@ -24,7 +24,7 @@ def detect(folder: Path) -> bool:
 def load(folder: Path, min_products: int = 2) -> Loaded:
     """The catalog and the records as they are written; a label unknown to the catalog is a UserError with its line.
 
-    ``min_products`` is not applied: the catalog is the person's own.
+    ``min_products`` is not applied: the catalog is the user's own.
     """
     catalog = Catalog.load(folder / "catalog.yaml")
     loaded = records.read(folder / "records.csv", catalog)

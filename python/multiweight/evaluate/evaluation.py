@@ -26,7 +26,7 @@ from multiweight.retrieval import nearest
 from multiweight.retrieval.rows import Rows
 from multiweight.retrieval.state import OtherSearch
 
-#: Images without a direction that are told by name.
+#: How many images with features of zeros alone are listed by their key.
 _NAMED = 5
 
 
@@ -137,22 +137,22 @@ def rank(
     indices, scores = search(None)
     if candidates == "all":
         return indices, scores, measures.score(labels, slices, indices, denominator)
-    whole: measures.Scores | None = None
+    combined: measures.Scores | None = None
     for g, part in enumerate(slices):
-        mine = np.flatnonzero(labels[:, part].any(axis=1))
-        if not len(mine):
+        in_group = np.flatnonzero(labels[:, part].any(axis=1))
+        if not len(in_group):
             continue
         lists = np.full(indices.shape, -1, dtype=np.int64)
-        neighbours = search(mine)[0]
-        lists[mine] = np.where(neighbours >= 0, mine[neighbours], -1)
+        neighbours = search(in_group)[0]
+        lists[in_group] = np.where(neighbours >= 0, in_group[neighbours], -1)
         group_scores = measures.score(labels, slices, lists, denominator, [g])
-        if whole is None:
-            whole = group_scores
+        if combined is None:
+            combined = group_scores
         for name in (*measures.MEASURES, "answered"):
-            getattr(whole, name)[:, g] = getattr(group_scores, name)[:, g]
-    if whole is None:
-        whole = measures.score(labels, slices, indices, denominator)
-    return indices, scores, whole
+            getattr(combined, name)[:, g] = getattr(group_scores, name)[:, g]
+    if combined is None:
+        combined = measures.score(labels, slices, indices, denominator)
+    return indices, scores, combined
 
 
 def summary(

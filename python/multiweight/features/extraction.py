@@ -171,7 +171,7 @@ def load(path: str | Path) -> Features:
 def _fill(
     net: Any, source: Any, reader: transform.Views, rows: Any, blobs: Sequence[str], batch: int, show: bool
 ) -> None:
-    """Forward pass after forward pass, from the first image that is not there yet."""
+    """Append the rows of all images from the first that ``rows`` lacks, a forward pass at a time."""
     waiting: list[np.ndarray] = []
     with (progress.bar if show else progress.quiet)(
         total=source.count, initial=rows.done, desc="features", unit="image"
@@ -194,16 +194,16 @@ def _write(output: Path, rows: Any, keys: Sequence[str], half: bool, attributes:
     """The finished rows as HDF5, under another name until it is whole."""
     zero, at = 0, 0
     bad: list[str] = []
-    with whole_file.place(output) as whole:
-        with h5py.File(str(whole), "w") as file:
+    with whole_file.place(output) as partial:
+        with h5py.File(str(partial), "w") as file:
             shape = (len(keys), rows.columns)
             values = file.create_dataset(attributes["blob"], shape, dtype=np.float16 if half else np.float32)
             for part in rows.parts():
-                with np.errstate(over="ignore"):  # beyond float16: infinite, and told below
-                    kept = part.astype(values.dtype)
-                values[at : at + len(part)] = kept
-                bad += [keys[at + i] for i in bad_rows(kept)]
-                zero += len(zero_rows(kept))
+                with np.errstate(over="ignore"):  # a value beyond float16 becomes infinite, an error below
+                    stored = part.astype(values.dtype)
+                values[at : at + len(part)] = stored
+                bad += [keys[at + i] for i in bad_rows(stored)]
+                zero += len(zero_rows(stored))
                 at += len(part)
             file.create_dataset("keys", data=np.array([key.encode() for key in keys]))
             hdf5_file.describe(file, {"zero_rows": zero, **attributes})

@@ -25,7 +25,7 @@ class Pictures:
         self._dataset, self._schema = dataset, schema
         self._lock = threading.Lock()
         self._packed: image_source.LmdbImages | None = None
-        self._packed_at: tuple[int, int] = (0, 0)
+        self._packed_identity: tuple[int, int] = (0, 0)
         self._photos = _photo_folder(dataset)
 
     def close(self) -> None:
@@ -55,19 +55,19 @@ class Pictures:
             return None
 
     def _opened(self) -> image_source.LmdbImages:
-        """The LMDB, opened anew where it was packed anew: an open one goes on to show the old images."""
+        """The LMDB, opened again if it was packed again: the handle that is open would still show the old images."""
         path = self._dataset.images("test")
         try:
             stat = (path / "data.mdb").stat()
         except OSError:
             raise UserError(f"{path}: no LMDB there: pack the data first (make lmdb)") from None
         identity = (stat.st_ino, stat.st_mtime_ns)
-        if self._packed is None or identity != self._packed_at:
+        if self._packed is None or identity != self._packed_identity:
             if self._packed is not None:
                 self._packed.close()
                 self._packed = None
             self._packed = image_source.LmdbImages(self._schema, path)
-            self._packed_at = identity
+            self._packed_identity = identity
         return self._packed
 
 
@@ -77,8 +77,8 @@ def encoded(picture: np.ndarray, side: int) -> bytes:
     if longest > side:
         size = [max(1, round(edge * side / longest)) for edge in picture.shape[1::-1]]
         picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    whole, data = cv2.imencode(".jpg", picture, _QUALITY)
-    if not whole:
+    ok, data = cv2.imencode(".jpg", picture, _QUALITY)
+    if not ok:
         raise UserError(f"an image of {picture.shape} cannot be drawn: pack the images again")
     return data.tobytes()
 

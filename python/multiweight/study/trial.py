@@ -55,38 +55,38 @@ def results(study: Study) -> dict[str, dict[str, Any]]:
 
 
 def settings(study: Study, trial: Trial) -> dict[str, Any]:
-    """All that decides a trial, as its result keeps it."""
-    own: dict[str, Any] = {
+    """All settings that a trial's result depends on, as the result records them."""
+    values: dict[str, Any] = {
         "purpose": trial.purpose, "data": trial.data, "method": trial.method and trial.method.name,
         "rate": trial.rate, "seed": trial.seed, "iterations": trial.iterations,
         "dataset": study.dataset, "size": study.size,
         "net": {**study.net, **(trial.method.net if trial.method else {})},
     }  # fmt: skip
     if trial.trunk:
-        own["net"] = {**own["net"], "trunk": trial.trunk}
+        values["net"] = {**values["net"], "trunk": trial.trunk}
     experiment = next((member for member in study.experiments if parts.name(member) == trial.data), None)
     if experiment is not None and experiment.subset is not None:
-        own["subset"] = asdict(experiment.subset)
+        values["subset"] = asdict(experiment.subset)
     if experiment is not None and experiment.shop is not None:
-        own["shop"] = asdict(experiment.shop.settings)
+        values["shop"] = asdict(experiment.shop.settings)
     if trial.data != parts.WHOLE or trial.purpose == SEARCH:
-        own["split_seed"] = study.search.seed
+        values["split_seed"] = study.search.seed
     if trial.method is not None:
         method = trial.method
         _, head, scheme, c = recipes.choose(method.variant or method.name, method.scheme, method.c, method.rescale)
-        own.update(head=head, scheme=scheme, c=c, rescale=method.rescale, drop=study.drop)
+        values.update(head=head, scheme=scheme, c=c, rescale=method.rescale, drop=study.drop)
         if scheme.endswith(".csv"):
-            own["scheme_sha256"] = done.sha256(Path(scheme))
+            values["scheme_sha256"] = done.sha256(Path(scheme))
     if trial.purpose == FINAL:
-        own["points"] = study.measured(trial.iterations)
-    return own
+        values["points"] = study.measured(trial.iterations)
+    return values
 
 
 def _check(study: Study, trial: Trial, result: dict[str, Any]) -> None:
-    """UserError where a result's settings differ from the study's; what an older result does not tell is not asked."""
-    told, asked = result["settings"], json.loads(json.dumps(settings(study, trial)))
-    for name, value in asked.items():
-        for key, before, now in _changed(name, told.get(name, value), value, study.size):
+    """UserError where a result's settings differ from the study's, but for those that an older result lacks."""
+    recorded, expected = result["settings"], json.loads(json.dumps(settings(study, trial)))
+    for name, value in expected.items():
+        for key, before, now in _changed(name, recorded.get(name, value), value, study.size):
             raise UserError(
                 f"{folder(study) / table.TRIALS}: {trial.name}: made with {key} {before!r}, and {study.folder / FILE} "
                 f"asks for {now!r}: put the setting back, or remove that row, and the trial's folder under "
@@ -138,40 +138,40 @@ def run(study: Study, trial: Trial, runs: str | Path, caffe: ModuleType, device:
 def _trained(
     study: Study, trial: Trial, dataset: Dataset, caffe: ModuleType, device: str, show: bool
 ) -> dict[str, Any]:
-    own = _write(study, trial, dataset, caffe)
-    gamma = done.read(own.settings)["gamma"]
+    trial_run = _write(study, trial, dataset, caffe)
+    gamma = done.read(trial_run.settings)["gamma"]
     try:
-        training.train(caffe, own, device=device, show=show)
+        training.train(caffe, trial_run, device=device, show=show)
     except Diverged as error:
         return {"status": "diverged", "iteration": error.iteration, "points": [], "gamma": gamma}
     result: dict[str, Any] = {"points": []}
     for iteration in _points(study, trial):
-        extraction.extract_run(caffe, own, iteration=iteration)
+        extraction.extract_run(caffe, trial_run, iteration=iteration)
         if trial.purpose == FINAL and iteration == trial.iterations:
-            extraction.extract_run(caffe, own, iteration=iteration, outputs=True)
-        measured = _measure(own, iteration)
+            extraction.extract_run(caffe, trial_run, iteration=iteration, outputs=True)
+        measured = _measure(trial_run, iteration)
         result["points"].append(measured.pop("point"))
     if trial.purpose == FINAL:
-        result.update(measured, gamma=gamma, resamples=_resamples(own))
-    _remove_large(own)
-    return {**result, "training_seconds": done.read(own.training)["seconds"]}
+        result.update(measured, gamma=gamma, resamples=_resamples(trial_run))
+    _remove_large(trial_run)
+    return {**result, "training_seconds": done.read(trial_run.training)["seconds"]}
 
 
 def _reference(study: Study, trial: Trial, dataset: Dataset, caffe: ModuleType) -> dict[str, Any]:
     """The multi-label net of the trial's trunk before training, with the initial weights of its seed; or a ranking
     drawn at random."""
     if trial.purpose == RANDOM:
-        own = dataset.run(RANDOM)
-        measured = _measure(own, 0)
+        trial_run = dataset.run(RANDOM)
+        measured = _measure(trial_run, 0)
     else:
         net = {**study.net, "trunk": trial.trunk}
         recipe = recipes.for_dataset(dataset, BASELINE, net=net, solver=dict(iterations=1), name=trial.name)
         recipe_files.write_run(caffe, recipe, dataset, f"tools/run_study.py {study.folder.name} --trial {trial.name}")
-        own = dataset.run(trial.name)
-        extraction.extract_run(caffe, own, Settings(seed=trial.seed), untrained=True)
-        measured = _measure(own, 0)
-    result = {"points": [measured.pop("point")], **measured, "resamples": _resamples(own)}
-    _remove_large(own)
+        trial_run = dataset.run(trial.name)
+        extraction.extract_run(caffe, trial_run, Settings(seed=trial.seed), untrained=True)
+        measured = _measure(trial_run, 0)
+    result = {"points": [measured.pop("point")], **measured, "resamples": _resamples(trial_run)}
+    _remove_large(trial_run)
     return result
 
 
@@ -196,10 +196,10 @@ def _write(study: Study, trial: Trial, dataset: Dataset, caffe: ModuleType) -> R
     return dataset.run(trial.name)
 
 
-def _measure(own: Run, iteration: int) -> dict[str, Any]:
+def _measure(trial_run: Run, iteration: int) -> dict[str, Any]:
     """The point, and of each group mAP, queries and, where the outputs are there, mean AP of its labels."""
-    evaluation.evaluate(own)
-    evaluated = done.read(own.evaluation)
+    evaluation.evaluate(trial_run)
+    evaluated = done.read(trial_run.evaluation)
     groups = evaluated["groups"]
     measured: dict[str, Any] = {
         "point": {"iteration": iteration, "mean_map": evaluated["mean_map"]},
@@ -211,10 +211,10 @@ def _measure(own: Run, iteration: int) -> dict[str, Any]:
     return measured
 
 
-def _resamples(own: Run) -> dict[str, list[float]]:
+def _resamples(trial_run: Run) -> dict[str, list[float]]:
     """The mean mAP of all groups, and of each third, over test images drawn anew."""
-    precision = hdf5_file.numbers(own.retrieval, "ap", 2, "run the trial again").astype(np.float64)
-    proportions = _proportions(own.dataset)
+    precision = hdf5_file.numbers(trial_run.retrieval, "ap", 2, "run the trial again").astype(np.float64)
+    proportions = _proportions(trial_run.dataset)
     means, names = intervals.drawn(precision, RESAMPLES), list(proportions)
     means_of = {}
     for part, groups in thirds.by_size(proportions).items():
@@ -225,16 +225,16 @@ def _resamples(own: Run) -> dict[str, list[float]]:
     return means_of
 
 
-def _remove_large(own: Run) -> None:
-    for large in (own.features, own.probabilities, own.retrieval):
-        large.unlink(missing_ok=True)
+def _remove_large(trial_run: Run) -> None:
+    for path in (trial_run.features, trial_run.probabilities, trial_run.retrieval):
+        path.unlink(missing_ok=True)
 
 
-def _remove_snapshots(own: Run) -> None:
-    """All but the last weights: the trial is done, and will not be gone on with."""
-    last = own.last_snapshot()
-    for path in own.snapshots.glob("*") if last is not None else ():
-        if path != own.snapshot(last or 0):
+def _remove_snapshots(trial_run: Run) -> None:
+    """Delete all snapshots but the last: the trial is finished, so its training will not be resumed."""
+    last = trial_run.last_snapshot()
+    for path in trial_run.snapshots.glob("*") if last is not None else ():
+        if path != trial_run.snapshot(last or 0):
             path.unlink()
 
 

@@ -14,7 +14,7 @@ def relu(graph: LayerGraph) -> list[str]:
 
 @converter("PReLU")
 def prelu(graph: LayerGraph) -> list[str]:
-    # One slope for all is a shape of ones too: OpenCV takes no scalar.
+    # A slope shared by all channels has as many axes too, each of size 1: OpenCV takes no scalar.
     channels = graph.layer_node.blobs[0].size
     slopes = graph.blob(0, (channels, *(1,) * (len(graph.bottoms[0]) - 2)))
     return [graph.node("PRelu", graph.inputs[0], slopes)]
@@ -66,7 +66,7 @@ def threshold(graph: LayerGraph) -> list[str]:
 
 @converter("Dropout")
 def dropout(graph: LayerGraph) -> list[str]:
-    """Nothing in the TEST phase, as training has scaled; with ``scale_train: false`` it scales here."""
+    """The identity in the TEST phase, as training has scaled; with ``scale_train: false`` it scales here."""
     if graph.layer.train:
         raise graph.fail("draws at random, as its own fields ask for")
     return [graph.scaled(graph.inputs[0], graph.layer.test_scale)]

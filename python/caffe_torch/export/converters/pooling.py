@@ -12,12 +12,12 @@ from caffe_torch.export.registry import converter
 from caffe_torch.export.subgraph import Shape
 from caffe_torch.layers.pooling import PoolingWindow
 
-#: What lies in a window of max pooling that reaches beyond the image.
+#: The padding value of max pooling, so that padding is never the maximum.
 _LOWEST = float(np.finfo(np.float32).min)
 
 
 def _shape(window: PoolingWindow, shape: Shape) -> Shape:
-    """The shape of what the window makes of ``shape``."""
+    """The output shape of pooling an input of ``shape``."""
 
     def after(sizes: tuple[int, ...]) -> tuple[int, ...]:
         return (*sizes[:2], *window.output((sizes[2], sizes[3])))
@@ -25,51 +25,51 @@ def _shape(window: PoolingWindow, shape: Shape) -> Shape:
     return Shape(after(shape.sizes), after(shape.others))
 
 
-def _far(graph: LayerGraph, window: PoolingWindow, shape: Shape) -> list[int]:
-    """Padding below and on the right that makes a window that rounds down end where Caffe's last one does."""
-    far = []
+def _end_padding(graph: LayerGraph, window: PoolingWindow, shape: Shape) -> list[int]:
+    """Padding below and on the right with which ONNX, which rounds down, has as many windows as Caffe."""
+    end_pad = []
     for i, (k, s, p) in enumerate(zip(window.kernel, window.stride, window.pad)):
         size = shape[2 + i]
         needed = (window.output((shape[2], shape[3]))[i] - 1) * s + k - size - p
         if shape.varies(2 + i):
-            # One stride less a pixel rounds up for every size, but where a last window is dropped.
+            # Padding by one pixel less than the stride rounds up at every size, unless Caffe drops the last window.
             needed = p if window.floor else p + s - 1
             if not window.floor and any(window.pad) and p + s > k:
                 raise graph.fail("drops a last window at some sizes: export with fixed height and width")
-        far.append(max(needed, 0))
-    return far
+        end_pad.append(max(needed, 0))
+    return end_pad
 
 
-def _padded(graph: LayerGraph, x: str, before: Sequence[int], far: Sequence[int], value: float) -> str:
-    pads = graph.indices(0, 0, *before, 0, 0, *far)
+def _padded(graph: LayerGraph, x: str, begin_pad: Sequence[int], end_pad: Sequence[int], value: float) -> str:
+    pads = graph.indices(0, 0, *begin_pad, 0, 0, *end_pad)
     return graph.node("Pad", x, pads, graph.constant(value), mode="constant")
 
 
 def pool_max(graph: LayerGraph, x: str, window: PoolingWindow, shape: Shape, mask: bool = False) -> list[str]:
     """The maxima and, if wanted, their positions in the plane."""
-    far, pad = _far(graph, window, shape), list(window.pad)
-    if any(f >= k for f, k in zip(far, window.kernel)):
-        # A window beyond the image, which ONNX does not allow as padding of the pooling.
+    end_pad, pad = _end_padding(graph, window, shape), list(window.pad)
+    if any(f >= k for f, k in zip(end_pad, window.kernel)):
+        # A window lies wholly in the padding. ONNX forbids this in the pooling's own pads: a Pad node comes first.
         if mask:
-            raise graph.fail("has windows without a pixel, whose mask ONNX cannot say")
-        x, pad, far = _padded(graph, x, pad, far, _LOWEST), [0, 0], [0, 0]
-    attributes = dict(kernel_shape=list(window.kernel), strides=list(window.stride), pads=[*pad, *far])
+            raise graph.fail("has windows without a pixel, whose mask ONNX cannot express")
+        x, pad, end_pad = _padded(graph, x, pad, end_pad, _LOWEST), [0, 0], [0, 0]
+    attributes = dict(kernel_shape=list(window.kernel), strides=list(window.stride), pads=[*pad, *end_pad])
     if not mask:
         return [graph.node("MaxPool", x, **attributes)]
     graph.require_fixed(shape, 2, 3)
     y, index = graph.nodes("MaxPool", x, outputs=2, **attributes)
-    # ONNX counts through all planes, Caffe within one.
+    # ONNX numbers positions over all planes, Caffe within each plane.
     return [y, graph.as_float(graph.node("Mod", index, graph.constant(shape[2] * shape[3], np.int64)))]
 
 
 def pool_average(graph: LayerGraph, x: str, window: PoolingWindow, shape: Shape) -> str:
     """The means; the padding counts as zeros, but not what lies beyond it."""
-    far = _far(graph, window, shape)
+    end_pad = _end_padding(graph, window, shape)
     sizes = dict(kernel_shape=list(window.kernel), strides=list(window.stride), count_include_pad=1)
     y, pad = x, list(window.pad)
-    if any(f >= k for f, k in zip(far, window.kernel)):
-        y, pad, far = _padded(graph, x, pad, far, 0.0), [0, 0], [0, 0]
-    y = graph.node("AveragePool", y, pads=[*pad, *far], **sizes)
+    if any(f >= k for f, k in zip(end_pad, window.kernel)):
+        y, pad, end_pad = _padded(graph, x, pad, end_pad, 0.0), [0, 0], [0, 0]
+    y = graph.node("AveragePool", y, pads=[*pad, *end_pad], **sizes)
     if not any(shape.varies(axis) for axis in (2, 3)):
         share = _share(window, (shape[2], shape[3]))
         return y if (share == 1).all() else graph.node("Div", y, graph.constant(share[None, None]))

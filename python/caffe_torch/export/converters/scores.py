@@ -21,7 +21,7 @@ def argmax(graph: LayerGraph) -> list[str]:
         index = graph.as_float(graph.node("ArgMax", x, axis=axis, keepdims=1, select_last_index=1))
         return [index if graph.layer.axis is not None else graph.reshape(index, _cut(bottom, axis, 1), top)]
     graph.require_fixed(bottom, axis)
-    # TopK takes the first of equal values: from behind, it is the last.
+    # TopK takes the first of equal values, Caffe the last: so the axis is reversed.
     reverse = graph.slice(x, axis, -1, -(2**31), -1)
     values, index = graph.nodes("TopK", reverse, graph.indices(param.top_k), outputs=2, axis=axis)
     index = graph.node("Sub", graph.constant(bottom[axis] - 1), graph.as_float(index))
@@ -47,25 +47,29 @@ def accuracy(graph: LayerGraph) -> list[str]:
     if param.HasField("ignore_label"):
         counts = graph.node("Not", graph.node("Equal", labels, graph.constant(param.ignore_label, np.int64)))
         labels = graph.node("Where", counts, labels, graph.constant(0, np.int64))
-    own = graph.node("GatherElements", scores, labels, axis=1)
+    own_score = graph.node("GatherElements", scores, labels, axis=1)
     better = graph.node(
-        "ReduceSum", graph.as_float(graph.node("GreaterOrEqual", scores, own)), graph.indices(1), keepdims=1
+        "ReduceSum", graph.as_float(graph.node("GreaterOrEqual", scores, own_score)), graph.indices(1), keepdims=1
     )
-    right = graph.node("LessOrEqual", better, graph.constant(param.top_k))
-    right = right if counts is None else graph.node("And", right, counts)
-    everything = graph.node("Equal", labels, labels) if counts is None else counts
-    tops = [_ratio(graph, right, everything, [0, 1, 2])]
+    correct = graph.node("LessOrEqual", better, graph.constant(param.top_k))
+    correct = correct if counts is None else graph.node("And", correct, counts)
+    counted = graph.node("Equal", labels, labels) if counts is None else counts
+    tops = [_ratio(graph, correct, counted, [0, 1, 2])]
     if len(graph.tops) > 1:
         classes = graph.constant(np.arange(layer.classes).reshape(1, -1, 1), np.int64)
         of_class = graph.node("Equal", labels, classes)
-        hit, seen = (graph.node("And", of_class, what) for what in (right, everything))
-        tops.append(_ratio(graph, hit, seen, [0, 2]))
+        hits, images = (graph.node("And", of_class, selected) for selected in (correct, counted))
+        tops.append(_ratio(graph, hits, images, [0, 2]))
     return tops
 
 
-def _ratio(graph: LayerGraph, some: str, all_of: str, axes: list[int]) -> str:
-    part, whole = (graph.node("ReduceSum", graph.as_float(x), graph.indices(*axes), keepdims=0) for x in (some, all_of))
-    return graph.node("Div", part, graph.node("Max", whole, graph.constant(1.0)))
+def _ratio(graph: LayerGraph, numerator: str, denominator: str, axes: list[int]) -> str:
+    """The count of ``numerator`` by that of ``denominator``, both bool, over the axes; 0 where both are 0."""
+
+    def count(flags: str) -> str:
+        return graph.node("ReduceSum", graph.as_float(flags), graph.indices(*axes), keepdims=0)
+
+    return graph.node("Div", count(numerator), graph.node("Max", count(denominator), graph.constant(1.0)))
 
 
 def rows(graph: LayerGraph, axis: int) -> tuple[str, str]:
