@@ -14,6 +14,14 @@ def where(runs: Path) -> list[str]:
     return ["--dataset", "tiny", "--runs", str(runs)]
 
 
+def arguments(templates: list[str], runs: Path, **places: object) -> list[str]:
+    """A step's command line: ``{where}`` becomes the flags of ``where``, ``{runs}`` and ``places`` their paths."""
+    words = []
+    for template in templates:
+        words += where(runs) if template == "{where}" else [template.format(runs=runs, **places)]
+    return words
+
+
 def make(runs: Path) -> Dataset:
     for step, arguments in (
         (make_sample_shop, [str(runs / "shop"), "--products", "40", "--size", "72"]),

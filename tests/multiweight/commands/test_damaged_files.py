@@ -105,17 +105,17 @@ def runs(whole, tmp_path, request) -> Path:
     return target
 
 
-def given(name, runs):
+def command_line(name, runs):
     step, arguments = STEPS[name]
-    places = {"runs": runs, "photo": next((runs / "shop").rglob("*.jpg"))}
-    return step, [*(template.format(**places) for template in arguments), *tiny_run.where(runs)]
+    photo = next((runs / "shop").rglob("*.jpg"))
+    return step, tiny_run.arguments([*arguments, "{where}"], runs, photo=photo)
 
 
 @pytest.mark.parametrize("file, text, step", CASES, ids=[f"{f}-{s}-{t[:12]!r}" for f, t, s in CASES])
 def test_a_damaged_file_is_one_line_or_made_again(file, text, step, runs, capsys):
     path = runs / "tiny" / file
     path.write_text(text)
-    called, words = given(step, runs)
+    called, words = command_line(step, runs)
     capsys.readouterr()
     with pytest.raises(SystemExit) as caught:
         run_tool(lambda: called.main(words))

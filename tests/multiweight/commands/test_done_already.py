@@ -49,7 +49,7 @@ def runs(tmp_path_factory):
     first = ("clean", "subset", "nets", "train", "features", "evaluate")
     for name in first:
         step, where, same, _, _ = STEPS[name]
-        assert step.main([*words(where, runs), *same]) == 0
+        assert step.main([*tiny_run.arguments(where, runs), *same]) == 0
         if name == "clean":
             assert split.main([*tiny_run.where(runs), "--overwrite"]) == 0
             assert build_lmdb.main([*tiny_run.where(runs), "--size=72", "--engine=torch", "--overwrite"]) == 0
@@ -59,28 +59,20 @@ def runs(tmp_path_factory):
     return runs
 
 
-def words(arguments, runs):
-    return [
-        word
-        for template in arguments
-        for word in (tiny_run.where(runs) if template == "{where}" else [template.format(runs=runs)])
-    ]
-
-
 @pytest.mark.parametrize("name", STEPS)
 def test_the_same_step_is_skipped_and_one_with_other_settings_is_not(runs, name, capsys):
     step, arguments, same, other, line_end = STEPS[name]
     if same is not None:
-        assert step.main([*words(arguments, runs), *same]) == 0
+        assert step.main([*tiny_run.arguments(arguments, runs), *same]) == 0
         assert "skipped, already " in capsys.readouterr().out
     if other is None:
         return
-    wanted = [*words(arguments, runs), *(tiny_run.NET if same is None else same), *other]
+    changed = [*tiny_run.arguments(arguments, runs), *(tiny_run.NET if same is None else same), *other]
     if line_end == ": made again":
-        assert step.main(wanted) == 0
+        assert step.main(changed) == 0
         lines = [line for line in capsys.readouterr().out.splitlines() if line.endswith(line_end)]
         assert len(lines) == 1 and "made with" in lines[0]
-        assert step.main(wanted) == 0 and "skipped, already " in capsys.readouterr().out
+        assert step.main(changed) == 0 and "skipped, already " in capsys.readouterr().out
         return
     with pytest.raises(UserError, match=f"made with .*{line_end}"):
-        step.main(wanted)
+        step.main(changed)

@@ -74,7 +74,7 @@ def states(tmp_path_factory) -> dict[str, Path]:
     for name, (step, arguments, _) in zip(NAMES, STEPS):
         result[name] = base / name
         shutil.copytree(runs, result[name])
-        assert step.main(given(arguments, runs)) == 0, name
+        assert step.main(command_line(arguments, runs)) == 0, name
     return result
 
 
@@ -86,14 +86,8 @@ def runs(states, request, tmp_path) -> Path:
     return target
 
 
-def given(arguments, runs):
-    photo = next((runs / "shop").rglob("*.jpg"))
-    places = {"runs": runs, "photo": photo}
-    return [
-        word
-        for template in arguments
-        for word in (tiny_run.where(runs) if template == "{where}" else [template.format(**places)])
-    ]
+def command_line(templates, runs):
+    return tiny_run.arguments(templates, runs, photo=next((runs / "shop").rglob("*.jpg")))
 
 
 def ended(capsys, action):
@@ -129,7 +123,7 @@ def only_to_read(folder: Path):
 
 @pytest.mark.parametrize("name, step, arguments", [(n, s, a) for n, (s, a, _) in zip(NAMES, STEPS)], ids=NAMES)
 def test_a_folder_that_may_only_be_read_is_one_line(name, step, arguments, runs, capsys):
-    words = given(arguments, runs)
+    words = command_line(arguments, runs)
     with only_to_read(runs):
         status, error_lines = ended(capsys, lambda: step.main(words))
     assert status == 2 and len(error_lines) == 1
@@ -138,7 +132,7 @@ def test_a_folder_that_may_only_be_read_is_one_line(name, step, arguments, runs,
 
 @pytest.mark.parametrize("name, step, arguments, file", [(name, *case) for name, case in zip(NAMES, STEPS)], ids=NAMES)
 def test_a_full_disk_is_one_line_and_the_same_command_goes_on(name, step, arguments, file, runs, capsys):
-    words = given(arguments, runs)
+    words = command_line(arguments, runs)
     path = Dataset("tiny", runs).root / file
     if name == "annotate":
         path = path / f"{Path(words[-1]).name}.labels.png"

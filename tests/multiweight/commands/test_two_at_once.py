@@ -73,12 +73,9 @@ def test_the_second_is_refused(shop, step, arguments, folder, monkeypatch):
         "untrained": shop.run("untrained").root, "random": shop.run("random").root, "report": shop.report,
         "logs": runs / "tiny-logs",
     }  # fmt: skip
-    where = ["--dataset", "tiny", "--runs", str(runs)]
-    given = [
-        word for template in arguments for word in (where if template == "{where}" else [template.format(**places)])
-    ]
-    if "--overwrite" not in given and step in (make_sample_shop, import_dataset, split, build_lmdb):
-        given.append("--overwrite")
+    words = tiny_run.arguments(arguments, **places)
+    if "--overwrite" not in words and step in (make_sample_shop, import_dataset, split, build_lmdb):
+        words.append("--overwrite")
     held = folder.format(**places)
     name = lock.RESULTS if step in (extract_features, evaluate) else lock.IN_USE
     other = {"process": 1, "host": "elsewhere", "step": "the other", "since": "2026-01-02 03:04:05"}
@@ -91,7 +88,7 @@ def test_the_second_is_refused(shop, step, arguments, folder, monkeypatch):
         with monkeypatch.context() as patch:
             patch.setattr(lock, "_held", set())
             with pytest.raises(UserError, match="in use by process 1 on elsewhere .the other, since 2026-01-02"):
-                step.main(given)
+                step.main(words)
 
     before = {path: path.stat().st_mtime_ns for path in shop.data.glob("*.csv")}
     meanwhile()
