@@ -38,7 +38,7 @@ def clean() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in HIDDEN}
 
 
-def kept(name: str, made_from: str, make: Callable[[Path], None]) -> Path:
+def cached_folder(name: str, made_from: str, make: Callable[[Path], None]) -> Path:
     """The folder ``name`` that ``make`` filled from ``made_from``; filled anew where that has changed.
 
     Of several processes one fills it, and the others wait.
@@ -74,7 +74,7 @@ def environment(name: str, requirements: tuple[str, ...], interpreter: str = sys
                 pytest.fail(message, pytrace=False)
             pytest.skip(message)
 
-    return kept(name, f"{_version(interpreter)} {' '.join(requirements)}", make) / "bin" / "python"
+    return cached_folder(name, f"{_version(interpreter)} {' '.join(requirements)}", make) / "bin" / "python"
 
 
 def wheel() -> Path:
@@ -91,7 +91,7 @@ def wheel() -> Path:
         subprocess.run([*command, "-w", str(folder), str(copy)], check=True, env=clean(), timeout=300)
         shutil.rmtree(copy)
 
-    (built,) = kept("wheel", _digest(), make).glob("multiweight-*.whl")
+    (built,) = cached_folder("wheel", _digest(), make).glob("multiweight-*.whl")
     return built
 
 
@@ -126,7 +126,7 @@ class Installed:
             (site / "packages_of_the_tests.pth").write_text(f"{packages}\n")
 
         listing = hashlib.sha256(" ".join(sorted(os.listdir(own))).encode()).hexdigest()
-        self.bin = kept(name, f"{_digest()} {own} {listing}", make) / "bin"
+        self.bin = cached_folder(name, f"{_digest()} {own} {listing}", make) / "bin"
 
     def run(self, *command: object, folder: Path, status: int = 0) -> str:
         """What a program of the environment prints in ``folder``, both streams."""
@@ -142,9 +142,11 @@ class Installed:
 def _digest() -> str:
     """Of all that a wheel is made from."""
     digest = hashlib.sha256()
-    made = ("__pycache__", ".egg-info")
+    generated = ("__pycache__", ".egg-info")
     own = [
-        path for path in (CHECKOUT / "python").rglob("*") if path.is_file() and not any(x in str(path) for x in made)
+        path
+        for path in (CHECKOUT / "python").rglob("*")
+        if path.is_file() and not any(x in str(path) for x in generated)
     ]
     for path in sorted([*own, *(CHECKOUT / name for name in SOURCES)]):
         # A file that goes away meanwhile is an editor's.

@@ -26,9 +26,9 @@ def write_blocks(root: Path) -> list[str]:
         if kind == "diff":
             before = "".join(line[1:] + "\n" for line in text.splitlines() if line[0] in " -")
             after = "".join(line[1:] + "\n" for line in text.splitlines() if line[0] in " +")
-            whole = path.read_text(encoding="utf-8")
-            assert whole.count(before) == 1, f"{name} does not hold, once, the lines that the page shows: {before!r}"
-            path.write_text(whole.replace(before, after), encoding="utf-8")
+            content = path.read_text(encoding="utf-8")
+            assert content.count(before) == 1, f"{name} does not hold, once, the lines that the page shows: {before!r}"
+            path.write_text(content.replace(before, after), encoding="utf-8")
         elif at_end:
             path.write_text(path.read_text(encoding="utf-8") + text, encoding="utf-8")
         else:

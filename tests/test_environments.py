@@ -16,20 +16,20 @@ def test_opencv_4_imports_caffe_nets(opencv4):
 
 def test_a_folder_is_filled_once_and_anew_where_its_sources_change(monkeypatch, tmp_path):
     monkeypatch.setenv(environments.FOLDER, str(tmp_path))
-    made: list[str] = []
+    calls: list[str] = []
 
     def make(folder):
         assert list(folder.iterdir()) == []
-        made.append("once")
+        calls.append("once")
         (folder / "program").write_text("")
 
     for made_from, count in (("a", 1), ("a", 1), ("b", 2)):
-        assert (environments.kept("x", made_from, make) / "program").exists()
-        assert len(made) == count
+        assert (environments.cached_folder("x", made_from, make) / "program").exists()
+        assert len(calls) == count
 
 
 def test_one_that_failed_is_made_again(monkeypatch, tmp_path):
     monkeypatch.setenv(environments.FOLDER, str(tmp_path))
     with pytest.raises(ZeroDivisionError):
-        environments.kept("x", "a", lambda folder: 1 / 0)  # type: ignore[arg-type, return-value]
-    assert environments.kept("x", "a", lambda folder: None) == tmp_path / "x"
+        environments.cached_folder("x", "a", lambda folder: 1 / 0)  # type: ignore[arg-type, return-value]
+    assert environments.cached_folder("x", "a", lambda folder: None) == tmp_path / "x"

@@ -87,12 +87,12 @@ class OneLayer:
         for blob, gradient in zip(targets, result):
             expected = np.zeros(blob.shape)
             for index in np.ndindex(*blob.shape):
-                kept = blob.data[index].copy()
-                blob.data[index] = kept + step
+                before = blob.data[index].copy()
+                blob.data[index] = before + step
                 above = value()
-                blob.data[index] = kept - step
+                blob.data[index] = before - step
                 below = value()
-                blob.data[index] = kept
+                blob.data[index] = before
                 expected[index] = (above - below) / (2 * step)
             scale = max(float(np.abs(expected).max()), 1e-3)
             assert np.abs(gradient - expected).max() / scale < tolerance, (gradient, expected)

@@ -22,15 +22,15 @@ layer { name: "fc" type: "InnerProduct" bottom: "x" top: "fc" inner_product_para
 def test_a_caffemodel_cut_anywhere(tmp_path):
     n = net(tmp_path, FC % 4)
     n.save(str(tmp_path / "w.caffemodel"))
-    whole = (tmp_path / "w.caffemodel").read_bytes()
-    for size in range(0, len(whole) - 1, 3):
-        (tmp_path / "cut.caffemodel").write_bytes(whole[:size])
+    content = (tmp_path / "w.caffemodel").read_bytes()
+    for size in range(0, len(content) - 1, 3):
+        (tmp_path / "cut.caffemodel").write_bytes(content[:size])
         try:
             n.copy_from(str(tmp_path / "cut.caffemodel"))
         except CaffeError as error:
             assert "cut.caffemodel" in str(error)
         else:  # cut between two fields, after all the weights
-            assert whole[:size].count(b"InnerProduct") and n.params["fc"][0].data.shape == (4, 3)
+            assert content[:size].count(b"InnerProduct") and n.params["fc"][0].data.shape == (4, 3)
 
 
 @pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n\x1a\n" + bytes(100), b"name: 'text'", os.urandom(300)])
@@ -65,9 +65,9 @@ def test_hdf5_files_with_any_byte_wrong(tmp_path):
         hdf5.write_state(file, 3, "w.caffemodel.h5", [np.ones((4, 3), np.float32)], 1)
     messages = []
     for path, read in ((weights, n.load_hdf5), (state, hdf5.read_state)):
-        whole = path.read_bytes()
-        for at in range(0, len(whole), 29):
-            path.write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
+        content = path.read_bytes()
+        for at in range(0, len(content), 29):
+            path.write_bytes(content[:at] + bytes([content[at] ^ 0xFF]) + content[at + 1 :])
             try:
                 read(str(path))
             except CaffeError as error:

@@ -88,10 +88,10 @@ def transformer() -> io.Transformer:
 
 def test_transformer_order_of_steps_and_back() -> None:
     pixels = (image() / 255).astype(np.float32)
-    kept = pixels.copy()
+    before = pixels.copy()
     blob = transformer().preprocess("data", pixels)
     np.testing.assert_allclose(blob[0], (pixels[:, :, 2] * 255 - 1) * 0.5, rtol=1e-5, atol=1e-4)
-    np.testing.assert_array_equal(pixels, kept)
+    np.testing.assert_array_equal(pixels, before)
     np.testing.assert_allclose(transformer().deprocess("data", blob), pixels, atol=1e-6)
 
 

@@ -92,20 +92,20 @@ def test_what_cannot_be_run_is_one_line_and_the_usage(tmp_path, arguments, words
 def test_a_first_word_of_the_caffe_command_goes_to_it_whatever_files_there_are(tmp_path, monkeypatch):
     (tmp_path / "train").write_text("raise SystemExit('the file was run')")
     monkeypatch.chdir(tmp_path)
-    given = []
+    calls = []
     command = type(sys)("caffe_torch.cli.command")
-    command.main = lambda argv: given.append(argv) or 5
+    command.main = lambda argv: calls.append(argv) or 5
     monkeypatch.setitem(sys.modules, "caffe_torch.cli.command", command)
     assert entry.main(["train", "--solver=s.prototxt"]) == 5
-    assert given == [["train", "--solver=s.prototxt"]]
+    assert calls == [["train", "--solver=s.prototxt"]]
 
 
 def test_flags_may_stand_before_the_command(tmp_path, monkeypatch):
-    seen = []
-    monkeypatch.setattr("caffe_torch.cli.command.main", lambda argv: seen.append(argv) or 3)
+    calls = []
+    monkeypatch.setattr("caffe_torch.cli.command.main", lambda argv: calls.append(argv) or 3)
     for argv in (["--solver=s", "train"], ["-model", "m", "time"]):
         assert entry.main(argv) == 3
-    assert seen == [["--solver=s", "train"], ["-model", "m", "time"]]
+    assert calls == [["--solver=s", "train"], ["-model", "m", "time"]]
 
 
 OLD = """

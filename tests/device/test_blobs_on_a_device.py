@@ -55,7 +55,7 @@ class Scaled(caffe.Layer):
 Found = dict[str, np.ndarray]
 
 
-def made(folder: Path, text: str = NET) -> caffe.Net:
+def load_net(folder: Path, text: str = NET) -> caffe.Net:
     (folder / "net.prototxt").write_text(text)
     caffe.set_random_seed(4)
     net = caffe.Net(str(folder / "net.prototxt"), caffe.TRAIN)
@@ -76,7 +76,7 @@ def passed(net: caffe.Net) -> None:
 
 def views_held_over_passes(folder: Path) -> Found:
     """Views got before a pass show its results once they are asked for again; writes into fresh ones are seen."""
-    net = made(folder)
+    net = load_net(folder)
     data, weights = net.blobs["x"].data, net.params["fc"][0].data
     passed(net)
     first = everything(net)
@@ -94,7 +94,7 @@ def views_held_over_passes(folder: Path) -> Found:
 
 def gradients_written_by_hand(folder: Path) -> Found:
     """From the middle of the net on; and cleared ones."""
-    net = made(folder)
+    net = load_net(folder)
     net.forward()
     net.blobs["pool"].diff[...] = 1
     net.blobs["conv"].diff[...] = 0
@@ -107,7 +107,7 @@ def gradients_written_by_hand(folder: Path) -> Found:
 
 
 def parts_of_a_pass(folder: Path) -> Found:
-    net = made(folder)
+    net = load_net(folder)
     net.forward(end="pool")
     net.blobs["pool"].data[0] = 3
     net.forward(start="fc")
@@ -116,7 +116,7 @@ def parts_of_a_pass(folder: Path) -> Found:
 
 def other_shapes(folder: Path) -> Found:
     """A larger batch, a smaller one, another size of image."""
-    net, result = made(folder), {}
+    net, result = load_net(folder), {}
     for shape in ((5, 3, 8, 8), (1, 3, 8, 8), (2, 3, 11, 9)):
         passed(net)
         net.blobs["x"].reshape(*shape)
@@ -129,7 +129,7 @@ def other_shapes(folder: Path) -> Found:
 
 def surgery(folder: Path) -> Found:
     """Weights of one net put into another, as arrays, by a file, and flattened."""
-    source, target = made(folder), made(folder, NET.replace('name: "fc"', 'name: "other"'))
+    source, target = load_net(folder), load_net(folder, NET.replace('name: "fc"', 'name: "other"'))
     passed(source)
     for i in range(2):
         target.params["other"][i].data[...] = source.params["fc"][i].data
@@ -138,7 +138,7 @@ def surgery(folder: Path) -> Found:
     source.save_hdf5(str(folder / "w.h5"))
     target.copy_from(str(folder / "w.caffemodel"))
     passed(target)
-    three = made(folder)
+    three = load_net(folder)
     three.params["conv"][0].data[...] = 0
     three.load_hdf5(str(folder / "w.h5"))
     passed(three)
@@ -149,7 +149,7 @@ def shared_weights(folder: Path) -> Found:
     """By name within a net, and between two nets, of which one then changes them."""
     text = NET.replace('top: "fc" ', 'top: "fc" param { name: "w" } param { name: "b" } ')
     text = text.replace('top: "again" ', 'top: "again" param { name: "w" } param { name: "b" } ')
-    first, second = made(folder, text), made(folder, text)
+    first, second = load_net(folder, text), load_net(folder, text)
     second.share_with(first)
     passed(first)
     first.params["fc"][0].data[...] += 0.5
@@ -166,7 +166,9 @@ def python_layers_inside(folder: Path) -> Found:
         'python_param { module: "scaling_layers" layer: "Scaled" } }\n'
     )
     head, sum_layer = NET.rsplit("layer {", 1)
-    net = made(folder, head + inside + "layer {" + sum_layer.replace('"fc"', '"fc3"').replace('"again"', '"again2"'))
+    net = load_net(
+        folder, head + inside + "layer {" + sum_layer.replace('"fc"', '"fc3"').replace('"again"', '"again2"')
+    )
     passed(net)
     first = everything(net)
     net.params["q"][0].data[...] = 0.25
@@ -176,7 +178,7 @@ def python_layers_inside(folder: Path) -> Found:
 
 def a_net_that_changes_device(folder: Path) -> Found:
     """Made and run in one mode, then in the other, then back: as a program may that sets the mode late."""
-    net = made(folder)
+    net = load_net(folder)
     on = device.current().type != "cpu"
     passed(net)
     caffe.set_mode_cpu()

@@ -24,8 +24,8 @@ MEMORY = 1 << 30
 def limit_memory() -> None:
     """Let no more address space be taken than MEMORY above what is taken now: more is a MemoryError, or torch's."""
     with open("/proc/self/statm") as file:
-        taken = int(file.read().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (taken + MEMORY, taken + MEMORY))
+        in_use = int(file.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (in_use + MEMORY, in_use + MEMORY))
 
 
 def damaged(reader: readers.Reader, number: int, examples: list[bytes]) -> bytes:

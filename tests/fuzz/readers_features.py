@@ -15,7 +15,7 @@ from multiweight.features import extraction, features_file
 
 
 def _features(folder: Path) -> Sequence[bytes]:
-    made = []
+    examples = []
     for kind in (np.float32, np.float16):
         path = folder / "features.h5"
         with h5py.File(path, "w") as file:
@@ -23,8 +23,8 @@ def _features(folder: Path) -> Sequence[bytes]:
             file["keys"] = np.array([b"%08d" % n for n in range(6)])
             values = dict(blob="fc7", weights_sha256="0" * 64, inputs_sha256="1" * 64, zero_rows=0, seconds=1.5)
             hdf5_file.describe(file, values)
-        made.append(path.read_bytes())
-    return made
+        examples.append(path.read_bytes())
+    return examples
 
 
 def _load(path: Path) -> None:

@@ -41,7 +41,7 @@ def _pictures(folder: Path) -> Sequence[bytes]:
     pixels = np.random.RandomState(0).randint(0, 256, (20, 24, 3)).astype(np.uint8).repeat(2, 0).repeat(2, 1)
     exif = Image.Exif()
     exif[0x0112] = 6
-    made = []
+    examples = []
     for kind, mode, options in _FORMATS:
         if kind == "AVIF" and not features.check("avif"):
             continue
@@ -49,8 +49,8 @@ def _pictures(folder: Path) -> Sequence[bytes]:
         wide = pixels[:, :, 0].astype(np.uint16) * 257
         picture = Image.fromarray(wide) if mode == "I;16" else Image.fromarray(pixels).convert(mode)
         picture.save(file, kind, **options, **({"exif": exif.tobytes()} if kind in ("JPEG", "PNG", "WEBP") else {}))
-        made.append(file.getvalue())
-    return made
+        examples.append(file.getvalue())
+    return examples
 
 
 def _decode(path: Path) -> None:
@@ -63,14 +63,14 @@ def _decode(path: Path) -> None:
 
 def _archives(folder: Path) -> Sequence[bytes]:
     photo = _pictures(folder)[0]
-    made = []
+    examples = []
     for methods in ((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED), (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)):
         file = io.BytesIO()
         with zipfile.ZipFile(file, "w") as archive:
             for name, method in zip(("a.jpg", "\u5973.jpg"), methods):
                 archive.writestr(name, photo, method)
-        made.append(file.getvalue())
-    return made
+        examples.append(file.getvalue())
+    return examples
 
 
 def _members(path: Path) -> None:

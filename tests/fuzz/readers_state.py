@@ -71,14 +71,14 @@ def _evaluation(path: Path) -> None:
 
 
 def _lists(folder: Path) -> Sequence[bytes]:
-    made = []
+    examples = []
     for options in ({}, {"compression": "gzip"}):
         with h5py.File(folder / "lists.h5", "w") as file:
             file.create_dataset("indices", data=np.arange(24, dtype=np.int32).reshape(6, 4))
             file.create_dataset("ap", data=np.ones((6, 2), np.float32), **options)
             file.attrs.update(k=4)
-        made.append((folder / "lists.h5").read_bytes())
-    return made
+        examples.append((folder / "lists.h5").read_bytes())
+    return examples
 
 
 def _read_lists(path: Path) -> None:
@@ -87,12 +87,12 @@ def _read_lists(path: Path) -> None:
 
 
 def _arrays(folder: Path) -> Sequence[bytes]:
-    made = []
+    examples = []
     for write in (np.savez, np.savez_compressed):
         with open(folder / "arrays.npz", "wb") as file:
             write(file, chunks=3, total=np.arange(12).reshape(3, 2, 2), identity=np.array("x y"))
-        made.append((folder / "arrays.npz").read_bytes())
-    return made
+        examples.append((folder / "arrays.npz").read_bytes())
+    return examples
 
 
 def _read_arrays(path: Path) -> None:

@@ -24,10 +24,10 @@ def examples(name: str, folder: Path) -> list[bytes]:
 def folder(request, tmp_path_factory, monkeypatch) -> Path:
     """A working directory a reader, with the files that its examples leave."""
     name = request.getfixturevalue("name")
-    made = tmp_path_factory.getbasetemp() / f"fuzz-{name}"
-    made.mkdir(exist_ok=True)
-    monkeypatch.chdir(made)
-    return made
+    path = tmp_path_factory.getbasetemp() / f"fuzz-{name}"
+    path.mkdir(exist_ok=True)
+    monkeypatch.chdir(path)
+    return path
 
 
 @pytest.mark.parametrize("name", READERS)
@@ -45,11 +45,11 @@ def test_a_damaged_input_is_read_or_refused_by_a_clear_error(name, folder):
 
 
 @pytest.mark.parametrize(
-    "name, kept", [(p.parent.name, p) for p in KEPT], ids=[f"{p.parent.name}/{p.name}" for p in KEPT]
+    "name, damaged", [(p.parent.name, p) for p in KEPT], ids=[f"{p.parent.name}/{p.name}" for p in KEPT]
 )
-def test_what_once_was_a_fault(name, kept, folder):
+def test_what_once_was_a_fault(name, damaged, folder):
     reader = READERS[name]
     examples(name, folder)
     path = folder / f"input{reader.suffix}"
-    path.write_bytes(kept.read_bytes())
+    path.write_bytes(damaged.read_bytes())
     assert not child.attempt(reader, path)

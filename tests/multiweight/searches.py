@@ -24,9 +24,9 @@ def ladders(d):
 
 def searched(x, k, metric, ladder, sizes, directions=None, gallery=None, change=None):
     """The ranking of a search of all tiles, after ``change`` has been made to it."""
-    rows, others = Rows(x), None if gallery is None else Rows(gallery)
-    space = Space(metric == "cosine", [rows, others or rows])
-    with search.Search(rows, others, k, space, sizes, ladder, directions, 1) as opened_search:
+    rows, gallery_rows = Rows(x), None if gallery is None else Rows(gallery)
+    space = Space(metric == "cosine", [rows, gallery_rows or rows])
+    with search.Search(rows, gallery_rows, k, space, sizes, ladder, directions, 1) as opened_search:
         if change is not None:
             change(opened_search)
         for a, b in opened_search.tiles():

@@ -30,26 +30,26 @@ class Case:
 
 
 def make_case(caffe, folder, encoded=False):
-    made, schema, generator = Case(), engine.schema(caffe), np.random.default_rng(5)
-    made.folder, made.deploy, made.images = folder, folder / "deploy.prototxt", folder / "images_lmdb"
-    made.mean, made.weights = folder / "mean.binaryproto", folder / "tiny.caffemodel"
-    made.output = folder / "features.h5"
-    made.deploy.write_text(NET)
-    made.pixels = generator.integers(0, 256, size=(IMAGES, 3, SIDE, SIDE)).astype(np.uint8)
-    made.keys = [f"{n:08d}" for n in range(IMAGES)]
-    write_images(caffe, made.images, dict(zip(made.keys, made.pixels)), encoded)
-    made.mean_values = generator.random((3, SIDE, SIDE)).astype(np.float32) * 255
+    case, schema, generator = Case(), engine.schema(caffe), np.random.default_rng(5)
+    case.folder, case.deploy, case.images = folder, folder / "deploy.prototxt", folder / "images_lmdb"
+    case.mean, case.weights = folder / "mean.binaryproto", folder / "tiny.caffemodel"
+    case.output = folder / "features.h5"
+    case.deploy.write_text(NET)
+    case.pixels = generator.integers(0, 256, size=(IMAGES, 3, SIDE, SIDE)).astype(np.uint8)
+    case.keys = [f"{n:08d}" for n in range(IMAGES)]
+    write_images(caffe, case.images, dict(zip(case.keys, case.pixels)), encoded)
+    case.mean_values = generator.random((3, SIDE, SIDE)).astype(np.float32) * 255
     blob = schema.BlobProto()
     blob.num, blob.channels, blob.height, blob.width = 1, 3, SIDE, SIDE
-    blob.data.extend(made.mean_values.ravel().tolist())
-    made.mean.write_bytes(blob.SerializeToString())
-    net = caffe.Net(str(made.deploy), caffe.TEST)
+    blob.data.extend(case.mean_values.ravel().tolist())
+    case.mean.write_bytes(blob.SerializeToString())
+    net = caffe.Net(str(case.deploy), caffe.TEST)
     for params in net.params.values():
         for param in params:
             param.data[...] = generator.normal(size=param.data.shape) * 0.01
-    net.save(str(made.weights))
-    made.params = [np.array(param.data) for param in net.params["fc7"]]
-    return made
+    net.save(str(case.weights))
+    case.params = [np.array(param.data) for param in net.params["fc7"]]
+    return case
 
 
 def write_images(caffe, path, images, encoded=False):
@@ -70,16 +70,16 @@ def write_images(caffe, path, images, encoded=False):
     environment.close()
 
 
-def expected(made, mean=True):
+def expected(case, mean=True):
     start = (SIDE - CROP) // 2
-    x = made.pixels.astype(np.float32) - (made.mean_values if mean else 0)
+    x = case.pixels.astype(np.float32) - (case.mean_values if mean else 0)
     x = x[:, :, start : start + CROP, start : start + CROP].reshape(IMAGES, -1)
-    return np.maximum(x @ made.params[0].T + made.params[1], 0)
+    return np.maximum(x @ case.params[0].T + case.params[1], 0)
 
 
-def run(caffe, made, **options):
+def run(caffe, case, **options):
     known = {field.name for field in fields(Settings)}
     chosen = Settings(**{"batch": 3, **{name: value for name, value in options.items() if name in known}})
-    given = dict(weights=made.weights, mean=made.mean, variant="tiny", settings=chosen)
-    given.update((name, value) for name, value in options.items() if name not in known)
-    return extraction.extract(caffe, made.deploy, made.images, made.output, **given)
+    arguments = dict(weights=case.weights, mean=case.mean, variant="tiny", settings=chosen)
+    arguments.update((name, value) for name, value in options.items() if name not in known)
+    return extraction.extract(caffe, case.deploy, case.images, case.output, **arguments)

@@ -27,10 +27,10 @@ class Source:
     tolerance: float = 1e-4
 
 
-def write_files(root: Path, seen: Path) -> None:
+def write_files(root: Path, root_of_reader: Path) -> None:
     """Images (PNG, so that every decoder gives the same), lists, HDF5 files, LMDB and window file.
 
-    ``seen`` is the name of ``root`` for the engine that reads them; it stands in lists of absolute paths.
+    ``root_of_reader`` is the name of ``root`` for the engine that reads them; it stands in lists of absolute paths.
     """
     rng = np.random.default_rng(7)
     names = []
@@ -40,7 +40,7 @@ def write_files(root: Path, seen: Path) -> None:
         cv2.imwrite(str(root / names[-1]), smooth)
     (root / "same.txt").write_text("".join(f"{names[i]} {10 + i}\n" for i in (0, 1, 3)))
     (root / "all.txt").write_text("".join(f"{name} {i}\n" for i, name in enumerate(names)))
-    (root / "absolute.txt").write_text("".join(f"{seen}/{names[i]} {i}\n" for i in (0, 3)))
+    (root / "absolute.txt").write_text("".join(f"{root_of_reader}/{names[i]} {i}\n" for i in (0, 3)))
     mean = rng.uniform(90, 130, (1, 3, 20, 30)).astype(np.float32)
     blob = caffe_pb2.BlobProto(num=1, channels=3, height=20, width=30, data=mean.ravel().tolist())
     (root / "mean.binaryproto").write_bytes(blob.SerializeToString())
@@ -52,8 +52,8 @@ def write_files(root: Path, seen: Path) -> None:
             store["data"] = rng.standard_normal((rows, 2, 3)).astype(np.float32)
             store["label"] = rng.integers(0, 9, rows)
             store["other"] = rng.standard_normal((rows, 4))
-    (root / "one.txt").write_text(f"{seen}/rows0.h5\n")
-    (root / "two.txt").write_text(f"{seen}/rows0.h5\n{seen}/rows1.h5\n")
+    (root / "one.txt").write_text(f"{root_of_reader}/rows0.h5\n")
+    (root / "two.txt").write_text(f"{root_of_reader}/rows0.h5\n{root_of_reader}/rows1.h5\n")
     (root / "windows.txt").write_text(
         f"# 0\n{names[2]}\n3\n25\n18\n3\n2 0.8 3 4 12 15\n0 0.1 0 0 9 7\n1 0.45 2 2 8 8\n"
     )

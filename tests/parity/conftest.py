@@ -38,12 +38,12 @@ def fork_table() -> deviations.Table:
 @pytest.fixture(scope="session")
 def pair() -> Iterator[pairs.Pair]:
     """Both engines and a folder with small LMDBs; skips, or fails where one is required, without an original."""
-    made = pairs.Pair()
+    new = pairs.Pair()
     try:
-        files.write(made.files)
-        yield made
+        files.write(new.files)
+        yield new
     finally:
-        made.close()
+        new.close()
 
 
 @pytest.fixture

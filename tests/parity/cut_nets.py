@@ -28,23 +28,23 @@ class Cut(NamedTuple):
 
 def cut(ours: Any, text: str, inputs: dict[str, np.ndarray]) -> Cut:
     """``ours`` is the net of the layers in ``text``, of this engine, and has run on ``inputs``."""
-    made, given, layers = caffe_pb2.NetParameter(), dict(inputs), []
+    net, inputs_of_parts, layers = caffe_pb2.NetParameter(), dict(inputs), []
     for layer in parse(text, caffe_pb2.NetParameter()).layer:
         for blob in ours.params.get(layer.name, ()):
             layer.blobs.append(caffe_pb2.BlobProto(data=blob.data.reshape(-1)))
             layer.blobs[-1].shape.dim.extend(blob.shape)
         if layer.type in CUT:
-            given.update({top: _value(ours, top) for top in layer.top})
+            inputs_of_parts.update({top: _value(ours, top) for top in layer.top})
             continue
         if layer.type in GIVEN:
             for i, blob in enumerate(layer.bottom):
                 layer.bottom[i] = f"{blob}_given"
-                given[f"{blob}_given"] = _value(ours, blob)
+                inputs_of_parts[f"{blob}_given"] = _value(ours, blob)
         layers += _written_otherwise(layer)
     used = {blob for layer in layers for blob in layer.bottom}
-    given = {blob: value for blob, value in given.items() if blob in used}
-    made.layer.extend(layers)
-    return Cut(made, given, _ends(layers))
+    inputs_of_parts = {blob: value for blob, value in inputs_of_parts.items() if blob in used}
+    net.layer.extend(layers)
+    return Cut(net, inputs_of_parts, _ends(layers))
 
 
 def _value(ours: Any, blob: str) -> np.ndarray:
@@ -102,15 +102,15 @@ def _flat(blob: Any) -> Any:
     return result
 
 
-def write(made: Cut, folder: Path, name: str) -> None:
+def write(cut_net: Cut, folder: Path, name: str) -> None:
     """The files of a job of opencv_runner.py."""
-    (folder / f"{name}.caffemodel").write_bytes(made.net.SerializeToString())
+    (folder / f"{name}.caffemodel").write_bytes(cut_net.net.SerializeToString())
     text = caffe_pb2.NetParameter()
-    text.CopyFrom(made.net)
+    text.CopyFrom(cut_net.net)
     for layer in text.layer:
         del layer.blobs[:]
-    (folder / f"{name}.prototxt").write_text(input_net(str(text), made.inputs))
-    np.savez(folder / f"{name}.in.npz", **made.inputs)  # type: ignore[arg-type]
+    (folder / f"{name}.prototxt").write_text(input_net(str(text), cut_net.inputs))
+    np.savez(folder / f"{name}.in.npz", **cut_net.inputs)  # type: ignore[arg-type]
 
 
 def defined(ours: Any) -> dict[str, tuple[np.ndarray, np.ndarray]]:

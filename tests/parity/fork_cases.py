@@ -59,10 +59,10 @@ def _cases() -> list[ForkCase]:
 
 def _prior_boxes() -> list[ForkCase]:
     feature, image = normal(1, 4, 5, 7), normal(1, 3, 60, 84)
-    whole = "min_size: 10 max_size: 25 aspect_ratio: 2 aspect_ratio: 3"
+    sizes = "min_size: 10 max_size: 25 aspect_ratio: 2 aspect_ratio: 3"
     settings = {
-        "ssd": f"{whole} flip: true clip: false variance: 0.1 variance: 0.1 variance: 0.2 variance: 0.2 step: 12",
-        "clipped": f"{whole} clip: true flip: false variance: 0.1 offset: 0.3",
+        "ssd": f"{sizes} flip: true clip: false variance: 0.1 variance: 0.1 variance: 0.2 variance: 0.2 step: 12",
+        "clipped": f"{sizes} clip: true flip: false variance: 0.1 offset: 0.3",
         "no_max": "min_size: 20 aspect_ratio: 2 aspect_ratio: 0.5 flip: true clip: false step_h: 10 step_w: 14 "
         "variance: 0.1",
         "two": "min_size: 8 min_size: 16 max_size: 12 max_size: 30 aspect_ratio: 2 clip: false variance: 0.2",

@@ -20,7 +20,7 @@ def iou(a: Any, b: Any, extra: float = 0) -> float:
     return shared / (areas[0] + areas[1] - shared) if shared else 0.0
 
 
-def kept(boxes: np.ndarray, order: Any, threshold: float, extra: float = 0, most: int = 1 << 30) -> list[int]:
+def kept_boxes(boxes: np.ndarray, order: Any, threshold: float, extra: float = 0, most: int = 1 << 30) -> list[int]:
     """Greedy suppression: each box of ``order`` that overlaps no kept one by more than ``threshold``."""
     result: list[int] = []
     corners = np.asarray(boxes).tolist()
@@ -57,7 +57,7 @@ def proposals(scores: np.ndarray, codes: np.ndarray, info: np.ndarray, param: An
                     values.append(scores[0, len(sizes) + a, y, x])
     boxes = np.array(result).reshape(-1, 4)
     order = np.argsort(-np.array(values), kind="stable")[: param.pre_nms_topn]
-    chosen = kept(boxes, order, param.nms_thresh, 1, param.post_nms_topn)
+    chosen = kept_boxes(boxes, order, param.nms_thresh, 1, param.post_nms_topn)
     return np.concatenate([np.zeros((len(chosen), 1)), boxes[chosen]], axis=1)
 
 

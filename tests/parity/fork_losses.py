@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
-from fork_definitions import iou, kept
+from fork_definitions import iou, kept_boxes
 
 
 def smooth(d: np.ndarray, sigma: float = 1) -> np.ndarray:
@@ -148,7 +148,7 @@ def _mined(
             loss[p] += own.sum()
     order = sorted(eligible, key=lambda p: -loss[p])
     if param.HasField("nms_param"):
-        order = kept(corners, order[: param.nms_param.top_k], param.nms_param.nms_threshold)
+        order = kept_boxes(corners, order[: param.nms_param.top_k], param.nms_param.nms_threshold)
     chosen = order[:count]
     if param.mining_type == param.MAX_NEGATIVE:
         return positive, chosen

@@ -43,15 +43,17 @@ def required() -> bool:
 
 def find() -> Original:
     """The original that the environment names, else build/original-root of the repository; raises NoOriginal."""
-    python, given = os.environ.get(PYTHON), os.environ.get(ROOT)
+    python, root_given = os.environ.get(PYTHON), os.environ.get(ROOT)
     if python:
         command = tuple(shlex.split(python))
         if not shutil.which(command[0]):
             raise NoOriginal(f"{PYTHON}: {command[0]} is no program; {WAYS}")
         return Original(command, Path("/"), _version(command, f"{PYTHON}={python}"))
-    root = Path(given) if given else REPOSITORY / "build" / "original-root"
+    root = Path(root_given) if root_given else REPOSITORY / "build" / "original-root"
     if not root.is_dir():
-        raise NoOriginal(f"{given} ({ROOT}) is no folder; {WAYS}" if given else f"none is installed here; {WAYS}")
+        raise NoOriginal(
+            f"{root_given} ({ROOT}) is no folder; {WAYS}" if root_given else f"none is installed here; {WAYS}"
+        )
     if not (root / "usr/bin/python3").exists():
         raise NoOriginal(f"{root} has no usr/bin/python3, so it is no root with the original; {WAYS}")
     if os.geteuid() != 0:

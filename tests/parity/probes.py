@@ -123,17 +123,17 @@ def crops(caffe):
 def resume(caffe):
     """The first labels that a solver reads at first, at iteration 3 and after it has been restored there."""
     solver = solver_of(caffe, DATA, "base_lr: 0.01")
-    seen = []
+    batches = []
     for _ in range(3):
         solver.step(1)
-        seen.append(solver.net.blobs["data"].data.copy())
+        batches.append(solver.net.blobs["data"].data.copy())
     solver.snapshot()
     solver.step(1)
     fourth = solver.net.blobs["data"].data.copy()
     again = solver_of(caffe, DATA, "base_lr: 0.01")
     again.restore("probe_iter_3.solverstate")
     again.step(1)
-    return {"first": seen[0], "fourth": fourth, "resumed": again.net.blobs["data"].data.copy()}
+    return {"first": batches[0], "fourth": fourth, "resumed": again.net.blobs["data"].data.copy()}
 
 
 def moved_snapshot(caffe):

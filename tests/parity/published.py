@@ -62,12 +62,12 @@ class Published:
 
     def _inputs(self, layer: Any) -> list[Any]:
         shapes = [(BATCH, *self.item), (BATCH,)]
-        made = []
+        layers = []
         for top, shape in zip(layer.top, shapes):
             input_layer = caffe_pb2.LayerParameter(name=f"{layer.name}_{top}", type="Input", top=[top])
             input_layer.input_param.shape.add(dim=shape)
-            made.append(input_layer)
-        return made
+            layers.append(input_layer)
+        return layers
 
     def as_json(self, source: Path) -> dict[str, Any]:
         """What published_runner.py takes."""
@@ -121,11 +121,11 @@ NETS = [
 
 def source() -> Path | str:
     """The Caffe source tree that MULTIWEIGHT_CAFFE_SOURCE names, or the reason why there is none."""
-    given = os.environ.get("MULTIWEIGHT_CAFFE_SOURCE")
-    if not given:
+    checkout = os.environ.get("MULTIWEIGHT_CAFFE_SOURCE")
+    if not checkout:
         return (
             "set MULTIWEIGHT_CAFFE_SOURCE to a checkout of BVLC Caffe's source to check its published nets and programs"
         )
-    if not (Path(given) / "models/bvlc_alexnet/train_val.prototxt").exists():
-        return f"MULTIWEIGHT_CAFFE_SOURCE={given} has no models/bvlc_alexnet/train_val.prototxt"
-    return Path(given)
+    if not (Path(checkout) / "models/bvlc_alexnet/train_val.prototxt").exists():
+        return f"MULTIWEIGHT_CAFFE_SOURCE={checkout} has no models/bvlc_alexnet/train_val.prototxt"
+    return Path(checkout)

@@ -53,11 +53,11 @@ def notebook(source: Path, cells: slice | Sequence[int] = slice(None)) -> str:
     content = json.loads(source.read_text())
     result = content["cells"] if "cells" in content else content["worksheets"][0]["cells"]
     code = ["".join(c.get("source") or c.get("input")) for c in result if c["cell_type"] == "code"]
-    kept = code[cells] if isinstance(cells, slice) else [code[i] for i in cells]
-    for i, cell in enumerate(kept):
+    chosen = code[cells] if isinstance(cells, slice) else [code[i] for i in cells]
+    for i, cell in enumerate(chosen):
         if cell.startswith("%%timeit"):
-            kept[i] = f"def timed():\n{textwrap.indent(cell.partition(chr(10))[2], '    ')}\n\ntimed()"
-    return re.sub(r"(?m)^( *)[%!](?:.*\\\n)*.*$", r"\1pass", "\n\n".join(kept)) + "\n"
+            chosen[i] = f"def timed():\n{textwrap.indent(cell.partition(chr(10))[2], '    ')}\n\ntimed()"
+    return re.sub(r"(?m)^( *)[%!](?:.*\\\n)*.*$", r"\1pass", "\n\n".join(chosen)) + "\n"
 
 
 def random_weights(prototxt: Path, to: Path) -> None:

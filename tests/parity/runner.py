@@ -145,15 +145,15 @@ KINDS = {"net": run_net, "solver": run_solver, "tool": run_tool, "probe": run_pr
 def standard_error(path):
     """Send file descriptor 2 to ``path``: the original writes there from C++."""
     sys.stderr.flush()
-    kept = os.dup(2)
+    duplicate = os.dup(2)
     with open(path, "wb") as file:
         os.dup2(file.fileno(), 2)
     try:
         yield
     finally:
         sys.stderr.flush()
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(duplicate, 2)
+        os.close(duplicate)
 
 
 def main(folder, engine, module, first="0"):

@@ -27,7 +27,7 @@ _NUMBER = re.compile(r"[-+]?\d+\.?\d*(?:e[-+]?\d+)?")
 
 def result_lines(log: str) -> list[str]:
     """The lines on the course of training and its results, without prefix and timings."""
-    kept = []
+    result = []
     for line in log.splitlines():
         match = _PREFIX.match(line)
         text = line[match.end() :] if match else ""
@@ -38,8 +38,8 @@ def result_lines(log: str) -> list[str]:
             r"Memory|\S+ <- |\S+ -> |.* backward comp|This network|Network init|    with",
             text,
         ):
-            kept.append(text)
-    return kept
+            result.append(text)
+    return result
 
 
 def same(ours_: str, theirs_: str) -> None:
@@ -95,8 +95,8 @@ def test_time() -> None:
         for log in (ours(shop.path, *flags), theirs(shop, *flags)):
             lines = [_PREFIX.sub("", line) for line in log.splitlines() if _PREFIX.match(line)]
             begin = lines.index("Performing Forward")
-            kept = [line for line in lines[begin:] if "Initial loss" not in line and line not in _READING]
-            logs.append([_NUMBER.sub("#", line) for line in kept])
+            timings = [line for line in lines[begin:] if "Initial loss" not in line and line not in _READING]
+            logs.append([_NUMBER.sub("#", line) for line in timings])
         assert logs[0] == logs[1]
         assert sum("\tforward: # ms." in line for line in logs[0]) == 9
 

@@ -25,27 +25,27 @@ def both() -> Iterator[tuple[dict[str, np.ndarray], dict[str, np.ndarray], Path]
     """(our tops, the original's tops, the folder) of all cases: run once."""
     with Workshop() as shop:
         result = []
-        for side, seen in (("theirs", shop.inside / "theirs"), ("ours", shop.path / "ours")):
+        for side, root_of_reader in (("theirs", shop.inside / "theirs"), ("ours", shop.path / "ours")):
             root = shop.path / side
             root.mkdir()
-            cases_sources.write_files(root, seen)
-            cases = [_prepare(case, root, seen) for case in SOURCES]
+            cases_sources.write_files(root, root_of_reader)
+            cases = [_prepare(case, root, root_of_reader) for case in SOURCES]
             (root / "cases.json").write_text(json.dumps(cases))
             if side == "ours":
                 result.append(sources_runner.run(caffe_torch, cases))
             else:
                 shutil.copy(sources_runner.__file__, root / "runner.py")
-                shop.run("python3", *(str(seen / name) for name in ("runner.py", "cases.json", "tops.npz")))
+                shop.run("python3", *(str(root_of_reader / name) for name in ("runner.py", "cases.json", "tops.npz")))
                 with np.load(root / "tops.npz") as file:
                     result.append({name: file[name] for name in file.files})
         yield result[1], result[0], shop.path
 
 
-def _prepare(case: Source, root: Path, seen: Path) -> dict[str, object]:
-    (root / f"{case.name}.prototxt").write_text(case.net.replace("{root}", str(seen)))
+def _prepare(case: Source, root: Path, root_of_reader: Path) -> dict[str, object]:
+    (root / f"{case.name}.prototxt").write_text(case.net.replace("{root}", str(root_of_reader)))
     return {
-        "name": case.name, "prototxt": str(seen / f"{case.name}.prototxt"), "phase": case.phase, "tops": case.tops,
-        "forwards": case.forwards, "memory": case.memory,
+        "name": case.name, "prototxt": str(root_of_reader / f"{case.name}.prototxt"), "phase": case.phase,
+        "tops": case.tops, "forwards": case.forwards, "memory": case.memory,
     }  # fmt: skip
 
 

@@ -46,16 +46,16 @@ def _run(name: str, folder: Path) -> tuple[Any, cut_nets.Cut]:
 
 @pytest.mark.parametrize("name", NETS)
 def test_a_net_agrees(name: str, opencv4: Path, tmp_path: Path, fork_table: Table) -> None:
-    net, made = _run(name, tmp_path)
-    cut_nets.write(made, tmp_path, "net")
+    net, cut_net = _run(name, tmp_path)
+    cut_nets.write(cut_net, tmp_path, "net")
     opencv = OpenCV(opencv4, tmp_path)
     opencv.run()
     theirs = opencv.outputs("net")
     height, width = net.blobs["data"].shape[2:]
     row = f"{name}, {height} x {width}, {len(net.layers)} layers"
-    assert set(theirs) == set(made.ends)
-    types = {layer: net.layer_dict[layer].type for layer in made.ends if layer in net.layer_dict}
-    for layer, blob in made.ends.items():
+    assert set(theirs) == set(cut_net.ends)
+    types = {layer: net.layer_dict[layer].type for layer in cut_net.ends if layer in net.layer_dict}
+    for layer, blob in cut_net.ends.items():
         ours, result = net.blobs[blob].data, theirs[layer]
         if types.get(layer) in LISTS:
             ours, result = detections(ours), detections(result)

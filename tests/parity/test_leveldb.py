@@ -41,30 +41,32 @@ numpy.savez(sys.argv[3], **found)
 @pytest.fixture(scope="module")
 def shop() -> Iterator[Workshop]:
     """A folder with images and, from one list, an LMDB and two LevelDBs: of pixels and of JPEG files."""
-    with Workshop() as made:
-        (made.path / "images").mkdir()
+    with Workshop() as workshop:
+        (workshop.path / "images").mkdir()
         random = np.random.default_rng(4)
         for i in range(RECORDS):
             pixels = cv2.resize(random.integers(0, 256, (5, 6, 3)).astype(np.uint8), (40, 30))
-            cv2.imwrite(str(made.path / "images" / f"{i}.png"), pixels)
-        (made.path / "list.txt").write_text("".join(f"{i}.png {i % 3}\n" for i in range(RECORDS)))
+            cv2.imwrite(str(workshop.path / "images" / f"{i}.png"), pixels)
+        (workshop.path / "list.txt").write_text("".join(f"{i}.png {i % 3}\n" for i in range(RECORDS)))
         for name, flags in (
             ("raw_lmdb", ["--backend=lmdb"]),
             ("raw", ["--backend=leveldb"]),
             ("jpg", ["--backend=leveldb", "--encoded", "--encode_type=jpg"]),
         ):
-            made.run("convert_imageset", *flags, *(f"{made.inside}/{file}" for file in ("images/", "list.txt", name)))
-        yield made
+            workshop.run(
+                "convert_imageset", *flags, *(f"{workshop.inside}/{file}" for file in ("images/", "list.txt", name))
+            )
+        yield workshop
 
 
 @pytest.mark.parametrize("name", ["raw", "jpg"])
 def test_batches(name: str, shop: Workshop, table: Table) -> None:
     result = []
-    for side, seen in (("theirs", shop.inside), ("ours", shop.path)):
+    for side, folder in (("theirs", shop.inside), ("ours", shop.path)):
         # The original writes into the folder that it reads: each engine has its own.
         shutil.copytree(shop.path / name, shop.path / f"{name}_{side}")
-        (shop.path / f"{side}.prototxt").write_text(NET.format(seen / f"{name}_{side}"))
-        files = [str(seen / f"{side}.{kind}") for kind in ("prototxt", "npz")]
+        (shop.path / f"{side}.prototxt").write_text(NET.format(folder / f"{name}_{side}"))
+        files = [str(folder / f"{side}.{kind}") for kind in ("prototxt", "npz")]
         if side == "theirs":
             shop.run("python3", "-c", BATCHES, "caffe", *files)
         else:

@@ -33,19 +33,19 @@ list.txt 4
 
 @pytest.fixture(scope="module")
 def shop() -> Iterator[Workshop]:
-    with Workshop() as made:
+    with Workshop() as workshop:
         random = np.random.default_rng(9)
-        images = made.path / "images"
+        images = workshop.path / "images"
         images.mkdir()
         for name in ("0.png", "1.jpg", "with space.png", "2.jpeg", "3.png"):
             size = (24, 30) if name != "3.png" else (19, 23)
             pixels = cv2.resize(random.integers(0, 256, (5, 6, 3)).astype(np.uint8), size[::-1])
             cv2.imwrite(str(images / name), pixels)
         (images / "list.txt").write_text(LIST)
-        (made.path / "databases").mkdir()
-        files.write(made.path / "databases")
-        (made.path / "one_size.txt").write_text("0.png 3\n1.jpg 12\nwith space.png 1\n")
-        yield made
+        (workshop.path / "databases").mkdir()
+        files.write(workshop.path / "databases")
+        (workshop.path / "one_size.txt").write_text("0.png 3\n1.jpg 12\nwith space.png 1\n")
+        yield workshop
 
 
 def records(path: Path) -> list[tuple[bytes, Any]]:
@@ -141,14 +141,17 @@ def test_compute_image_mean(kind: str, shop: Workshop, table: Table) -> None:
     here, there = both(shop, "compute_image_mean", *flags, f"databases/{kind}", f"OUT_{kind}.binaryproto")
     assert here.status == there.status == 0, (here, there)
     mine, other = ((shop.path / f"{side}_{kind}.binaryproto").read_bytes() for side in ("ours", "theirs"))
-    kept = [[line for line in output.lines if "channel" in line] for output in (here, there)]
+    channel_lines = [[line for line in output.lines if "channel" in line] for output in (here, there)]
     if kind == "jpg_lmdb":  # pixels of another release's decoder
         a, b = (np.array(caffe_pb2.BlobProto.FromString(data).data) for data in (mine, other))
         table.compare(SECTION, "compute_image_mean", kind, {"data": a}, {"data": b}, COLUMNS, 1e-2)
-        assert len(kept[0]) == len(kept[1]) == 4
+        assert len(channel_lines[0]) == len(channel_lines[1]) == 4
     else:
         assert mine == other
-        assert kept[0] == kept[1] and len(kept[0]) == caffe_pb2.BlobProto.FromString(mine).channels + 1
+        assert (
+            channel_lines[0] == channel_lines[1]
+            and len(channel_lines[0]) == caffe_pb2.BlobProto.FromString(mine).channels + 1
+        )
         table.add(SECTION, "compute_image_mean", "values", kind, 0.0)
 
 

@@ -14,8 +14,8 @@ from caffe_torch.proto import caffe_pb2
 
 @pytest.fixture(scope="module")
 def shop() -> Iterator[Workshop]:
-    with Workshop() as made:
-        yield made
+    with Workshop() as workshop:
+        yield workshop
 
 
 NEW_NET = """name: "n \\303\\251" layer { name: "a" type: "ReLU" relu_param { negative_slope: 1e-05 } }

@@ -190,12 +190,12 @@ def test_fully_convolutional_nets(name: str, tmp_path: Path) -> None:
     for folder in ("ours", "theirs"):
         convert(program, tmp_path / folder / "net.py")
     here(tmp_path / "ours", ["net.py"])
-    made = sorted((tmp_path / "ours").glob("*.prototxt"))
-    assert made
+    prototxts = sorted((tmp_path / "ours").glob("*.prototxt"))
+    assert prototxts
     original.need()
     done = original.run_in(tmp_path / "theirs", [], "net.py")
     assert done.returncode == 0, done.stdout[-2000:]
-    for path in made:
+    for path in prototxts:
         same_nets(path, tmp_path / "theirs" / path.name)
 
 

@@ -72,13 +72,13 @@ def test_classification_notebook(source: Path, tmp_path: Path) -> None:
     end = "\nnp.savez('seen.npz', data=transformed_image, fc8=net.blobs['fc8'].data[0], prob=output_prob)\n"
     (tmp_path / "examples/classification.py").write_text(text + end)
     output = here(tmp_path / "examples", ["classification.py"]).stdout
-    with np.load(tmp_path / "examples/seen.npz") as seen:
-        assert f"predicted class is: {seen['prob'].argmax()}\n" in output
-        assert f"output label: n{seen['prob'].argmax():08} thing" in output
+    with np.load(tmp_path / "examples/seen.npz") as arrays:
+        assert f"predicted class is: {arrays['prob'].argmax()}\n" in output
+        assert f"output label: n{arrays['prob'].argmax():08} thing" in output
         assert "conv5\t(50, 256, 13, 13)" in output
         original.need()
         (tmp_path / "there").mkdir()
-        np.save(tmp_path / "there/data.npy", seen["data"])
+        np.save(tmp_path / "there/data.npy", arrays["data"])
         (tmp_path / "there/forward.py").write_text(
             "import caffe, numpy as np\n"
             "net = caffe.Net('deploy.prototxt', 'bvlc_reference_caffenet.caffemodel', caffe.TEST)\n"
@@ -91,7 +91,7 @@ def test_classification_notebook(source: Path, tmp_path: Path) -> None:
         done = original.run_in(tmp_path / "there", files, "forward.py")
         assert done.returncode == 0, done.stdout[-2000:]
         theirs = np.load(tmp_path / "there/fc8.npy")
-        assert np.abs(seen["fc8"] - theirs).max() <= 1e-4 * np.abs(theirs).max()
+        assert np.abs(arrays["fc8"] - theirs).max() <= 1e-4 * np.abs(theirs).max()
     for big in tmp_path.rglob("*.caffemodel"):
         big.unlink()
 

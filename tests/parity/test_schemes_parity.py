@@ -59,9 +59,9 @@ def trained(pair: Pair) -> dict[str, dict[str, Result]]:
     tasks = len(generated.CATALOG.groups)
     jobs = []
     for case, settings in CASES.items():
-        name, made = case.replace(" ", "_"), net(settings)
-        (pair.files / f"{name}.prototxt").write_text(prototxt_text.render(made))
-        fills = generated.fills(made)
+        name, scheme_net = case.replace(" ", "_"), net(settings)
+        (pair.files / f"{name}.prototxt").write_text(prototxt_text.render(scheme_net))
+        fills = generated.fills(scheme_net)
         fills.update(state(case, tasks))
         for engine in ENGINES:
             text = generated.solver(f"../files/{name}.prototxt", f"../{engine}/{name}", ITERATIONS, snapshot=STOP)
@@ -107,5 +107,7 @@ def test_other_weights_train_another_net(trained: dict[str, dict[str, Result]]) 
 def test_a_snapshot_carries_the_state(
     trained: dict[str, dict[str, Result]], continued: dict[str, Result], table: Table
 ) -> None:
-    whole = trained["original"]["dwa"].values()
-    table.compare(SECTION, "dwa, from the original's snapshot", "dwa", continued["dwa"].values(), whole, COLUMNS)
+    uninterrupted = trained["original"]["dwa"].values()
+    table.compare(
+        SECTION, "dwa, from the original's snapshot", "dwa", continued["dwa"].values(), uninterrupted, COLUMNS
+    )

@@ -156,9 +156,9 @@ def test_snapshot_of_the_other_engine(
     kind: str, engine: str, tiny: dict[str, dict[str, Result]], continued: dict[str, dict[str, Result]], table: Table
 ) -> None:
     """Begun in one engine, continued in ``engine``: as if the original had never stopped."""
-    whole, result = tiny["original"][f"{kind}_all"].values(), continued[engine][f"{kind}_continued"].values()
+    uninterrupted, result = tiny["original"][f"{kind}_all"].values(), continued[engine][f"{kind}_continued"].values()
     other = "original to caffe_torch" if engine == "torch" else "caffe_torch to original"
-    table.compare("Files both ways", f".solverstate, {other}", kind, result, whole, COLUMNS)
+    table.compare("Files both ways", f".solverstate, {other}", kind, result, uninterrupted, COLUMNS)
 
 
 @pytest.fixture(scope="module")

@@ -73,8 +73,8 @@ def test_ends_where_the_uninterrupted_original_does(
     row = {"whole": "caffe_torch throughout"}.get(
         name, f"{OTHER[engine]}, then {engine}".replace("torch", "caffe_torch")
     )
-    whole = weights(pair, "original", "whole")
-    table.compare(SECTION, row, row, weights(pair, engine, name), whole, COLUMNS, TOLERANCE)
+    uninterrupted = weights(pair, "original", "whole")
+    table.compare(SECTION, row, row, weights(pair, engine, name), uninterrupted, COLUMNS, TOLERANCE)
     # The lines from the stop on are those of the training that did not stop.
     expected, result = (caffe_log.parse(logs[log]) for log in ("original/whole", f"{engine}/{name}"))
     for series in ("loss", "rate", "test/loss"):
@@ -87,6 +87,9 @@ def test_ends_where_the_uninterrupted_original_does(
 def test_a_training_that_starts_anew_ends_elsewhere(logs: dict[str, str], pair: Pair) -> None:
     """The comparison can tell: the weights move further from the stop to the end than it allows by far."""
     begun = wire.read_net(pair.folder / "original" / f"begun_iter_{STOP}.caffemodel")
-    whole = weights(pair, "original", "whole")
-    moved = np.abs(whole["weights/conv1/0"] - begun["conv1"][0]).max() / np.abs(whole["weights/conv1/0"]).max()
+    uninterrupted = weights(pair, "original", "whole")
+    moved = (
+        np.abs(uninterrupted["weights/conv1/0"] - begun["conv1"][0]).max()
+        / np.abs(uninterrupted["weights/conv1/0"]).max()
+    )
     assert moved > 10 * TOLERANCE

@@ -36,11 +36,11 @@ def net(case: str) -> Any:
     return nets.train_val(caffe_torch, settings, generated.CATALOG, gamma, generated.paths("trunks"), name=trunk)
 
 
-def fills(made: Any) -> dict[str, list[Any]]:
+def fills(train_val: Any) -> dict[str, list[Any]]:
     """Weights as large as He's initialisation makes them, scales around 1, running sums at their beginning."""
-    result = generated.fills(made)
+    result = generated.fills(train_val)
     channels: dict[str, int] = {"data": 3}
-    for layer in made.layer:
+    for layer in train_val.layer:
         if layer.type == "Convolution":
             param = layer.convolution_param
             if param.weight_filler.type == "msra":
@@ -63,14 +63,14 @@ def results(pair: Pair) -> dict[str, dict[str, Result]]:
     generated.write_pair(pair.files, "trunks", generated.RECORDS, SIDE, generated.CATALOG.size)
     jobs = []
     for case in CASES:
-        made, train = net(case), "resnet" not in case or case == BATCH_STATISTICS
-        tops = [layer.top[0] for layer in made.layer if layer.type in ("Pooling", "InnerProduct", "Python")]
+        train_val, train = net(case), "resnet" not in case or case == BATCH_STATISTICS
+        tops = [layer.top[0] for layer in train_val.layer if layer.type in ("Pooling", "InnerProduct", "Python")]
         jobs.append(
             dict(
                 kind="net",
                 name=case.replace(" ", "_"),
-                prototxt=prototxt_text.render(made),
-                fills=fills(made),
+                prototxt=prototxt_text.render(train_val),
+                fills=fills(train_val),
                 inputs=[],
                 tops=list(dict.fromkeys(tops)),
                 loss=True,

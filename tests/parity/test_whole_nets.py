@@ -31,9 +31,11 @@ def full_size(pair: Pair) -> str:
 def test_committed_net(method: str, full_size: str, pair: Pair, table: Table) -> None:
     net = generated.committed(method, full_size, BATCH)
     net.state.CopyFrom(caffe_pb2.NetState(phase=caffe_pb2.TEST))
-    kept = phase_rules.filter_net(net)
-    heads = [top for layer in kept.layer if layer.name.startswith("fc8") or "oss" in layer.type for top in layer.top]
-    tops = [*TRUNK, *dict.fromkeys(heads), *(layer.top[0] for layer in kept.layer if layer.type == "Python")]
+    filtered = phase_rules.filter_net(net)
+    heads = [
+        top for layer in filtered.layer if layer.name.startswith("fc8") or "oss" in layer.type for top in layer.top
+    ]
+    tops = [*TRUNK, *dict.fromkeys(heads), *(layer.top[0] for layer in filtered.layer if layer.type == "Python")]
     net.ClearField("state")
     job = dict(
         kind="net", name=method, prototxt=prototxt_text.render(net), fills=generated.fills(net), inputs=[],

@@ -74,8 +74,8 @@ def main(labels, sizes, gamma, out, module="caffe"):
     sizes, gamma = json.loads(sizes), json.loads(gamma)
     results = {}
     for form in ("builtin", "python"):
-        losses, gradient, seen = run(caffe, net_text(labels, sizes, gamma, form == "builtin"), len(sizes))
-        results.update({form + "_losses": losses, form + "_gradient": gradient, "labels": seen})
+        losses, gradient, labels_read = run(caffe, net_text(labels, sizes, gamma, form == "builtin"), len(sizes))
+        results.update({form + "_losses": losses, form + "_gradient": gradient, "labels": labels_read})
     np.savez(out, **results)
 
 

@@ -72,7 +72,7 @@ def _alive(group: int) -> bool:
     return True
 
 
-def whole(target: str, folder: Path) -> float:
+def train_to_the_end(target: str, folder: Path) -> float:
     """Run a command to its end; the seconds it took."""
     command = Command(target, folder)
     status, output = command.end()
@@ -141,9 +141,9 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     run = folder / "sample-shop" / "multi_weight"
     for target in ("shop", "lmdb"):
-        whole(target, folder)
+        train_to_the_end(target, folder)
     shutil.rmtree(run, ignore_errors=True)
-    total = whole("train-multiweight", folder)
+    total = train_to_the_end("train-multiweight", folder)
     seconds = json.loads((run / "train.json").read_text())["seconds"]
     expected = outcome(run)
     generator = random.Random(args.seed)
@@ -155,7 +155,7 @@ def main() -> None:
             met = stopped(folder, run, generator, len(stops), (total - seconds, seconds))
             stops.append(met)
             print(json.dumps(met), file=sys.stderr, flush=True)
-        whole("train-multiweight", folder)
+        train_to_the_end("train-multiweight", folder)
         result = outcome(run)
         different.append([name for name, value in expected.items() if result[name] != value])
     print(

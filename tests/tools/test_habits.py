@@ -47,8 +47,8 @@ def test_ci_tells_the_seconds_of_its_parts_slowest_first(tmp_path):
 
 def test_ci_runs_every_test_once():
     makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
-    whole = re.search(r"^WHOLE := (.*)$", makefile, re.MULTILINE).group(1).split()  # type: ignore[union-attr]
-    assert all((REPOSITORY / folder).is_dir() for folder in whole)
+    folders = re.search(r"^WHOLE := (.*)$", makefile, re.MULTILINE).group(1).split()  # type: ignore[union-attr]
+    assert all((REPOSITORY / folder).is_dir() for folder in folders)
     script = (REPOSITORY / ".ci" / "run").read_text(encoding="utf-8")
     assert "make coverage" in script and "make test-whole" in script and "make lint" in script
 

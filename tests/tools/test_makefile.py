@@ -40,9 +40,9 @@ def variables() -> list[str]:
     return listed("[A-Z_ ]")
 
 
-def flags(step: str, **given: str) -> list[str]:
+def flags(step: str, **variables: str) -> list[str]:
     command = [sys.executable, str(STEP), "--print", step]
-    done = subprocess.run(command, env={**surroundings(), **given}, cwd=REPOSITORY, capture_output=True, text=True)
+    done = subprocess.run(command, env={**surroundings(), **variables}, cwd=REPOSITORY, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return shlex.split(done.stdout)
 
@@ -77,8 +77,8 @@ def test_help_needs_no_environment_and_fits_a_screen(tmp_path):
 
 def test_help_lists_every_target_and_no_other():
     rules = set(re.findall(r"^([a-z][a-z -]*):(?![=])", MAKEFILE, re.MULTILINE))
-    made = {name for rule in rules for name in rule.split()} - {"help"}
-    assert set(listed("[a-z -]")) == made
+    targets = {name for rule in rules for name in rule.split()} - {"help"}
+    assert set(listed("[a-z -]")) == targets
 
 
 def test_every_variable_of_the_makefile_and_of_the_steps_is_listed():
@@ -91,12 +91,12 @@ def test_every_variable_of_the_makefile_and_of_the_steps_is_listed():
 
 @pytest.mark.parametrize("step", sorted(make_variables.STEPS))
 def test_the_steps_know_the_flags_that_make_gives(step, tmp_path):
-    given = {name: "1" for name in variables() if name not in ("NET", "RUNS", "DATA", "SETTINGS")}
+    values = {name: "1" for name in variables() if name not in ("NET", "RUNS", "DATA", "SETTINGS")}
     choices = {"LOSS": "builtin", "TRUNK": "vgg16", "OBJECTIVE": "focal", "RESIZE": "pad", "UNKNOWN": "ignore",
                "VIEWS": "mirror", "METRIC": "euclidean", "DENOMINATOR": "all", "CANDIDATES": "group",
                "KIND": "dependent", "ENGINE": "torch", "DEDUPE": ""}  # fmt: skip
     (tmp_path / "shop.csv").write_text("image,product\n")
-    tool, *words = flags(step, **{**given, **choices, "DATA": str(tmp_path), "NET": "--crop 67"})
+    tool, *words = flags(step, **{**values, **choices, "DATA": str(tmp_path), "NET": "--crop 67"})
     assert tool == f"tools/{step.replace('-', '_')}.py"
     parser = importlib.import_module(f"multiweight.commands.{step.replace('-', '_')}").parser()
     parser.parse_args(words)

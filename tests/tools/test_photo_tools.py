@@ -182,14 +182,14 @@ def test_features_of_other_weights_are_refused(shop):
     caffe, _, run = shop
     index = shop_index.ShopIndex(run)
     with h5py.File(str(run.features), "a") as file:
-        kept = file.attrs["weights_sha256"]
+        before = file.attrs["weights_sha256"]
         hdf5_file.describe(file, {"weights_sha256": "0" * 64})
     try:
         with pytest.raises(UserError, match="of other weights"):
             shop_index.PhotoFeatures(caffe, run, shop_index.ShopIndex(run))
     finally:
         with h5py.File(str(run.features), "a") as file:
-            hdf5_file.describe(file, {"weights_sha256": kept})
+            hdf5_file.describe(file, {"weights_sha256": before})
     with pytest.raises(UserError, match="a feature of 5 values, an index of 3"):
         index.search(np.ones(5, np.float32), 2)
 
@@ -198,14 +198,14 @@ def test_a_search_in_features_of_another_pack_is_refused(shop):
     unchecked.package("faiss", "products like a photo")
     _, dataset, run = shop
     with h5py.File(str(run.features), "a") as file:
-        kept = file.attrs["images_sha256"]
+        before = file.attrs["images_sha256"]
         hdf5_file.describe(file, {"images_sha256": "0" * 64})
     try:
         done = tool("search", dataset, "README.md")
         assert done.returncode == 2 and "features.h5: of other images than" in done.stderr
     finally:
         with h5py.File(str(run.features), "a") as file:
-            hdf5_file.describe(file, {"images_sha256": kept})
+            hdf5_file.describe(file, {"images_sha256": before})
 
 
 @pytest.mark.parametrize(

@@ -28,9 +28,9 @@ BLOBS = ["x", "conv", "norm", "pool", "fc"]
 def net(tmp_path):
     caffe.set_random_seed(3)
     (tmp_path / "net.prototxt").write_text(NET)
-    made = caffe.Net(str(tmp_path / "net.prototxt"), caffe.TRAIN)
-    made.file = tmp_path / "net.prototxt"
-    return made
+    loaded = caffe.Net(str(tmp_path / "net.prototxt"), caffe.TRAIN)
+    loaded.file = tmp_path / "net.prototxt"
+    return loaded
 
 
 def run_unread(net, seed):

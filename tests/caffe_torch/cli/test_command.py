@@ -22,12 +22,12 @@ LINE = re.compile(r"^[IWEF]\d{4} \d\d:\d\d:\d\d\.\d{6} +\d+ [\w.]+:\d+\] ")
 
 def without_parameters(lines):
     """The lines but those of the .prototxt that follow "from parameters"."""
-    kept, inside = [], False
+    result, inside = [], False
     for line in lines:
         inside = line.endswith("from parameters: ") if LINE.match(line) else inside
         if LINE.match(line) or not inside:
-            kept.append(line)
-    return kept
+            result.append(line)
+    return result
 
 
 @pytest.fixture
@@ -115,15 +115,15 @@ def test_a_terminal_gets_a_bar_and_whole_lines(tmp_path):
         env={**os.environ, "PYTHONPATH": f"{PYTHON}:{folder}", "TERM": "xterm"},
     )  # fmt: skip
     os.close(follower)
-    seen = b""
+    output = b""
     try:
         while piece := os.read(leader, 65536):
-            seen += piece
+            output += piece
     except OSError:  # the other end is closed
         pass
     os.close(leader)
     assert process.wait(60) == 0
-    text = seen.decode()
+    text = output.decode()
     assert re.search(r"6/6 \[", text) and "it/s" in text
     # What is left of each row after the carriage returns is a line of the log, a bar, or nothing.
     rows = [re.sub(r"\x1b\[[A-Z0-9]*", "", row).split("\r")[-1] for row in text.replace("\r\n", "\n").split("\n")]
@@ -186,8 +186,8 @@ def test_the_version(tmp_path, launch):
 
 
 def test_glogs_flags_are_passed_over(capsys):
-    given = "--stderrthreshold=2 -v 1 --vmodule a=1,b=2 --colorlogtostderr --logbufsecs 0 -nologtostderr"
-    assert cli.main([*given.split(), "time", "-noalsologtostderr", "--model=no.prototxt", "--logtostderr=1"]) == 1
+    flags = "--stderrthreshold=2 -v 1 --vmodule a=1,b=2 --colorlogtostderr --logbufsecs 0 -nologtostderr"
+    assert cli.main([*flags.split(), "time", "-noalsologtostderr", "--model=no.prototxt", "--logtostderr=1"]) == 1
     assert "no.prototxt: cannot be read" in capsys.readouterr().err
 
 

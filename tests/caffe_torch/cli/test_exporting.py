@@ -77,8 +77,8 @@ def test_a_net_without_parameters_needs_no_weights(tmp_path):
         'layer { name: "y" type: "ReLU" bottom: "x" top: "y" }'
     )
     assert command.main(["export", f"--model={tmp_path}/relu.prototxt", f"--output={tmp_path}/relu.onnx"]) == 0
-    given = np.float32([[-1, 2, -3], [4, -5, 6]])
-    (y,) = onnxruntime.InferenceSession(f"{tmp_path}/relu.onnx").run(None, {"x": given})
+    x = np.float32([[-1, 2, -3], [4, -5, 6]])
+    (y,) = onnxruntime.InferenceSession(f"{tmp_path}/relu.onnx").run(None, {"x": x})
     np.testing.assert_array_equal(y, [[0, 2, 0], [4, 0, 6]])
 
 

@@ -21,8 +21,8 @@ def test_layers_blobs_and_parameters_keep_their_names(tmp_path):
     graph = onnx.load(tmp_path / "net.onnx").graph
     assert [value.name for value in graph.input] == ["data"]
     assert [value.name for value in graph.output] == ["prob"]
-    made = {name for node in graph.node for name in node.output}
-    assert {"conv", "pool", "left", "sum", "fc", "prob"} <= made
+    outputs = {name for node in graph.node for name in node.output}
+    assert {"conv", "pool", "left", "sum", "fc", "prob"} <= outputs
     assert {node.name for node in graph.node} >= {"conv", "relu", "left", "prob"}
     # pool is of two nodes, as its last windows are cut; the drop-out and the split are gone.
     assert [node.name for node in graph.node if node.name.startswith("pool")] == ["pool/AveragePool", "pool/Div"]

@@ -64,11 +64,11 @@ def test_the_same_records_as_in_an_lmdb(tmp_path, tables):
 
 def test_a_layer_goes_round_and_is_recalled(tmp_path):
     n = net(level(tmp_path / "db"), batch=10)
-    seen = []
+    labels = []
     for _ in range(3):
         n.forward()
-        seen += n.blobs["l"].data.astype(int).tolist()
-    assert seen == [*range(23), *range(7)]
+        labels += n.blobs["l"].data.astype(int).tolist()
+    assert labels == [*range(23), *range(7)]
     np.testing.assert_array_equal(n.blobs["d"].data, IMAGES[[20, 21, 22, *range(7)]])
     state = n.layers[0].state_dict()
     again = net(tmp_path / "db", batch=10)

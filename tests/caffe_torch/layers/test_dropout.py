@@ -14,10 +14,10 @@ TEXT = 'type: "Dropout" dropout_param { dropout_ratio: 0.25 }'
 def test_train_scales_what_it_keeps(in_place: bool) -> None:
     torch.manual_seed(0)
     layer = OneLayer(TEXT, np.ones((100, 100)), in_place=in_place)
-    kept = layer.forward().copy()
-    np.testing.assert_allclose(np.unique(kept), [0, 1 / 0.75], rtol=1e-6)
-    assert abs((kept == 0).mean() - 0.25) < 0.02
-    np.testing.assert_array_equal(layer.backward()[0], kept)
+    top = layer.forward().copy()
+    np.testing.assert_allclose(np.unique(top), [0, 1 / 0.75], rtol=1e-6)
+    assert abs((top == 0).mean() - 0.25) < 0.02
+    np.testing.assert_array_equal(layer.backward()[0], top)
 
 
 def test_a_new_mask_each_time() -> None:

@@ -25,11 +25,11 @@ def test_rnn_by_hand_with_a_restart() -> None:
 @pytest.mark.parametrize("kind", ["RNN", "LSTM"])
 def test_state_goes_on_to_the_next_forward(kind: str) -> None:
     x = normal(4, 1, 3)
-    whole = recurrent(kind, x, np.ones((4, 1)))
+    at_once = recurrent(kind, x, np.ones((4, 1)))
     halves = recurrent(kind, x[:2], np.ones((2, 1)))
-    for mine, theirs in zip(halves.params, whole.params):
+    for mine, theirs in zip(halves.params, at_once.params):
         mine[...] = theirs
-    expected = whole.forward()
+    expected = at_once.forward()
     np.testing.assert_allclose(halves.forward(), expected[:2], rtol=1e-6)
     halves.bottoms[0].data[...] = x[2:]
     np.testing.assert_allclose(halves.forward(), expected[2:], rtol=1e-5)

@@ -122,16 +122,16 @@ def test_part_of_a_pass_and_callbacks_see_each_layer_by_itself(tmp_path):
     both = []
     for joined in (True, False):
         net = net_of(tmp_path, text(), joined)
-        seen: list[np.ndarray] = []
+        arrays: list[np.ndarray] = []
         net.forward(end="b")
         net.forward(start="c")
         net.backward(end="b")
         net.backward(start="a")
         first = results(net)
-        net.after_forward(lambda i, net=net, seen=seen: seen.append(net.blobs["b"].data.copy()))
+        net.after_forward(lambda i, net=net, arrays=arrays: arrays.append(net.blobs["b"].data.copy()))
         net.params["b"][0].data[...] *= 2
         net.forward()
-        both.append({**first, **{f"seen {i}": array for i, array in enumerate(seen)}})
+        both.append({**first, **{f"seen {i}": array for i, array in enumerate(arrays)}})
     assert_same(*both)
 
 

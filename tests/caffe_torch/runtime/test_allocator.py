@@ -109,7 +109,10 @@ def rounds_over_sizes(folder, sizes, **environment):
     if "create:cache_miss" not in done.stdout:
         unchecked.skip("what oneDNN keeps of each shape", "this PyTorch's does not tell what it compiles")
     rounds = done.stdout.split("round\n")[1:3]
-    counts = [tuple(text.count(f"create:cache_{what},cpu,convolution") for what in ("miss", "hit")) for text in rounds]
+    counts = [
+        tuple(text.count(f"create:cache_{hit_or_miss},cpu,convolution") for hit_or_miss in ("miss", "hit"))
+        for text in rounds
+    ]
     return counts, done.stdout.rsplit("held", 1)[1].split()
 
 

@@ -100,9 +100,9 @@ def test_gradients_of_the_whole_net_are_finite_differences(solver):
     for layer, index in (("conv1", 0), ("conv2", 0), ("fc6", 0), ("bbox_pred", 0), ("cls_score", 1)):
         blob = net.params[layer][index]
         place = np.unravel_index(np.abs(blob.diff).argmax(), blob.shape)
-        gradient, kept, values = float(blob.diff[place]), float(blob.data[place]), []
+        gradient, before, values = float(blob.diff[place]), float(blob.data[place]), []
         for step in (2e-3, -2e-3):
-            blob.data[place] = kept + step
+            blob.data[place] = before + step
             values.append(sum(losses(net)))
-        blob.data[place] = kept
+        blob.data[place] = before
         assert gradient != 0 and (values[0] - values[1]) / 4e-3 == pytest.approx(gradient, rel=0.05), layer

@@ -39,8 +39,8 @@ def resumed(folder):
 @pytest.mark.parametrize("every", [1, 7])
 def test_killed_at_random_points(tmp_path, every):
     settings = f"max_iter: {LAST} snapshot: {every} display: 1"
-    whole = write(tmp_path / "whole", settings)
-    Command(whole, "train", "--solver=solver.prototxt").end()
+    uninterrupted = write(tmp_path / "whole", settings)
+    Command(uninterrupted, "train", "--solver=solver.prototxt").end()
     killed = write(tmp_path / "killed", settings)
     draw = random.Random(every)
     for stop in sorted(draw.sample(range(2, LAST), 3)):
@@ -51,7 +51,7 @@ def test_killed_at_random_points(tmp_path, every):
     assert last_snapshot(killed) > 0
     Command(killed, "train", "--solver=solver.prototxt", *resumed(killed)).end()
     for name in (f"s_iter_{LAST}.caffemodel", f"s_iter_{LAST}.solverstate", f"s_iter_{LAST}.resume.0.json"):
-        assert (killed / name).read_bytes() == (whole / name).read_bytes(), name
+        assert (killed / name).read_bytes() == (uninterrupted / name).read_bytes(), name
     assert not list(killed.glob(".*.partial")) or every > 1  # what a killed process left is tidied up by the next
 
 
@@ -152,11 +152,11 @@ def test_two_processes(tmp_path):
     command.kill()
     assert last_snapshot(killed) >= 8
     last = last_snapshot(killed) + 4
-    whole = write(tmp_path / "whole", endless)
-    for folder in (killed, whole):
+    uninterrupted = write(tmp_path / "whole", endless)
+    for folder in (killed, uninterrupted):
         solver = (folder / "solver.prototxt").read_text()
         (folder / "solver.prototxt").write_text(solver.replace("max_iter: 1000000", f"max_iter: {last}"))
-    Command(whole, "train", "--solver=solver.prototxt", launch=launch).end()
+    Command(uninterrupted, "train", "--solver=solver.prototxt", launch=launch).end()
     Command(killed, "train", "--solver=solver.prototxt", *resumed(killed), launch=launch).end()
     for name in (f"s_iter_{last}.caffemodel", f"s_iter_{last}.resume.0.json", f"s_iter_{last}.resume.1.json"):
-        assert (killed / name).read_bytes() == (whole / name).read_bytes(), name
+        assert (killed / name).read_bytes() == (uninterrupted / name).read_bytes(), name

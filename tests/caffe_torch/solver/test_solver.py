@@ -87,16 +87,16 @@ def test_policies(settings, at, rate):
 def test_a_resumed_run_ends_where_an_uninterrupted_one_does(tmp_path, kind):
     momentum = "" if kind in ("AdaGrad", "RMSProp") else "momentum: 0.9"
     settings = f'type: "{kind}" base_lr: 0.05 lr_policy: "step" gamma: 0.5 stepsize: 3 {momentum} delta: 1e-6'
-    whole = solver(tmp_path, settings)
-    whole.step(4)
-    whole.snapshot()
-    whole.step(4)
-    assert weight(whole) != 1.0
+    uninterrupted = solver(tmp_path, settings)
+    uninterrupted.step(4)
+    uninterrupted.snapshot()
+    uninterrupted.step(4)
+    assert weight(uninterrupted) != 1.0
     resumed = solver(tmp_path, settings)
     resumed.restore(str(tmp_path / "s_iter_4.solverstate"))
     assert resumed.iter == 4
     resumed.step(4)
-    assert weight(resumed) == weight(whole)
+    assert weight(resumed) == weight(uninterrupted)
 
 
 @pytest.mark.parametrize("kind", ["SGD", "Nesterov", "AdaGrad", "RMSProp", "AdaDelta", "Adam"])

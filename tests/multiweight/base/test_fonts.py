@@ -45,29 +45,29 @@ def installed(monkeypatch):
 
 
 def figure(text):
-    made = Figure()
-    axes = made.subplots()
+    result = Figure()
+    axes = result.subplots()
     axes.bar([0, 1], [1, 2])
     axes.set_xticks([0, 1], ["plain", text])
     axes.set_title(text)
-    return made
+    return result
 
 
 def test_chinese_takes_an_installed_font_that_has_its_glyphs(tmp_path, installed, capfd):
     installed(font(tmp_path / "a.ttf", "长衫", "Half Font"), font(tmp_path / "b.ttf", "长袖衫", "Whole Font"))
-    made = figure("长袖衫")
-    fonts.write(made, tmp_path / "a.png")
-    labels = made.axes[0].get_xticklabels()
-    assert labels[1].get_fontfamily() == made.axes[0].title.get_fontfamily() == ["DejaVu Sans", "Whole Font"]
+    chart = figure("长袖衫")
+    fonts.write(chart, tmp_path / "a.png")
+    labels = chart.axes[0].get_xticklabels()
+    assert labels[1].get_fontfamily() == chart.axes[0].title.get_fontfamily() == ["DejaVu Sans", "Whole Font"]
     assert labels[0].get_fontfamily() == ["sans-serif"]
     assert capfd.readouterr() == ("", "") and (tmp_path / "a.png").stat().st_size > 1000
 
 
 def test_several_fonts_together(tmp_path, installed):
     installed(font(tmp_path / "a.ttf", "长", "First Font"), font(tmp_path / "b.ttf", "袖", "Second Font"))
-    made = figure("长袖")
-    fonts.write(made, tmp_path / "a.svg")
-    assert set(made.axes[0].title.get_fontfamily()[1:]) == {"First Font", "Second Font"}
+    chart = figure("长袖")
+    fonts.write(chart, tmp_path / "a.svg")
+    assert set(chart.axes[0].title.get_fontfamily()[1:]) == {"First Font", "Second Font"}
 
 
 @pytest.mark.filterwarnings("error")
@@ -81,6 +81,6 @@ def test_one_note_where_no_font_has_them(tmp_path, installed, capfd):
 
 def test_other_figures_are_untouched(tmp_path, installed, capfd):
     installed()
-    made = figure("Größe café −1")
-    fonts.write(made, tmp_path / "a.png")
-    assert made.axes[0].title.get_fontfamily() == ["sans-serif"] and capfd.readouterr().err == ""
+    chart = figure("Größe café −1")
+    fonts.write(chart, tmp_path / "a.png")
+    assert chart.axes[0].title.get_fontfamily() == ["sans-serif"] and capfd.readouterr().err == ""

@@ -80,7 +80,7 @@ CASES = [(file, text, step) for file, (texts, steps) in FILES.items() for text i
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory) -> Path:
+def undamaged_runs(tmp_path_factory) -> Path:
     """The folder of all runs after a training, its features, their scores and a report."""
     runs = tmp_path_factory.mktemp("whole") / "runs"
     tiny_run.make(runs)
@@ -92,10 +92,10 @@ def whole(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def runs(whole, tmp_path, request) -> Path:
+def runs(undamaged_runs, tmp_path, request) -> Path:
     target = tmp_path / "runs"
-    shutil.copytree(whole, target)
-    shop = (target / "tiny/data/import.json").read_text().replace(str(whole), str(target))
+    shutil.copytree(undamaged_runs, target)
+    shop = (target / "tiny/data/import.json").read_text().replace(str(undamaged_runs), str(target))
     (target / "tiny/data/import.json").write_text(shop)
     if request.node.callspec.params["step"] == "go on":
         run = Dataset("tiny", target).run("multi_label")

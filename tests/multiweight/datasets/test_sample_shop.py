@@ -68,7 +68,7 @@ def test_every_label_can_be_drawn():
     """Each label of each detail changes the drawing of a product that has it."""
     for detail in sample_catalog.DETAILS:
         garment = sorted(detail.garments)[0]
-        seen = []
+        pictures = []
         for label in [None, *detail.labels]:
             labels = {"Color": "red", "Garment": garment}
             if garment in sample_catalog.SLEEVES:
@@ -79,9 +79,9 @@ def test_every_label_can_be_drawn():
                 labels[detail.name] = label
             product = sample_catalog.Product("p", labels, "white")
             image, mask = garments.draw(product, np.random.RandomState(0))
-            seen.append(np.where(mask[:, :, None] > 127, image, 0).astype(int))
-        for n, picture in enumerate(seen):
-            for other in seen[n + 1 :]:
+            pictures.append(np.where(mask[:, :, None] > 127, image, 0).astype(int))
+        for n, picture in enumerate(pictures):
+            for other in pictures[n + 1 :]:
                 assert (np.abs(picture - other).max(axis=2) > 25).sum() > 40, detail.name
 
 

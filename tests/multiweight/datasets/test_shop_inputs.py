@@ -144,8 +144,8 @@ def test_photos_copied_or_touched_are_read_once_and_not_imported_again(photos, t
     before, _ = importing.import_dataset(dataset, folder, progress=quiet)
     copy = shutil.copytree(folder, tmp_path / "copy", copy_function=shutil.copyfile)
     read = []
-    whole = images.ImageFolder.bytes
-    monkeypatch.setattr(images.ImageFolder, "bytes", lambda self, name: read.append(name) or whole(self, name))
+    read_bytes = images.ImageFolder.bytes
+    monkeypatch.setattr(images.ImageFolder, "bytes", lambda self, name: read.append(name) or read_bytes(self, name))
     result, done = importing.import_dataset(dataset, copy, progress=quiet)
     files = (folder / "0.jpg").exists()
     assert not done and len(read) == (8 if files else 0)

@@ -23,14 +23,14 @@ LABELS = ["Colour=red", "Colour=red|Sleeve=long", "Colour=blue|Sleeve=short", "C
 @pytest.fixture
 def dataset(tmp_path):
     """Four images on a circle, each nearest to its neighbours in the order of the keys; no test image has Craft."""
-    made = Dataset("tiny", tmp_path)
-    made.data.mkdir(parents=True)
-    Catalog.from_dict(CATALOG).save(made.catalog)
-    made.info.write_text(json.dumps({"group_images": {"Colour": 40, "Sleeve": 10, "Craft": 1}}))
+    tiny = Dataset("tiny", tmp_path)
+    tiny.data.mkdir(parents=True)
+    Catalog.from_dict(CATALOG).save(tiny.catalog)
+    tiny.info.write_text(json.dumps({"group_images": {"Colour": 40, "Sleeve": 10, "Craft": 1}}))
     rows = [f"{n:08d},{n}.jpg,p{n},{labels}\n" for n, labels in enumerate(LABELS)]
-    made.packed("test").write_text("key,image,product,labels\n" + "".join(rows))
-    write_features(made.run("multi_label").features, np.array([0.0, 0.3, 0.7, 1.2]))
-    return made
+    tiny.packed("test").write_text("key,image,product,labels\n" + "".join(rows))
+    write_features(tiny.run("multi_label").features, np.array([0.0, 0.3, 0.7, 1.2]))
+    return tiny
 
 
 def write_features(path, angles, keys=None):

@@ -59,8 +59,8 @@ def test_relevance_and_counts_are_brute_force(n, size, density, seed):
     queries = np.flatnonzero(labels.any(axis=1))
     expected = [[i >= 0 and bool((labels[q] & labels[i]).any()) for i in indices[q]] for q in queries]
     assert relevance(labels, indices, queries).tolist() == expected
-    others = [sum(bool((labels[q] & labels[i]).any()) for i in range(n) if i != q) for q in queries]
-    assert count_relevant(labels, queries).tolist() == others
+    counts = [sum(bool((labels[q] & labels[i]).any()) for i in range(n) if i != q) for q in queries]
+    assert count_relevant(labels, queries).tolist() == counts
 
 
 @settings(max_examples=40, deadline=None)
@@ -71,8 +71,8 @@ def test_average_precision_agrees_with_torchmetrics(queries, length, seed):
     relevant = np.random.default_rng(seed).random((queries, length)) < 0.3
     metric = torchmetrics.retrieval.RetrievalMAP(top_k=50, empty_target_action="neg")
     order = torch.arange(length, 0, -1, dtype=torch.float32).repeat(queries, 1)
-    which = torch.arange(queries)[:, None].repeat(1, length)
-    expected = metric(order, torch.from_numpy(relevant), which).item()
+    query_indices = torch.arange(queries)[:, None].repeat(1, length)
+    expected = metric(order, torch.from_numpy(relevant), query_indices).item()
     assert average_precision(relevant[:, :50]).mean() == pytest.approx(expected, abs=1e-6)
 
 
@@ -101,21 +101,21 @@ def test_precision_recall_and_ndcg_agree_with_torchmetrics_and_scikit_learn(quer
     torch = unchecked.package("torch", "precision and recall beside torchmetrics'")
     retrieval = unchecked.package("torchmetrics", "precision and recall beside torchmetrics'").retrieval
     sklearn = unchecked.package("sklearn.metrics", "NDCG beside scikit-learn's")
-    whole = np.random.default_rng(seed).random((queries, length)) < 0.3
+    relevant = np.random.default_rng(seed).random((queries, length)) < 0.3
     k = max(1, length // 2)
     order = torch.arange(length, 0, -1, dtype=torch.float32).repeat(queries, 1)
-    which = torch.arange(queries)[:, None].repeat(1, length)
-    total, result = whole.sum(axis=1), whole[:, :k]
+    query_indices = torch.arange(queries)[:, None].repeat(1, length)
+    total, result = relevant.sum(axis=1), relevant[:, :k]
     for name, ours in (
         ("Precision", measures.precision(result)),
         ("Recall", measures.recall(result, total)),
         ("NormalizedDCG", measures.ndcg(result, total)),
     ):
         metric = getattr(retrieval, f"Retrieval{name}")(top_k=k, empty_target_action="neg")
-        assert ours.mean() == pytest.approx(metric(order, torch.from_numpy(whole), which).item(), abs=1e-6)
+        assert ours.mean() == pytest.approx(metric(order, torch.from_numpy(relevant), query_indices).item(), abs=1e-6)
     has_relevant = total > 0
     if has_relevant.any():
-        theirs = sklearn.ndcg_score(whole[has_relevant].astype(float), order.numpy()[has_relevant], k=k)
+        theirs = sklearn.ndcg_score(relevant[has_relevant].astype(float), order.numpy()[has_relevant], k=k)
         assert measures.ndcg(result, total)[has_relevant].mean() == pytest.approx(theirs, abs=1e-9)
 
 
@@ -131,9 +131,9 @@ def test_one_pass_over_all_groups_is_each_group_alone(n, sizes, seed):
         result = measures.score(labels, slices, indices, denominator)
         for g, part in enumerate(slices):
             queries = np.flatnonzero(labels[:, part].any(axis=1))
-            others = np.setdiff1d(np.arange(n), queries)
+            no_queries = np.setdiff1d(np.arange(n), queries)
             relevant, total = relevance(labels[:, part], indices, queries), count_relevant(labels[:, part], queries)
-            assert np.isnan(result.ap[others, g]).all() and not result.answered[others, g].any()
+            assert np.isnan(result.ap[no_queries, g]).all() and not result.answered[no_queries, g].any()
             np.testing.assert_array_equal(result.ap[queries, g], average_precision(relevant, total, denominator))
             np.testing.assert_array_equal(result.recall[queries, g], measures.recall(relevant, total))
             np.testing.assert_array_equal(result.ndcg[queries, g], measures.ndcg(relevant, total))

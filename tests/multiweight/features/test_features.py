@@ -26,9 +26,11 @@ def test_features_are_the_blob_after_relu_of_the_centre_crop(caffe, case):
 
 
 def test_encoded_images_and_no_mean(caffe, tmp_path):
-    made = make_case(caffe, tmp_path, encoded=True)
-    run(caffe, made, mean=None)
-    np.testing.assert_allclose(extraction.load(made.output).values, expected(made, mean=False), rtol=1e-5, atol=1e-5)
+    encoded_case = make_case(caffe, tmp_path, encoded=True)
+    run(caffe, encoded_case, mean=None)
+    np.testing.assert_allclose(
+        extraction.load(encoded_case.output).values, expected(encoded_case, mean=False), rtol=1e-5, atol=1e-5
+    )
 
 
 def test_done_work_is_skipped_until_an_input_changes(caffe, case):
@@ -99,11 +101,11 @@ def test_views_are_averaged(caffe, case):
 
 def test_float16_storage(caffe, case):
     run(caffe, case)
-    whole = extraction.load(case.output).values
+    as_float32 = extraction.load(case.output).values
     run(caffe, case, float16=True)
     with h5py.File(str(case.output), "r") as file:
         assert file["fc7"].dtype == np.float16
-    np.testing.assert_array_equal(extraction.load(case.output).values, whole.astype(np.float16).astype(np.float32))
+    np.testing.assert_array_equal(extraction.load(case.output).values, as_float32.astype(np.float16).astype(np.float32))
     net = caffe.Net(str(case.deploy), caffe.TEST)
     net.params["fc7"][0].data[...] = 0
     net.params["fc7"][1].data[...] = 1e5
@@ -128,15 +130,15 @@ def test_listed_images_are_the_same_as_packed(caffe, case):
     listing = case.folder / "list.txt"
     listing.write_text("".join(f"{name} {n}\n" for n, name in enumerate(names)) + "\n")
     source = image_source.ListedImages.read(listing, SIDE)
-    given = dict(weights=case.weights, mean=case.mean)
-    assert extraction.extract(caffe, case.deploy, source, case.output, **given)
-    assert not extraction.extract(caffe, case.deploy, source, case.output, **given)
+    options = dict(weights=case.weights, mean=case.mean)
+    assert extraction.extract(caffe, case.deploy, source, case.output, **options)
+    assert not extraction.extract(caffe, case.deploy, source, case.output, **options)
     result = extraction.load(case.output)
     assert result.keys == names
     np.testing.assert_allclose(result.values, expected(case), rtol=1e-5, atol=1e-5)
     (case.folder / names[3]).write_bytes(b"no image")
     with pytest.raises(UserError, match="photo 3.png: not an image"):
-        extraction.extract(caffe, case.deploy, source, case.output, **given)
+        extraction.extract(caffe, case.deploy, source, case.output, **options)
     listing.write_text("absent.png\n")
     with pytest.raises(UserError, match=r"list.txt:1: no such image 'absent.png'"):
         image_source.ListedImages.read(listing, SIDE)

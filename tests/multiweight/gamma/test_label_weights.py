@@ -32,15 +32,15 @@ def test_from_the_training_images_into_the_net(tmp_path):
     info = {"group_images": {"Colour": 5, "Coat": 1}, "size": 64, "counts": {"train": 5, "test": 2}, "labels": 3}
     dataset.info.write_text(json.dumps(info))
     labels = [(("Colour", "red"),)] * 4 + [(("Colour", "blue"), ("Coat", "parka"))]
-    kept = [(f"{n:08}", Record(f"{n}.jpg", str(n), image_labels)) for n, image_labels in enumerate(labels)]
-    records.write_packed(dataset.packed("train"), kept)
+    packed = [(f"{n:08}", Record(f"{n}.jpg", str(n), image_labels)) for n, image_labels in enumerate(labels)]
+    records.write_packed(dataset.packed("train"), packed)
     net = dict(width=1 / 16, label_weights="sqrt_ratio")
     recipe = recipes.for_dataset(dataset, "rare", scheme="ones", net=net, solver=dict(iterations=10))
     # 4 red and 1 not, 1 blue and 4 not, 1 parka and 4 not.
     assert recipe.present == (0.5, 2, 2)
     recipe_files.write_run(caffe, recipe, dataset, "a test")
-    made = text_format.Parse(dataset.run("rare").train_val.read_text(), engine.schema(caffe).NetParameter())
-    param = next(layer.python_param.param_str for layer in made.layer if layer.type == "Python")
+    train_val = text_format.Parse(dataset.run("rare").train_val.read_text(), engine.schema(caffe).NetParameter())
+    param = next(layer.python_param.param_str for layer in train_val.layer if layer.type == "Python")
     assert json.loads(param)["objective"] == {"name": "sigmoid", "present": [0.5, 2, 2]}
     assert json.loads(dataset.run("rare").settings.read_text())["present"] == [0.5, 2, 2]
     plain = recipes.for_dataset(dataset, "multi_task", net=dict(width=1 / 16), solver=dict(iterations=10))

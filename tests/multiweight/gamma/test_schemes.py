@@ -95,8 +95,8 @@ def test_every_scheme_has_a_layer(name):
     layer = loss_layer(weighting=SCHEMES[name].weighting)
     module, cls = layer.python_param.module, layer.python_param.layer
     result = getattr(__import__(module, fromlist=[cls]), cls)
-    taken = {constant.name: constant.default for constant in SCHEMES[name].constants if SCHEMES[name].layer}
-    assert result.settings == taken, "what the layer takes where a prototxt does not say it"
+    defaults = {constant.name: constant.default for constant in SCHEMES[name].constants if SCHEMES[name].layer}
+    assert result.settings == defaults, "what the layer takes where a prototxt does not say it"
 
 
 def test_learned_weights_never_decay_and_states_never_move():

@@ -50,12 +50,12 @@ def numeric(objective, array, step=1e-5):
     """The gradient of ``objective()`` by each value of ``array``, by central differences."""
     result = np.zeros_like(array)
     for index in np.ndindex(*array.shape):
-        kept = array[index]
-        array[index] = kept + step
+        before = array[index]
+        array[index] = before + step
         above = objective()
-        array[index] = kept - step
+        array[index] = before - step
         result[index] = (above - objective()) / (2 * step)
-        array[index] = kept
+        array[index] = before
     objective()
     return result
 

@@ -45,20 +45,20 @@ def test_forward_alone_moves_nothing_and_a_loss_of_zero_is_no_fall(monkeypatch):
 
 def test_its_state_goes_on_from_its_blobs(monkeypatch):
     scores, labels = plain_blobs.random_case()
-    whole, bottom, top = plain_blobs.build(monkeypatch, "dwa", scores, labels, window=3)
+    uninterrupted, bottom, top = plain_blobs.build(monkeypatch, "dwa", scores, labels, window=3)
     again, other, its = plain_blobs.build(monkeypatch, "dwa", scores, labels, window=3)
     for n in range(7):
         bottom[0].data[...] *= 0.9
-        passes(whole, bottom, top)
+        passes(uninterrupted, bottom, top)
         if n == 4:
-            for mine, theirs in zip(again.blobs, whole.blobs):
+            for mine, theirs in zip(again.blobs, uninterrupted.blobs):
                 mine.data[...] = theirs.data
         elif n > 4:
             other[0].data[...] = bottom[0].data
             passes(again, other, its)
-    for mine, theirs in zip(again.blobs, whole.blobs):
+    for mine, theirs in zip(again.blobs, uninterrupted.blobs):
         np.testing.assert_array_equal(mine.data, theirs.data)
-    assert whole.blobs[1].data == pytest.approx([1, 2]) and not np.allclose(whole.weights(), 1)
+    assert uninterrupted.blobs[1].data == pytest.approx([1, 2]) and not np.allclose(uninterrupted.weights(), 1)
 
 
 @pytest.mark.parametrize("settings", [{"window": 0}, {"temperature": 0}])

@@ -152,12 +152,12 @@ def test_a_subclass_that_names_no_form_runs_its_own_numpy(tmp_path, monkeypatch)
         "        return 2 * self.gamma\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
-    given = net_text("plain", 1)
-    own = given.replace("multiweight.layers.multi_weight_loss", "own_loss").replace("MultiWeightLossLayer", "Doubled")
+    plain = net_text("plain", 1)
+    own = plain.replace("multiweight.layers.multi_weight_loss", "own_loss").replace("MultiWeightLossLayer", "Doubled")
     losses = []
     with emulated.present():
         caffe.set_mode_gpu()
-        for text in (given, own):
+        for text in (plain, own):
             (tmp_path / "net.prototxt").write_text(text)
             caffe.set_random_seed(1)
             net = caffe.Net(str(tmp_path / "net.prototxt"), caffe.TRAIN)

@@ -25,7 +25,7 @@ def types(net):
 
 
 def test_the_trunk_is_the_papers():
-    made = layers(nets.train_val(caffe, NetSettings(), CATALOG, GAMMA, PATHS))
+    by_name = layers(nets.train_val(caffe, NetSettings(), CATALOG, GAMMA, PATHS))
     convolutions = {
         name: (
             p.num_output,
@@ -34,7 +34,7 @@ def test_the_trunk_is_the_papers():
             p.group,
             layer.convolution_param.bias_filler.value,
         )
-        for name, layer in made.items()
+        for name, layer in by_name.items()
         if layer.type == "Convolution"
         for p in [layer.convolution_param]
     }
@@ -46,12 +46,12 @@ def test_the_trunk_is_the_papers():
         "conv5": (256, 3, 1, 2, pytest.approx(0.1)),
     }
     for name in ("fc6", "fc7"):
-        assert made[name].inner_product_param.num_output == 4096
-        assert made[name].inner_product_param.bias_filler.value == pytest.approx(0.1)
-        assert made[f"drop{name[-1]}"].dropout_param.dropout_ratio == 0.5
-    order = [layer.name for layer in made.values()]
+        assert by_name[name].inner_product_param.num_output == 4096
+        assert by_name[name].inner_product_param.bias_filler.value == pytest.approx(0.1)
+        assert by_name[f"drop{name[-1]}"].dropout_param.dropout_ratio == 0.5
+    order = [layer.name for layer in by_name.values()]
     assert order[2:10] == ["conv1", "relu1", "norm1", "pool1", "conv2", "relu2", "norm2", "pool2"]
-    assert made["relu7"].top[0] == "fc7" and made["pool1"].pooling_param.kernel_size == 3
+    assert by_name["relu7"].top[0] == "fc7" and by_name["pool1"].pooling_param.kernel_size == 3
 
 
 def test_data_comes_in_pairs_and_only_training_is_random():
@@ -110,39 +110,45 @@ def test_a_single_group_needs_no_slice(loss):
 
 
 def test_branching_lower():
-    made = layers(train_val(settings(branch="fc7", width=1, task_units=100)))
-    assert "fc7" not in made and made["fc7_coat"].bottom[0] == "fc6" and made["fc8_coat"].bottom[0] == "fc7_coat"
-    assert made["fc7_coat"].inner_product_param.num_output == 100
-    made = layers(train_val(settings(branch="fc6", width=1)))
-    assert "fc6" not in made and made["fc6_coat"].bottom[0] == "pool5" and made["fc7_coat"].bottom[0] == "fc6_coat"
-    assert made["fc6_coat"].inner_product_param.num_output == 1024
+    by_name = layers(train_val(settings(branch="fc7", width=1, task_units=100)))
+    assert (
+        "fc7" not in by_name and by_name["fc7_coat"].bottom[0] == "fc6" and by_name["fc8_coat"].bottom[0] == "fc7_coat"
+    )
+    assert by_name["fc7_coat"].inner_product_param.num_output == 100
+    by_name = layers(train_val(settings(branch="fc6", width=1)))
+    assert (
+        "fc6" not in by_name
+        and by_name["fc6_coat"].bottom[0] == "pool5"
+        and by_name["fc7_coat"].bottom[0] == "fc6_coat"
+    )
+    assert by_name["fc6_coat"].inner_product_param.num_output == 1024
     deployed = layers(nets.deploy(caffe, settings(branch="fc7"), CATALOG))
     assert list(deployed["fc7"].bottom) == ["fc7_colour", "fc7_coat", "fc7_leather", "fc7_skirt"]
 
 
 def test_two_tasks_by_kind():
-    made = layers(train_val(settings("multi_task", tasks="kind"), ONES))
-    assert made["fc8_types"].inner_product_param.num_output == 5
-    assert list(made["slice_types"].top) == ["fc8_coat", "fc8_skirt"]
-    assert list(made["slice_attributes"].top) == ["fc8_colour", "fc8_leather"]
-    assert list(made["loss"].bottom)[:4] == ["fc8_colour", "fc8_coat", "fc8_leather", "fc8_skirt"]
+    by_name = layers(train_val(settings("multi_task", tasks="kind"), ONES))
+    assert by_name["fc8_types"].inner_product_param.num_output == 5
+    assert list(by_name["slice_types"].top) == ["fc8_coat", "fc8_skirt"]
+    assert list(by_name["slice_attributes"].top) == ["fc8_colour", "fc8_leather"]
+    assert list(by_name["loss"].bottom)[:4] == ["fc8_colour", "fc8_coat", "fc8_leather", "fc8_skirt"]
     with pytest.raises(UserError, match="no group of kind 'type'"):
         train_val(settings(tasks="kind"), {"Colour": 1.0}, SINGLE)
 
 
-def multipliers(made, name):
-    return [(p.lr_mult, p.decay_mult) for p in made[name].param]
+def multipliers(by_name, name):
+    return [(p.lr_mult, p.decay_mult) for p in by_name[name].param]
 
 
 def test_multipliers_of_task_layers():
-    made = layers(train_val(settings(branch="fc7", task_lr=10, task_decay=0.5)))
+    by_name = layers(train_val(settings(branch="fc7", task_lr=10, task_decay=0.5)))
     for name in ("fc7_coat", "fc8_coat"):
-        assert multipliers(made, name) == [(10, 0.5), (20, 0)]
-    assert multipliers(made, "fc6") == [(1, 1), (2, 0)]
-    made = layers(train_val(settings(decay_by_gamma=True)))
-    assert multipliers(made, "fc8_leather")[0] == (1, pytest.approx(0.0002))
-    made = layers(train_val(settings(gamma_on="shared")))
-    assert multipliers(made, "fc8_leather")[0] == (pytest.approx(5000), pytest.approx(0.0002))
+        assert multipliers(by_name, name) == [(10, 0.5), (20, 0)]
+    assert multipliers(by_name, "fc6") == [(1, 1), (2, 0)]
+    by_name = layers(train_val(settings(decay_by_gamma=True)))
+    assert multipliers(by_name, "fc8_leather")[0] == (1, pytest.approx(0.0002))
+    by_name = layers(train_val(settings(gamma_on="shared")))
+    assert multipliers(by_name, "fc8_leather")[0] == (pytest.approx(5000), pytest.approx(0.0002))
     with pytest.raises(UserError, match="one gamma a task"):
         train_val(settings(gamma_on="shared", tasks="kind"))
     with pytest.raises(UserError, match="'Leather' is 0"):

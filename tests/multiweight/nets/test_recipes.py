@@ -19,12 +19,12 @@ SMALL = dict(width=1 / 16, batch_size=4, test_batch_size=4)
 
 @pytest.fixture
 def dataset(tmp_path):
-    made = Dataset("shop", tmp_path / "runs")
-    made.data.mkdir(parents=True)
-    CATALOG.save(made.catalog)
+    shop = Dataset("shop", tmp_path / "runs")
+    shop.data.mkdir(parents=True)
+    CATALOG.save(shop.catalog)
     info = {"group_images": COUNTS, "size": 128, "counts": {"train": 400, "test": 90}, "labels": CATALOG.size}
-    made.info.write_text(json.dumps(info))
-    return made
+    shop.info.write_text(json.dumps(info))
+    return shop
 
 
 def make(dataset, variant=None, overwrite=False, **more):

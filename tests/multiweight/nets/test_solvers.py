@@ -28,9 +28,15 @@ def test_the_papers_lengths():
 
 
 def test_a_run_is_the_same_for_every_method_and_can_be_overridden():
-    made = solvers.for_run(100, 1000, test_images=420, test_batch_size=50, base_lr=None, seed=3)
-    assert (made.base_lr, made.stepsize, made.test_iter, made.test_interval, made.snapshot) == (0.001, 800, 9, 100, 250)
-    assert made.seed == 3
+    settings = solvers.for_run(100, 1000, test_images=420, test_batch_size=50, base_lr=None, seed=3)
+    assert (settings.base_lr, settings.stepsize, settings.test_iter, settings.test_interval, settings.snapshot) == (
+        0.001,
+        800,
+        9,
+        100,
+        250,
+    )
+    assert settings.seed == 3
     # No more than 1000 images per test, however large the test split.
     assert solvers.for_run(100, 1000, test_images=400_000, test_batch_size=50).test_iter == 20
     assert solvers.for_run(100, 1, test_images=1, test_batch_size=50).stepsize == 1
@@ -45,11 +51,11 @@ def test_settings_that_cannot_train(changes):
 
 
 def test_the_message_is_alexnets_and_leaves_the_mode_to_the_run():
-    made = solvers.solver(caffe_pb2, solvers.for_paper("multi_task", 830), "a/train_val.prototxt", "a/snapshots/x")
-    assert (made.type, made.lr_policy, made.stepsize) == ("SGD", "step", 100_000)
-    assert (made.momentum, made.weight_decay) == (pytest.approx(0.9), pytest.approx(0.0005))
-    assert (made.net, made.snapshot_prefix) == ("a/train_val.prototxt", "a/snapshots/x")
-    assert not made.HasField("solver_mode") and made.random_seed == 1
+    message = solvers.solver(caffe_pb2, solvers.for_paper("multi_task", 830), "a/train_val.prototxt", "a/snapshots/x")
+    assert (message.type, message.lr_policy, message.stepsize) == ("SGD", "step", 100_000)
+    assert (message.momentum, message.weight_decay) == (pytest.approx(0.9), pytest.approx(0.0005))
+    assert (message.net, message.snapshot_prefix) == ("a/train_val.prototxt", "a/snapshots/x")
+    assert not message.HasField("solver_mode") and message.random_seed == 1
 
 
 def test_a_trunk_with_batchnorm_is_not_tested_before_it_has_statistics():

@@ -27,9 +27,9 @@ def deploy(tmp_path, images=1, **settings):
 
 def parameters(settings, first_input=3):
     """Weights and biases of the trunk by hand: from the prototxt alone, no net is made."""
-    made, channels, total = nets.deploy(caffe, settings, CATALOG), {"data": first_input}, 0
+    net, channels, total = nets.deploy(caffe, settings, CATALOG), {"data": first_input}, 0
     sizes = {"data": settings.crop}
-    for layer in made.layer:
+    for layer in net.layer:
         bottom = layer.bottom[0] if layer.bottom else None
         if layer.type == "Convolution":
             p = layer.convolution_param
@@ -80,8 +80,8 @@ def test_parameters_of_the_full_nets(trunk, crop, published):
     ],
 )  # fmt: skip
 def test_names_of_the_published_nets(trunk, names):
-    made = [layer.name for layer in nets.deploy(caffe, NetSettings(trunk=trunk), CATALOG).layer]
-    assert set(names) <= set(made) and [name for name in made if name in names] == names
+    layer_names = [layer.name for layer in nets.deploy(caffe, NetSettings(trunk=trunk), CATALOG).layer]
+    assert set(names) <= set(layer_names) and [name for name in layer_names if name in names] == names
     counts = {"caffenet": 5, "alexnet_bn": 5, "vgg16": 13, "resnet50": 53}
     types = [layer.type for layer in nets.deploy(caffe, NetSettings(trunk=trunk), CATALOG).layer]
     assert types.count("Convolution") == counts[trunk]
@@ -113,8 +113,12 @@ def test_a_crop_that_leaves_nothing(trunk, least):
 @pytest.mark.parametrize("branch", ["fc8", "fc7", "fc6"])
 @pytest.mark.parametrize("trunk", ["caffenet", "alexnet_bn", "vgg16"])
 def test_tasks_branch_where_they_are_told(trunk, branch):
-    made = {layer.name: layer for layer in nets.deploy(caffe, NetSettings(trunk=trunk, branch=branch), CATALOG).layer}
-    assert f"{branch}_colour" in made and (branch == "fc8") == ("fc7" in made and made["fc7"].type == "InnerProduct")
+    by_name = {
+        layer.name: layer for layer in nets.deploy(caffe, NetSettings(trunk=trunk, branch=branch), CATALOG).layer
+    }
+    assert f"{branch}_colour" in by_name and (branch == "fc8") == (
+        "fc7" in by_name and by_name["fc7"].type == "InnerProduct"
+    )
 
 
 def test_what_a_trunk_does_not_have():
@@ -128,31 +132,31 @@ def test_what_a_trunk_does_not_have():
 
 def test_running_sums_of_batch_norm_are_not_trained():
     paths = DataPaths("i", "l", "i", "l", "")
-    made = nets.train_val(caffe, NetSettings(trunk="resnet50"), CATALOG, {"Colour": 1.0, "Coat": 1.0}, paths)
-    norms = [layer for layer in made.layer if layer.type == "BatchNorm"]
+    net = nets.train_val(caffe, NetSettings(trunk="resnet50"), CATALOG, {"Colour": 1.0, "Coat": 1.0}, paths)
+    norms = [layer for layer in net.layer if layer.type == "BatchNorm"]
     assert len(norms) == 53 and all([p.lr_mult for p in layer.param] == [0, 0, 0] for layer in norms)
 
 
 def test_every_layer_of_alexnet_bn_is_normalised():
-    made = nets.deploy(caffe, NetSettings(trunk="alexnet_bn", branch="fc7"), CATALOG).layer
-    learned = [layer for layer in made if layer.type in ("Convolution", "InnerProduct") and "fc8" not in layer.name]
+    layers = nets.deploy(caffe, NetSettings(trunk="alexnet_bn", branch="fc7"), CATALOG).layer
+    learned = [layer for layer in layers if layer.type in ("Convolution", "InnerProduct") and "fc8" not in layer.name]
     names = ["conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7_colour", "fc7_coat"]
     assert [layer.name for layer in learned] == names
     for layer in learned:
         param = layer.convolution_param if layer.type == "Convolution" else layer.inner_product_param
         assert not param.bias_term and param.weight_filler.type == "msra"
-        of_blob = [other.type for other in made if layer.top[0] in other.top]
+        of_blob = [other.type for other in layers if layer.top[0] in other.top]
         assert of_blob[1:4] == ["BatchNorm", "Scale", "ReLU"]
-    assert not [layer for layer in made if layer.type == "LRN"]
+    assert not [layer for layer in layers if layer.type == "LRN"]
 
 
 def test_normalised_task_layers_take_the_tasks_own_rate():
     settings = NetSettings(trunk="alexnet_bn", branch="fc7", task_lr=2.0, task_decay=3.0)
     gamma, paths = {"Colour": 1.0, "Coat": 1.0}, DataPaths("i", "l", "i", "l", "")
-    made = {layer.name: layer for layer in nets.train_val(caffe, settings, CATALOG, gamma, paths).layer}
-    assert [(p.lr_mult, p.decay_mult) for p in made["scale7_colour"].param] == [(2, 3), (2, 3)]
-    assert [(p.lr_mult, p.decay_mult) for p in made["fc7_colour"].param] == [(2, 3)]
-    assert not made["scale6"].param
+    by_name = {layer.name: layer for layer in nets.train_val(caffe, settings, CATALOG, gamma, paths).layer}
+    assert [(p.lr_mult, p.decay_mult) for p in by_name["scale7_colour"].param] == [(2, 3), (2, 3)]
+    assert [(p.lr_mult, p.decay_mult) for p in by_name["fc7_colour"].param] == [(2, 3)]
+    assert not by_name["scale6"].param
 
 
 def test_published_weights_fill_what_fits(tmp_path):
@@ -163,13 +167,13 @@ def test_published_weights_fill_what_fits(tmp_path):
     path = tmp_path / "other.prototxt"
     path.write_text(str(nets.deploy(caffe, NetSettings(**settings), other)))
     taker = caffe.Net(str(path), caffe.TEST)
-    kept = taker.params["fc8_colour"][0].data.copy()
+    before = taker.params["fc8_colour"][0].data.copy()
     start = initial_weights.fill(caffe, taker, tmp_path / "published.caffemodel")
     assert start.filled == ["conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7"]
     assert start.fresh == ["fc8_colour", "fc8_shoe"] and start.differ == ["fc8_colour"]
     assert "7 layers filled (conv1, conv2, conv3 ... fc7); 2 start from their fillers" in start.describe()
     np.testing.assert_array_equal(taker.params["conv3"][0].data, giver.params["conv3"][0].data)
-    np.testing.assert_array_equal(taker.params["fc8_colour"][0].data, kept)
+    np.testing.assert_array_equal(taker.params["fc8_colour"][0].data, before)
 
 
 def test_weights_of_another_trunk_and_no_weights(tmp_path):

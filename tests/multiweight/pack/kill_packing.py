@@ -98,9 +98,9 @@ def main():
     runs, kills, seed = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     chunks.CHUNK_PIXELS = 32 * 32 * 4
     pack_part.KEPT_EVERY = 3
-    origin, whole = runs / "shop", runs / "whole"
-    shutil.copytree(origin, whole / "shop")
-    reference = Dataset("shop", whole)
+    origin, uninterrupted = runs / "shop", runs / "whole"
+    shutil.copytree(origin, uninterrupted / "shop")
+    reference = Dataset("shop", uninterrupted)
     assert packed_in_child(reference) == 0
     expected, actions = outcome(reference), int((reference.root / "actions").read_text())
     rng = random.Random(seed)

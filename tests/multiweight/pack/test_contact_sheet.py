@@ -12,9 +12,9 @@ from small_shop import caffe, pack, split_shop
 
 @pytest.fixture
 def dataset(tmp_path):
-    made = split_shop(tmp_path)
-    pack(made)
-    return made
+    packed = split_shop(tmp_path)
+    pack(packed)
+    return packed
 
 
 def test_pictures_stand_in_order_with_text_below(dataset):

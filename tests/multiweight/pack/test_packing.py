@@ -103,9 +103,9 @@ def test_unreadable_images_are_listed_and_stop_the_run_when_too_many(dataset):
     victim = records.read(dataset.split("test"))[0]
     path = f"{folder}/{victim.image}"
     with open(path, "rb") as file:
-        whole = file.read()
+        content = file.read()
     with open(path, "wb") as file:
-        file.write(whole[: len(whole) // 2])
+        file.write(content[: len(content) // 2])
     with pytest.raises(UserError, match=r"bad_images.csv: 1 of \d+ images cannot be used .*truncated JPEG.*--max-bad"):
         pack(dataset)
     assert not dataset.info.exists() and not dataset.images("test").exists()
@@ -156,7 +156,7 @@ def test_bad_settings(dataset, settings, message):
 def test_shards_merge_to_the_same_bytes(dataset, monkeypatch):
     monkeypatch.setattr(chunks, "CHUNK_PIXELS", 32 * 32 * 4)
     pack(dataset)
-    whole = outcome(dataset)
+    unsharded = outcome(dataset)
     dataset.info.unlink()
     for number in (3, 1, 2):
         packing.pack(
@@ -168,7 +168,7 @@ def test_shards_merge_to_the_same_bytes(dataset, monkeypatch):
     for path in (*dataset.data.glob("*_lmdb"), *dataset.data.glob("*_packed.csv"), dataset.mean):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     packing.merge(caffe(), dataset, 3, 0.01, quiet)
-    assert outcome(dataset) == whole
+    assert outcome(dataset) == unsharded
     assert not list(dataset.data.glob("*shard*")) and not list(dataset.data.glob("packing*"))
 
 
@@ -245,11 +245,11 @@ def test_a_photo_mended_while_the_packing_was_stopped(dataset, monkeypatch):
     folder = steps.read(dataset.data / "import.json")["settings"]["folder"]
     first = chunks.Shuffled(records.read(dataset.split("train")), 1)[0]
     path = Path(folder) / first.image
-    whole = path.read_bytes()
-    path.write_bytes(whole[:-50])
+    content = path.read_bytes()
+    path.write_bytes(content[:-50])
     assert full_disk(dataset, 60_000, "--max-bad", "0.1").returncode == 2
     assert half_packed(dataset) > 0
-    path.write_bytes(whole)
+    path.write_bytes(content)
     # What was packed without it does not fit any more: its key is the first.
     info = pack(dataset, max_bad=0.1)
     assert info["bad"] == 0 and records.read_packed(dataset.packed("train"))[0] == ("00000000", first)

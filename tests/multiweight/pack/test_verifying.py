@@ -13,9 +13,9 @@ from small_shop import caffe, pack, split_shop
 
 @pytest.fixture
 def dataset(tmp_path):
-    made = split_shop(tmp_path)
-    pack(made)
-    return made
+    packed = split_shop(tmp_path)
+    pack(packed)
+    return packed
 
 
 def check(dataset):
@@ -62,9 +62,9 @@ FAULTS = [
 ]
 
 
-@pytest.mark.parametrize("which, value, message", FAULTS)
-def test_faults_name_the_key(dataset, which, value, message):
-    path = dataset.images("train") if which == "images" else dataset.labels("train")
+@pytest.mark.parametrize("lmdb_kind, value, message", FAULTS)
+def test_faults_name_the_key(dataset, lmdb_kind, value, message):
+    path = dataset.images("train") if lmdb_kind == "images" else dataset.labels("train")
     change(path, b"00000003", datum(**value) if isinstance(value, dict) else value)
     with pytest.raises(UserError, match=message):
         check(dataset)

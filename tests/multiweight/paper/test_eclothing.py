@@ -15,8 +15,8 @@ def test_the_csv_has_the_means_of_the_papers_tables_ii_and_iii():
     assert rows[0].group == "Color"
     assert rows[-1].proportion == 0.0002
     assert mean(row.proportion for row in rows) == pytest.approx(0.3380, abs=5e-5)
-    whole = (rows[1].group, rows[1].proportion, rows[1].kind, list(rows[1].map.values()))
-    assert whole == ("Gender", 0.9646, "attribute", [99.27, 99.33, 99.52, 99.55])
+    second_row = (rows[1].group, rows[1].proportion, rows[1].kind, list(rows[1].map.values()))
+    assert second_row == ("Gender", 0.9646, "attribute", [99.27, 99.33, 99.52, 99.55])
     # Of figures that the paper rounds to two decimals, as its means.
     # The text gives 55.23 for multi_weight, where Table II averages to 54.37 (docs/PAPER.md, 1).
     means = {variant: mean(row.map[variant] for row in rows) for variant in METHODS}

@@ -29,20 +29,20 @@ def packed(method, names=("a.png", "b.png"), data=PHOTO):
 
 @pytest.fixture
 def folder(tmp_path):
-    def made(data, name="a.zip"):
+    def make(data, name="a.zip"):
         (tmp_path / name).write_bytes(data)
         return ImageFolder(tmp_path)
 
-    return made
+    return make
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_damaged_member_is_a_reason_and_the_others_are_read(folder, method):
-    whole = packed(method)
+    intact = packed(method)
     start = 30 + 5
     rng = np.random.RandomState(1)
     for number in range(60):
-        data = bytearray(whole)
+        data = bytearray(intact)
         for at in rng.randint(start, start + 600, 8) if number else [start, start + 1, start + 2]:
             data[at] ^= 1 + rng.randint(255)
         with folder(data) as images:

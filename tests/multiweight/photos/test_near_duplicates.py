@@ -19,12 +19,12 @@ def test_copies_are_found_and_others_are_not():
     photo = picture(1)
     again = cv2.imdecode(cv2.imencode(".jpg", cv2.resize(photo, (90, 120)), [cv2.IMWRITE_JPEG_QUALITY, 70])[1], 1)
     recoloured = photo[:, :, ::-1]
-    seen = [
+    fingerprints = [
         near_duplicates.fingerprint(np.ascontiguousarray(image)) for image in (photo, picture(2), again, recoloured)
     ]
     result = Fingerprints(
-        np.array([h for h, _, _ in seen], np.uint64), np.stack([t for _, t, _ in seen]),
-        np.ones(4, bool), np.array([s for _, _, s in seen], np.float32),
+        np.array([h for h, _, _ in fingerprints], np.uint64), np.stack([t for _, t, _ in fingerprints]),
+        np.ones(4, bool), np.array([s for _, _, s in fingerprints], np.float32),
     )  # fmt: skip
     assert near_duplicates.pairs(result).tolist() == [[0, 2]]
 
@@ -78,6 +78,6 @@ def test_dedupe_keeps_near_duplicates_on_one_side(tmp_path):
     assert torn[0] == "train,test" and len(torn) == 1 + reported["near_duplicates"]["pairs_across"]
     train = {record.image for record in records.read(dataset.split("train"))}
     assert all(line.split(",")[0] in train and line.split(",")[1] not in train for line in torn[1:])
-    kept, _ = split.split_dataset(dataset, 0.4, seed=2, duplicates="dedupe", overwrite=True)
-    assert kept["near_duplicates"] == {"pairs": 8, "pairs_across": 0, "test_images": 0}
-    assert abs(kept["test_fraction"] - 0.4) < 0.02
+    deduplicated, _ = split.split_dataset(dataset, 0.4, seed=2, duplicates="dedupe", overwrite=True)
+    assert deduplicated["near_duplicates"] == {"pairs": 8, "pairs_across": 0, "test_images": 0}
+    assert abs(deduplicated["test_fraction"] - 0.4) < 0.02

@@ -36,9 +36,9 @@ def dataset(tmp_path):
         cv2.imwrite(str(folder / "images" / f"{n}.jpg"), image)
         items.append(Record(f"images/{n}.jpg", f"p{n}", tuple(labels)))
     records.write(folder / "records.csv", items)
-    made = Dataset("dirty", tmp_path / "runs")
-    importing.import_dataset(made, folder, progress=quiet)
-    return made
+    dirty = Dataset("dirty", tmp_path / "runs")
+    importing.import_dataset(dirty, folder, progress=quiet)
+    return dirty
 
 
 def test_what_is_found_and_what_becomes_of_it(dataset):

@@ -12,7 +12,7 @@ from multiweight.records.records import Record
 from small_shop import drawn
 
 
-def made(count=400, seed=0):
+def items_of(count=400, seed=0):
     rng = np.random.RandomState(seed)
     items = []
     for product in range(count):
@@ -29,7 +29,7 @@ CATALOG = Catalog.from_dict({"color": ["red", "blue"], "coat": ["parka", "trench
 
 
 def test_no_product_on_both_sides_and_nothing_lost():
-    items = made()
+    items = items_of()
     train, test = split.split(items)
     assert not {r.product for r in train} & {r.product for r in test}
     assert sorted(train + test) == sorted(items)
@@ -37,7 +37,7 @@ def test_no_product_on_both_sides_and_nothing_lost():
 
 
 def test_shares_are_kept():
-    result = split.balance(*split.split(made(), 0.268), CATALOG)
+    result = split.balance(*split.split(items_of(), 0.268), CATALOG)
     assert abs(result["test_fraction"] - 0.268) < 0.005
     assert result["largest_deviation"]["label"]["deviation"] < 0.03
     assert result["one_sided"] == []
@@ -47,7 +47,7 @@ def test_shares_are_kept():
 @pytest.mark.parametrize("seed", range(5))
 def test_a_group_of_two_products_is_on_both_sides(seed):
     for fraction in (0.05, 0.268, 0.9):
-        result = split.balance(*split.split(made(60, seed), fraction, seed), CATALOG)
+        result = split.balance(*split.split(items_of(60, seed), fraction, seed), CATALOG)
         assert result["one_sided"] == []
 
 
@@ -61,7 +61,7 @@ def test_two_products_of_a_group_with_a_label_each():
 
 
 def test_the_seed_decides():
-    items = made()
+    items = items_of()
     assert split.split(items, seed=3) == split.split(items, seed=3)
     assert split.split(items, seed=3) != split.split(items, seed=4)
 
@@ -76,7 +76,7 @@ def test_hand_worked_balance():
 
 def test_mistakes():
     with pytest.raises(UserError, match="test fraction 1.5"):
-        split.split(made(), 1.5)
+        split.split(items_of(), 1.5)
     with pytest.raises(UserError, match="at least two"):
         split.split([Record("a", "p", ())])
 

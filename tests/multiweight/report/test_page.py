@@ -23,7 +23,7 @@ TRICKY = "</script><b>red"
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def caffe_and_dataset(tmp_path_factory):
     """A dataset with images of one colour each, labels, and lists that are known."""
     caffe = engine.select()
     dataset = synthetic_runs.write(tmp_path_factory.mktemp("runs"))
@@ -67,8 +67,8 @@ def write_images(caffe, path):
     environment.close()
 
 
-def test_the_page_stands_alone(made):
-    text = (made[1].report / "report.html").read_text()
+def test_the_page_stands_alone(caffe_and_dataset):
+    text = (caffe_and_dataset[1].report / "report.html").read_text()
     assert not re.search(r"""(?:src|href)=["'](?!data:|#)""", text)
     assert "http://" not in re.sub(r"data:image/svg[^\"]*", "", text) and "https://" not in text
     assert text.count("</script>") == 2 and "&lt;/script&gt;" not in text.split("gallery-data")[1].split("</script>")[0]
@@ -80,8 +80,8 @@ def column(page, n, table="groups-table"):
     return [row.find_elements("tag name", "td")[n].text for row in rows]
 
 
-def test_clicking_through_the_page(made):
-    _, dataset = made
+def test_clicking_through_the_page(caffe_and_dataset):
+    _, dataset = caffe_and_dataset
     with opened(dataset.report / "report.html") as page:
         assert page.find_element("id", "verdict").text.startswith("Every trained method beats")
         # The table: a heading sorts, falling and then rising; groups without a figure and the means stay below.
@@ -141,8 +141,8 @@ def precisions(page):
     return [float(e.text.rsplit(" ", 1)[1]) for e in page.find_elements("css selector", ".query .name")]
 
 
-def test_the_page_fits_a_phone(made):
-    with opened(made[1].report / "report.html", 390, 800) as page:
+def test_the_page_fits_a_phone(caffe_and_dataset):
+    with opened(caffe_and_dataset[1].report / "report.html", 390, 800) as page:
         # Wide tables and lists scroll for themselves; the page does not.
         assert page.execute_script("return document.documentElement.scrollWidth") <= 390
         assert page.execute_script("return window.innerWidth") == 390
@@ -155,8 +155,8 @@ def test_the_page_fits_a_phone(made):
         assert column(page, 0)[0] == "Sleeve"
 
 
-def test_failures_are_the_queries_with_the_lowest_ap(made):
-    caffe, dataset = made
+def test_failures_are_the_queries_with_the_lowest_ap(caffe_and_dataset):
+    caffe, dataset = caffe_and_dataset
     result = results.load(dataset)
     worst = gallery.collect(caffe, dataset, result, 3, failures=True)
     trained = [comparisons.precisions(dataset, r.variant)[:, 1] for r in result if r.trained]
@@ -168,8 +168,8 @@ def test_failures_are_the_queries_with_the_lowest_ap(made):
         gallery.collect(caffe, dataset, result, 3, False, ["7"])
 
 
-def test_differences_are_tested_in_pairs(made):
-    _, dataset = made
+def test_differences_are_tested_in_pairs(caffe_and_dataset):
+    _, dataset = caffe_and_dataset
     result = results.load(dataset)
     pairs = comparisons.pairs(dataset, result)
     assert len(pairs) == 6
@@ -186,13 +186,13 @@ def test_without_lists_or_images_there_is_a_page_without_a_gallery(tmp_path):
     assert 'gallery-data">' not in text and "groups-table" in text
 
 
-def test_the_page_runs_its_own_script_and_style_alone(made):
+def test_the_page_runs_its_own_script_and_style_alone(caffe_and_dataset):
     """Its policy has the hashes of both, as the browser computes them, and lets nothing else in."""
     import base64
     import hashlib
     import html
 
-    text = (made[1].report / "report.html").read_text(encoding="utf-8")
+    text = (caffe_and_dataset[1].report / "report.html").read_text(encoding="utf-8")
     policy = html.unescape(re.search(r'Content-Security-Policy" content="([^"]*)"', text).group(1))
     assert policy.startswith("default-src 'none'; img-src data:; ") and "unsafe" not in policy and "http" not in policy
     for name, pattern in (("style-src", "<style>(.*?)</style>"), ("script-src", "<script>(.*?)</script>")):

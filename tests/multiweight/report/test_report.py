@@ -30,7 +30,7 @@ def section(text, heading):
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
+def full_report(tmp_path_factory):
     """Every method, the references and one of a user's own."""
     dataset = synthetic_runs.write(tmp_path_factory.mktemp("runs"))
     synthetic_runs.write_variant(dataset, "smoothed-c2", (0.51, 0.79, 0.34, 0.20))
@@ -38,14 +38,14 @@ def whole(tmp_path_factory):
     return dataset, outcome, (dataset.report / "report.md").read_text()
 
 
-def test_the_verdict_comes_first(whole):
-    _, outcome, text = whole
+def test_the_verdict_comes_first(full_report):
+    _, outcome, text = full_report
     assert outcome.verdict == "passed"
     assert text.splitlines()[2] == "Every trained method beats both the untrained net and a random ranking."
 
 
-def test_groups_by_proportion_with_the_best_trained_method_in_bold(whole):
-    text = section(whole[2], "By group")
+def test_groups_by_proportion_with_the_best_trained_method_in_bold(full_report):
+    text = section(full_report[2], "By group")
     assert cells(text, "Group")[3:] == [
         "multi-label", "multi-task", "multi-weight", "multi-weight 1/3", "smoothed-c2", "untrained", "random",
     ]  # fmt: skip
@@ -63,8 +63,8 @@ def test_groups_by_proportion_with_the_best_trained_method_in_bold(whole):
     assert cells(text, THREE)[3:8] == ["2", "2", "1", "", ""]
 
 
-def test_table_three_has_the_best_of_the_papers_three(whole):
-    text = section(whole[2], "Beside the current best")
+def test_table_three_has_the_best_of_the_papers_three(full_report):
+    text = section(full_report[2], "Beside the current best")
     assert cells(text, "Group") == ["Group", "Proportion", "Current best", "multi-weight 1/3", "smoothed-c2"]
     assert cells(text, "Color")[2:] == ["**80.00**", "78.00", "79.00"]
     assert cells(text, "Sleeve")[2:] == ["50.00", "**52.00**", "51.00"]
@@ -73,8 +73,8 @@ def test_table_three_has_the_best_of_the_papers_three(whole):
     assert cells(text, "Above current best in")[3:] == ["3", "1"]
 
 
-def test_the_papers_figures_stand_beside_groups_of_the_same_name(whole):
-    text = section(whole[2], "Beside the paper")
+def test_the_papers_figures_stand_beside_groups_of_the_same_name(full_report):
+    text = section(full_report[2], "Beside the paper")
     assert cells(text, "Sleeve") == [
         "Sleeve", "0.3000", "0.0064", "40.00", "20.73", "45.00", "28.11", "50.00", "28.75", "52.00", "29.57",
     ]  # fmt: skip
@@ -83,8 +83,8 @@ def test_the_papers_figures_stand_beside_groups_of_the_same_name(whole):
     assert cells(text, "Mean of these")[3:5] == ["50.00", f"{(35.24 + 20.73 + 33.17) / 3:.2f}"]
 
 
-def test_gamma_settings_times_and_versions(whole):
-    text = whole[2]
+def test_gamma_settings_times_and_versions(full_report):
+    text = full_report[2]
     assert cells(section(text, "gamma"), "Collar")[1:] == ["0.1000", "1.0000", "1.0000", "0.1000", "0.1000", "0.1000"]
     assert cells(section(text, "gamma"), "Sum")[4] == "1.4110"
     assert "`net.width` 0.5" in section(text, "Settings") and cells(section(text, "Settings"), "`net.head`")
@@ -95,8 +95,8 @@ def test_gamma_settings_times_and_versions(whole):
     assert "the 1,234 test images" in text and "Without queries, and so without a figure: Empty." in text
 
 
-def test_csv_and_json_hold_the_same(whole):
-    dataset, outcome, _ = whole
+def test_csv_and_json_hold_the_same(full_report):
+    dataset, outcome, _ = full_report
     with open(dataset.report / "tables.csv", newline="") as file:
         rows = {row["group"]: row for row in csv.DictReader(file)}
     assert rows["Color"]["multi_label"] == "80.0000" and rows["Color"]["best_method"] == "multi_label"
@@ -108,11 +108,11 @@ def test_csv_and_json_hold_the_same(whole):
     assert facts["groups"]["Empty"]["multi_label"] is None
 
 
-def test_pictures_are_drawn(whole):
+def test_pictures_are_drawn(full_report):
     for name in ("histogram.png", "curves.png"):
-        picture = cv2.imread(str(whole[0].report / name))
+        picture = cv2.imread(str(full_report[0].report / name))
         assert min(picture.shape[:2]) > 300 and len(np.unique(picture.reshape(-1, 3), axis=0)) > 20
-    assert "(histogram.png)" in whole[2] and "(curves.png)" in whole[2]
+    assert "(histogram.png)" in full_report[2] and "(curves.png)" in full_report[2]
 
 
 @pytest.mark.parametrize(

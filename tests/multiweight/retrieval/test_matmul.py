@@ -26,9 +26,9 @@ def test_the_bound_of_a_product_holds(metric, ladder):
     space = Space(metric == "cosine", [rows])
     product = ladders(500)[ladder][0]
     block = space.block(product, rows, x, 0, np.arange(300))
-    kept = np.full(300, -np.inf)
+    no_limit = np.full(300, -np.inf)
     values = product.multiply(block.stored, block.stored)
-    i, j, result = product.select(values, (block.bias, block.bias), (kept, kept), True)
+    i, j, result = product.select(values, (block.bias, block.bias), (no_limit, no_limit), True)
     assert len(i) == 300 * 299 // 2 and (i < j).all()
     wide = x.astype(np.longdouble)
     if metric == "cosine":
@@ -66,25 +66,25 @@ def blas_threads():
 @pytest.mark.parametrize("threads, calls, each", [(1, 1, 1), (2, 2, 1), (5, 5, 1), (16, 8, 2), (200, 8, 25)])
 def test_products_share_the_threads(monkeypatch, threads, calls, each):
     x = np.random.default_rng(4).normal(size=(40, 6)).astype(np.float32)
-    before, seen, multiply = blas_threads(), [], matmul.NumpyMatmul.multiply
+    before, thread_counts, multiply = blas_threads(), [], matmul.NumpyMatmul.multiply
     stack, result = matmul.limit_blas_threads(matmul.NumpyMatmul(np.float32, 6), threads, 8)
     stack.close()
     assert result == calls
 
     def watch(self, a, b):
-        seen.append(blas_threads())
+        thread_counts.append(blas_threads())
         return multiply(self, a, b)
 
     monkeypatch.setattr(matmul, "_torch", lambda: None)
     monkeypatch.setattr(matmul.NumpyMatmul, "multiply", watch)
     rows = Rows(x)
-    whole = matmul.available(6, "cpu")
+    matmuls = matmul.available(6, "cpu")
     with search.Search(
-        rows, None, 3, Space(True, [rows]), plan.Plan(4, 40, 10**6, ahead=8), whole, None, threads
+        rows, None, 3, Space(True, [rows]), plan.Plan(4, 40, 10**6, ahead=8), matmuls, None, threads
     ) as opened_search:
         for a, b in opened_search.tiles():
             opened_search.search_tile(a, b)
-    assert len(seen) >= 55 and max(seen) <= each
+    assert len(thread_counts) >= 55 and max(thread_counts) <= each
     assert blas_threads() == before
     assert np.array_equal(opened_search.ranking.indices, nearest(x, x, 3, "cosine", True)[0])
 

@@ -70,10 +70,10 @@ def search_by_bounds(x, gallery, k, metric, directions, sizes, known=None):
 
     With ``known``, the k-th best scores, the limits are as high as limits may ever be from the start.
     """
-    rows, others = Rows(x), None if gallery is None else Rows(gallery)
-    space = Space(metric == "cosine", [rows, others or rows])
-    whole = matmul.available(x.shape[1], "cpu")
-    with search.Search(rows, others, k, space, sizes, whole, directions, 1) as opened_search:
+    rows, gallery_rows = Rows(x), None if gallery is None else Rows(gallery)
+    space = Space(metric == "cosine", [rows, gallery_rows or rows])
+    matmuls = matmul.available(x.shape[1], "cpu")
+    with search.Search(rows, gallery_rows, k, space, sizes, matmuls, directions, 1) as opened_search:
         opened_search.matmul_screen.pairs = None
         if known is not None:
             np.maximum(opened_search.limits, space.lowest(known), out=opened_search.limits)
@@ -169,10 +169,10 @@ def test_the_bound_is_tight_where_the_rests_are_parallel(metric):
 
 def lost(x, metric, directions, monkeypatch, change):
     """Whether a search loses neighbours once ``change`` has been made to every set of points."""
-    made = Projected.__init__
+    original = Projected.__init__
 
     def spoiled(self, *args):
-        made(self, *args)
+        original(self, *args)
         change(self)
 
     expected, scores = nearest(x, x, 5, metric, itself=True)
@@ -207,9 +207,9 @@ def falling(n, d, seed=0):
 @pytest.fixture
 def chosen(monkeypatch):
     """The directions that searches have chosen."""
-    seen, choose = [], principal.choose
-    monkeypatch.setattr(principal, "choose", lambda *args: seen.append(choose(*args)) or seen[-1])
-    return seen
+    choices, choose = [], principal.choose
+    monkeypatch.setattr(principal, "choose", lambda *args: choices.append(choose(*args)) or choices[-1])
+    return choices
 
 
 @pytest.mark.parametrize("metric", retrieval.METRICS)

@@ -11,26 +11,26 @@ from multiweight.retrieval.nearest import top_k
 from multiweight.retrieval.rows import Rows
 
 
-def opened(n, others, sizes):
+def opened(n, gallery_size, sizes):
     rows = Rows(np.random.default_rng(0).normal(size=(n, 4)).astype(np.float32))
-    gallery = None if others is None else Rows(np.ones((others, 4), np.float32))
+    gallery = None if gallery_size is None else Rows(np.ones((gallery_size, 4), np.float32))
     space = Space(True, [rows, gallery or rows])
     return search.Search(rows, gallery, 2, space, sizes, [matmul.NumpyMatmul(np.float32, 4)], None, 1)
 
 
-@pytest.mark.parametrize(("n", "others"), [(10, None), (9, None), (3, None), (10, 7), (2, 9)])
-def test_tiles_and_their_blocks_hold_every_pair_once(n, others):
-    with opened(n, others, plan.Plan(block=2, panel=4, pending=100)) as opened_search:
-        taken = np.zeros((n, n if others is None else others), int)
+@pytest.mark.parametrize(("n", "gallery_size"), [(10, None), (9, None), (3, None), (10, 7), (2, 9)])
+def test_tiles_and_their_blocks_hold_every_pair_once(n, gallery_size):
+    with opened(n, gallery_size, plan.Plan(block=2, panel=4, pending=100)) as opened_search:
+        visits = np.zeros((n, n if gallery_size is None else gallery_size), int)
         for rows, columns in opened_search.tiles():
-            same = others is None and rows == columns
+            same = gallery_size is None and rows == columns
             a, b = np.array(rows), np.array(columns)
             for left, right, triangle in search._by_diagonals(a, b, 2, same):
                 assert triangle == (same and left[0] == right[0])
                 result = np.ones((len(left), len(right)), int)
-                taken[np.ix_(left, right)] += np.triu(result, 1) if triangle else result
-    expected = np.ones_like(taken) if others is not None else np.triu(np.ones_like(taken), 1)
-    np.testing.assert_array_equal(taken, expected)
+                visits[np.ix_(left, right)] += np.triu(result, 1) if triangle else result
+    expected = np.ones_like(visits) if gallery_size is not None else np.triu(np.ones_like(visits), 1)
+    np.testing.assert_array_equal(visits, expected)
 
 
 def test_the_diagonal_comes_first_then_the_first_rows():

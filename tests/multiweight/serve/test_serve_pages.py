@@ -123,7 +123,7 @@ def test_a_curve_grows_while_a_training_writes(own_shop):
     own_shop.run("multi_label").training.unlink()
     with log.open(newline="") as file:
         rows = list(csv.DictReader(file))
-    kept = [row for row in rows if int(row["iteration"]) <= 2]
+    first_rows = [row for row in rows if int(row["iteration"]) <= 2]
 
     def write(chosen):
         with log.open("w", newline="") as file:
@@ -131,7 +131,7 @@ def test_a_curve_grows_while_a_training_writes(own_shop):
             writer.writeheader()
             writer.writerows(chosen)
 
-    write(kept)
+    write(first_rows)
     line = "#loss polyline[data-run=multi_label]"
     points = f"return document.querySelector('{line}').getAttribute('points').split(' ').length"
     with served(own_shop) as address, window() as page:

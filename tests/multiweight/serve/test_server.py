@@ -55,17 +55,17 @@ def test_the_neighbours_of_a_shop_photo_are_of_other_products(address, trained_s
     # The first is the nearest of all by the features that evaluation uses.
     unit = result.values / np.linalg.norm(result.values, axis=1, keepdims=True)
     known = dict(records.read_packed(trained_shop.packed("test"), Catalog.load(trained_shop.catalog)))
-    others = [row for row, name in enumerate(result.keys) if known[name].product != mine]
-    assert method["products"][0]["score"] == pytest.approx(max(unit[others] @ unit[0]), abs=1e-4)
+    other_products = [row for row, name in enumerate(result.keys) if known[name].product != mine]
+    assert method["products"][0]["score"] == pytest.approx(max(unit[other_products] @ unit[0]), abs=1e-4)
 
 
 def test_photos_of_a_label_and_what_a_method_says(address):
-    whole = httpx.get(f"{address}/api/shop", params={"group": "Garment", "method": "multi_label"}).json()
-    assert whole["total"] > 3 and whole["problem"] == ""
-    assert all(photo["labels"]["Garment"] and len(photo["predicted"]["Garment"]) == 1 for photo in whole["photos"])
-    label = whole["photos"][0]["labels"]["Garment"][0]
+    everything = httpx.get(f"{address}/api/shop", params={"group": "Garment", "method": "multi_label"}).json()
+    assert everything["total"] > 3 and everything["problem"] == ""
+    assert all(photo["labels"]["Garment"] and len(photo["predicted"]["Garment"]) == 1 for photo in everything["photos"])
+    label = everything["photos"][0]["labels"]["Garment"][0]
     some = httpx.get(f"{address}/api/shop", params={"group": "Garment", "label": label}).json()
-    assert 0 < some["total"] <= whole["total"]
+    assert 0 < some["total"] <= everything["total"]
     assert all(label in photo["labels"]["Garment"] for photo in some["photos"])
     assert error_of(httpx.get(f"{address}/api/shop", params={"group": "Shoe"}))[0] == 409
     assert "whole number" in error_of(httpx.get(f"{address}/api/shop", params={"start": "x"}))[1]
@@ -96,8 +96,8 @@ def test_what_is_no_photo_is_told_in_one_message(address, name, data, status, me
 
 
 def test_more_pixels_than_allowed_are_refused_before_decoding(address):
-    whole = cv2.imencode(".png", np.zeros((8, 8, 3), np.uint8))[1].tobytes()
-    huge = whole[:16] + (60_000).to_bytes(4, "big") * 2 + whole[24:]
+    intact = cv2.imencode(".png", np.zeros((8, 8, 3), np.uint8))[1].tobytes()
+    huge = intact[:16] + (60_000).to_bytes(4, "big") * 2 + intact[24:]
     status, message = error_of(httpx.post(f"{address}/api/photo", content=huge))
     assert status == 415 and "60000x60000 pixels, allowed 50000000" in message
 

@@ -86,8 +86,8 @@ def test_a_method_of_the_paper_has_solver_settings_of_its_own(tmp_path):
     assert run_file.chosen(args, "solver", "multi_task") == {"iterations": 50, "base_lr": 0.01}
     assert run_file.chosen(args, "solver") == {"iterations": 50, "base_lr": 0.01}
     assert "base_lr" not in run_file.chosen(args, "net", "multi_weight")
-    given = parsed("--settings", str(path), "--base-lr", "0.5")
-    assert run_file.chosen(given, "solver", "multi_weight")["base_lr"] == 0.5
+    arguments = parsed("--settings", str(path), "--base-lr", "0.5")
+    assert run_file.chosen(arguments, "solver", "multi_weight")["base_lr"] == 0.5
 
 
 def test_the_help_tells_each_default_once():

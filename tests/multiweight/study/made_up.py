@@ -31,7 +31,7 @@ def folder(tmp_path, text=TEXT):
 
 
 def result(study, planned_trial, mean=0.3, status="done", **more):
-    """What trial.run would have left for ``one``; the mean is that of two groups, 0.1 apart."""
+    """What trial.run would have left for ``planned_trial``; the mean is that of two groups, 0.1 apart."""
     values = {
         "status": status, "points": [], "seconds": 10.0, "training_seconds": 9.0, "engine": "caffe_torch 1",
         "device": "cpu", "processor": "one, 2 cores", "threads": "1", "versions": {"python": "3"},

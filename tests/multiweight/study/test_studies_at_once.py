@@ -71,7 +71,7 @@ def test_a_study_runs_once_whatever_its_runs(study, begin, tmp_path):
 
 def test_trials_run_side_by_side_and_the_same_one_once(study, begin, tmp_path):
     names = [f"whole_untrained_alexnet_{seed}" for seed in (1, 2)]
-    whole, output = begin("whole")
+    whole_study, output = begin("whole")
     first, second = (begin(name, "--trial", name) for name in names)
     assert [output, first[1], second[1]] == ["begun"] * 3
     message = rf"in use by process {first[0].pid} \(run-study --trial {names[0]}, since"

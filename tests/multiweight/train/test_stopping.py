@@ -33,14 +33,14 @@ def at_iteration(monkeypatch, iteration, action):
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
+def uninterrupted(tmp_path_factory):
     run = lmdb_run.make(tmp_path_factory.mktemp("whole"), LAST, display=4, snapshot=5)
     assert training.train(caffe, run)
     return lmdb_run.outcome(run, LAST)
 
 
 @pytest.mark.parametrize("iteration", range(1, LAST))
-def test_a_stop_saves_and_the_same_command_ends_as_uninterrupted(tmp_path, monkeypatch, iteration, whole):
+def test_a_stop_saves_and_the_same_command_ends_as_uninterrupted(tmp_path, monkeypatch, iteration, uninterrupted):
     run = lmdb_run.make(tmp_path, LAST, display=4, snapshot=5)
     number = signal.SIGTERM if iteration % 2 else signal.SIGINT
     with monkeypatch.context() as patch:
@@ -49,7 +49,7 @@ def test_a_stop_saves_and_the_same_command_ends_as_uninterrupted(tmp_path, monke
             training.train(caffe, run)
     assert run.last_snapshot() == iteration and not run.training.exists()
     assert training.train(caffe, run)
-    assert lmdb_run.outcome(run, LAST) == whole
+    assert lmdb_run.outcome(run, LAST) == uninterrupted
     assert iterations(run) == [5, 10, LAST]
 
 
@@ -68,7 +68,7 @@ def test_a_signal_that_make_or_timeout_hands_on_is_the_same_request(tmp_path, mo
 
 
 @pytest.mark.parametrize("iteration", [2, 6, 7, 8, 9, 10])
-def test_a_killed_training_ends_as_uninterrupted(tmp_path, monkeypatch, iteration, whole):
+def test_a_killed_training_ends_as_uninterrupted(tmp_path, monkeypatch, iteration, uninterrupted):
     run = lmdb_run.make(tmp_path, LAST, display=4, snapshot=5)
 
     def kill():
@@ -81,10 +81,10 @@ def test_a_killed_training_ends_as_uninterrupted(tmp_path, monkeypatch, iteratio
     if iteration == 8:  # in the middle of a row
         run.log.write_text(run.log.read_text().rstrip("\n")[:-20])
     assert training.train(caffe, run)
-    assert lmdb_run.outcome(run, LAST) == whole
+    assert lmdb_run.outcome(run, LAST) == uninterrupted
 
 
-def test_snapshots_by_time_and_of_those_the_newest_alone_is_kept(tmp_path, monkeypatch, whole):
+def test_snapshots_by_time_and_of_those_the_newest_alone_is_kept(tmp_path, monkeypatch, uninterrupted):
     run = lmdb_run.make(tmp_path, LAST, display=4, snapshot=5)
 
     def kill():
@@ -96,7 +96,7 @@ def test_snapshots_by_time_and_of_those_the_newest_alone_is_kept(tmp_path, monke
         with pytest.raises(Killed):
             training.train(caffe, run, every=0)
     assert training.train(caffe, run)
-    assert lmdb_run.outcome(run, LAST) == whole and iterations(run) == [5, 10, LAST]
+    assert lmdb_run.outcome(run, LAST) == uninterrupted and iterations(run) == [5, 10, LAST]
 
 
 def test_a_stop_is_a_line_and_status_130(capsys):

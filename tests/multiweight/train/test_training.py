@@ -50,14 +50,14 @@ def test_log_snapshots_and_result(tmp_path):
 
 
 def test_a_run_goes_on_from_its_last_snapshot_to_the_same_end(tmp_path):
-    whole = make(tmp_path / "a")
-    training.train(caffe, whole)
+    uninterrupted = make(tmp_path / "a")
+    training.train(caffe, uninterrupted)
     first = make(tmp_path / "b", max_iter=4)
     training.train(caffe, first)
     again = make(tmp_path / "b", max_iter=6)
     assert training.train(caffe, again)
-    assert again.snapshot(6).read_bytes() == whole.snapshot(6).read_bytes()
-    assert [(r["phase"], r["loss"]) for r in rows(again)] == [(r["phase"], r["loss"]) for r in rows(whole)]
+    assert again.snapshot(6).read_bytes() == uninterrupted.snapshot(6).read_bytes()
+    assert [(r["phase"], r["loss"]) for r in rows(again)] == [(r["phase"], r["loss"]) for r in rows(uninterrupted)]
 
 
 def test_a_solver_without_a_first_test_has_none_and_resumes_at_the_right_test_image(tmp_path):
@@ -66,9 +66,9 @@ def test_a_solver_without_a_first_test_has_none_and_resumes_at_the_right_test_im
         run.solver.write_text(run.solver.read_text() + "test_initialization: false")
         return run
 
-    whole, stopped = untested(tmp_path / "a"), untested(tmp_path / "b")
-    training.train(caffe, whole)
-    tests = [row for row in rows(whole) if row["phase"] == "test"]
+    uninterrupted, stopped = untested(tmp_path / "a"), untested(tmp_path / "b")
+    training.train(caffe, uninterrupted)
+    tests = [row for row in rows(uninterrupted) if row["phase"] == "test"]
     assert [int(row["iteration"]) for row in tests] == [3, 6, 8]
     # Five test images of 1 to 5, two batches of two a test: the losses tell which were read.
     stopped.solver.write_text(stopped.solver.read_text().replace("max_iter: 8", "max_iter: 4"))
@@ -151,17 +151,17 @@ def test_each_test_is_scored_on_the_features_and_labels_of_its_images(tmp_path):
     run = make(tmp_path)
     run.train_val.write_text(LABELLED)
     run.settings.write_text('{"retrieval_blob": "fc7"}')
-    seen = []
+    calls = []
 
     def score(features, labels):
-        seen.append((features.shape, labels.tolist()))
-        return None if len(seen) == 2 else features[0, 0] / 4
+        calls.append((features.shape, labels.tolist()))
+        return None if len(calls) == 2 else features[0, 0] / 4
 
     training.train(caffe, run, score=score)
     # Of the initial weight 1 and the input 1 the feature is 1.
     assert [r["map"] for r in rows(run) if r["phase"] == "test"][:2] == ["0.25", ""]
     assert all(r["map"] == "" for r in rows(run) if r["phase"] == "train")
-    assert seen == [((2, 1), [[3.0], [3.0]])] * 3
+    assert calls == [((2, 1), [[3.0], [3.0]])] * 3
 
 
 def test_tensorboards_event_files_hold_the_log(tmp_path):

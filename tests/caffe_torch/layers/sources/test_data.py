@@ -34,11 +34,11 @@ def net(tmp_path, transform="", phase=caffe.TEST, batch=2):
 
 def test_records_come_in_order_and_begin_again(tmp_path):
     n = net(tmp_path)
-    seen = []
+    labels = []
     for _ in range(3):
         n.forward()
-        seen += n.blobs["l"].data.astype(int).tolist()
-    assert seen == [0, 1, 2, 3, 4, 0]
+        labels += n.blobs["l"].data.astype(int).tolist()
+    assert labels == [0, 1, 2, 3, 4, 0]
     np.testing.assert_array_equal(n.blobs["d"].data, IMAGES[[4, 0]])
 
 

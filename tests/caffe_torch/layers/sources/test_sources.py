@@ -30,11 +30,11 @@ def images(tmp_path, count=7, size=6):
 
 
 def labels(n, batches, top="label"):
-    seen = []
+    values = []
     for _ in range(batches):
         n.forward()
-        seen += n.blobs[top].data.ravel().astype(int).tolist()
-    return seen
+        values += n.blobs[top].data.ravel().astype(int).tolist()
+    return values
 
 
 def test_image_data_shuffles_each_pass_anew(tmp_path):
@@ -64,15 +64,15 @@ def test_the_start_the_order_and_the_crops_are_drawn_apart(tmp_path):
     for i in range(7):
         cv2.imwrite(str(tmp_path / f"i{i}.png"), np.arange(6, dtype=np.uint8)[:, None, None].repeat(6, 1).repeat(3, 2))
     crop = "transform_param { crop_size: 3 }"
-    seen = {"rand_skip: 4": set(), "shuffle: true": set()}
+    drawn_by_setting = {"rand_skip: 4": set(), "shuffle: true": set()}
     for seed in range(30):
-        for setting, pairs in seen.items():
+        for setting, pairs in drawn_by_setting.items():
             caffe.set_random_seed(seed)
             n = net(tmp_path, "ImageData", f"{crop} image_data_param {{ {source} batch_size: 1 {setting} }}")
             n.forward()
             pairs.add((int(n.blobs["label"].data[0]), int(n.blobs["data"].data[0, 0, 0, 0])))
     # Of 4 starts by 4 rows, and of 7 first images by 4 rows; drawn from one stream, one would tell the other.
-    assert len(seen["rand_skip: 4"]) > 8 and len(seen["shuffle: true"]) > 12
+    assert len(drawn_by_setting["rand_skip: 4"]) > 8 and len(drawn_by_setting["shuffle: true"]) > 12
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2**62 + 3])
