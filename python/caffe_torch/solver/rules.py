@@ -64,12 +64,14 @@ def _power(value: float, exponent: float) -> float:
 
 
 def check(kind: str, param: Any) -> None:
-    """CaffeError where settings of a solver type leave its very first update undefined."""
+    """CaffeError where settings of a solver type leave its updates undefined."""
     if kind == "Adam" and not (-1 < param.momentum < 1 and -1 <= param.momentum2 <= 1):
         raise CaffeError(
             f"solver: Adam needs a momentum below 1 and a momentum2 of 1 at most, found {param.momentum:g} and "
             f"{param.momentum2:g}"
         )
+    if kind == "RMSProp" and not 0 <= param.rms_decay < 1:
+        raise CaffeError(f"solver: RMSProp needs an rms_decay of at least 0 and below 1, found {param.rms_decay:g}")
 
 
 def _sgd(param: Any, iteration: int, rate: float, gradient: Tensor, history: list[Tensor]) -> Tensor:

@@ -222,6 +222,8 @@ def test_several_test_nets_each_with_its_state(tmp_path):
         ),
         ('lr_policy: "poly" power: 1', "'poly' needs a max_iter of 1 or more, found 0"),
         ('type: "Adam" momentum: 1', "Adam needs a momentum below 1"),
+        ('type: "RMSProp" rms_decay: 1.5', "RMSProp needs an rms_decay of at least 0 and below 1, found 1.5"),
+        ('type: "RMSProp" rms_decay: -0.1', "RMSProp needs an rms_decay of at least 0"),
         ('type: "Adam" momentum: 0.9 momentum2: 1.5', "momentum2 of 1 at most, found 0.9 and 1.5"),
         ('lr_policy: "steps"', "lr_policy 'steps' is unknown"),
         ('lr_policy: "fixed" snapshot: 1 snapshot_prefix: "/proc/nowhere/s"', "cannot be written"),
