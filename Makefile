@@ -127,7 +127,7 @@ records: $(READY)
 clean-records: records
 	$(STEP) clean-dataset
 
-split: $(if $(CLEAN),clean-records,records)
+split: $(if $(filter-out 0 n no No NO off Off OFF false False FALSE,$(CLEAN)),clean-records,records)
 	$(STEP) split
 
 statistics: split

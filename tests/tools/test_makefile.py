@@ -47,6 +47,13 @@ def flags(step: str, **variables: str) -> list[str]:
     return shlex.split(done.stdout)
 
 
+def refused(step: str, **given: str) -> str:
+    command = [sys.executable, str(STEP), "--print", step]
+    done = subprocess.run(command, env={**surroundings(), **given}, cwd=REPOSITORY, capture_output=True, text=True)
+    assert done.returncode == 2
+    return done.stderr
+
+
 @pytest.mark.parametrize("word, nearest", [("ITERATION=100", "ITERATIONS"), ("SCHEMA=smoothed", "SCHEME")])
 def test_a_misspelt_variable_is_an_error_that_names_the_nearest(word, nearest):
     done = make("demo", word)
@@ -117,6 +124,28 @@ def test_switches_lists_and_empty_variables():
     assert words[words.index("--base-lr") + 1] == "none", "LR= takes the rule"
     assert flags("train", GPU="0,1")[-1] == "0,1" and flags("extract-features", GPU="0,1")[-1] == "0"
     assert flags("make-prototxt", NET="--test-interval 20 --crop 67")[-4:] == ["--test-interval", "20", "--crop", "67"]
+
+
+@pytest.mark.parametrize("value", ["0", "no", "No", "NO", "off", "Off", "false", "False", "n", ""])
+def test_what_says_no_neither_overwrites_nor_cleans(value):
+    assert "--overwrite" not in flags("split", OVERWRITE=value)
+    assert "clean_dataset" not in make("split", f"CLEAN={value}", "-n", "READY=").stdout.replace("-", "_")
+
+
+def test_what_says_yes_and_what_says_neither():
+    for value in ("1", "yes", "TRUE", "on"):
+        assert "--overwrite" in flags("split", OVERWRITE=value)
+    assert "clean_dataset" in make("split", "CLEAN=1", "-n", "READY=").stdout.replace("-", "_")
+    assert refused("split", OVERWRITE="2") == "error: OVERWRITE=2: expected 1 or 0\n"
+
+
+def test_odd_quotes_and_names_that_begin_with_a_dash():
+    assert (
+        refused("make-prototxt", NET="--crop '67") == "error: NET=--crop '67: No closing quotation: check its quotes\n"
+    )
+    assert flags("import-dataset", DATA="-x")[1:4] == ["./-x", "--dataset", "x"]
+    assert flags("search", PHOTO="-x.jpg")[1] == "./-x.jpg"
+    assert refused("import-dataset", DATA="/") == "error: DATA=/: give the dataset a name: DATASET=\n"
 
 
 def test_the_drawn_shop_and_photos_have_settings_of_their_own():

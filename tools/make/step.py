@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parents[2]
+ON, OFF = ("1", "yes", "y", "true", "on"), ("0", "no", "n", "false", "off", "none")
 sys.path.insert(0, str(ROOT / "python"))
 from multiweight.base.make_variables import LISTS, STEPS, SWITCHES, flag_of  # noqa: E402
 
@@ -29,6 +30,19 @@ def fail(problem: str) -> NoReturn:
     raise SystemExit(2)
 
 
+def switched_on(name: str, value: str) -> bool:
+    """What a variable that is 1 or 0 says; OVERWRITE=No must never overwrite."""
+    plain = value.strip().casefold()
+    if plain not in ("", *ON, *OFF):
+        fail(f"{name}={value}: expected 1 or 0")
+    return plain in ON
+
+
+def path_of(value: str) -> str:
+    """A path as an argument that is no flag: ``-x`` is ./-x."""
+    return f"./{value}" if value.startswith("-") else value
+
+
 class Variables:
     """make's variables, and what follows from them."""
 
@@ -36,14 +50,15 @@ class Variables:
         self.given = given
         self.runs = given.get("RUNS") or "runs"
         shop = f"{self.runs}/sample-shop/shop"
-        self.data = given.get("DATA") or shop
+        self.data = path_of(given.get("DATA") or shop)
         self.drawn = os.path.realpath(self.data) == os.path.realpath(shop)
 
     def dataset(self) -> str:
         """DATASET, else the name of DATA's folder, with `-` for what the name of a dataset may not have."""
         if self.drawn:
             return self.given.get("DATASET") or "sample-shop"
-        return self.given.get("DATASET") or re.sub(r"[^\w.-]+", "-", os.path.basename(os.path.realpath(self.data)))
+        folder = re.sub(r"[^\w.-]+", "-", os.path.basename(os.path.realpath(self.data))).lstrip("-.")
+        return self.given.get("DATASET") or folder or fail(f"DATA={self.data}: give the dataset a name: DATASET=")
 
     def flags(self, step: str) -> list:
         words = []
@@ -61,9 +76,12 @@ class Variables:
         if name == "SETTINGS":
             return [flag, value or ("drawn-shop" if self.drawn else "photos")]
         if name == "NET":
-            return shlex.split(value)
+            try:
+                return shlex.split(value)
+            except ValueError as error:
+                fail(f"NET={value}: {error}: check its quotes")
         if name in SWITCHES:
-            return [flag] if value not in ("", "0", "no", "false") else []
+            return [flag] if switched_on(name, value) else []
         if name == "LR" and "LR" in self.given and not value:
             return [flag, "none"]  # LR= takes the rule for full-size nets
         if name == "GPU" and step != "train":
@@ -85,7 +103,7 @@ class Variables:
             )
         if step in ("annotate", "search"):
             photo = self.given.get("PHOTO") or fail(f"make {step} needs PHOTO=FILE, and VARIANT=the run to use")
-            return [photo]
+            return [path_of(photo)]
         if step in ("run-study", "report-study"):
             study = [self.given.get("STUDY") or "docs/study/fashion"]
             return study + (["--data", self.data] if step == "run-study" and not self.drawn else [])
