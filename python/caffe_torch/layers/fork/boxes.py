@@ -64,6 +64,8 @@ def encode(boxes: Tensor, priors: Tensor, variances: Tensor, code_type: int, enc
     return codes if encoded else codes / variances
 
 
+#: Boxes that are no numbers or endless are compared, which gives the answer wanted; NumPy need not warn.
+@np.errstate(invalid="ignore", divide="ignore", over="ignore")
 def suppress(
     boxes: np.ndarray, scores: np.ndarray, least: float, threshold: float, eta: float, top_k: int
 ) -> list[int]:
@@ -84,8 +86,7 @@ def suppress(
             others = boxes[kept]
             low, high = np.maximum(others[:, :2], boxes[index, :2]), np.minimum(others[:, 2:], boxes[index, 2:])
             shared = np.clip(high - low, 0, None).prod(axis=1)
-            with np.errstate(invalid="ignore", divide="ignore"):
-                overlap = np.where(shared == 0, 0, shared / (area[kept] + area[index] - shared))
+            overlap = np.where(shared == 0, 0, shared / (area[kept] + area[index] - shared))
             if not (overlap <= threshold).all():
                 continue
         kept.append(int(index))

@@ -56,6 +56,10 @@ class DetectionEvaluate(Layer):
         param = self.param.detection_evaluate_param
         detections = bottom[0].tensor().data.reshape(-1, 7).cpu()
         detections = detections[(detections[:, 0] >= 0) & (detections[:, 1] >= 0)]
+        beyond = (detections[:, :2] > ground_truth.MOST_IMAGES).any(dim=1).nonzero()
+        if len(beyond):
+            image, label = detections[int(beyond[0]), :2].tolist()
+            raise self.fail(f"a box found is of image {image:g} and label {label:g}, which are no such numbers")
         rows = bottom[1].tensor().data.reshape(-1, 8).cpu()
         try:
             truth = ground_truth.by_image(rows, param.background_label_id)

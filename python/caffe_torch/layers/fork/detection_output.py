@@ -39,11 +39,11 @@ class DetectionOutput(Layer):
 
     def reshape(self, bottom: list[Blob], top: list[Blob]) -> None:
         param = self.param.detection_output_param
-        if len(bottom[2].shape) < 3 or bottom[2].shape[1] != 2 or bottom[2].shape[2] % 4:
+        if len(bottom[2].shape) < 3 or not bottom[2].shape[0] or bottom[2].shape[1] != 2 or bottom[2].shape[2] % 4:
             raise self.fail(f"needs priors of shape (1, 2, priors x 4), found {bottom[2].shape}")
         self.priors = bottom[2].shape[2] // 4
         self.codes = 1 if param.share_location else param.num_classes
-        images = bottom[0].shape[0]
+        images = bottom[0].shape[0] if bottom[0].shape else 0
         wanted = (images * self.priors * self.codes * 4, images * self.priors * param.num_classes)
         if (bottom[0].count, bottom[1].count) != wanted:
             raise self.fail(

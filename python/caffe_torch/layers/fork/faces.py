@@ -77,6 +77,8 @@ class MarginInnerProduct(FunctionLayer):
         param = self.param.margin_inner_product_param
         if param.num_output < 1:
             raise self.fail("needs num_output of 1 or more")
+        if not param.gamma >= 0:
+            raise self.fail(f"gamma must be 0 or more, found {param.gamma:g}")
         self.margin = {param.SINGLE: 1, param.DOUBLE: 2, param.TRIPLE: 3, param.QUADRUPLE: 4}[param.type]
         self.size = count(bottom[0].shape[canonical_axis(self, bottom[0], param.axis) :])
         self.iteration = param.iteration

@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+#: Numbers up to this one are exact in a blob's float32.
+MOST_IMAGES = 1 << 24
+
 
 class Truth(NamedTuple):
     """The boxes of one image: ``labels`` (g,), ``boxes`` (g, 4), ``difficult`` (g,) bool."""
@@ -24,6 +27,8 @@ def by_image(rows: Tensor, background: int = -1, keep_difficult: bool = True) ->
     if bool((wanted[:, 1] == background).any()):
         raise ValueError(f"a box has label {background}, the background's")
     for image in wanted[:, 0].unique().tolist():
+        if image > MOST_IMAGES:
+            raise ValueError(f"a true box is of image {image:g}, which is no image's number")
         own = wanted[wanted[:, 0] == image]
         truths[int(image)] = Truth(own[:, 1].long(), own[:, 3:7], own[:, 7] != 0)
     return truths

@@ -46,6 +46,8 @@ class SmoothL1LossOHEM(FunctionLayer):
 
     def reshape(self, bottom: list[Blob], top: list[Blob]) -> None:
         self.need_as_large(bottom)
+        if len(bottom[0].shape) < 2:
+            raise self.fail(f"needs a row per region, found shape {bottom[0].shape}")
         top[0].adopt_shape(())
         if len(top) > 1:
             shape = bottom[0].shape
@@ -86,6 +88,8 @@ class BoxAnnotatorOHEM(Layer):
                 f"needs regions of 5 numbers and as many losses as labels, found shapes {bottom[0].shape}, "
                 f"{bottom[1].shape}, {bottom[2].shape}"
             )
+        if bottom[3].shape[:1] != bottom[2].shape[:1] or (bottom[2].count and bottom[3].count % bottom[2].count):
+            raise self.fail(f"needs box weights for labels of shape {bottom[2].shape}, found shape {bottom[3].shape}")
         top[0].adopt_shape(bottom[2].shape)
         top[1].adopt_shape(bottom[3].shape)
 

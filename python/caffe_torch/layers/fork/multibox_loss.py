@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -49,8 +50,13 @@ class MultiBoxLoss(FunctionLayer):
         param = self.param.multibox_loss_param
         if param.num_classes < 1:
             raise self.fail("needs num_classes of 1 or more")
-        if param.neg_pos_ratio <= 0:
-            raise self.fail(f"neg_pos_ratio must be above 0, found {param.neg_pos_ratio:g}")
+        if not 0 < param.neg_pos_ratio < math.inf:
+            raise self.fail(f"neg_pos_ratio must be above 0 and finite, found {param.neg_pos_ratio:g}")
+        if param.conf_loss_type == param.SOFTMAX and param.background_label_id >= param.num_classes:
+            raise self.fail(
+                f"conf_loss_type SOFTMAX needs a background_label_id below num_classes {param.num_classes}, found "
+                f"{param.background_label_id}"
+            )
         # do_neg_mining is the older name of a choice between these two.
         off = param.HasField("do_neg_mining") and not param.do_neg_mining
         self.mining = param.NONE if off else param.mining_type
@@ -63,9 +69,9 @@ class MultiBoxLoss(FunctionLayer):
 
     def reshape(self, bottom: list[Blob], top: list[Blob]) -> None:
         classes = self.param.multibox_loss_param.num_classes
-        if len(bottom[2].shape) < 3 or bottom[2].shape[1] != 2 or bottom[2].shape[2] % 4:
+        if len(bottom[2].shape) < 3 or not bottom[2].shape[0] or bottom[2].shape[1] != 2 or bottom[2].shape[2] % 4:
             raise self.fail(f"needs priors of shape (1, 2, priors x 4), found {bottom[2].shape}")
-        images, priors = bottom[0].shape[0], bottom[2].shape[2] // 4
+        images, priors = bottom[0].shape[0] if bottom[0].shape else 0, bottom[2].shape[2] // 4
         wanted = images * priors * self.columns * 4, images * priors * classes
         if (bottom[0].count, bottom[1].count) != wanted:
             raise self.fail(

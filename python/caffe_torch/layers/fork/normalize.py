@@ -27,14 +27,14 @@ class Normalize(FunctionLayer):
 
     def setup(self, bottom: list[Blob], top: list[Blob]) -> None:
         self.scaled = self.param.HasField("norm_param")
+        if len(bottom[0].shape) < 2:
+            raise self.fail(f"needs a channel axis, found a blob of shape {bottom[0].shape}")
         if not self.scaled:
             self._setup_plain()
             return
         param = self.param.norm_param
         if len(top) > 1:
             raise self.fail("SSD's Normalize has one top")
-        if len(bottom[0].shape) < 2:
-            raise self.fail(f"needs a channel axis, found a blob of shape {bottom[0].shape}")
         if not self.blobs:
             blob = self.new_blob(*(() if param.channel_shared else (bottom[0].shape[1],)))
             if param.HasField("scale_filler"):

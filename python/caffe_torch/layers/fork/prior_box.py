@@ -27,6 +27,9 @@ class PriorBox(FunctionLayer):
         param = self.param.prior_box_param
         if param.reduce_boxes:
             raise self.fail("reduce_boxes (chuanqi305/ssd) is not supported here")
+        numbers = [*param.min_size, *param.max_size, *param.aspect_ratio, *param.variance, param.offset]
+        if not all(math.isfinite(number) for number in numbers):
+            raise self.fail(f"needs finite sizes, aspect ratios, variances and offset, found {numbers}")
         if not param.min_size or min(param.min_size) <= 0:
             raise self.fail(f"needs min_size above 0, found {list(param.min_size)}")
         if param.max_size and (
@@ -48,6 +51,9 @@ class PriorBox(FunctionLayer):
     def _pair(self, both: str, high: str, wide: str) -> tuple[float, float]:
         """(height, width) of a setting that is given once for both or once for each; 0 where it is not given."""
         param = self.param.prior_box_param
+        for name in (both, high, wide):
+            if param.HasField(name) and not 0 < getattr(param, name) < math.inf:
+                raise self.fail(f"{name} must be above 0, found {getattr(param, name):g}")
         if param.HasField(both):
             if param.HasField(high) or param.HasField(wide):
                 raise self.fail(f"give either {both} or {high} and {wide}")

@@ -49,6 +49,9 @@ class Proposal(Layer):
 
     def setup(self, bottom: list[Blob], top: list[Blob]) -> None:
         param = self.param.proposal_param
+        numbers = [*param.ratio, *param.scale]
+        if not all(0 < number < math.inf for number in numbers):
+            raise self.fail(f"ratios and scales must be above 0 and finite, found {numbers}")
         # Without ratios and scales those of py-faster-rcnn.
         self.anchors = anchors(param.base_size, list(param.ratio) or [0.5, 1, 2], list(param.scale) or [8, 16, 32])
         if param.feat_stride < 1 or param.post_nms_topn < 1:

@@ -37,7 +37,7 @@ class ShuffleChannel(FunctionLayer):
 
     def compute(self, inputs: list[Tensor], params: list[Tensor]) -> Sequence[Tensor]:
         x = inputs[0]
-        shuffled = x.reshape(x.shape[0], self.group, -1, *x.shape[2:]).transpose(1, 2)
+        shuffled = x.reshape(x.shape[0], self.group, x.shape[1] // self.group, *x.shape[2:]).transpose(1, 2)
         return [shuffled.reshape(x.shape)]
 
 

@@ -21,6 +21,7 @@ class SegAccuracy(Layer):
     no_gradient = (0, 1)
 
     def setup(self, bottom: list[Blob], top: list[Blob]) -> None:
+        self.need_four_axes(bottom[0])
         self.classes = bottom[0].shape[1]
         #: Confusion matrix: row the true class, column the predicted one, pixels.
         self.counts = torch.zeros(self.classes, self.classes, dtype=torch.int64)

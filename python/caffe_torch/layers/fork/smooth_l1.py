@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -28,6 +29,8 @@ class SmoothL1Loss(FunctionLayer):
     def setup(self, bottom: list[Blob], top: list[Blob]) -> None:
         if len(bottom) == 3:
             raise self.fail("needs 2 bottoms, or 4 with both the inside and the outside weights; found 3")
+        if not 0 < self.param.smooth_l1_loss_param.sigma < math.inf:
+            raise self.fail(f"sigma must be above 0, found {self.param.smooth_l1_loss_param.sigma:g}")
 
     def reshape(self, bottom: list[Blob], top: list[Blob]) -> None:
         self.need_as_large(bottom)

@@ -47,6 +47,7 @@ class _YoloOutput(Layer):
         """Boxes that overlap by so much are one."""
         raise NotImplementedError
 
+    @np.errstate(invalid="ignore", over="ignore")  # of values that are no numbers or endless
     def forward(self, bottom: list[Blob], top: list[Blob]) -> None:
         maps = [blob.tensor().data.cpu().numpy().astype(np.float64) for blob in bottom]
         rows: list[list[float]] = []
@@ -135,6 +136,8 @@ class Yolov3DetectionOutput(_YoloOutput):
                 f"needs mask_group_num {groups} bottoms and anchors_scale, and {param.num_box} masks each; found "
                 f"{len(bottom)}, {len(param.anchors_scale)} and {len(param.mask)}"
             )
+        if not all(param.anchors_scale):
+            raise self.fail(f"anchors_scale must be 1 or more, found {list(param.anchors_scale)}")
         if param.mask and max(param.mask) * 2 + 1 >= len(param.biases):
             raise self.fail(f"mask {max(param.mask)} has no biases: {len(param.biases)} are given")
         if param.gaussian_box:
