@@ -39,10 +39,15 @@ def main() -> int:
     if unknown := [name for name in chosen if name not in parts.NAMES]:
         print(f"error: PARTS={' '.join(unknown)}: expected some of {' '.join(parts.NAMES)}", file=sys.stderr)
         return 2
+    try:
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        args.out.touch()
+    except OSError as error:
+        print(f"error: --out {args.out}: cannot be written ({error.strerror})", file=sys.stderr)
+        return 2
     with tempfile.TemporaryDirectory(prefix="gpu-check-") as folder:
         added = packages.unpack(args.wheels, Path(folder) / "packages") if args.wheels else []
         results = {name: _one(name, Path(folder), added) for name in chosen}
-    args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     print(f"\nwritten to {args.out}")
     return int(any("error" in result for result in results.values()))

@@ -17,8 +17,11 @@ def unpack(wheels: Path, target: Path) -> list[Path]:
         here = f"Python 3.{sys.version_info[1]} on {sys.platform} {platform.machine()}"
         sys.exit(f"error: --wheels {wheels}: no wheel there is for {here}")
     for wheel in fitting:
-        with zipfile.ZipFile(wheel) as archive:
-            archive.extractall(target)
+        try:
+            with zipfile.ZipFile(wheel) as archive:
+                archive.extractall(target)
+        except (zipfile.BadZipFile, OSError) as error:
+            sys.exit(f"error: {wheel}: is no whole wheel ({error}): copy it again")
     return [target]
 
 

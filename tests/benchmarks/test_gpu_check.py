@@ -62,6 +62,13 @@ def test_an_unknown_part_is_named(tmp_path):
     assert done.returncode == 2 and "PARTS=speeed: expected some of machine layers" in done.stderr
 
 
+def test_an_out_that_cannot_be_written_is_told_before_the_parts_run(tmp_path):
+    (tmp_path / "file").write_text("")
+    done, _ = check("--parts", "machine", out=tmp_path / "file" / "found.json")
+    assert done.returncode == 2 and "found.json: cannot be written (" in done.stderr
+    assert "Traceback" not in done.stderr and "machine" not in done.stdout
+
+
 @pytest.fixture(scope="module")
 def packages():
     spec = importlib.util.spec_from_file_location("gpu_check_packages", PLACE / "packages.py")
@@ -95,5 +102,8 @@ def test_wheels_are_unpacked(packages, tmp_path):
         wheel.writestr("small/__init__.py", "VALUE = 3\n")
     (path,) = packages.unpack(tmp_path, tmp_path / "there")
     assert (path / "small" / "__init__.py").read_text() == "VALUE = 3\n"
+    (tmp_path / "cut-1-py3-none-any.whl").write_bytes(b"PK half of a wheel")
+    with pytest.raises(SystemExit, match="cut-1-py3-none-any.whl: is no whole wheel .*: copy it again"):
+        packages.unpack(tmp_path, tmp_path / "again")
     with pytest.raises(SystemExit, match="no such folder"):
         packages.unpack(tmp_path / "nowhere", tmp_path / "there")

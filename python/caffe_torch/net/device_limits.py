@@ -12,13 +12,13 @@ from caffe_torch.runtime import device
 
 #: What PyTorch says of memory, on a CPU and on a GPU, and of sizes that no machine has.
 SHORT = ("allocate memory", "out of memory", "not enough memory", "Storage size calculation", "Invalid size")
-#: What it says of an operation that it cannot compute on a kind of device: in general, and of Apple's.
 #: What it tells of a GPU's memory: asked for, free, held by tensors, and kept for more of them.
 _TOLD = (
     r"Tried to allocate ([\d.]+) (\w+)", r"of which ([\d.]+) (\w+) is free",
     r"([\d.]+) (\w+) is allocated by PyTorch", r"([\d.]+) (\w+) is reserved by PyTorch but unallocated",
 )  # fmt: skip
 _UNITS = {"bytes": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+#: What it says of an operation that it cannot compute on a kind of device: in general, and of Apple's.
 _NO_KERNEL = (r"Could not run '([\w:.]+)' with arguments from", r"The operator '([\w:.]+)' is not currently")
 
 

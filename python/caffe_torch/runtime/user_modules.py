@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import traceback
 
 from caffe_torch.errors import CaffeError
@@ -16,15 +17,23 @@ _imported: set[str] = set()
 
 def load() -> None:
     """Import the modules that are named and not imported yet; CaffeError where one cannot be."""
-    for name in filter(None, os.environ.get(LAYERS, "").replace(" ", "").split(",")):
+    for name in re.findall(r"[^,\s]+", os.environ.get(LAYERS, "")):
         if name in _imported:
             continue
+        if name.endswith(".py") or not all(part.isidentifier() for part in name.split(".")):
+            raise CaffeError(
+                f"{LAYERS}: {name!r} is no module's name: expected names separated by commas, such as my_layers for "
+                "the file my_layers.py"
+            )
         _imported.add(name)
         try:
             importlib.import_module(name)
         except ImportError as error:
             _imported.discard(name)
             raise CaffeError(f"{LAYERS}: {import_failure(name, error)}") from error
+        except SyntaxError as error:
+            _imported.discard(name)
+            raise CaffeError(f"{LAYERS}: {error.filename}:{error.lineno}: {error.msg}") from error
 
 
 def import_failure(name: str, error: ImportError) -> str:

@@ -47,6 +47,8 @@ def _file(path: str | Path) -> Iterator[h5py.File]:
     holding = hdf5_file.opened(path)
     try:
         file = holding.__enter__()
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such features file: extract the features first (make features)") from None
     except OSError as error:
         raise _broken(path, error) from None
     try:

@@ -75,7 +75,7 @@ def top_k(
             )
         try:
             result = Ranking(queries.n, k)
-        except MemoryError:
+        except (MemoryError, ValueError, OverflowError):
             raise UserError(f"k = {k}: lists of that length for {queries.n} rows do not fit into memory") from None
         wanted = min(k, queries.n - 1 if others is None else others.n)
         if wanted >= 1 and queries.n:

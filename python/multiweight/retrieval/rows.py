@@ -20,7 +20,7 @@ class Rows:
     ``names`` are the rows' ids, for messages; ``weights`` tells the blob and a hash of the net's weights, where they
     are known; ``source`` is where the values come from, for messages. ``resident`` tells whether they lie in memory
     already. One pass fills ``squares`` (n,) float64, the rows' squared lengths, and ``nonnegative``. UserError names
-    the rows that hold NaN or infinity.
+    the rows that hold NaN or infinity, values that are no numbers, and a part of a file that cannot be read.
     """
 
     def __init__(
@@ -28,10 +28,15 @@ class Rows:
     ):
         self.resident = isinstance(values, np.ndarray) or not hasattr(values, "shape")
         if self.resident:
+            values = _array(values, source)
+        kind = getattr(values.dtype, "kind", "f")
+        if kind not in "fiub":
+            raise UserError(f"{source}: values of the kind {values.dtype}: expected numbers")
+        if self.resident:
             values = np.ascontiguousarray(values, dtype=np.float32)
         if len(values.shape) != 2 or values.shape[1] == 0:
             raise UserError(f"{source}: shape {tuple(values.shape)}: expected (images, values)")
-        self._values, self.names, self.weights = values, names, weights
+        self._values, self.names, self.weights, self._source = values, names, weights, source
         self.n, self.d = (int(size) for size in values.shape)
         self.squares = np.zeros(self.n)
         self.nonnegative = True
@@ -49,7 +54,13 @@ class Rows:
 
     def read(self, start: int, stop: int) -> np.ndarray:
         """Rows ``start`` to ``stop`` as float32; a view where they are in memory."""
-        part = self._values[start:stop]
+        try:
+            part = self._values[start:stop]
+        except OSError as error:
+            raise UserError(
+                f"{self._source}: rows {start} to {stop - 1} cannot be read ({error}): the file is damaged: "
+                "extract the features again"
+            ) from None
         return part if self.resident else np.ascontiguousarray(part, dtype=np.float32)
 
     def parts(self, step: int = STRIP) -> Iterator[tuple[int, np.ndarray]]:
@@ -76,6 +87,13 @@ class Rows:
         """``3 row(s): a, b, c`` with at most five ids."""
         shown = [str(self.names[row]) if self.names is not None else f"row {row}" for row in rows[:5]]
         return f"{len(rows)} image(s): {', '.join(shown)}" + (", ..." if len(rows) > 5 else "")
+
+
+def _array(values: Any, source: str) -> np.ndarray:
+    try:
+        return np.asarray(values)
+    except ValueError as error:  # lists of different lengths
+        raise UserError(f"{source}: no array ({error}): expected (images, values)") from None
 
 
 def sample(n: int, count: int) -> np.ndarray:

@@ -127,6 +127,19 @@ def test_a_module_that_cannot_be_imported_is_one_line(tmp_path):
     assert done.returncode == 1 and "'absent_module'" in done.stderr and "put its folder on PYTHONPATH" in done.stderr
 
 
+def test_a_module_of_no_python_and_a_file_in_place_of_a_name_are_one_line(tmp_path):
+    (tmp_path / "wrong.py").write_text("import json\ndef (\n")
+    for words, said in (
+        ("wrong", r"CAFFE_TORCH_LAYERS: \S*wrong.py:2: invalid syntax"),
+        ("wrong.py", "'wrong.py' is no module's name.*my_layers for the file my_layers.py"),
+        ("./wrong", "'./wrong' is no module's name"),
+        ("json wrong", r"wrong.py:2: invalid syntax"),
+    ):
+        done = run(tmp_path, "-m", "caffe_torch", "train", "--solver=s.prototxt", f"--layers={words}")
+        assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
+        assert re.search(said, done.stderr), done.stderr
+
+
 def test_arrays_without_memory_need_no_sympy():
     """torch.empty_like of a meta tensor would import it, at the first forward of every program."""
     code = """

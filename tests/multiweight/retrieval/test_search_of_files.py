@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -54,6 +55,30 @@ def test_mistakes_are_named(tmp_path):
         top_k(np.ones((2, 4)), candidates=np.ones((2, 5)))
     with pytest.raises(UserError, match="memory of 0 MB is too little for 2000 rows of 64 values, k = 50: give 5 MB"):
         top_k(written(tmp_path / "g.h5", np.ones((2000, 64))), memory=1000)
+
+
+def test_a_damaged_part_of_a_file_is_named(tmp_path):
+    """The file opens whole, and a checksum tells in the middle of the search that some rows are wrong."""
+    x = np.random.default_rng(1).normal(size=(4000, 16)).astype(np.float32)
+    path = written(tmp_path / "f.h5", x)
+    with h5py.File(str(path), "a") as file:
+        del file["fc7"]
+        file.create_dataset("fc7", data=x, chunks=(400, 16), fletcher32=True)
+        place = file["fc7"].id.get_chunk_info(5).byte_offset
+    damaged = bytearray(path.read_bytes())
+    damaged[place + 50] ^= 0xFF
+    path.write_bytes(damaged)
+    with pytest.raises(
+        UserError, match=r"f.h5: rows \d+ to \d+ cannot be read .*: extract the features again"
+    ) as error:
+        top_k(path, 5)
+    first, last = map(int, re.findall(r"rows (\d+) to (\d+)", str(error.value))[0])
+    assert first < 2400 and last >= 2000
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(UserError, match="absent.h5: no such features file.*make features"):
+        top_k(tmp_path / "absent.h5")
 
 
 class Stop(Exception):
