@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import emulated_accelerator as emulated
 import files
 import pytest
 import runner
@@ -19,6 +20,7 @@ from judges import named
 
 import caffe_torch as caffe
 from caffe_torch.layers.base import REGISTRY
+from caffe_torch.runtime import accelerator
 
 FORK_TESTS = Path(__file__).resolve().parents[1] / "caffe_torch" / "layers" / "fork"
 #: Types that compute nothing on a device: they read, or only look at shapes, or are the user's own in NumPy.
@@ -49,6 +51,17 @@ def test_layer(case: Case, inside: None) -> None:
     with on_the_device() as counts:
         result = runner.run_net(caffe, job)
     assert counts.kernels_of() or case.type in IDLE, "nothing was computed on the device"
+    assert_same(result, expected, max(case.tolerance, 1e-5))
+
+
+@pytest.mark.parametrize("case", {case.type: case for case in reversed(CASES)}.values(), ids=lambda case: case.type)
+def test_a_layer_without_float64(case: Case, inside: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a device that refuses it, as Apple's does, the layers sum in float32."""
+    monkeypatch.setattr(accelerator, "_SINGLE", ("mps", emulated.NAME))
+    job = case.as_job()
+    expected = runner.run_net(caffe, job)
+    with on_the_device(), emulated.without_float64():
+        result = runner.run_net(caffe, job)
     assert_same(result, expected, max(case.tolerance, 1e-5))
 
 
