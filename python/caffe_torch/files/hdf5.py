@@ -28,6 +28,9 @@ else:
 #: What h5py raises at one damaged place or another.
 _DAMAGE = (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError, MemoryError, OverflowError)
 
+#: How many values are read at once: HDF5 converts in a buffer as large as what it reads of a sparse dataset.
+_PIECE = 1 << 22
+
 
 def is_hdf5(path: str | Path) -> bool:
     """Whether the file is an HDF5 file, by its content."""
@@ -159,9 +162,23 @@ def values(path: str | Path, dataset: h5py.Dataset) -> np.ndarray:
     """The numbers of a dataset as float32; CaffeError where it holds others, or more than there is memory for."""
     if dataset.dtype.kind not in "fiu":
         raise CaffeError(f"{path}: {dataset.name} holds {dataset.dtype}, numbers are expected")
-    size = math.prod(dataset.shape) * max(dataset.dtype.itemsize, 4)
-    free_memory.require(size, f"{path}: {dataset.name} of shape {dataset.shape}")
-    return np.asarray(dataset[()], np.float32)
+    free_memory.require(math.prod(dataset.shape) * 4, f"{path}: {dataset.name} of shape {dataset.shape}")
+    result = np.empty(dataset.shape, np.float32)
+    if result.size:
+        for piece in _pieces(dataset.shape, dataset.chunks or (1,) * dataset.ndim, _PIECE):
+            dataset.read_direct(result, piece, piece)
+    return result
+
+
+def _pieces(shape: Sequence[int], chunk: Sequence[int], most: int) -> Iterator[tuple[slice, ...]]:
+    """Where the pieces of an array lie: whole chunks, so that none is read twice, and else at most ``most`` values."""
+    if not shape:
+        yield ()
+        return
+    step = max(most // max(math.prod(shape[1:]), 1) // chunk[0], 1) * chunk[0]
+    for start in range(0, shape[0], step):
+        for rest in _pieces(shape[1:], chunk[1:], max(most // step, 1)):
+            yield (slice(start, min(start + step, shape[0])), *rest)
 
 
 @contextmanager

@@ -31,7 +31,10 @@ class NetWeights:
         number or shape of blobs raises CaffeError with the layer, both shapes and the file.
         """
         whole = native.path(weights)
-        for part in [whole] if os.path.exists(whole) else whole.split(","):
+        parts = [whole] if os.path.exists(whole) else whole.split(",")
+        if not all(map(str.strip, parts)):
+            raise empty_name(whole)
+        for part in parts:
             if os.path.isfile(part) and hdf5.is_hdf5(part):
                 self.load_hdf5(part)
             else:
@@ -118,6 +121,7 @@ class NetWeights:
         with hdf5.open_net(path) as layers:
             taken: list[tuple[str, np.ndarray]] = []
             for name, stored in layers:
+                self._refuse_group_for_array(path, name)
                 blobs = self._blobs_of(name)
                 if blobs is None:
                     continue
@@ -135,6 +139,22 @@ class NetWeights:
                             raise CaffeError(f"{path}: layer {name!r} has no array named {i}, but {', '.join(stored)}")
                         raise wrong_count(path, name, len(stored), len(blobs), self.graph.count(name))
             _warn_of_nonfinite(path, taken)
+
+    def _refuse_group_for_array(self, path: str, name: str) -> None:
+        """CaffeError where a group of an HDF5 file stands in the place of a parameter of this net."""
+        parts = name.split("/")
+        for i in range(1, len(parts)):
+            node = self.graph.find("/".join(parts[:i]))
+            if node is None or self.graph.find(name) is not None:
+                continue
+            if parts[i] in map(str, range(len(node.layer.blobs))):
+                place = "/".join(["/data", *parts[: i + 1]])
+                raise CaffeError(f"{path}: {place} is a group, an array of the layer {node.name!r} is expected there")
+
+
+def empty_name(names: str) -> CaffeError:
+    """The error for a list of weights files, as it was given, of which one has no name."""
+    return CaffeError(f"weights {names!r}: a file name is empty: give one or more, separated by single commas")
 
 
 def _warn_of_nonfinite(where: str, arrays: Iterable[tuple[str, np.ndarray]]) -> None:

@@ -9,6 +9,7 @@ from caffe_torch.files import prototxt
 from caffe_torch.layers.sources.data import warn_of_unequal
 from caffe_torch.net import device_limits, phase_rules
 from caffe_torch.net.net import Net
+from caffe_torch.net.weights import empty_name
 from caffe_torch.proto import caffe_pb2
 from caffe_torch.runtime import distributed, log
 
@@ -95,6 +96,8 @@ def _make(param: Any, extra: Any, state: Any) -> Net:
 
 def _load(net: Net, param: Any) -> None:
     for files in param.weights:
+        if not all(map(str.strip, files.split(","))):
+            raise empty_name(files)
         for file in files.split(","):
             log.info(f"Finetuning from {file.strip()}")
             net.copy_from(file.strip())

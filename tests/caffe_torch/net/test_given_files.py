@@ -80,6 +80,30 @@ def test_an_hdf5_file_with_its_arrays_in_other_places(tmp_path, places, words):
         net(tmp_path).copy_from(str(tmp_path / "w.caffemodel.h5"))
 
 
+@pytest.mark.parametrize("place", ["data/fc/0", "data/fc/0/0", "data/fc/1/more/0"])
+def test_a_group_of_an_hdf5_file_in_the_place_of_a_parameter(tmp_path, place):
+    with h5py.File(tmp_path / "w.caffemodel.h5", "w") as store:
+        store.create_group(place)
+    message = f"w.caffemodel.h5: /{place[:9]} is a group, an array of the layer 'fc' is expected there"
+    with pytest.raises(CaffeError, match=message):
+        net(tmp_path).copy_from(str(tmp_path / "w.caffemodel.h5"))
+
+
+@pytest.mark.parametrize("names", ["{0},", ",{0}", "{0},,{0}", ""])
+def test_a_list_of_weights_with_an_empty_name(tmp_path, names):
+    n = net(tmp_path)
+    n.save(str(tmp_path / "w.caffemodel"))
+    names = names.format(tmp_path / "w.caffemodel")
+    (tmp_path / "s.prototxt").write_text(
+        f'net: "{tmp_path}/net.prototxt" base_lr: 0 lr_policy: "fixed" weights: "{names}"'
+    )
+    message = "a file name is empty: give one or more, separated by single commas"
+    with pytest.raises(CaffeError, match=message):
+        n.copy_from(names)
+    with pytest.raises(CaffeError, match=message):
+        caffe.SGDSolver(str(tmp_path / "s.prototxt"))
+
+
 @pytest.mark.parametrize("save, name", [("save", "w.caffemodel"), ("save_hdf5", "w.caffemodel.h5")])
 def test_weights_that_are_not_finite_are_taken_and_told_once(tmp_path, capfd, save, name):
     first = net(tmp_path)

@@ -59,6 +59,7 @@ class HDF5Data(Layer):
         if shuffle:
             index = int(np.random.default_rng((self.seed, 0, turn)).permutation(len(self.files))[index])
         if self._visit == 0 or len(self.files) > 1 or not hasattr(self, "_arrays"):
+            self._arrays: list[np.ndarray] = []  # the last file's go before the next file's come
             self._arrays = _datasets(self.files[index], list(self.param.top), self._rows)
             self._rows = [array.shape[1:] for array in self._arrays]
         count = len(self._arrays[0])
@@ -85,11 +86,15 @@ class HDF5Data(Layer):
         for i in range(size):
             while self._passed % turns != (ranks.rank() if turns > 1 else 0):
                 self._next()
-            for values, array in zip(batch, self._arrays):
-                values[i] = array[self._order[self._row]]
+            self._copy_row([values[i] for values in batch])
             self._next()
         for blob, values in zip(top, batch):
             blob.assign(torch.from_numpy(values))
+
+    def _copy_row(self, destinations: list[np.ndarray]) -> None:
+        """A function of its own, so that no variable keeps a file's array while the next file's is read."""
+        for values, array in zip(destinations, self._arrays):
+            values[...] = array[self._order[self._row]]
 
     def backward(self, top: list[Blob], propagate_down: list[bool], bottom: list[Blob]) -> None:
         """Data has no gradient."""
