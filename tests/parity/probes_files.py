@@ -90,3 +90,41 @@ def no_images(caffe):
         convolution_param { num_output: 2 kernel_size: 3 } }
 layer { name: "r" type: "ReLU" bottom: "c" top: "r" }"""
     return outputs(net_of(caffe, text, {"x": np.zeros((0, 3, 6, 5))}))
+
+
+def max_pooling_nan(caffe):
+    """The most of NaN and numbers."""
+    text = 'layer { name: "y" type: "Pooling" bottom: "x" top: "y" pooling_param { kernel_size: 2 stride: 2 } }'
+    return {"y": outputs(net_of(caffe, text, {"x": np.array([[[[1, np.nan], [3, 2]]]])}))["y"]}
+
+
+def dropout_one(caffe):
+    """A ratio that drops everything."""
+    text = 'layer { name: "y" type: "Dropout" bottom: "x" top: "y" dropout_param { dropout_ratio: 1 } }'
+    net_of(caffe, text, {"x": np.ones((2, 3))})
+    return {}
+
+
+LEARN = """layer { name: "x" type: "DummyData" top: "x"
+        dummy_data_param { shape { dim: 1 dim: 1 } data_filler { value: 1 } } }
+layer { name: "fc" type: "InnerProduct" bottom: "x" top: "fc" inner_product_param { num_output: 1 bias_term: false } }
+layer { name: "t" type: "Reduction" bottom: "fc" top: "t" loss_weight: 1 }"""
+
+
+def iter_size_minus_one(caffe):
+    solver = solver_of(caffe, LEARN, "base_lr: 0.1 iter_size: -1")
+    solver.step(1)
+    return {"weight": solver.net.params["fc"][0].data.copy()}
+
+
+def adam_momentum_one(caffe):
+    solver = solver_of(caffe, LEARN, 'type: "Adam" base_lr: 0.1 momentum: 1 momentum2: 0.999')
+    solver.step(1)
+    return {"weight": solver.net.params["fc"][0].data.copy()}
+
+
+def shared_test_net(caffe):
+    """A test net's weights changed before the first test."""
+    solver = solver_of(caffe, LEARN, "base_lr: 0.1 test_iter: 1 test_interval: 1 test_initialization: false")
+    solver.test_nets[0].params["fc"][0].data[...] = 9
+    return {"weight": solver.net.params["fc"][0].data.copy()}

@@ -101,6 +101,17 @@ def forced_embed(caffe):
     return gradient(caffe, layer, ZERO, force=True)
 
 
+def forced_reindex(caffe):
+    layer = 'layer { name: "e" type: "BatchReindex" bottom: "a" bottom: "l" top: "e" }'
+    return gradient(caffe, layer, LABEL, force=True)
+
+
+def forced_filter(caffe):
+    one = 'layer { name: "one" type: "Power" bottom: "l" top: "one" power_param { shift: 1 } }\n'
+    layer = 'layer { name: "e" type: "Filter" bottom: "a" bottom: "one" top: "e" }'
+    return gradient(caffe, layer, LABEL + one, force=True)
+
+
 # --- Python layers ---
 
 PYTHON = 'layer { name: "p" type: "Python" bottom: "x" top: "y" python_param { module: "%s" layer: "P" } %s }'

@@ -79,6 +79,12 @@ def inline_wrong_shape(caffe):
     return outputs(net_of(caffe, FC.format('name: "fc"', "x", "y", 2, blob), ONES))
 
 
+def inline_too_many(caffe):
+    """Two blobs for a layer of one parameter."""
+    blobs = BLOB.format("dim: 2 dim: 2") + " blobs { shape { dim: 1 } data: 7 }"
+    return outputs(net_of(caffe, FC.format('name: "fc"', "x", "y", 2, blobs), ONES))
+
+
 def inline_recurrent(caffe):
     """The original makes a recurrent layer's weights anew by the filler."""
     text = """layer { name: "c" type: "Input" top: "c" input_param { shape { dim: 1 dim: 1 } } }

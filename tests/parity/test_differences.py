@@ -200,6 +200,52 @@ def byte_order_mark(theirs: Result, ours: Result) -> None:
     assert ours.values()["x"].shape == (2,)
 
 
+@difference
+def inline_too_many(theirs: Result, ours: Result) -> None:
+    np.testing.assert_array_equal(theirs.values()["y"], [[1, 3], [2, 4]])
+    raises(ours, "layer 'fc' has 2 parameter blob(s), this net's has 1")
+
+
+@difference
+def forced_reindex(theirs: Result, ours: Result) -> None:
+    dies(theirs, "Cannot backprop to index")
+    assert not ours.values()["b"].any()
+
+
+@difference
+def forced_filter(theirs: Result, ours: Result) -> None:
+    dies(theirs, "FilterLayer cannot backpropagate to filter index inputs")
+    assert not ours.values()["b"].any()
+
+
+@difference
+def max_pooling_nan(theirs: Result, ours: Result) -> None:
+    assert theirs.values()["y"].item() == 3 and np.isnan(ours.values()["y"]).all()
+
+
+@difference
+def dropout_one(theirs: Result, ours: Result) -> None:
+    assert theirs.values() == {}
+    raises(ours, "dropout_ratio must be at least 0 and less than 1, found 1.0")
+
+
+@difference
+def iter_size_minus_one(theirs: Result, ours: Result) -> None:
+    assert theirs.values()["weight"] == 0, "as it was"
+    raises(ours, "iter_size must be 1 or more")
+
+
+@difference
+def adam_momentum_one(theirs: Result, ours: Result) -> None:
+    assert np.isnan(theirs.values()["weight"])
+    raises(ours, "Adam needs a momentum below 1")
+
+
+@difference
+def shared_test_net(theirs: Result, ours: Result) -> None:
+    assert theirs.values()["weight"] == 0 and ours.values()["weight"] == 9
+
+
 #: What one may expect to differ, and does not.
 ALIKE = {
     "dropout_zero": ("top", np.arange(6.0).reshape(2, 3)),
