@@ -86,7 +86,7 @@ class HDF5Data(Layer):
         for i in range(size):
             while self._passed % turns != (ranks.rank() if turns > 1 else 0):
                 self._next()
-            self._copy_row([values[i] for values in batch])
+            self._copy_row([values[i, ...] for values in batch])  # views, also where a row is one number
             self._next()
         for blob, values in zip(top, batch):
             blob.assign(torch.from_numpy(values))

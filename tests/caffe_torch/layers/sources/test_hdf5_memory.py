@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import unchecked
 
+import caffe_torch as caffe
 from caffe_torch.files import hdf5
 
 REPOSITORY = Path(__file__).resolve().parents[4]
@@ -70,3 +71,16 @@ def test_pieces_make_up_the_array(tmp_path, monkeypatch, chunks, kind):
         assert found.dtype == np.float32 and hdf5.values("x.h5", store["number"]) == 3.5
         assert hdf5.values("x.h5", store["none"]).shape == (0, 4)
     np.testing.assert_array_equal(found, expected)
+
+
+def test_rows_of_one_number(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with h5py.File("a.h5", "w") as file:
+        file["label"] = np.arange(6.0)
+    (tmp_path / "list.txt").write_text("a.h5\n")
+    (tmp_path / "net.prototxt").write_text(
+        'layer { name: "d" type: "HDF5Data" top: "label" hdf5_data_param { source: "list.txt" batch_size: 4 } }'
+    )
+    net = caffe.Net("net.prototxt", caffe.TEST)
+    assert net.forward()["label"].tolist() == [0, 1, 2, 3]
+    assert net.forward()["label"].tolist() == [4, 5, 0, 1]
