@@ -90,11 +90,10 @@ def _lines(path: Path) -> list[str]:
 
 def _named(path: Path, types: dict[str, str]) -> Iterator[tuple[str, str]]:
     """(group, name) of a list's rows, below its number of rows and its columns' names."""
-    promised, _, *rows = [*_lines(path), "", ""][:2] + _lines(path)[2:]
-    if promised != str(len(rows)):
-        raise UserError(
-            f"{path}: {len(rows)} rows, its first line says {promised or 'nothing'}: unpack the archive again"
-        )
+    lines = _lines(path)
+    count, rows = (lines[0] if lines else ""), lines[2:]
+    if count != str(len(rows)):
+        raise UserError(f"{path}: {len(rows)} rows, its first line says {count or 'nothing'}: unpack the archive again")
     seen: set[tuple[str, str]] = set()
     for line, text in enumerate(rows, 3):
         name, _, kind = text.rpartition(" ")

@@ -199,13 +199,13 @@ def _images(folder: Path, notes: list[str]) -> dict[str, str]:
             names = [f"images.zip{MEMBER}{name}" for name in sorted(members.namelist())]
     else:
         raise UserError(f"{folder}: neither images/ nor images.zip: expected the set's photos beside styles.csv")
-    found: list[tuple[int, str, str]] = []
+    photos: list[tuple[int, str, str]] = []
     for name in names:
-        # Windows' own zip once wrote members with \\.
+        # Old zip programs of Windows write a member's folders with backslashes.
         stem, extension = os.path.splitext(re.split(r"[/\\]|::", name)[-1])
         if extension.lower() in EXTENSIONS:
-            found.append((EXTENSIONS.index(extension.lower()), stem, name))
+            photos.append((EXTENSIONS.index(extension.lower()), stem, name))
     by_id: dict[str, str] = {}
-    for _, stem, name in sorted(found, key=lambda entry: entry[0]):
+    for _, stem, name in sorted(photos, key=lambda entry: entry[0]):
         by_id.setdefault(stem, name)
     return by_id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,37 +52,51 @@ class Gate:
         )
 
 
-def check(study: Study, result: Findings) -> Gate:
-    """The conditions on an experiment with a finished trial."""
-    best = result.best
-    value, own = best.estimate().value, result.untrained_map()
-    papers = [untrained_run["points"][-1]["mean_map"] for untrained_run in result.paper_untrained]
-    any_net = max(own, float(np.mean(papers)) if papers else own)
-    groups = result.groups
+def check(study: Study, *results: Findings) -> Gate:
+    """The conditions on an experiment with a finished trial, or on several shops at one position: means over them."""
+    names = [line.method.name for line in results[0].lines]
+    lines = {name: [line for result in results for line in result.lines if line.method.name == name] for name in names}
+    values = {name: _mean([line.estimate().value for line in lines[name]]) for name in names}
+    best = max(names, key=lambda name: values[name])
+    own = _mean([result.untrained_map() for result in results])
+    papers = [run["points"][-1]["mean_map"] for result in results for run in result.paper_untrained]
+    any_net = max(own, _mean(papers)) if papers else own
+    groups = results[0].groups
     needed = math.floor(GROUPS * len(groups))
-    above = sum(best.estimate(group).value > result.untrained_map(group) for group in groups)
+    above = sum(
+        _mean([line.estimate(group).value for line in lines[best]])
+        > _mean([result.untrained_map(group) for result in results])
+        for group in groups
+    )
     checks = [
-        _points("best method above the untrained net of its trunk", value - own, ABOVE_OWN),
-        _points("best method above the best untrained net, of its trunk or the paper's", value - any_net, ABOVE_ANY),
+        _points("best method above the untrained net of its trunk", values[best] - own, ABOVE_OWN),
+        _points("best method above the best untrained net, of its trunk or the paper's", values[best] - any_net,
+                ABOVE_ANY),
         Check(
             "groups in which it is above its own untrained net", f"{above} of {len(groups)}", f"{needed} or more",
             above >= needed,
         ),
-        *(_flat(study, line) for line in result.lines),
+        *(_flat(study, name, lines[name]) for name in names),
     ]  # fmt: skip
-    return Gate(tuple(checks), best.method.name, value)
+    return Gate(tuple(checks), best, values[best])
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values))
 
 
 def _points(name: str, value: float, expected: float) -> Check:
     return Check(name, f"{100 * value:+.2f}", f"+{expected:.0f} or more", 100 * value >= expected)
 
 
-def _flat(study: Study, line: Line) -> Check:
-    name, expected = f"last tenth of {title(line.method.name)}", f"less than +{LAST_TENTH}"
-    iterations, values = line.curve()
-    last = iterations[-1]
-    before = np.flatnonzero((iterations >= study.drop * last) & (iterations <= 0.9 * last))
-    if not len(before):
-        return Check(name, "not measured", expected, False)
-    gained = 100 * float((values[:, -1] - values[:, before[-1]]).mean())
-    return Check(name, f"{gained:+.2f}", expected, gained < LAST_TENTH)
+def _flat(study: Study, method: str, lines: Sequence[Line]) -> Check:
+    name, expected = f"last tenth of {title(method)}", f"less than +{LAST_TENTH}"
+    gains = []
+    for line in lines:
+        iterations, values = line.curve()
+        last = iterations[-1]
+        before = np.flatnonzero((iterations >= study.drop * last) & (iterations <= 0.9 * last))
+        if not len(before):
+            return Check(name, "not measured", expected, False)
+        gains.append(100 * float((values[:, -1] - values[:, before[-1]]).mean()))
+    return Check(name, f"{_mean(gains):+.2f}", expected, _mean(gains) < LAST_TENTH)

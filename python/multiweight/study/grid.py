@@ -11,10 +11,11 @@ import numpy as np
 from multiweight.paper.methods import title
 from multiweight.report.plot_style import plt, save
 from multiweight.report.tables import DASH, Table
-from multiweight.study import estimates, findings, order
+from multiweight.study import estimates, findings, gate, order
 from multiweight.study.design import Experiment, Method, Shop, Study
 from multiweight.study.estimates import Estimate
 from multiweight.study.findings import Findings, Line
+from multiweight.study.gate import Gate
 
 #: What a dial is called in tables and figures, and its unit.
 TITLES = {
@@ -61,11 +62,19 @@ def read(study: Study, family: str, results: order.Results) -> Grid:
     return Grid(family, members[0].question, _shop(members[0]).dials, shops)
 
 
-def table(grid: Grid) -> Table:
+def gates(study: Study, grid: Grid) -> dict[tuple[float, ...], Gate]:
+    """Whether the nets have learned, by position: of means over its shops with a finished trial."""
+    done = {at: [shop for shop in shops if shop is not None and shop.lines] for at, shops in grid.shops.items()}
+    return {at: gate.check(study, *shops) for at, shops in done.items() if shops}
+
+
+def table(study: Study, grid: Grid) -> Table:
     """A row per position: each method's mean mAP@50 (rate) and its difference from the first method's, bold if clear.
 
-    With several shops a position, a column tells how many of them have both methods' trials.
+    With several shops a position, a column tells how many of them have both methods' trials. The last column tells
+    what the gate says, and which conditions do not hold.
     """
+    checked = gates(study, grid)
     names = [method.name for method in _members(grid)]
     header = [_called(grid, n) for n in range(len(grid.dials))]
     header += ["shops"] * (grid.most > 1) + [title(name) for name in names]
@@ -88,8 +97,11 @@ def table(grid: Grid) -> Table:
             ends = gained.seeds if gained else None
             cells.append(f"{100 * ends[0]:+.2f} to {100 * ends[1]:+.2f}" if ends else DASH)
         untrained = [shop.untrained_map() for shop in shops if shop is not None]
-        rows.append([*cells, f"{100 * np.mean(untrained):.2f}" if untrained else DASH])
-    return Table([*header, "untrained"], rows)
+        cells.append(f"{100 * np.mean(untrained):.2f}" if untrained else DASH)
+        conditions = checked[at].checks if at in checked else ()
+        failed = [f"{condition.name} {condition.value}" for condition in conditions if not condition.passed]
+        rows.append([*cells, DASH if at not in checked else f"no: {', '.join(failed)}" if failed else "yes"])
+    return Table([*header, "untrained", "have the nets learned"], rows)
 
 
 def heat_map(path: Path, grid: Grid) -> None:

@@ -46,7 +46,14 @@ def render(study: Study) -> str:
     by_experiment = [(e, findings.read(study, e, results)) for e in study.experiments]
     if not results:
         raise UserError(f"{trial.folder(study)}: no trial has run yet: run the study (make study)")
-    lines = [f"# Study: {study.folder.name}", "", *_verdicts(study, by_experiment), "", *_head(study, results), ""]
+    lines = [
+        f"# Study: {study.folder.name}",
+        "",
+        *_verdicts(study, by_experiment, results),
+        "",
+        *_head(study, results),
+        "",
+    ]
     lines += _rates(study, results)
     for family in _families(study):
         lines += ["", *_grid(study, grid.read(study, family, results), results)]
@@ -87,25 +94,26 @@ def _grid(study: Study, shop_grid: Grid, results: order.Results) -> Iterator[str
         f"rate, chosen on noisy labels{', of the first shop alone,' * several} as above."
         f"{' Intervals and p are over shops.' * several}\n"
     )
-    yield table_formats.markdown(grid.table(shop_grid))
+    yield table_formats.markdown(grid.table(study, shop_grid))
     yield f"![gain over {' and '.join(shop_grid.dials) or 'the first method'}]({shop_grid.name}_gains.png)"
 
 
-def _verdicts(study: Study, by_experiment: Sequence[tuple[Experiment, Findings | None]]) -> Iterator[str]:
+def _verdicts(
+    study: Study, by_experiment: Sequence[tuple[Experiment, Findings | None]], results: order.Results
+) -> Iterator[str]:
     """First of all, whether the nets of each experiment have learned."""
     for experiment, result in by_experiment:
         if not experiment.family:
             told = gate.check(study, result).verdict if result and result.lines else "not run yet"
             yield f"**{experiment.name}: {told}.**"
     for family in _families(study):
-        members = [
-            result for experiment, result in by_experiment if experiment.family == family and result and result.lines
-        ]
-        gates = [gate.check(study, result) for result in members]
+        shop_grid = grid.read(study, family, results)
+        gates = grid.gates(study, shop_grid)
         if gates:
-            best = max(gates, key=lambda checked: checked.value)
-            told = best.verdict if all(checked.valid for checked in gates) else (
-                f"{gate.UNDERTRAINED} in {sum(not checked.valid for checked in gates)} of {len(gates)} shops "
+            best = max(gates.values(), key=lambda checked: checked.value)
+            undertrained = sum(not checked.valid for checked in gates.values())
+            told = best.verdict if not undertrained else (
+                f"{gate.UNDERTRAINED} at {undertrained} of {len(gates)} positions "
                 f"(best mean mAP@50 {100 * best.value:.2f})"
             )  # fmt: skip
             yield f"**{family}: {told}.**"

@@ -251,4 +251,4 @@ def _processor() -> str:
         name = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         pass
-    return f"{name}, {cores()} cores"
+    return f"{name}, {cores()} core{'s' * (cores() > 1)}"

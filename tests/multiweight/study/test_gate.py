@@ -12,6 +12,11 @@ LEARNED = {2: 0.3, 7: 0.398, 8: 0.4}
 
 def opened(tmp_path, text=TEXT, curve=LEARNED, groups=None):
     """The gate of an experiment whose every final went through ``curve``; untrained nets have 0.1 and 0.2."""
+    return gate.check(*made(tmp_path, text, curve, groups))
+
+
+def made(tmp_path, text=TEXT, curve=LEARNED, groups=None):
+    """The study, and what its first experiment found."""
     study = reading.load(made_up.folder(tmp_path, text))
     made_up.run_all(study, lambda _: 0.4)
     for planned_trial in made_up.order.trials(study, study.experiments[0], trial.results(study)):
@@ -21,7 +26,7 @@ def opened(tmp_path, text=TEXT, curve=LEARNED, groups=None):
             made_up.write(
                 study, planned_trial, points=points, groups=groups or {"Colour": end + 0.05, "Coat": end - 0.05}
             )
-    return gate.check(study, findings.read(study, study.experiments[0], trial.results(study)))
+    return study, findings.read(study, study.experiments[0], trial.results(study))
 
 
 def failed(checked):
@@ -52,6 +57,15 @@ def test_what_is_missing_is_named(tmp_path, curve, groups, names):
         assert result.valid
         return
     assert failed(result) == names and result.verdict.startswith("undertrained: no conclusion (best mean mAP@50 ")
+
+
+def test_several_shops_are_judged_by_their_means(tmp_path):
+    study, steady = made(tmp_path / "steady", curve={2: 0.3, 7: 0.399, 8: 0.4})
+    _, rising = made(tmp_path / "rising", curve={2: 0.3, 7: 0.413, 8: 0.42})
+    assert [check.value for check in gate.check(study, rising).checks[-2:]] == ["+0.70", "+0.70"]
+    together = gate.check(study, steady, rising)  # gains of 0.1 and 0.7
+    assert together.valid and together.value == pytest.approx(0.41)
+    assert [check.value for check in together.checks] == ["+26.00", "+26.00", "2 of 2", "+0.40", "+0.40"]
 
 
 def test_a_last_tenth_that_was_not_measured_does_not_pass(tmp_path):

@@ -27,7 +27,7 @@ def test_each_shop_has_a_row_with_the_gain(study):
     made_up.run_all(study, mean)
     result = grid.read(study, "core", trial.results(study))
     assert result.dials == ("wrong", "tail") and result.values(0) == [0, 0.3] and result.values(1) == [0.5, 1]
-    table = grid.table(result)
+    table = grid.table(study, result)
     assert [row[:2] for row in table.rows] == [["0", "0.5"], ["0", "1"], ["0.3", "0.5"], ["0.3", "1"]]
     assert table.header[:4] == [
         "wrong labels (share)", "imbalance (power of the groups' shares)", "multi-label", "multi-weight",
@@ -85,7 +85,7 @@ def test_several_shops_at_a_position_give_intervals_over_shops(tmp_path):
         if trial_result["settings"]["purpose"] == order.SEARCH
     }
     assert searches == {"shop-wrong0", "shop-wrong0.3"}  # the first shop's serves all of a position
-    rows = grid.table(grid.read(study, "core", results)).rows
+    rows = grid.table(study, grid.read(study, "core", results)).rows
     assert [row[:2] for row in rows] == [["0", "3"], ["0.3", "3"]]
     assert rows[1][3:6] == ["48.00 (0.0005)", "**+8.00**", "+3.03 to +12.97"]
     page = report.write(study).read_text(encoding="utf-8")
@@ -95,5 +95,5 @@ def test_several_shops_at_a_position_give_intervals_over_shops(tmp_path):
     for wanted_trial in order.trials(study, last, results):
         if wanted_trial.data == "shop-seed3-wrong0.3":
             table.remove(trial.folder(study), wanted_trial.name)
-    rows = grid.table(grid.read(study, "core", trial.results(study))).rows
+    rows = grid.table(study, grid.read(study, "core", trial.results(study))).rows
     assert rows[1][:2] == ["0.3", "2"] and rows[1][4] == "+7.00"
