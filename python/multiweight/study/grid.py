@@ -82,16 +82,19 @@ def table(study: Study, grid: Grid) -> Table:
         header += [f"{title(name)} minus {title(names[0])}", f"over {'shops' if grid.most > 1 else 'seeds'}"]
     rows = []
     clear = _clear(grid, names[1:])
-    for at, shops in grid.shops.items():
+    for at, all_shops in grid.shops.items():
+        # Means over the shops in which every method has run, so that their difference is the one that is told.
+        whole = [shop for shop in all_shops if all(_lines([shop], name) for name in names)]
+        shops = whole or all_shops
         cells = [f"{value:g}" for value in at]
         if grid.most > 1:
-            cells.append(str(min(len(_lines(shops, name)) for name in names)))
+            cells.append(str(len(whole)))
         for name in names:
             lines = _lines(shops, name)
             mean = float(np.mean([line.estimate().value for line in lines])) if lines else 0.0
             cells.append(f"{100 * mean:.2f} ({lines[0].rate:g})" if lines else DASH)
         for name in names[1:]:
-            gained = _gain(shops, name)
+            gained = _gain(all_shops, name)
             value = DASH if gained is None else f"{100 * gained.value:+.2f}"
             cells.append(f"**{value}**" if (at, name) in clear else value)
             ends = gained.seeds if gained else None
