@@ -166,6 +166,11 @@ def sqrt_inverse(groups: Groups) -> np.ndarray:
     return 1.0 / np.sqrt(_present(groups))
 
 
+@scheme("inverse_power", "a power of the inverse proportion: 1/r_t^power", Constant("power", 0.25))
+def inverse_power(groups: Groups) -> np.ndarray:
+    return _present(groups) ** -groups.constant
+
+
 @scheme(
     "class_balanced",
     "effective number of images, Cui et al. 2019: (1 - beta)/(1 - beta^n_t)",

@@ -2,6 +2,7 @@
 
 - ``design.py``: what a study compares
 - ``reading.py``: study.yaml read and checked
+- ``values.py``: its single values, each checked
 - ``parts.py``: the data of each experiment
 - ``order.py``: which trial comes next
 - ``trial.py``: one training and its scores

@@ -73,9 +73,10 @@ class Search:
 class Experiment:
     """Methods compared on one dataset; with ``rate`` all take that rate, without it each its own best one.
 
-    ``lengths`` gives methods (by name) other numbers of iterations than the study's. An entry of the file with
-    ``shops`` is one experiment for each combination of its dials and each seed of a shop, all of them with its name as
-    ``family``.
+    ``lengths`` gives methods (by name) other numbers of iterations than the study's, ``seeds`` are others than its own.
+    Where ``finalists`` is a number, that many methods are trained to the end beside the first: those with the highest
+    mAP in the search. An entry of the file with ``shops`` is one experiment for each combination of its dials and each
+    seed of a shop, all of them with its name as ``family``.
     """
 
     name: str
@@ -84,6 +85,8 @@ class Experiment:
     rate: float | None = None
     lengths: Mapping[str, int] = field(default_factory=dict)
     question: str = ""
+    seeds: tuple[int, ...] = ()
+    finalists: int | None = None
     shop: Shop | None = None
     family: str = ""
 
@@ -103,6 +106,10 @@ class Study:
     experiments: tuple[Experiment, ...]
     drop: float = DROP
     points: tuple[float, ...] = (0.25, 0.5, 0.75, 1.0)
+
+    def seeds_of(self, experiment: Experiment) -> tuple[int, ...]:
+        """The seeds of an experiment's trainings."""
+        return experiment.seeds or self.seeds
 
     def measured(self, iterations: int) -> list[int]:
         """The iterations of a training of ``iterations`` at which mAP is measured."""

@@ -122,7 +122,12 @@ def mean_of(values: Mapping[str, float | None], groups: Sequence[str] | None = N
 def read(study: Study, experiment: Experiment, results: order.Results) -> Findings | None:
     """What an experiment found so far; None before its references and the end of one of its trials are there."""
     data = parts.name(experiment)
-    lines = [line for method in experiment.methods if (line := _line(study, experiment, method, results)) is not None]
+    chosen = order.finalists(study, experiment, results)
+    found = [
+        _line(study, experiment, method, chosen[method.name], results)
+        for method in experiment.methods if method.name in chosen
+    ]  # fmt: skip
+    lines = [line for line in found if line is not None]
     known = [(trial, results[trial.name]) for trial in order.references(study, data) if trial.name in results]
 
     def untrained(trunk: str) -> tuple[Mapping[str, Any], ...]:
@@ -196,11 +201,8 @@ def chosen_rates(
     return searches
 
 
-def _line(study: Study, experiment: Experiment, method: Method, results: order.Results) -> Line | None:
-    rate = experiment.rate or order.best_rate(study, parts.searched_on(experiment), method, results)
-    if rate is None:
-        return None
-    trials = [order.final(study, experiment, method, rate, seed) for seed in study.seeds]
+def _line(study: Study, experiment: Experiment, method: Method, rate: float, results: order.Results) -> Line | None:
+    trials = [order.final(study, experiment, method, rate, seed) for seed in study.seeds_of(experiment)]
     runs = [dict(results[trial.name]) for trial in trials if trial.name in results]
     if not runs:
         return None

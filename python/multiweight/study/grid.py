@@ -30,12 +30,14 @@ class Grid:
     """The experiments of one family by the values of their dials, in the order of the file.
 
     Each position has one shop, or several that differ by their seed: then its figures are means over shops.
+    ``lengths`` tells the iterations of each.
     """
 
     name: str
     question: str
     dials: tuple[str, ...]
     shops: dict[tuple[float, ...], tuple[Findings | None, ...]]
+    lengths: dict[tuple[float, ...], str]
 
     @property
     def done(self) -> list[Findings]:
@@ -56,10 +58,13 @@ def read(study: Study, family: str, results: order.Results) -> Grid:
     """What the experiments of ``family`` found so far."""
     members = [experiment for experiment in study.experiments if experiment.family == family]
     shops: dict[tuple[float, ...], tuple[Findings | None, ...]] = {}
+    lengths: dict[tuple[float, ...], str] = {}
     for experiment in members:
         at = _shop(experiment).position
         shops[at] = (*shops.get(at, ()), findings.read(study, experiment, results))
-    return Grid(family, members[0].question, _shop(members[0]).dials, shops)
+        own = [experiment.lengths.get(method.name, study.iterations) for method in experiment.methods]
+        lengths[at] = ", ".join(f"{length:,}" for length in dict.fromkeys(own))
+    return Grid(family, members[0].question, _shop(members[0]).dials, shops, lengths)
 
 
 def gates(study: Study, grid: Grid) -> dict[tuple[float, ...], Gate]:
@@ -71,12 +76,13 @@ def gates(study: Study, grid: Grid) -> dict[tuple[float, ...], Gate]:
 def table(study: Study, grid: Grid) -> Table:
     """A row per position: each method's mean mAP@50 (rate) and its difference from the first method's, bold if clear.
 
-    With several shops a position, a column tells how many of them have both methods' trials. The last column tells
-    what the gate says, and which conditions do not hold.
+    Where positions differ in their iterations, a column tells them; with several shops a position, one tells how many
+    of them have both methods' trials. The last tells what the gate says, and which conditions do not hold.
     """
     checked = gates(study, grid)
     names = [method.name for method in _members(grid)]
-    header = [_called(grid, n) for n in range(len(grid.dials))]
+    own_lengths = len(set(grid.lengths.values())) > 1
+    header = [_called(grid, n) for n in range(len(grid.dials))] + ["iterations"] * own_lengths
     header += ["shops"] * (grid.most > 1) + [title(name) for name in names]
     for name in names[1:]:
         header += [f"{title(name)} minus {title(names[0])}", f"over {'shops' if grid.most > 1 else 'seeds'}"]
@@ -86,7 +92,7 @@ def table(study: Study, grid: Grid) -> Table:
         # Means over the shops in which every method has run, so that their difference is the one that is told.
         whole = [shop for shop in all_shops if all(_lines([shop], name) for name in names)]
         shops = whole or all_shops
-        cells = [f"{value:g}" for value in at]
+        cells = [f"{value:g}" for value in at] + [grid.lengths[at]] * own_lengths
         if grid.most > 1:
             cells.append(str(len(whole)))
         for name in names:

@@ -80,7 +80,7 @@ def best_rate(study: Study, data: str, method: Method, results: Results) -> floa
 
     Where rates are trained again, the best is one of those.
     """
-    if next(_search(study, data, method, results), None) is not None:
+    if _searching_still(study, data, method, results):
         return None
     by_rate = searched(study, data, method, results)
     most = max(len(trials) for trials in by_rate.values())
@@ -106,11 +106,34 @@ def trials(study: Study, experiment: Experiment, results: Results) -> Iterator[T
             waiting += enumerate(_search(study, data, method, results), done)
         # In turn over all methods, the one with the fewest trials first: a study that is stopped has compared them all.
         yield from (trial for _, trial in sorted(waiting, key=lambda pair: pair[0]))
-    for seed in study.seeds:
+    chosen = finalists(study, experiment, results)
+    for seed in study.seeds_of(experiment):
         for method in experiment.methods:
-            chosen = experiment.rate or best_rate(study, data, method, results)
-            if chosen is not None:
-                yield final(study, experiment, method, chosen, seed)
+            if method.name in chosen:
+                yield final(study, experiment, method, chosen[method.name], seed)
+
+
+def finalists(study: Study, experiment: Experiment, results: Results) -> dict[str, float]:
+    """The rates, by name, of the methods that are trained to the end, as far as the search tells.
+
+    Where the experiment sets their number, they are the first method and the best others of the search, once it is over
+    for all.
+    """
+    if experiment.rate is not None:
+        return {method.name: experiment.rate for method in experiment.methods}
+    data = parts.searched_on(experiment)
+    best = {method.name: best_rate(study, data, method, results) for method in experiment.methods}
+    rates = {name: rate for name, rate in best.items() if rate is not None}
+    if experiment.finalists is None:
+        return rates
+    first, *others = experiment.methods
+    searching = any(_searching_still(study, data, method, results) for method in experiment.methods)
+    scores = {
+        other.name: mean_score(searched(study, data, other, results)[rates[other.name]])
+        for other in others if other.name in rates and not searching
+    }  # fmt: skip
+    kept = sorted(scores, key=lambda name: -scores[name])[: experiment.finalists]
+    return {name: rate for name, rate in rates.items() if name in (first.name, *kept)}
 
 
 def final(study: Study, experiment: Experiment, method: Method, rate: float, seed: int) -> Trial:
@@ -121,11 +144,17 @@ def final(study: Study, experiment: Experiment, method: Method, rate: float, see
 def missing(study: Study, experiment: Experiment, results: Results) -> int:
     """Iterations that the experiment still needs, as far as is known: a search may be extended."""
     left = sum(t.iterations for t in trials(study, experiment, results) if t.name not in results)
-    waiting = [
-        m for m in experiment.methods
-        if experiment.rate is None and best_rate(study, parts.searched_on(experiment), m, results) is None
-    ]  # fmt: skip
-    return left + sum(experiment.lengths.get(m.name, study.iterations) for m in waiting) * len(study.seeds)
+    chosen, data = finalists(study, experiment, results), parts.searched_on(experiment)
+    searching = [m for m in experiment.methods if _searching_still(study, data, m, results)]
+    if experiment.rate is not None or not searching:
+        return left
+    if experiment.finalists is None:
+        waiting = searching
+    else:
+        others = [method for method in experiment.methods if method.name not in chosen]
+        waiting = others[: 1 + experiment.finalists - len(chosen)]
+    lengths = [experiment.lengths.get(method.name, study.iterations) for method in waiting]
+    return left + sum(lengths) * len(study.seeds_of(experiment))
 
 
 def _rates(study: Study) -> list[float]:
@@ -136,6 +165,11 @@ def _rates(study: Study) -> list[float]:
 
 def _searching(study: Study, data: str, method: Method, rate: float, second: bool = False) -> Trial:
     return Trial(SEARCH, data, method, rate, study.search.seed + second, study.search.iterations)
+
+
+def _searching_still(study: Study, data: str, method: Method, results: Results) -> bool:
+    """Whether a method's search has trials left to run."""
+    return next(_search(study, data, method, results), None) is not None
 
 
 def _search(study: Study, data: str, method: Method, results: Results) -> Iterator[Trial]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
@@ -22,9 +20,10 @@ from multiweight.nets.solvers import DROP
 from multiweight.paper.methods import BASELINE, METHODS, RESERVED
 from multiweight.prepare import subsets
 from multiweight.study.design import FILE, Experiment, Method, Search, Shop, Study, Subset
+from multiweight.study.values import Values
 
 _GAMMA = ("scheme", "c", "rescale")
-_EXPERIMENT = ("name", "methods", "subset", "shops", "rate", "lengths", "question")
+_EXPERIMENT = ("name", "methods", "subset", "shops", "rate", "lengths", "question", "seeds", "finalists")
 _NET_TYPES = {f.name: str(f.type) for f in fields(NetSettings) if f.name not in ("head", "size", "unknown")}
 _NET = tuple(_NET_TYPES)
 
@@ -36,42 +35,10 @@ def load(folder: str | Path) -> Study:
     return _Reader(path).study(yaml_file.plain(yaml_file.read(path, "the study")))
 
 
-class _Reader:
+class _Reader(Values):
     def __init__(self, path: Path):
-        self.path = path
+        super().__init__(path)
         self.size, self.points, self.common = 0, tuple[float, ...](), dict[str, Any]()
-
-    def fail(self, key: str, what: str) -> UserError:
-        return UserError(f"{self.path}: {key}: {what}")
-
-    def keys(self, value: Any, known: tuple[str, ...], needed: tuple[str, ...], where: str) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            raise self.fail(where, f"{value!r}: expected keys among {', '.join(known)}")
-        for key in value:
-            if key not in known:
-                raise self.fail(where, f"key {key!r} is unknown: expected {', '.join(known)}")
-        for key in needed:
-            if key not in value:
-                raise self.fail(where, f"key {key!r} is missing")
-        return value
-
-    def number(self, value: Any, where: str, whole: bool = True, least: float = 1) -> Any:
-        right = isinstance(value, int) if whole else isinstance(value, (int, float))
-        # Compared, because math.isfinite fails on a whole number beyond every float.
-        if isinstance(value, bool) or not right or not least <= value <= sys.float_info.max:
-            shown = repr(value) if len(repr(value)) < 80 else f"{repr(value)[:40]}..."
-            raise self.fail(where, f"{shown}: expected a {'whole ' if whole else ''}number, {least:g} or above")
-        return value
-
-    def text(self, value: Any, where: str) -> Any:
-        if not isinstance(value, str):
-            raise self.fail(where, f"{value!r}: expected a name")
-        return value
-
-    def truth(self, value: Any, where: str) -> Any:
-        if not isinstance(value, bool):
-            raise self.fail(where, f"{value!r}: expected true or false")
-        return value
 
     def study(self, content: Any) -> Study:
         known = tuple(f.name for f in fields(Study) if f.name != "folder")
@@ -85,9 +52,7 @@ class _Reader:
         # What every method's net and every length is checked with.
         self.size, self.points = values["size"], self.shares(values.get("points", 4))
         self.length(values["iterations"], "points")
-        seeds = values["seeds"]
-        if not isinstance(seeds, list) or not seeds or len(set(map(str, seeds))) < len(seeds):
-            raise self.fail("seeds", f"{seeds!r}: expected a list of different whole numbers")
+        seeds = self.seeds(values["seeds"], "seeds")
         experiments = values["experiments"]
         if not isinstance(experiments, list) or not experiments:
             raise self.fail("experiments", f"{experiments!r}: expected a list")
@@ -104,12 +69,17 @@ class _Reader:
             size=values["size"],
             net=self.common,
             iterations=values["iterations"],
-            seeds=tuple(self.number(seed, "seeds", least=0) for seed in seeds),
+            seeds=seeds,
             search=self.search(values["search"]),
             experiments=read,
             drop=float(drop),
             points=self.points,
         )
+
+    def seeds(self, seeds: Any, where: str) -> tuple[int, ...]:
+        if not isinstance(seeds, list) or not seeds or len(set(map(str, seeds))) < len(seeds):
+            raise self.fail(where, f"{seeds!r}: expected a list of different whole numbers")
+        return tuple(self.number(seed, where, least=0) for seed in seeds)
 
     def shares(self, points: Any) -> tuple[float, ...]:
         """Shares of training of a list of them, or of a number of points at equal distances."""
@@ -197,9 +167,15 @@ class _Reader:
         for name, length in lengths.items():
             self.number(length, f"{where}: lengths: {name}")
             self.length(length, f"{where}: lengths: {name}")
+        finalists = values.get("finalists")
+        if finalists is not None:
+            self.number(finalists, f"{where}: finalists")
+            if values.get("rate") is not None:
+                raise self.fail(where, "has a `rate` and `finalists`, which a search chooses: expected one of them")
         return Experiment(
-            values["name"], read, subset, values.get("rate"), lengths, str(values.get("question") or "").strip()
-        )
+            values["name"], read, subset, values.get("rate"), lengths, str(values.get("question") or "").strip(),
+            self.seeds(values["seeds"], f"{where}: seeds") if "seeds" in values else (), finalists,
+        )  # fmt: skip
 
     def method(self, content: Any, where: str) -> Method:
         if isinstance(content, str):
@@ -270,20 +246,15 @@ class _Reader:
         except UserError as error:
             raise self.fail(f"{where}: scheme", str(error)) from None
 
-    def name(self, value: Any, where: str) -> str:
-        if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*(_[A-Za-z0-9.-]+)*", value):
-            raise self.fail(where, f"name {value!r}: expected letters, digits, '.', '-' and single '_'")
-        return value
-
-    def different(self, where: str, names: list[str]) -> None:
-        for name in names:
-            if names.count(name) > 1:
-                raise self.fail(where, f"{name!r} stands twice")
-
     def consistent(self, experiments: tuple[Experiment, ...]) -> None:
         """One name means one method: its results are shared by all experiments on the same data."""
         known: dict[str, Method] = {}
+        families: dict[str, Any] = {}
         for experiment in experiments:
+            if experiment.shop:
+                kind = experiment.shop.dials, [method.name for method in experiment.methods]
+                if families.setdefault(experiment.family, kind) != kind:
+                    raise self.fail(f"experiment {experiment.family}", "stands twice, with other dials or methods")
             for method in experiment.methods:
                 if known.setdefault(method.name, method) != method:
                     raise self.fail(f"experiment {experiment.name}", f"{method.name!r} is another method elsewhere")

@@ -60,7 +60,7 @@ def render(study: Study) -> str:
     for experiment, result in by_experiment:
         if experiment.family:
             continue
-        lines += ["", f"## {experiment.name}", "", experiment.question, ""]
+        lines += ["", f"## {experiment.name}", "", experiment.question, "", *_own_terms(study, experiment)]
         lines += _experiment(study, experiment, result, results) if result else _begun(study, experiment, results)
     return "\n".join(lines).replace("\n\n\n", "\n\n").rstrip() + "\n"
 
@@ -187,6 +187,23 @@ def _search_cell(trials: Sequence[Mapping[str, Any]] | None, best: bool) -> str:
             return f"diverged at {trial_result['iteration']:,}"
     value = f"{100 * order.mean_score(list(trials)):.2f}" + (f" ({len(trials)} seeds)" if len(trials) > 1 else "")
     return f"**{value}**" if best else value
+
+
+def _own_terms(study: Study, experiment: Experiment) -> Iterator[str]:
+    """Where an experiment's seeds, lengths and number of finals are not the study's."""
+    if experiment.seeds:
+        yield f"Seeds {', '.join(map(str, experiment.seeds))}.\n"
+    lengths = {experiment.lengths.get(method.name, study.iterations) for method in experiment.methods}
+    if len(lengths) == 1 and lengths != {study.iterations}:
+        yield f"{lengths.pop():,} iterations.\n"
+    elif len(lengths) > 1:
+        own = ", ".join(f"{title(name)} {length:,}" for name, length in experiment.lengths.items())
+        yield f"Iterations: {own}; the others {study.iterations:,}.\n"
+    if experiment.finalists is not None:
+        yield (
+            f"Of {len(experiment.methods) - 1} methods beside {title(experiment.methods[0].name)}, the "
+            f"{experiment.finalists} with the highest mAP in the search above are trained to the end.\n"
+        )
 
 
 def _begun(study: Study, experiment: Experiment, results: order.Results) -> Iterator[str]:

@@ -22,6 +22,10 @@ def gamma(name, c=None):
 def test_hand_worked():
     assert gamma("inverse") == pytest.approx({"a": 1, "b": 4, "c": 25})
     assert gamma("sqrt_inverse") == pytest.approx({"a": 1, "b": 2, "c": 5})
+    # The square root of the square root, and the powers that have names of their own.
+    assert gamma("inverse_power") == pytest.approx({"a": 1, "b": 2**0.5, "c": 5**0.5})
+    assert gamma("inverse_power", 0.5) == pytest.approx(gamma("sqrt_inverse"))
+    assert gamma("inverse_power", 1) == pytest.approx(gamma("inverse"))
     # (1 - 0.9) / (1 - 0.9^n)
     expected = {"a": 0.1 / (1 - 0.9**100), "b": 0.1 / (1 - 0.9**25), "c": 0.1 / (1 - 0.9**4)}
     assert gamma("class_balanced", 0.9) == pytest.approx(expected)
@@ -46,7 +50,7 @@ def test_constants():
         gamma("dwa", 0.0)
 
 
-@pytest.mark.parametrize("name", ["inverse", "sqrt_inverse", "class_balanced"])
+@pytest.mark.parametrize("name", ["inverse", "sqrt_inverse", "inverse_power", "class_balanced"])
 def test_a_group_without_images_has_no_inverse(name):
     with pytest.raises(UserError, match="group 'b' has no training image"):
         weights.compute(name, {"a": 1.0, "b": 0.0}, counts={"a": 3, "b": 0})

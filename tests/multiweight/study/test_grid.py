@@ -3,6 +3,7 @@
 import made_up
 import pytest
 
+from multiweight.base.errors import UserError
 from multiweight.study import grid, order, reading, report, table, trial
 
 TEXT = made_up.TEXT.replace("question: Does it help?", "shops: {wrong: [0, 0.3], tail: [0.5, 1]}")
@@ -97,3 +98,19 @@ def test_several_shops_at_a_position_give_intervals_over_shops(tmp_path):
             table.remove(trial.folder(study), wanted_trial.name)
     rows = grid.table(study, grid.read(study, "core", trial.results(study))).rows
     assert rows[1][:2] == ["0.3", "2"] and rows[1][4] == "+7.00"
+
+
+def test_positions_of_other_lengths_share_one_table(tmp_path):
+    first = "    shops: {wrong: [0, 0.3], tail: [0]}\n    methods: [multi_label, multi_weight]\n"
+    text = made_up.TEXT.replace("    question: Does it help?\n    methods: [multi_label, multi_weight]\n", first)
+    second = "  - name: core\n" + first.replace("tail: [0]", "tail: [1]")
+    second += "    lengths: {multi_label: 16, multi_weight: 16}\n"
+    study = reading.load(made_up.folder(tmp_path, text + second))
+    made_up.run_all(study, mean)
+    result = grid.read(study, "core", trial.results(study))
+    made = grid.table(study, result)
+    assert made.header[2] == "iterations"
+    assert [row[:3] for row in made.rows] == [["0", "0", "8"], ["0.3", "0", "8"], ["0", "1", "16"], ["0.3", "1", "16"]]
+    assert made.rows[3][5] == "**+10.00**"
+    with pytest.raises(UserError, match="experiment core: stands twice, with other dials or methods"):
+        reading.load(made_up.folder(tmp_path, text + second.replace("wrong: [0, 0.3]", "wrong: 0.3")))

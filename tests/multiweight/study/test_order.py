@@ -109,3 +109,37 @@ def test_all_is_run_in_the_end(study):
     made_up.run_all(study, lambda _: 0.3)
     results = made_up.trial.results(study)
     assert [order.missing(study, experiment, results) for experiment in study.experiments] == [0, 0]
+
+
+FINALISTS = made_up.TEXT.replace(
+    "methods: [multi_label, multi_weight]",
+    "methods: [multi_label, multi_weight, {scheme: inverse}, {scheme: ones, name: other}]\n"
+    "    finalists: 1\n    seeds: [2]",
+).replace("extensions: 1", "extensions: 0")
+
+
+def test_with_finalists_the_first_method_and_the_best_of_the_search_are_trained_to_the_end(tmp_path):
+    study = reading.load(made_up.folder(tmp_path, FINALISTS))
+    core = study.experiments[0]
+
+    def finals(results):
+        return [(t.method.name, t.rate, t.seed) for t in order.trials(study, core, results) if t.purpose == order.FINAL]
+
+    results = search(study, core.methods[0], {0.001: 0.2, 0.002: 0.1})
+    results.update(search(study, core.methods[1], {0.001: 0.25, 0.002: 0.3}))
+    results.update(search(study, core.methods[2], {0.001: 0.35, 0.002: 0.4}))
+    assert finals(results) == [("multi_label", 0.001, 2)], "one search is not over: the best is not known"
+    # One reference, two trials of the search of 4, a final of the first method and of one more, 8 each.
+    assert order.missing(study, core, results) == 2 * 4 + 2 * 8
+    results.update(search(study, core.methods[3], {0.001: 0.1, 0.002: None}))
+    assert finals(results) == [("multi_label", 0.001, 2), ("inverse", 0.002, 2)]
+    assert order.missing(study, core, results) == 2 * 8
+
+
+def test_a_finalist_whose_search_diverged_is_none(tmp_path):
+    study = reading.load(made_up.folder(tmp_path, FINALISTS))
+    core = study.experiments[0]
+    results = {}
+    for method in core.methods:
+        results.update(search(study, method, {0.001: None, 0.002: None}))
+    assert order.finalists(study, core, results) == {} and order.missing(study, core, results) == 0
