@@ -63,8 +63,10 @@ def run(
                     running.append(_start(waiting.pop(0), command, logs, jobs))
                 if not running:
                     return
-                time.sleep(_PAUSE)
-                for job in [job for job in running if job.process.poll() is not None]:
+                # The tables are read again only when a trial has ended: reading them takes processor time from it.
+                while not (ended := [job for job in running if job.process.poll() is not None]):
+                    time.sleep(_PAUSE)
+                for job in ended:
                     running.remove(job)
                     job.log.close()
                     _check(study, job, logs)
