@@ -54,18 +54,25 @@ class BatchNorm(ElementwiseLayer):
             return _normalised(x, mean, variance, param.eps).reshape(shape)
         if not x.numel():  # NaN would stay in the running sums for good
             raise self.fail(f"no values to take a mean of, its bottom has the shape {tuple(shape)}")
+        samples = x.numel() // self.channels
+        if samples == 1 or param.eps <= 0:  # PyTorch refuses both
+            variance, mean = torch.var_mean(x, dim=[0, *range(2, x.dim())], correction=0)
+            self._add(mean.detach(), variance.detach() * (samples / (samples - 1) if samples > 1 else 1.0))
+            if samples == 1:  # the variance is 0
+                return ((x - x.detach()) * 0).reshape(shape)
+            return _normalised(x, mean, variance, param.eps).reshape(shape)  # NaN where a channel has no variance
+        # With a momentum of 1 PyTorch's running values are this batch's own.
+        mean, unbiased = x.new_zeros(self.channels), x.new_zeros(self.channels)
+        y = F.batch_norm(x, mean, unbiased, training=True, momentum=1.0, eps=param.eps)
+        self._add(mean, unbiased)
+        return y.reshape(shape)
+
+    def _add(self, mean: Tensor, unbiased: Tensor) -> None:
+        """Add a batch's statistics to the decayed sums."""
         with torch.no_grad():
-            variance, mean = torch.var_mean(x, dim=[0, *range(2, x.dim())], correction=0)
-            samples = x.numel() // self.channels
-            unbiased = variance * (samples / (samples - 1) if samples > 1 else 1.0)
-            for blob, new in zip(self.blobs, (mean, unbiased, torch.ones(1, device=x.device))):
-                blob.assign(blob.tensor() * param.moving_average_fraction + new)
-        if samples == 1:  # PyTorch refuses; the variance is 0
-            return ((x - x.detach()) * 0).reshape(shape)
-        if param.eps <= 0:  # PyTorch refuses; Caffe computes NaN where a channel has no variance
-            variance, mean = torch.var_mean(x, dim=[0, *range(2, x.dim())], correction=0)
-            return _normalised(x, mean, variance, param.eps).reshape(shape)
-        return F.batch_norm(x, None, None, training=True, eps=param.eps).reshape(shape)
+            fraction = self.param.batch_norm_param.moving_average_fraction
+            for blob, new in zip(self.blobs, (mean, unbiased, torch.ones(1, device=mean.device))):
+                blob.assign(blob.tensor() * fraction + new)
 
 
 def _normalised(x: Tensor, mean: Tensor, variance: Tensor, eps: float) -> Tensor:
