@@ -73,10 +73,11 @@ class Search:
 class Experiment:
     """Methods compared on one dataset; with ``rate`` all take that rate, without it each its own best one.
 
-    ``lengths`` gives methods (by name) other numbers of iterations than the study's, ``seeds`` are others than its own.
-    Where ``finalists`` is a number, that many methods are trained to the end beside the first: those with the highest
-    mAP in the search. An entry of the file with ``shops`` is one experiment for each combination of its dials and each
-    seed of a shop, all of them with its name as ``family``.
+    ``lengths`` gives methods (by name) other numbers of iterations than the study's; ``seeds`` and ``drop`` stand in
+    place of the study's, ``drop`` in the trainings to the end alone. Where ``finalists`` is a number, that many methods
+    are trained to the end beside the first: those with the highest mAP in the search. An entry of the file with
+    ``shops`` is one experiment for each combination of its dials and each seed of a shop, all of them with its name as
+    ``family``.
     """
 
     name: str
@@ -86,6 +87,7 @@ class Experiment:
     lengths: Mapping[str, int] = field(default_factory=dict)
     question: str = ""
     seeds: tuple[int, ...] = ()
+    drop: float | None = None
     finalists: int | None = None
     shop: Shop | None = None
     family: str = ""
@@ -110,6 +112,10 @@ class Study:
     def seeds_of(self, experiment: Experiment) -> tuple[int, ...]:
         """The seeds of an experiment's trainings."""
         return experiment.seeds or self.seeds
+
+    def drop_of(self, experiment: Experiment) -> float:
+        """The share of an experiment's trainings after which the rate is divided by 10."""
+        return self.drop if experiment.drop is None else experiment.drop
 
     def measured(self, iterations: int) -> list[int]:
         """The iterations of a training of ``iterations`` at which mAP is measured."""

@@ -76,7 +76,7 @@ def check(study: Study, *results: Findings) -> Gate:
             "groups in which it is above its own untrained net", f"{above} of {len(groups)}", f"{needed} or more",
             above >= needed,
         ),
-        *(_flat(study, name, lines[name]) for name in names),
+        *(_flat(study.drop_of(results[0].experiment), name, lines[name]) for name in names),
     ]  # fmt: skip
     return Gate(tuple(checks), best, values[best])
 
@@ -89,13 +89,13 @@ def _points(name: str, value: float, expected: float) -> Check:
     return Check(name, f"{100 * value:+.2f}", f"+{expected:.0f} or more", 100 * value >= expected)
 
 
-def _flat(study: Study, method: str, lines: Sequence[Line]) -> Check:
+def _flat(drop: float, method: str, lines: Sequence[Line]) -> Check:
     name, expected = f"last tenth of {title(method)}", f"less than +{LAST_TENTH}"
     gains = []
     for line in lines:
         iterations, values = line.curve()
         last = iterations[-1]
-        before = np.flatnonzero((iterations >= study.drop * last) & (iterations <= 0.9 * last))
+        before = np.flatnonzero((iterations >= drop * last) & (iterations <= 0.9 * last))
         if not len(before):
             return Check(name, "not measured", expected, False)
         gains.append(100 * float((values[:, -1] - values[:, before[-1]]).mean()))

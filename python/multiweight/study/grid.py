@@ -64,6 +64,8 @@ def read(study: Study, family: str, results: order.Results) -> Grid:
         shops[at] = (*shops.get(at, ()), findings.read(study, experiment, results))
         own = [experiment.lengths.get(method.name, study.iterations) for method in experiment.methods]
         lengths[at] = ", ".join(f"{length:,}" for length in dict.fromkeys(own))
+        if experiment.drop is not None:
+            lengths[at] += f" (the rate drops after {experiment.drop:.0%})"
     return Grid(family, members[0].question, _shop(members[0]).dials, shops, lengths)
 
 

@@ -18,7 +18,10 @@ REFERENCES = (UNTRAINED, RANDOM)
 
 @dataclass(frozen=True)
 class Trial:
-    """One training and its measurement; of ``untrained`` the net of ``trunk`` as ``seed`` draws it."""
+    """One training and its measurement; of ``untrained`` the net of ``trunk`` as ``seed`` draws it.
+
+    ``drop`` is the experiment's own share of training after which the rate drops, None where it is the study's.
+    """
 
     purpose: str
     data: str
@@ -27,6 +30,7 @@ class Trial:
     seed: int = 0
     iterations: int = 0
     trunk: str = ""
+    drop: float | None = None
 
     @property
     def name(self) -> str:
@@ -34,7 +38,8 @@ class Trial:
         if self.method is None:
             return "_".join([self.data, self.purpose, *([self.trunk, str(self.seed)] if self.trunk else [])])
         rate = f"{self.rate:g}".replace("+", "")
-        return f"{self.data}_{self.purpose}_{self.method.name}_{rate}_{self.iterations}_{self.seed}"
+        length = f"{self.iterations}" + (f"-drop{self.drop:g}" if self.drop is not None else "")
+        return f"{self.data}_{self.purpose}_{self.method.name}_{rate}_{length}_{self.seed}"
 
 
 Results = Mapping[str, Mapping[str, Any]]
@@ -138,7 +143,7 @@ def finalists(study: Study, experiment: Experiment, results: Results) -> dict[st
 
 def final(study: Study, experiment: Experiment, method: Method, rate: float, seed: int) -> Trial:
     length = experiment.lengths.get(method.name, study.iterations)
-    return Trial(FINAL, parts.name(experiment), method, rate, seed, length)
+    return Trial(FINAL, parts.name(experiment), method, rate, seed, length, drop=experiment.drop)
 
 
 def missing(study: Study, experiment: Experiment, results: Results) -> int:

@@ -23,7 +23,7 @@ from multiweight.study.design import FILE, Experiment, Method, Search, Shop, Stu
 from multiweight.study.values import Values
 
 _GAMMA = ("scheme", "c", "rescale")
-_EXPERIMENT = ("name", "methods", "subset", "shops", "rate", "lengths", "question", "seeds", "finalists")
+_EXPERIMENT = ("name", "methods", "subset", "shops", "rate", "lengths", "question", "seeds", "drop", "finalists")
 _NET_TYPES = {f.name: str(f.type) for f in fields(NetSettings) if f.name not in ("head", "size", "unknown")}
 _NET = tuple(_NET_TYPES)
 
@@ -46,9 +46,7 @@ class _Reader(Values):
         values = self.keys(content, known, needed, "the study")
         for name in ("size", "iterations"):
             self.number(values[name], name)
-        drop = values.get("drop", DROP)
-        if isinstance(drop, bool) or not isinstance(drop, (int, float)) or not 0 < drop <= 1:
-            raise self.fail("drop", f"{drop!r}: expected a share above 0, at most 1")
+        drop = self.share(values.get("drop", DROP), "drop")
         # What every method's net and every length is checked with.
         self.size, self.points = values["size"], self.shares(values.get("points", 4))
         self.length(values["iterations"], "points")
@@ -72,7 +70,7 @@ class _Reader(Values):
             seeds=seeds,
             search=self.search(values["search"]),
             experiments=read,
-            drop=float(drop),
+            drop=drop,
             points=self.points,
         )
 
@@ -174,7 +172,8 @@ class _Reader(Values):
                 raise self.fail(where, "has a `rate` and `finalists`, which a search chooses: expected one of them")
         return Experiment(
             values["name"], read, subset, values.get("rate"), lengths, str(values.get("question") or "").strip(),
-            self.seeds(values["seeds"], f"{where}: seeds") if "seeds" in values else (), finalists,
+            self.seeds(values["seeds"], f"{where}: seeds") if "seeds" in values else (),
+            self.share(values["drop"], f"{where}: drop") if "drop" in values else None, finalists,
         )  # fmt: skip
 
     def method(self, content: Any, where: str) -> Method:

@@ -190,7 +190,7 @@ def _search_cell(trials: Sequence[Mapping[str, Any]] | None, best: bool) -> str:
 
 
 def _own_terms(study: Study, experiment: Experiment) -> Iterator[str]:
-    """Where an experiment's seeds, lengths and number of finals are not the study's."""
+    """Where an experiment's seeds, lengths, drop of the rate and number of finals are not the study's."""
     if experiment.seeds:
         yield f"Seeds {', '.join(map(str, experiment.seeds))}.\n"
     lengths = {experiment.lengths.get(method.name, study.iterations) for method in experiment.methods}
@@ -199,6 +199,8 @@ def _own_terms(study: Study, experiment: Experiment) -> Iterator[str]:
     elif len(lengths) > 1:
         own = ", ".join(f"{title(name)} {length:,}" for name, length in experiment.lengths.items())
         yield f"Iterations: {own}; the others {study.iterations:,}.\n"
+    if experiment.drop is not None:
+        yield f"The rate is divided by 10 after {experiment.drop:.0%} of the iterations.\n"
     if experiment.finalists is not None:
         yield (
             f"Of {len(experiment.methods) - 1} methods beside {title(experiment.methods[0].name)}, the "

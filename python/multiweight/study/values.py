@@ -38,6 +38,11 @@ class Values:
             raise self.fail(where, f"{shown}: expected a {'whole ' if whole else ''}number, {least:g} or above")
         return value
 
+    def share(self, value: Any, where: str) -> float:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= 1:
+            raise self.fail(where, f"{value!r}: expected a share above 0, at most 1")
+        return float(value)
+
     def text(self, value: Any, where: str) -> Any:
         if not isinstance(value, str):
             raise self.fail(where, f"{value!r}: expected a name")

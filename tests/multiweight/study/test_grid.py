@@ -104,13 +104,14 @@ def test_positions_of_other_lengths_share_one_table(tmp_path):
     first = "    shops: {wrong: [0, 0.3], tail: [0]}\n    methods: [multi_label, multi_weight]\n"
     text = made_up.TEXT.replace("    question: Does it help?\n    methods: [multi_label, multi_weight]\n", first)
     second = "  - name: core\n" + first.replace("tail: [0]", "tail: [1]")
-    second += "    lengths: {multi_label: 16, multi_weight: 16}\n"
+    second += "    lengths: {multi_label: 16, multi_weight: 16}\n    drop: 0.5\n"
     study = reading.load(made_up.folder(tmp_path, text + second))
     made_up.run_all(study, mean)
     result = grid.read(study, "core", trial.results(study))
     made = grid.table(study, result)
     assert made.header[2] == "iterations"
-    assert [row[:3] for row in made.rows] == [["0", "0", "8"], ["0.3", "0", "8"], ["0", "1", "16"], ["0.3", "1", "16"]]
+    assert [row[:2] for row in made.rows] == [["0", "0"], ["0.3", "0"], ["0", "1"], ["0.3", "1"]]
+    assert [row[2] for row in made.rows] == ["8"] * 2 + ["16 (the rate drops after 50%)"] * 2
     assert made.rows[3][5] == "**+10.00**"
     with pytest.raises(UserError, match="experiment core: stands twice, with other dials or methods"):
         reading.load(made_up.folder(tmp_path, text + second.replace("wrong: [0, 0.3]", "wrong: 0.3")))

@@ -143,3 +143,17 @@ def test_a_finalist_whose_search_diverged_is_none(tmp_path):
     for method in core.methods:
         results.update(search(study, method, {0.001: None, 0.002: None}))
     assert order.finalists(study, core, results) == {} and order.missing(study, core, results) == 0
+
+
+def test_an_experiments_own_drop_is_in_the_names_and_settings_of_its_finals(tmp_path):
+    text = made_up.TEXT.replace("question: Does it help?", "drop: 0.5")
+    study = reading.load(made_up.folder(tmp_path, text))
+    core, other = study.experiments
+    assert (study.drop_of(core), study.drop_of(other)) == (0.5, 0.8)
+    results = search(study, core.methods[0], {0.0005: 0.1, 0.001: 0.3, 0.002: 0.2})
+    searched, *_, last = [t for t in order.trials(study, core, results) if t.method == core.methods[0]]
+    assert (searched.name, made_up.trial.settings(study, searched)["drop"]) == (
+        "whole_search_multi_label_0.0005_4_1", 0.8,
+    )  # fmt: skip
+    assert last.name == "whole_final_multi_label_0.001_8-drop0.5_2"
+    assert made_up.trial.settings(study, last)["drop"] == 0.5

@@ -78,6 +78,7 @@ def test_net_settings_make_a_method_of_their_own(tmp_path):
         ("lengths: {multi_weight", "lengths: {multi_label", "key 'multi_label' is unknown"),
         ("name: one-rate", "name: core", "'core' stands twice"),
         ("rate: 0.002\n", "seeds: [1, 1]\n", "experiment one-rate: seeds: [1, 1]: expected a list of different"),
+        ("rate: 0.002\n", "drop: 1.5\n", "experiment one-rate: drop: 1.5: expected a share above 0, at most 1"),
         ("rate: 0.002\n", "seeds: []\n", "experiment one-rate: seeds: []: expected"),
         ("rate: 0.002\n", "finalists: 0\n", "experiment one-rate: finalists: 0: expected a whole number, 1"),
         ("rate: 0.002\n", "rate: 0.002\n    finalists: 1\n", "one-rate: has a `rate` and `finalists`, which a search"),
