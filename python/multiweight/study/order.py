@@ -103,12 +103,14 @@ def trials(study: Study, experiment: Experiment, results: Results) -> Iterator[T
     data = parts.searched_on(experiment)
     if experiment.rate is None:
         waiting: list[tuple[int, Trial]] = []
+        repeated = _repeated(study, experiment, results)
         for method in experiment.methods:
             done = 0
             for rate, finished in searched(study, data, method, results).items():
                 yield from (_searching(study, data, method, rate, bool(n)) for n in range(len(finished)))
                 done += len(finished)
-            waiting += enumerate(_search(study, data, method, results), done)
+            left = _search(study, data, method, results)
+            waiting += enumerate((t for t in left if t.seed == study.search.seed or method.name in repeated), done)
         # In turn over all methods, the one with the fewest trials first: a study that is stopped has compared them all.
         yield from (trial for _, trial in sorted(waiting, key=lambda pair: pair[0]))
     chosen = finalists(study, experiment, results)
@@ -121,8 +123,8 @@ def trials(study: Study, experiment: Experiment, results: Results) -> Iterator[T
 def finalists(study: Study, experiment: Experiment, results: Results) -> dict[str, float]:
     """The rates, by name, of the methods that are trained to the end, as far as the search tells.
 
-    Where the experiment sets their number, they are the first method and the best others of the search, once it is over
-    for all.
+    Where the experiment sets their number, they are the first method and the best others of the search, once it is
+    over.
     """
     if experiment.rate is not None:
         return {method.name: experiment.rate for method in experiment.methods}
@@ -132,10 +134,10 @@ def finalists(study: Study, experiment: Experiment, results: Results) -> dict[st
     if experiment.finalists is None:
         return rates
     first, *others = experiment.methods
-    searching = any(_searching_still(study, data, method, results) for method in experiment.methods)
+    repeated = [] if _search_goes_on(study, experiment, results) else _repeated(study, experiment, results)
     scores = {
         other.name: mean_score(searched(study, data, other, results)[rates[other.name]])
-        for other in others if other.name in rates and not searching
+        for other in others if other.name in rates and other.name in repeated
     }  # fmt: skip
     kept = sorted(scores, key=lambda name: -scores[name])[: experiment.finalists]
     return {name: rate for name, rate in rates.items() if name in (first.name, *kept)}
@@ -149,17 +151,41 @@ def final(study: Study, experiment: Experiment, method: Method, rate: float, see
 def missing(study: Study, experiment: Experiment, results: Results) -> int:
     """Iterations that the experiment still needs, as far as is known: a search may be extended."""
     left = sum(t.iterations for t in trials(study, experiment, results) if t.name not in results)
-    chosen, data = finalists(study, experiment, results), parts.searched_on(experiment)
-    searching = [m for m in experiment.methods if _searching_still(study, data, m, results)]
-    if experiment.rate is not None or not searching:
+    if experiment.rate is not None or not _search_goes_on(study, experiment, results):
         return left
+    chosen, data = finalists(study, experiment, results), parts.searched_on(experiment)
     if experiment.finalists is None:
-        waiting = searching
+        waiting = [m for m in experiment.methods if _searching_still(study, data, m, results)]
     else:
         others = [method for method in experiment.methods if method.name not in chosen]
         waiting = others[: 1 + experiment.finalists - len(chosen)]
     lengths = [experiment.lengths.get(method.name, study.iterations) for method in waiting]
     return left + sum(lengths) * len(study.seeds_of(experiment))
+
+
+def _repeated(study: Study, experiment: Experiment, results: Results) -> list[str]:
+    """The methods that are searched with a second seed too: all.
+
+    With ``finalists``, none until every method has its rates with the first seed; then the first method, and twice as
+    many others as there are finalists, those with the highest mAP so far.
+    """
+    if experiment.finalists is None:
+        return [method.name for method in experiment.methods]
+    data, best = parts.searched_on(experiment), {}
+    for method in experiment.methods:
+        following = next(_search(study, data, method, results), None)
+        if following is not None and following.seed == study.search.seed:
+            return []
+        best[method.name] = max(score(runs[0]) for runs in searched(study, data, method, results).values())
+    first, *others = best
+    return [first, *sorted(others, key=lambda name: -best[name])[: 2 * experiment.finalists]]
+
+
+def _search_goes_on(study: Study, experiment: Experiment, results: Results) -> bool:
+    """Whether an experiment's search has trials left to run."""
+    data, repeated = parts.searched_on(experiment), _repeated(study, experiment, results)
+    methods = [method for method in experiment.methods if method.name in repeated]
+    return not methods or any(_searching_still(study, data, method, results) for method in methods)
 
 
 def _rates(study: Study) -> list[float]:

@@ -157,3 +157,26 @@ def test_an_experiments_own_drop_is_in_the_names_and_settings_of_its_finals(tmp_
     )  # fmt: skip
     assert last.name == "whole_final_multi_label_0.001_8-drop0.5_2"
     assert made_up.trial.settings(study, last)["drop"] == 0.5
+
+
+def test_of_a_search_for_finalists_the_best_alone_have_a_second_seed(tmp_path):
+    text = FINALISTS.replace("{scheme: ones, name: other}", "{scheme: ones, name: other}, {scheme: proportion}")
+    study = reading.load(made_up.folder(tmp_path, text.replace("extensions: 0", "extensions: 0, again: 1")))
+    core, results = study.experiments[0], {}
+
+    def searches():
+        known = order.trials(study, core, results)
+        return [(t.method.name, t.seed) for t in known if t.purpose == order.SEARCH and t.name not in results]
+
+    for method, value in zip(core.methods[:4], (0.2, 0.3, 0.4, 0.1)):
+        results.update(search(study, method, {0.001: value, 0.002: 0.05}))
+    assert searches() == [("proportion", 1)] * 2, "no second seed while a method has not had its first"
+    results.update(search(study, core.methods[4], {0.001: 0.15, 0.002: 0.05}))
+    # Of one finalist, two: multi_weight and inverse; and the first method, to compare with.
+    assert searches() == [("multi_label", 2), ("multi_weight", 2), ("inverse", 2)]
+    assert order.finalists(study, core, results) == {}
+    for method, value in ((core.methods[0], 0.2), (core.methods[1], 0.5), (core.methods[2], 0.3)):
+        planned_trial = order.Trial(order.SEARCH, "whole", method, 0.001, 2, 4)
+        results[planned_trial.name] = made_up.result(study, planned_trial, value)
+    assert searches() == [] and order.finalists(study, core, results) == {"multi_label": 0.001, "multi_weight": 0.001}
+    assert order.missing(study, core, results) == 2 * 8

@@ -64,7 +64,7 @@ def test_an_experiment_says_where_its_seeds_lengths_and_finals_are_its_own(tmp_p
     core, one_rate = page[page.index("## core") :].split("## one-rate")
     assert "Seeds 2.\n" in core and "\n8 iterations.\n" not in core
     assert "The rate is divided by 10 after 50% of the iterations.\n" in core and "divided by 10" not in one_rate
-    assert "Of 1 methods beside multi-label, the 1 with the highest mAP in the search above are trained" in core
+    assert "Of 1 methods beside multi-label, the 1 with the highest mAP in the search above are trained to" in core
     assert "Iterations: multi-weight 16; the others 8.\n" in one_rate
     both = text.replace("lengths: {multi_weight: 16}", "lengths: {multi_weight: 16, proportion-rescaled: 16}")
     study = reading.load(made_up.folder(tmp_path / "both", both))
