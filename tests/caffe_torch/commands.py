@@ -116,12 +116,19 @@ class Command:
         end = time.monotonic() + timeout
         while text not in self.log:
             assert self.process.poll() is None, f"ended before {text!r}: {self.log[-3000:]}"
-            assert time.monotonic() < end, f"no {text!r} in {timeout} s: {self.log[-3000:]}"
+            if time.monotonic() > end:
+                self.kill()  # else it would take processor time from every later test
+                raise AssertionError(f"no {text!r} in {timeout} s: {self.log[-3000:]}")
             time.sleep(0.005)
 
     def end(self, status: int = 0, timeout: float = 100) -> str:
         """Its log, once it has ended with ``status``."""
-        assert self.process.wait(timeout) == status, self.log[-3000:]
+        try:
+            found = self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"not ended in {timeout} s: {self.log[-3000:]}") from None
+        assert found == status, self.log[-3000:]
         return self.log
 
     def kill(self) -> None:

@@ -202,7 +202,7 @@ def _own_terms(study: Study, experiment: Experiment) -> Iterator[str]:
     if experiment.drop is not None:
         yield f"The rate is divided by 10 after {experiment.drop:.0%} of the iterations.\n"
     if experiment.finalists is not None:
-        again = f"; the {2 * experiment.finalists} best had its second seed" if study.search.again else ""
+        again = f"; the {2 * experiment.finalists} best were searched with a second seed" if study.search.again else ""
         yield (
             f"Of {len(experiment.methods) - 1} methods beside {title(experiment.methods[0].name)}, the "
             f"{experiment.finalists} with the highest mAP in the search above are trained to the end{again}.\n"
