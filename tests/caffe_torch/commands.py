@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -95,6 +96,13 @@ def write(folder: Path, solver: str) -> Path:
     return folder
 
 
+def _descendants(pid: int) -> list[int]:
+    """The processes that a process has started, and theirs."""
+    files = Path(f"/proc/{pid}/task").glob("*/children")
+    children = [int(child) for file in files for child in file.read_text().split()]
+    return [*children, *(descendant for child in children for descendant in _descendants(child))]
+
+
 class Command:
     """A running caffe-torch; its log gathers in the file ``log`` of the folder."""
 
@@ -132,6 +140,8 @@ class Command:
         return self.log
 
     def kill(self) -> None:
-        """kill -9, all of its processes."""
-        os.killpg(self.process.pid, 9)
+        """kill -9, all of its processes: torchrun's workers lead sessions of their own, and would train on."""
+        for pid in [self.process.pid, *_descendants(self.process.pid)]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, 9)
         self.process.wait()
