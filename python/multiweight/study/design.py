@@ -113,9 +113,13 @@ class Study:
         """The seeds of an experiment's trainings."""
         return experiment.seeds or self.seeds
 
-    def drop_of(self, experiment: Experiment) -> float:
-        """The share of an experiment's trainings after which the rate is divided by 10."""
-        return self.drop if experiment.drop is None else experiment.drop
+    def drop_of(self, own: float | None) -> float:
+        """The share of training after which the rate is divided by 10; ``own`` is an experiment's, None for none."""
+        return self.drop if own is None else own
+
+    def length_of(self, experiment: Experiment, method: Method) -> int:
+        """The iterations of a method's trainings to the end."""
+        return experiment.lengths.get(method.name, self.iterations)
 
     def measured(self, iterations: int) -> list[int]:
         """The iterations of a training of ``iterations`` at which mAP is measured."""

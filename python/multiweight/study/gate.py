@@ -76,7 +76,7 @@ def check(study: Study, *results: Findings) -> Gate:
             "groups in which it is above its own untrained net", f"{above} of {len(groups)}", f"{needed} or more",
             above >= needed,
         ),
-        *(_flat(study.drop_of(results[0].experiment), name, lines[name]) for name in names),
+        *(_flat(study.drop_of(results[0].experiment.drop), name, lines[name]) for name in names),
     ]  # fmt: skip
     return Gate(tuple(checks), best, values[best])
 

@@ -62,7 +62,7 @@ def read(study: Study, family: str, results: order.Results) -> Grid:
     for experiment in members:
         at = _shop(experiment).position
         shops[at] = (*shops.get(at, ()), findings.read(study, experiment, results))
-        own = [experiment.lengths.get(method.name, study.iterations) for method in experiment.methods]
+        own = [study.length_of(experiment, method) for method in experiment.methods]
         lengths[at] = ", ".join(f"{length:,}" for length in dict.fromkeys(own))
         if experiment.drop is not None:
             lengths[at] += f" (the rate drops after {experiment.drop:.0%})"

@@ -144,7 +144,7 @@ def finalists(study: Study, experiment: Experiment, results: Results) -> dict[st
 
 
 def final(study: Study, experiment: Experiment, method: Method, rate: float, seed: int) -> Trial:
-    length = experiment.lengths.get(method.name, study.iterations)
+    length = study.length_of(experiment, method)
     return Trial(FINAL, parts.name(experiment), method, rate, seed, length, drop=experiment.drop)
 
 
@@ -159,8 +159,7 @@ def missing(study: Study, experiment: Experiment, results: Results) -> int:
     else:
         others = [method for method in experiment.methods if method.name not in chosen]
         waiting = others[: 1 + experiment.finalists - len(chosen)]
-    lengths = [experiment.lengths.get(method.name, study.iterations) for method in waiting]
-    return left + sum(lengths) * len(study.seeds_of(experiment))
+    return left + sum(study.length_of(experiment, method) for method in waiting) * len(study.seeds_of(experiment))
 
 
 def _repeated(study: Study, experiment: Experiment, results: Results) -> list[str]:

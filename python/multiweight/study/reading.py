@@ -168,6 +168,8 @@ class _Reader(Values):
         finalists = values.get("finalists")
         if finalists is not None:
             self.number(finalists, f"{where}: finalists")
+            if finalists > len(read) - 1:
+                raise self.fail(where, f"finalists: {finalists}: it has {len(read) - 1} methods beside the first")
             if values.get("rate") is not None:
                 raise self.fail(where, "has a `rate` and `finalists`, which a search chooses: expected one of them")
         return Experiment(
@@ -253,7 +255,8 @@ class _Reader(Values):
             if experiment.shop:
                 kind = experiment.shop.dials, [method.name for method in experiment.methods]
                 if families.setdefault(experiment.family, kind) != kind:
-                    raise self.fail(f"experiment {experiment.family}", "stands twice, with other dials or methods")
+                    what = "stands twice, with other dials or methods: rename one"
+                    raise self.fail(f"experiment {experiment.family}", what)
             for method in experiment.methods:
                 if known.setdefault(method.name, method) != method:
                     raise self.fail(f"experiment {experiment.name}", f"{method.name!r} is another method elsewhere")

@@ -193,7 +193,7 @@ def _own_terms(study: Study, experiment: Experiment) -> Iterator[str]:
     """Where an experiment's seeds, lengths, drop of the rate and number of finals are not the study's."""
     if experiment.seeds:
         yield f"Seeds {', '.join(map(str, experiment.seeds))}.\n"
-    lengths = {experiment.lengths.get(method.name, study.iterations) for method in experiment.methods}
+    lengths = {study.length_of(experiment, method) for method in experiment.methods}
     if len(lengths) == 1 and lengths != {study.iterations}:
         yield f"{lengths.pop():,} iterations.\n"
     elif len(lengths) > 1:
@@ -202,9 +202,11 @@ def _own_terms(study: Study, experiment: Experiment) -> Iterator[str]:
     if experiment.drop is not None:
         yield f"The rate is divided by 10 after {experiment.drop:.0%} of the iterations.\n"
     if experiment.finalists is not None:
-        again = f"; the {2 * experiment.finalists} best were searched with a second seed" if study.search.again else ""
+        others = len(experiment.methods) - 1
+        most = min(2 * experiment.finalists, others)
+        again = f"; the {most} best were searched with a second seed" if study.search.again else ""
         yield (
-            f"Of {len(experiment.methods) - 1} methods beside {title(experiment.methods[0].name)}, the "
+            f"Of {others} methods beside {title(experiment.methods[0].name)}, the "
             f"{experiment.finalists} with the highest mAP in the search above are trained to the end{again}.\n"
         )
 

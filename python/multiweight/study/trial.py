@@ -74,7 +74,7 @@ def settings(study: Study, trial: Trial) -> dict[str, Any]:
     if trial.method is not None:
         method = trial.method
         _, head, scheme, c = recipes.choose(method.variant or method.name, method.scheme, method.c, method.rescale)
-        values.update(head=head, scheme=scheme, c=c, rescale=method.rescale, drop=_drop(study, trial))
+        values.update(head=head, scheme=scheme, c=c, rescale=method.rescale, drop=study.drop_of(trial.drop))
         if scheme.endswith(".csv"):
             values["scheme_sha256"] = done.sha256(Path(scheme))
     if trial.purpose == FINAL:
@@ -175,10 +175,6 @@ def _reference(study: Study, trial: Trial, dataset: Dataset, caffe: ModuleType) 
     return result
 
 
-def _drop(study: Study, trial: Trial) -> float:
-    return study.drop if trial.drop is None else trial.drop
-
-
 def _points(study: Study, trial: Trial) -> list[int]:
     """The iterations measured: of a search the last alone."""
     return study.measured(trial.iterations) if trial.purpose == FINAL else [trial.iterations]
@@ -190,7 +186,7 @@ def _write(study: Study, trial: Trial, dataset: Dataset, caffe: ModuleType) -> R
     every = math.gcd(*_points(study, trial))
     solver = dict(
         iterations=trial.iterations, base_lr=trial.rate, seed=trial.seed, test_interval=every, snapshot=every,
-        stepsize=max(1, int(trial.iterations * _drop(study, trial))),
+        stepsize=max(1, int(trial.iterations * study.drop_of(trial.drop))),
     )  # fmt: skip
     recipe = recipes.for_dataset(
         dataset, method.variant or method.name, scheme=method.scheme, c=method.c, rescale=method.rescale,

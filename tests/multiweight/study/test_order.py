@@ -149,7 +149,7 @@ def test_an_experiments_own_drop_is_in_the_names_and_settings_of_its_finals(tmp_
     text = made_up.TEXT.replace("question: Does it help?", "drop: 0.5")
     study = reading.load(made_up.folder(tmp_path, text))
     core, other = study.experiments
-    assert (study.drop_of(core), study.drop_of(other)) == (0.5, 0.8)
+    assert (study.drop_of(core.drop), study.drop_of(other.drop)) == (0.5, 0.8)
     results = search(study, core.methods[0], {0.0005: 0.1, 0.001: 0.3, 0.002: 0.2})
     searched, *_, last = [t for t in order.trials(study, core, results) if t.method == core.methods[0]]
     assert (searched.name, made_up.trial.settings(study, searched)["drop"]) == (

@@ -81,6 +81,7 @@ def test_net_settings_make_a_method_of_their_own(tmp_path):
         ("rate: 0.002\n", "drop: 1.5\n", "experiment one-rate: drop: 1.5: expected a share above 0, at most 1"),
         ("rate: 0.002\n", "seeds: []\n", "experiment one-rate: seeds: []: expected"),
         ("rate: 0.002\n", "finalists: 0\n", "experiment one-rate: finalists: 0: expected a whole number, 1"),
+        ("rate: 0.002\n", "finalists: 2\n", "one-rate: finalists: 2: it has 1 methods beside the first"),
         ("rate: 0.002\n", "rate: 0.002\n    finalists: 1\n", "one-rate: has a `rate` and `finalists`, which a search"),
         ("name: one-rate", "name: ../x", "name '../x'"),
         ("dataset: shop", "dataset: [", "not valid YAML"),
